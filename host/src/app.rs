@@ -1,0 +1,132 @@
+//! Builds the house out of its rooms and runs it until it is told to stop. There are no globals: what a room needs, it is given.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::config::{self, Config};
+use crate::dispatch::{self, Hall};
+use crate::drain::{self, Signals};
+use crate::effect::House;
+use crate::engine::{Engine, Options, Origins};
+use crate::http;
+use crate::plugin::{self, PluginError, Registry, WasmEngine};
+use crate::socket::{self, Backlog, Door};
+use crate::sockets::Sockets;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppError {
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+
+    #[error("{address} is in use by another program; choose another port with --port or port in [{section}] of innkeeper.toml")]
+    InUse { address: SocketAddr, section: &'static str },
+
+    #[error("cannot listen on {address}: {source}; see host and port in [{section}] of innkeeper.toml")]
+    Listen { address: SocketAddr, section: &'static str, source: io::Error },
+
+    #[error("cannot receive signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Runs the server until a signal has ended it.
+pub(crate) async fn run(config: Config) -> Result<(), AppError> {
+    let mut signals = Signals::register().map_err(AppError::Signals)?;
+    let listener = listen((config.server.host, config.server.port).into(), "server").await?;
+    let internal = match &config.internal {
+        internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal").await?),
+        _ => None,
+    };
+    let engine = build(&config).await?;
+    tracing::info!(address = ?listener.local_addr().ok(), "listening");
+    if let Some(internal) = internal {
+        tracing::info!(address = ?internal.local_addr().ok(), "internal interface listening");
+        // Ends with the runtime: it holds nothing that could be lost.
+        tokio::spawn(http::serve(internal));
+    }
+    // Ends with `refuse_new`, which the drain calls.
+    tokio::spawn(engine.clone().serve(listener));
+    signals.first().await;
+    drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
+    Ok(())
+}
+
+async fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => AppError::InUse { address, section },
+        _ => AppError::Listen { address, section, source },
+    })
+}
+
+/// Loads the plugins and puts the rooms together, from the inside out.
+async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
+    let sockets = Arc::new(Sockets::default());
+    let wasm = wasm_engine(config)?;
+    let mut plugins = Vec::new();
+    for plugin in &config.plugins {
+        plugins.push(plugin::load(&wasm, plugin, &config.limits, &sockets).await?);
+    }
+    let registry = Arc::new(Registry::new(&plugins));
+    tracing::debug!(namespaces = ?registry.namespaces(), "namespaces registered");
+    let effects = Arc::new(House);
+    let limits = &config.limits;
+    let bounds = dispatch::Bounds { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
+    let hall = Arc::new(Hall { registry, effects, bounds });
+    let door = Door { hall, sockets, bounds: door_bounds(config) };
+    Ok(Engine::new(engine_options(config), Arc::new(door)))
+}
+
+/// Room for all instances of all plugins, and for as many again while they are being replaced.
+fn wasm_engine(config: &Config) -> Result<Arc<WasmEngine>, PluginError> {
+    let instances: usize = config.plugins.iter().map(|plugin| plugin.limits.instances_max + 1).sum();
+    let memory_bytes = config.plugins.iter().map(|plugin| plugin.limits.memory_bytes_max).max().unwrap_or_default();
+    WasmEngine::start((2 * instances).max(8), memory_bytes, cache_directory())
+}
+
+/// Where compiled components are kept. Without a home there is no cache.
+fn cache_directory() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    cache.is_absolute().then(|| cache.join("innkeeper").join("components"))
+}
+
+fn door_bounds(config: &Config) -> socket::Bounds {
+    let limits = &config.limits;
+    socket::Bounds {
+        connect_timeout: config.server.connect_timeout,
+        namespaces: limits.namespaces_per_connection_max,
+        attachments: limits.attachments_max,
+        high: Backlog { events: limits.inbound_high_events, bytes: limits.inbound_high_bytes },
+        most: Backlog { events: limits.inbound_max_events, bytes: limits.inbound_max_bytes },
+    }
+}
+
+fn engine_options(config: &Config) -> Options {
+    let server = &config.server;
+    Options {
+        path: server.path.clone(),
+        ping_interval: server.ping_interval,
+        ping_timeout: server.ping_timeout,
+        upgrade_timeout: server.upgrade_timeout,
+        payload_bytes_max: server.max_http_buffer_size,
+        outbox_bytes_max: config.limits.outbox_bytes_max,
+        polling: server.transports.polling,
+        websocket: server.transports.websocket,
+        allow_upgrades: server.allow_upgrades,
+        origins: origins(&server.cors),
+        ..Options::default()
+    }
+}
+
+fn origins(cors: &config::Cors) -> Origins {
+    let list = match &cors.origins {
+        config::Origins::Same => Vec::new(),
+        config::Origins::Any => vec!["*".to_owned()],
+        config::Origins::Listed(list) => list.clone(),
+    };
+    Origins { list, credentials: cors.credentials }
+}

@@ -1,0 +1,135 @@
+//! The command line: `innkeeper run | build | demo`.
+//!
+//! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for mistakes in the
+//! configuration and in the command line; 1 for everything else.
+
+mod build;
+mod demo;
+mod places;
+mod run;
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Mistakes};
+use crate::telemetry;
+
+#[derive(Debug, Parser)]
+#[command(name = "innkeeper", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server with innkeeper.toml, or with the defaults if there is none
+    Run {
+        /// The configuration [default: innkeeper.toml in this folder, if it is there]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        listen: Listen,
+    },
+    /// Build a Rust plugin into a component
+    Build(build::Request),
+    /// Build the reference plugins `echo` and `chat` and start the server with them
+    Demo {
+        #[command(flatten)]
+        listen: Listen,
+    },
+}
+
+/// Flags over file and environment.
+#[derive(Clone, Copy, Debug, Args)]
+struct Listen {
+    /// The port for clients, 0 for a free one [default: 3001]
+    #[arg(long)]
+    port: Option<u16>,
+    /// The address for clients; 0.0.0.0 opens the server to the network [default: 127.0.0.1]
+    #[arg(long, value_parser = config::host_of)]
+    host: Option<IpAddr>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] Mistakes),
+    #[error(transparent)]
+    Build(#[from] build::BuildError),
+    #[error("the demo needs the sources of its plugins, and {0:?} is not in this folder; run it in a checkout of innkeeper")]
+    NoSources(&'static str),
+    #[error("the runtime does not start")]
+    Runtime(#[source] io::Error),
+    #[error("the server stopped")]
+    Server(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    // Exits by itself, with code 2 on wrong usage.
+    let cli = Cli::parse();
+    telemetry::init();
+    let done = match cli.command {
+        Command::Run { config, listen } => run::run(config, listen.into()),
+        Command::Build(request) => build::build(&request).map(|_| ()).map_err(CliError::from),
+        Command::Demo { listen } => demo::demo(listen.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => tell(&error),
+    }
+}
+
+/// Puts a failure on stderr, with its causes, and chooses the exit code.
+fn tell(error: &CliError) -> ExitCode {
+    if let CliError::Config(mistakes) = error {
+        say(format_args!("{mistakes}"));
+        let count = mistakes.count();
+        let noun = if count == 1 { "mistake" } else { "mistakes" };
+        say(format_args!("innkeeper: {count} {noun} in the configuration, nothing was started"));
+        return ExitCode::from(2);
+    }
+    say(format_args!("innkeeper: {error}"));
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        say(format_args!("  because: {error}"));
+        cause = error.source();
+    }
+    match error {
+        CliError::Build(error) if error.is_usage() => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// One line on stderr. A closed stderr is nobody's problem.
+fn say(line: fmt::Arguments<'_>) {
+    let _closed = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// How the configuration reads the environment of this process.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl From<Listen> for config::Flags {
+    fn from(listen: Listen) -> Self {
+        Self { host: listen.host, port: listen.port }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,139 @@
+//! `innkeeper build`: a Rust plugin's sources become a component.
+//!
+//! Four steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
+//! build, put the result where it is expected. Cargo knows what changed; nothing is skipped here.
+
+mod child;
+mod error;
+mod package;
+mod toolchain;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Instant, SystemTime};
+
+use clap::Args;
+
+pub(super) use error::BuildError;
+use package::Package;
+use toolchain::Toolchain;
+
+use super::{places, say};
+
+/// What to build and where to put it.
+#[derive(Debug, Args)]
+pub(super) struct Request {
+    /// The folder with the plugin's Cargo.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Where to put the component [default: <target dir>/innkeeper/<name>.wasm]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Cargo's target directory [default: as cargo chooses it]
+    #[arg(long, value_name = "DIR")]
+    pub(super) target_dir: Option<PathBuf>,
+}
+
+/// How a component begins: the magic, then version 13 in layer 1. A core module has version 1 in layer 0.
+const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// Builds and returns where the component is.
+pub(super) fn build(request: &Request) -> Result<PathBuf, BuildError> {
+    let (begun, begun_at) = (Instant::now(), SystemTime::now());
+    let package = Package::find(&request.folder)?;
+    let toolchain = Toolchain::find(&package.folder)?;
+    let target_dir = absolute(request.target_dir.as_deref().unwrap_or(&package.target_dir))?;
+    say(format_args!("innkeeper: building {} with {toolchain}", package.name));
+    let made = compile(&package, &toolchain, &target_dir)?;
+    check(&made)?;
+    let target = places::Target { folder: target_dir };
+    let output = request.output.clone().unwrap_or_else(|| target.component(&package.name));
+    let bytes = put(&made, &output, begun_at).map_err(|source| BuildError::Write { path: output.clone(), source })?;
+    say(format_args!(
+        "innkeeper: {} is ready, {} kB, after {:.1} s",
+        output.display(),
+        bytes.div_ceil(1_000),
+        begun.elapsed().as_secs_f32()
+    ));
+    Ok(output)
+}
+
+fn compile(package: &Package, toolchain: &Toolchain, target_dir: &Path) -> Result<PathBuf, BuildError> {
+    let mut cargo = toolchain.cargo(&package.folder);
+    cargo.args(["--profile", package.profile, "--package", &package.name]);
+    cargo.arg("--manifest-path").arg(&package.manifest);
+    cargo.arg("--target-dir").arg(target_dir);
+    // Its progress goes to our stderr; on stdout it has nothing to say.
+    cargo.stdout(Stdio::null());
+    let status = cargo.status().map_err(|source| BuildError::start("cargo", source))?;
+    if !status.success() {
+        return Err(BuildError::Cargo { package: package.name.clone() });
+    }
+    let folder = target_dir.join(toolchain.target()).join(package.profile);
+    Ok(folder.join(format!("{}.wasm", package.library)))
+}
+
+/// Whether the file is a component, told by its first bytes.
+fn check(file: &Path) -> Result<(), BuildError> {
+    let mut head = Vec::new();
+    let opened = fs::File::open(file).and_then(|open| open.take(8).read_to_end(&mut head));
+    opened.map_err(|source| BuildError::Missing { path: file.to_owned(), source })?;
+    match head.as_slice() {
+        head if head == COMPONENT => Ok(()),
+        head if head == MODULE => Err(BuildError::Module(file.to_owned())),
+        _ => Err(BuildError::NotWasm(file.to_owned())),
+    }
+}
+
+/// Copies beside the place and renames, so that a server that watches the file never reads half of it. The file is dated when
+/// the build began: a source that was changed since is newer.
+fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let beside = folder.join(format!(".innkeeper-{}.wasm", std::process::id()));
+    let bytes = fs::copy(made, &beside)?;
+    let dated = fs::File::options().write(true).open(&beside).and_then(|file| file.set_modified(begun));
+    match dated.and_then(|()| fs::rename(&beside, output)) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            let _first_error_counts = fs::remove_file(&beside);
+            Err(error)
+        }
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    std::path::absolute(path).map_err(|source| BuildError::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test says what it expects")]
+mod tests {
+    use super::{BuildError, check, put};
+    use std::fs;
+    use std::time::SystemTime;
+
+    #[test]
+    fn only_a_component_passes_and_it_replaces_what_was_there() {
+        let folder = std::env::temp_dir().join(format!("innkeeper-build-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (made, output) = (folder.join("made.wasm"), folder.join("new/output.wasm"));
+
+        assert!(matches!(check(&made), Err(BuildError::Missing { .. })));
+        fs::write(&made, b"\0asm\x01\0\0\0rest").unwrap();
+        assert!(matches!(check(&made), Err(BuildError::Module(_))));
+        fs::write(&made, b"\x7fELF").unwrap();
+        assert!(matches!(check(&made), Err(BuildError::NotWasm(_))));
+        fs::write(&made, b"\0asm\x0d\0\x01\0rest").unwrap();
+        assert!(check(&made).is_ok());
+
+        assert_eq!(put(&made, &output, SystemTime::now()).unwrap(), 12);
+        assert_eq!(put(&made, &output, SystemTime::now()).unwrap(), 12);
+        assert_eq!(fs::read_dir(folder.join("new")).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a plugin was not built, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum BuildError {
+    #[error("{program} does not start; is it installed? (https://rustup.rs)")]
+    Start {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{0:?} has no Cargo.toml; give the plugin's folder: innkeeper build <folder>")]
+    NoManifest(PathBuf),
+    #[error("cargo cannot read the package in {folder:?}:\n{message}")]
+    Metadata { folder: PathBuf, message: String },
+    #[error("cargo's description of {0:?} is not as expected")]
+    Strange(PathBuf, #[source] serde_json::Error),
+    #[error("{folder:?} is a workspace without a package of its own; name the folder of one of its members")]
+    NoPackage { folder: PathBuf },
+    #[error("package {package:?} makes no component; add to its Cargo.toml:\n[lib]\ncrate-type = [\"cdylib\"]")]
+    NoLibrary { package: String },
+    #[error("INNKEEPER_WASM_TARGET={0:?} is unknown; use wasip2 or unknown, or leave it unset")]
+    Way(String),
+    #[error("no Rust toolchain here makes components; {0}")]
+    NoToolchain(String),
+    #[error("package {package:?} does not compile; cargo's messages above say why")]
+    Cargo { package: String },
+    #[error("cargo made no {path:?}")]
+    Missing {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "{0:?} is a core module, not a component; the linker has to be wasm-component-ld, \
+         or wrap it: wasm-tools component new"
+    )]
+    Module(PathBuf),
+    #[error("{0:?} is not WebAssembly")]
+    NotWasm(PathBuf),
+    #[error("{path:?} cannot be written")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl BuildError {
+    /// Whether the command line or a variable is to be corrected, not a plugin or the machine.
+    pub(in crate::cli) fn is_usage(&self) -> bool {
+        matches!(self, Self::NoManifest(_) | Self::NoPackage { .. } | Self::Way(_))
+    }
+
+    pub(super) fn start(program: &str, source: io::Error) -> Self {
+        Self::Start { program: program.to_owned(), source }
+    }
+}

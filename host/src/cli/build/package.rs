@@ -1,0 +1,106 @@
+//! What cargo says about the plugin's folder.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::child::clean;
+use super::error::BuildError;
+
+/// The profile for guests, if the workspace has it.
+const GUEST: &str = "guest";
+
+/// A package that makes a component.
+pub(super) struct Package {
+    pub(super) name: String,
+    /// The file name of its library, without extension.
+    pub(super) library: String,
+    pub(super) folder: PathBuf,
+    pub(super) manifest: PathBuf,
+    pub(super) target_dir: PathBuf,
+    pub(super) profile: &'static str,
+}
+
+/// The part of `cargo metadata` that counts here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Described>,
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+impl Package {
+    /// The package whose Cargo.toml is in this folder.
+    pub(super) fn find(folder: &Path) -> Result<Self, BuildError> {
+        let missing = |_| BuildError::NoManifest(folder.to_owned());
+        let folder = folder.canonicalize().map_err(missing)?;
+        let manifest = folder.join("Cargo.toml").canonicalize().map_err(missing)?;
+        let metadata = metadata(&folder, &manifest)?;
+        let own = |package: &Described| {
+            let path = package.manifest_path.canonicalize();
+            path.is_ok_and(|path| path == manifest)
+        };
+        let Some(package) = metadata.packages.into_iter().find(own) else {
+            return Err(BuildError::NoPackage { folder });
+        };
+        let profile = profile(&metadata.workspace_root);
+        let library = package.targets.iter().find(|target| target.is_component());
+        Ok(Self {
+            library: match library {
+                Some(library) => library.name.replace('-', "_"),
+                None => {
+                    return Err(BuildError::NoLibrary { package: package.name });
+                }
+            },
+            name: package.name,
+            folder,
+            manifest,
+            target_dir: metadata.target_directory,
+            profile,
+        })
+    }
+}
+
+impl Target {
+    fn is_component(&self) -> bool {
+        self.crate_types.iter().any(|kind| kind == "cdylib")
+    }
+}
+
+fn metadata(folder: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
+    let mut cargo = clean("cargo");
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
+    cargo.arg(manifest).current_dir(folder);
+    let output = cargo.output().map_err(|source| BuildError::start("cargo", source))?;
+    if !output.status.success() {
+        return Err(BuildError::Metadata {
+            folder: folder.to_owned(),
+            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        });
+    }
+    serde_json::from_slice(&output.stdout).map_err(|source| BuildError::Strange(folder.to_owned(), source))
+}
+
+/// `guest` if the workspace defines it, else `release`. A workspace that cannot be read is cargo's to complain about.
+fn profile(workspace: &Path) -> &'static str {
+    let text = std::fs::read_to_string(workspace.join("Cargo.toml")).unwrap_or_default();
+    let (table, _) = toml::de::DeTable::parse_recoverable(&text);
+    let profiles = table.get_ref().get("profile");
+    match profiles.and_then(|profiles| profiles.get_ref().get(GUEST)) {
+        Some(_) => GUEST,
+        None => "release",
+    }
+}

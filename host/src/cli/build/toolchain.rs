@@ -1,0 +1,228 @@
+//! A Rust toolchain that makes components.
+//!
+//! The ordinary way is the target wasm32-wasip2 with its ready-made standard library. That library comes from the Rust
+//! project's download host alone. Where that cannot be reached, the second way builds the standard library from its sources for
+//! wasm32-unknown-unknown and links with wasm-component-ld: with the packages of Debian, or with a rustup toolchain that has the
+//! sources of its own version. Sources of another version do not work.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::super::say;
+use super::child::{clean, output, succeeds_within};
+use super::error::BuildError;
+
+const WASIP2: &str = "wasm32-wasip2";
+const UNKNOWN: &str = "wasm32-unknown-unknown";
+/// `wasip2` or `unknown` forces one way; both must stay testable on one machine.
+const FORCE: &str = "INNKEEPER_WASM_TARGET";
+/// A closed network often drops packets instead of refusing them.
+const RUSTUP_DEADLINE: Duration = Duration::from_secs(60);
+const APT_DEADLINE: Duration = Duration::from_secs(600);
+const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+
+/// How to call cargo.
+#[derive(Debug)]
+pub(super) enum Toolchain {
+    /// The target's standard library is installed.
+    Wasip2,
+    /// The standard library is built along.
+    FromSources(Sources),
+}
+
+/// A compiler with the sources of its standard library and a linker for components.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// `cargo` and `rustc` as absolute paths, or by name through rustup.
+    cargo: PathBuf,
+    rustc: PathBuf,
+    linker: PathBuf,
+    /// `None`: the linker brings its own.
+    wasm_ld: Option<PathBuf>,
+}
+
+impl Toolchain {
+    /// The first way that is there or can be installed, for a package in this folder (which may pin its toolchain). What is
+    /// there goes before what can be installed: on a closed network rustup would let every build wait for its deadline.
+    pub(super) fn find(folder: &Path) -> Result<Self, BuildError> {
+        let forced = std::env::var(FORCE).unwrap_or_default();
+        let (ordinary, sources) = match forced.as_str() {
+            "" => (true, true),
+            "wasip2" => (true, false),
+            "unknown" => (false, true),
+            other => return Err(BuildError::Way(other.to_owned())),
+        };
+        let there = || (ordinary && has_wasip2(folder)).then_some(Self::Wasip2);
+        let sources_there = || sources.then(|| Sources::there(folder)).flatten();
+        there()
+            .or_else(|| sources_there().map(Self::FromSources))
+            .or_else(|| (ordinary && add_wasip2(folder)).then_some(Self::Wasip2))
+            .or_else(|| (sources && install_debian()).then(Sources::debian).flatten().map(Self::FromSources))
+            .ok_or_else(|| advice(&forced))
+    }
+
+    pub(super) fn target(&self) -> &'static str {
+        match self {
+            Self::Wasip2 => WASIP2,
+            Self::FromSources(_) => UNKNOWN,
+        }
+    }
+
+    /// `cargo build` for the target; what to build is the caller's.
+    pub(super) fn cargo(&self, folder: &Path) -> Command {
+        let mut command = match self {
+            Self::Wasip2 => clean("cargo"),
+            Self::FromSources(sources) => sources.cargo(),
+        };
+        command.current_dir(folder).args(["build", "--target", self.target()]);
+        if let Self::FromSources(_) = self {
+            command.arg("-Zbuild-std=std,panic_abort");
+        }
+        command
+    }
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wasip2 => formatter.write_str(WASIP2),
+            Self::FromSources(sources) => {
+                let rustc = sources.rustc.display();
+                write!(formatter, "{rustc} and the standard library from sources ({UNKNOWN})")
+            }
+        }
+    }
+}
+
+impl Sources {
+    fn there(folder: &Path) -> Option<Self> {
+        Self::debian().or_else(|| Self::rustup(folder))
+    }
+
+    /// Debian's: rustc-web, cargo-web, rust-web-src, rust-web-llvm, lld.
+    fn debian() -> Option<Self> {
+        let (cargo, rustc) = (file("/usr/bin/cargo")?, file("/usr/bin/rustc")?);
+        file("/usr/lib/rustlib/src/rust/library/std/Cargo.toml")?;
+        Some(Self {
+            cargo,
+            rustc,
+            linker: linker(Path::new("/usr/lib/rustlib"))?,
+            wasm_ld: Some(wasm_ld(Path::new("/usr/bin"))?),
+        })
+    }
+
+    /// A rustup toolchain with its component rust-src.
+    fn rustup(folder: &Path) -> Option<Self> {
+        let sysroot = output(clean("rustc").args(["--print", "sysroot"]).current_dir(folder))?;
+        let library = Path::new(&sysroot).join("lib/rustlib");
+        // Debian's compiler has its own way, with another linker.
+        if sysroot == "/usr" || !library.join("src/rust/library/std/Cargo.toml").is_file() {
+            return None;
+        }
+        linker(&library)?;
+        Some(Self {
+            cargo: PathBuf::from("cargo"),
+            rustc: PathBuf::from("rustc"),
+            linker: PathBuf::from("wasm-component-ld"),
+            wasm_ld: None,
+        })
+    }
+
+    fn cargo(&self) -> Command {
+        let mut command = clean(&self.cargo);
+        // -Zbuild-std is unstable and has been the same for years; the compiler is a stable one.
+        command.env("RUSTC_BOOTSTRAP", "1");
+        command.env("RUSTC", &self.rustc);
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker);
+        if let Some(wasm_ld) = &self.wasm_ld {
+            let flag = format!("-Clink-arg=--wasm-ld-path={}", wasm_ld.display());
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flag);
+        }
+        command
+    }
+}
+
+/// Asks rustup for the target's library. Without rustup there is nobody to ask, and no reason to say anything.
+fn add_wasip2(folder: &Path) -> bool {
+    if output(clean("rustup").arg("--version").current_dir(folder)).is_none() {
+        return false;
+    }
+    say(format_args!("innkeeper: adding the target {WASIP2} with rustup (at most {} s)", RUSTUP_DEADLINE.as_secs()));
+    let mut rustup = clean("rustup");
+    rustup.args(["target", "add", WASIP2]).current_dir(folder);
+    let added = succeeds_within(&mut rustup, RUSTUP_DEADLINE) && has_wasip2(folder);
+    if !added {
+        say(format_args!("innkeeper: rustup could not add it, probably for want of a network"));
+    }
+    added
+}
+
+/// Looks for the library itself: rustup's list is that of a manifest.
+fn has_wasip2(folder: &Path) -> bool {
+    let mut rustc = clean("rustc");
+    rustc.args(["--print", "target-libdir", "--target", WASIP2]).current_dir(folder);
+    let found = output(&mut rustc).map(|path| names(Path::new(&path)));
+    let is_core = |name: &String| name.starts_with("libcore-") && name.ends_with(".rlib");
+    found.is_some_and(|names| names.iter().any(is_core))
+}
+
+/// Installs Debian's packages, if this is root on a machine with apt.
+fn install_debian() -> bool {
+    let root = output(clean("id").arg("-u")).is_some_and(|id| id == "0");
+    if !root || file("/usr/bin/apt-get").is_none() {
+        return false;
+    }
+    say(format_args!("innkeeper: installing {} with apt-get", DEBIAN_PACKAGES.join(" ")));
+    let apt = |arguments: &[&str]| {
+        let mut command = clean("/usr/bin/apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        succeeds_within(&mut command, APT_DEADLINE)
+    };
+    // An old list of packages may still do, so that a failed update is not the end.
+    let _updated = apt(&["-qq", "update"]);
+    let mut install = vec!["-qq", "install", "--yes", "--no-install-recommends"];
+    install.extend(DEBIAN_PACKAGES);
+    let installed = apt(&install);
+    if !installed {
+        say(format_args!("innkeeper: apt-get could not install them"));
+    }
+    installed
+}
+
+fn advice(forced: &str) -> BuildError {
+    let ordinary = format!("with a network: rustup target add {WASIP2}");
+    let packages = format!("on Debian: apt-get update && apt-get install {}", DEBIAN_PACKAGES.join(" "));
+    let elsewhere = "with rustup elsewhere: rustup component add rust-src";
+    BuildError::NoToolchain(match forced {
+        "wasip2" => ordinary,
+        "unknown" => format!("{packages}; {elsewhere}"),
+        _ => format!("{ordinary}; {packages}; {elsewhere}"),
+    })
+}
+
+/// `wasm-component-ld` of any host in a toolchain's library.
+fn linker(library: &Path) -> Option<PathBuf> {
+    let hosts = names(library).into_iter();
+    hosts.map(|host| library.join(host).join("bin/wasm-component-ld")).find(|path| path.is_file())
+}
+
+/// The newest `wasm-ld-<version>` of a folder, or the one without version.
+fn wasm_ld(folder: &Path) -> Option<PathBuf> {
+    let versions = names(folder).into_iter().filter_map(|name| {
+        let version = name.strip_prefix("wasm-ld-")?.parse::<u32>().ok()?;
+        Some((version, folder.join(name)))
+    });
+    let newest = versions.max().map(|(_, path)| path);
+    newest.or_else(|| Some(folder.join("wasm-ld")).filter(|path| path.is_file()))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn file(path: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_file())
+}

@@ -1,0 +1,132 @@
+//! `innkeeper demo`: the reference plugins, built if need be, and a server with them.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::config::{Config, Flags, PluginConfig};
+
+use super::{CliError, build, environment, places, run, say};
+
+/// What a component depends on, relative to the workspace.
+const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "Cargo.toml"];
+/// Folders that hold no sources.
+const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
+
+pub(super) fn demo(flags: Flags) -> Result<(), CliError> {
+    let workspace = places::workspace();
+    let target = places::target();
+    // No sources, no time: whatever was built counts as fresh.
+    let changed = SOURCES.iter().filter_map(|path| newest(&workspace.join(path))).max();
+    let mut plugins = Vec::new();
+    for name in places::REFERENCE_PLUGINS {
+        let component = target.component(name);
+        if !is_fresh(&component, changed) {
+            build_reference(&workspace, &target, name, &component)?;
+        }
+        plugins.push(PluginConfig::reference(name, component));
+    }
+    let config = Config::built_in(plugins, &environment, flags)?;
+    tell_what_to_try(&config);
+    run::serve(config)
+}
+
+fn build_reference(workspace: &Path, target: &places::Target, name: &'static str, component: &Path) -> Result<(), CliError> {
+    let folder = workspace.join("plugins").join(name);
+    if !folder.is_dir() {
+        return Err(CliError::NoSources(name));
+    }
+    let request = build::Request { folder, output: Some(component.to_owned()), target_dir: Some(target.folder.clone()) };
+    build::build(&request)?;
+    Ok(())
+}
+
+fn is_fresh(component: &Path, changed: Option<SystemTime>) -> bool {
+    let built = fs::metadata(component).and_then(|file| file.modified());
+    match (built, changed) {
+        (Ok(built), Some(changed)) => built > changed,
+        (Ok(_), None) => true,
+        (Err(_), _) => false,
+    }
+}
+
+/// When the newest file at this path, or anywhere in it, was changed. What cannot be read does not count.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let mut newest = None;
+    let mut open = vec![path.to_owned()];
+    while let Some(path) = open.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        // A folder's own time counts too: it changes when a file in it is removed.
+        newest = newest.max(metadata.modified().ok());
+        if metadata.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.map(|entry| entry.path()).filter(|path| has_sources(path)));
+        }
+    }
+    newest
+}
+
+fn has_sources(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    !name.starts_with('.') && !NO_SOURCES.contains(&name.as_str())
+}
+
+fn tell_what_to_try(config: &Config) {
+    let (host, port) = (config.server.host, config.server.port);
+    let host = if host.is_unspecified() { "localhost".to_owned() } else { host.to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    // Which port is free only the server finds out; it logs it.
+    let port = if port == 0 { "<the port in the log>".to_owned() } else { port.to_string() };
+    let address = format!("http://{host}:{port}");
+    say(format_args!(
+        r#"
+Innkeeper demo: {address}, plugins echo (on /) and chat (on /chat). Stop it with Ctrl-C.
+
+Try it from another terminal:
+
+  npm install socket.io-client
+  cat > hello.mjs <<'END'
+{}
+END
+  node hello.mjs
+
+Next: read plugins/echo, change it, and start the demo again.
+"#,
+        client(&address)
+    ));
+}
+
+/// A few lines that talk to both plugins and end by themselves.
+fn client(address: &str) -> String {
+    format!(
+        r#"import {{ io }} from "socket.io-client";
+const echo = io("{address}");
+console.log("echo says", await echo.emitWithAck("echo", "hello"));
+const [alice, bob] = [1, 2].map(() => io("{address}/chat", {{ forceNew: true }}));
+bob.on("chat:message", (message) => console.log("bob reads", message));
+for (const socket of [alice, bob]) await socket.emitWithAck("room:join", "lobby");
+console.log("alice gets", await alice.emitWithAck("chat:send", {{ roomId: "lobby", text: "hi Bob" }}));
+await new Promise((done) => setTimeout(done, 200));
+for (const socket of [echo, alice, bob]) socket.disconnect();"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::{is_fresh, newest};
+
+    #[test]
+    fn a_component_older_than_its_sources_is_not_fresh() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let changed = newest(&file);
+        assert!(!is_fresh(&file.with_file_name("nowhere.wasm"), changed));
+        assert!(!is_fresh(&file, changed));
+        assert!(!is_fresh(&file, Some(SystemTime::now() + Duration::from_secs(60))));
+        assert!(is_fresh(&file, changed.map(|time| time - Duration::from_secs(1))));
+    }
+}

@@ -1,0 +1,264 @@
+//! The file as written: tables, keys and values with the lines they stand on.
+//!
+//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section asks for its keys by name; what was not asked
+//! for by the time the section is closed is unknown. Mistakes are collected, never returned, so that one bad value does not
+//! hide the next; the resolved value then keeps its default, and the whole configuration is refused at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Mistake, Mistakes, nearest};
+use super::value::{Given, Wrong, substitute};
+use super::{Config, Environment};
+
+/// Reads one file and remembers what was wrong.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    environment: Environment<'a>,
+    /// With the offset of each, to tell them in the order of the file.
+    mistakes: Vec<(usize, Mistake)>,
+    /// Lines that are not TOML: what was made of them says nothing more.
+    broken: BTreeSet<usize>,
+    /// Where each key that was asked for stands, for the checks between keys.
+    seen: BTreeMap<String, usize>,
+}
+
+/// One table of the file, or one that is not there: then every key is absent.
+pub(super) struct Section<'t> {
+    /// `plugins.chat`, empty for the file itself.
+    path: String,
+    table: Option<&'t DeTable<'t>>,
+    asked: Vec<&'static str>,
+}
+
+/// A key that is there, with its value.
+pub(super) struct Entry<'t> {
+    pub(super) key: String,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>) -> Self {
+        Self { file, text, environment, mistakes: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new() }
+    }
+
+    /// Parses the text; what cannot be parsed becomes a mistake and the rest is read on.
+    pub(super) fn parse(&mut self) -> Spanned<DeTable<'a>> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let mut broken = BTreeSet::new();
+        for error in errors {
+            let span = error.span().unwrap_or_default();
+            let problem = error.message().replace('\n', ", ");
+            let (key, remedy) =
+                if problem == "duplicate key" { (self.written(&span), "keep one of them") } else { (String::new(), "") };
+            self.wrong_at(span.start, &key, Wrong::new(problem, remedy));
+            broken.insert(self.line(span.start));
+        }
+        self.broken = broken;
+        table
+    }
+
+    /// Sets `target` to what the file says, if it says anything.
+    pub(super) fn set<T>(
+        &mut self,
+        section: &mut Section<'_>,
+        name: &'static str,
+        target: &mut T,
+        read: impl FnOnce(&Given) -> Result<T, Wrong>,
+    ) {
+        let Some(entry) = self.entry(section, name) else {
+            return;
+        };
+        if let Some(value) = self.value(&entry.key, entry.value, read) {
+            *target = value;
+        }
+    }
+
+    /// The key of this name, if it is there.
+    pub(super) fn entry<'t>(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<Entry<'t>> {
+        section.asked.push(name);
+        let (_, value) = section.table?.iter().find(|(key, _)| key.get_ref() == name)?;
+        let entry = Entry { key: section.key(name), value };
+        self.seen.insert(entry.key.clone(), value.span().start);
+        Some(entry)
+    }
+
+    /// The table of this name, which may be absent.
+    pub(super) fn section<'t>(&mut self, parent: &mut Section<'t>, name: &'static str) -> Section<'t> {
+        match self.entry(parent, name) {
+            Some(entry) => self.table(&entry),
+            None => Section::new(parent.key(name), None),
+        }
+    }
+
+    /// The tables in this table, in the order of the file: their names are the operator's.
+    pub(super) fn named<'t>(&mut self, parent: &Section<'t>) -> Vec<(&'t str, Section<'t>)> {
+        let mut entries: Vec<_> = parent.table.into_iter().flat_map(|table| table.iter()).collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let mut sections = Vec::new();
+        for (name, value) in entries {
+            let key = parent.key(name.get_ref());
+            self.seen.insert(key.clone(), name.span().start);
+            sections.push((name.get_ref().as_ref(), self.table(&Entry { key, value })));
+        }
+        sections
+    }
+
+    /// Each item of an array, or the one value that stands in its place; each that cannot be read is told on its own line.
+    pub(super) fn items<T>(&mut self, entry: &Entry<'_>, mut read: impl FnMut(&Given) -> Result<T, Wrong>) -> Vec<T> {
+        let Some(array) = entry.value.get_ref().as_array() else {
+            return Vec::from_iter(self.value(&entry.key, entry.value, read));
+        };
+        let items = array.iter();
+        items.filter_map(|item| self.value(&entry.key, item, &mut read)).collect()
+    }
+
+    /// A table of any content as a JSON object, with the variables of its strings put in.
+    pub(super) fn json(&mut self, entry: &Entry<'_>) -> serde_json::Value {
+        self.json_of(&entry.key, entry.value)
+    }
+
+    /// Tells every key that nobody asked for.
+    pub(super) fn close(&mut self, section: Section<'_>) {
+        for (name, _) in section.table.into_iter().flat_map(|table| table.iter()) {
+            if section.asked.contains(&name.get_ref().as_ref()) {
+                continue;
+            }
+            let remedy = match nearest(name.get_ref(), &section.asked) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known here: {}", section.asked.join(", ")),
+            };
+            let key = section.key(name.get_ref());
+            self.wrong_at(name.span().start, &key, Wrong::new("unknown key", remedy));
+        }
+    }
+
+    /// Remembers a mistake at a key that was asked for before.
+    pub(super) fn wrong(&mut self, key: &str, wrong: Wrong) {
+        let offset = self.seen.get(key).copied().unwrap_or_default();
+        self.wrong_at(offset, key, wrong);
+    }
+
+    /// Remembers a mistake of the environment.
+    pub(super) fn wrong_variable(&mut self, name: &str, wrong: Wrong) {
+        let mistake = wrong.at("environment".to_owned(), name);
+        self.mistakes.push((usize::MAX, mistake));
+    }
+
+    /// Whether the file has this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.seen.contains_key(key)
+    }
+
+    /// What an environment variable says.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The configuration, if nothing was wrong.
+    pub(super) fn finish(mut self, config: Config) -> Result<Config, Mistakes> {
+        self.mistakes.sort_by_key(|(offset, _)| *offset);
+        let list = self.mistakes.into_iter().map(|(_, mistake)| mistake);
+        Mistakes::or(list.collect(), config)
+    }
+
+    /// Whether the value is a table; if not, that is told.
+    pub(super) fn is_table(&mut self, entry: &Entry<'_>) -> bool {
+        let found = entry.value.get_ref();
+        if found.is_table() {
+            return true;
+        }
+        let problem = format!("a table is expected, not a value of type {}", found.type_str());
+        let wrong = Wrong::new(problem, format!("begin it with [{}]", entry.key));
+        self.wrong_at(entry.value.span().start, &entry.key, wrong);
+        false
+    }
+
+    fn table<'t>(&mut self, entry: &Entry<'t>) -> Section<'t> {
+        self.is_table(entry);
+        Section::new(entry.key.clone(), entry.value.get_ref().as_table())
+    }
+
+    fn value<T>(&mut self, key: &str, value: &Spanned<DeValue<'_>>, read: impl FnOnce(&Given) -> Result<T, Wrong>) -> Option<T> {
+        let given = Given::new(value.get_ref(), self.environment);
+        let read = given.and_then(|given| read(&given));
+        read.map_err(|wrong| self.wrong_at(value.span().start, key, wrong)).ok()
+    }
+
+    fn json_of(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> serde_json::Value {
+        let read = match value.get_ref() {
+            DeValue::String(text) => substitute(text, self.environment).map(Into::into),
+            DeValue::Boolean(truth) => Ok((*truth).into()),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .map(Into::into)
+                .map_err(|_| Wrong::new("the integer does not fit 64 bits", "write it as a string")),
+            DeValue::Float(number) => finite(number.as_str()),
+            DeValue::Datetime(time) => Ok(time.to_string().into()),
+            DeValue::Array(array) => Ok(array.iter().map(|item| self.json_of(key, item)).collect()),
+            DeValue::Table(table) => Ok(self.json_object(key, table).into()),
+        };
+        read.unwrap_or_else(|wrong| {
+            self.wrong_at(value.span().start, key, wrong);
+            serde_json::Value::Null
+        })
+    }
+
+    fn json_object(&mut self, path: &str, table: &DeTable<'_>) -> serde_json::Map<String, serde_json::Value> {
+        let entries = table.iter().map(|(name, value)| {
+            let key = format!("{path}.{}", name.get_ref());
+            (name.get_ref().to_string(), self.json_of(&key, value))
+        });
+        entries.collect()
+    }
+
+    fn wrong_at(&mut self, offset: usize, key: &str, wrong: Wrong) {
+        let line = self.line(offset);
+        if !self.broken.contains(&line) {
+            let place = format!("{}:{line}", self.file.display());
+            self.mistakes.push((offset, wrong.at(place, key)));
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        before.matches('\n').count() + 1
+    }
+
+    fn written(&self, span: &Range<usize>) -> String {
+        self.text.get(span.clone()).unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl<'t> Section<'t> {
+    /// The file itself.
+    pub(super) fn root(table: &'t DeTable<'t>) -> Self {
+        Self::new(String::new(), Some(table))
+    }
+
+    /// Whether the file has this table.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// A key of this table with the path before it.
+    pub(super) fn key(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            return name.to_owned();
+        }
+        format!("{}.{name}", self.path)
+    }
+
+    fn new(path: String, table: Option<&'t DeTable<'t>>) -> Self {
+        Self { path, table, asked: Vec::new() }
+    }
+}
+
+fn finite(text: &str) -> Result<serde_json::Value, Wrong> {
+    let number = text.parse().ok().and_then(serde_json::Number::from_f64);
+    number.map(Into::into).ok_or_else(|| Wrong::new(format!("{text} is not a number in JSON"), "leave it out"))
+}

@@ -1,0 +1,176 @@
+//! `[plugins.<name>]`: a component, what it may do, what it may use, and the configuration that it reads.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{Reader, Section};
+use super::value::{Given, Wrong, bytes, count, duration, once, text, word};
+
+/// What a registration may ask for; everything else needs no grant.
+const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
+const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
+/// From one page of Wasm memory to all that 32 bits reach.
+const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
+
+/// One plugin of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginConfig {
+    /// The name of its table: letters, digits, `-` and `_`; stands in logs and metrics.
+    pub name: String,
+    /// The component's file. It existed when the configuration was read.
+    pub component: PathBuf,
+    /// Which capabilities it gets if it asks for them.
+    pub grants: Grants,
+    /// What it may use.
+    pub limits: PluginLimits,
+    /// `[plugins.<name>.config]` as a JSON object, `{}` if there is none. The host does not look inside.
+    pub config: String,
+}
+
+/// Which capabilities a plugin gets, out of those that it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grants {
+    /// All of them: only the reference plugins of the built-in configuration.
+    AsAsked,
+    /// These: `grants = ["store", …]`, default none.
+    Listed(Vec<String>),
+}
+
+/// What one plugin may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// Instances at once; a call beyond them waits its turn. Default 64: a call holds one for microseconds, or while it waits.
+    pub instances_max: usize,
+    /// Bytes of linear memory per instance. Default 64 MiB: Python needs 5 at rest, and 64 instances must fit a machine.
+    pub memory_bytes_max: usize,
+    /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`, default 500 ms.
+    pub run_deadline: Duration,
+    /// How long a call may take with all its waiting. Key `call_ms`, default 10 s.
+    pub call_deadline: Duration,
+}
+
+impl PluginConfig {
+    /// A reference plugin of the built-in configuration: default limits, no configuration, gets what it asks for.
+    pub(crate) fn reference(name: &str, component: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            component,
+            grants: Grants::AsAsked,
+            limits: PluginLimits::default(),
+            config: "{}".to_owned(),
+        }
+    }
+}
+
+impl Grants {
+    /// Whether a capability that the plugin asks for is granted.
+    pub fn allow(&self, capability: &str) -> bool {
+        match self {
+            Self::AsAsked => true,
+            Self::Listed(list) => list.iter().any(|entry| entry == capability),
+        }
+    }
+}
+
+impl Default for PluginLimits {
+    fn default() -> Self {
+        Self {
+            instances_max: 64,
+            memory_bytes_max: 64 << 20,
+            run_deadline: Duration::from_millis(500),
+            call_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Every plugin of the file, in its order.
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path) -> Vec<PluginConfig> {
+    let parent = reader.section(root, "plugins");
+    let sections = reader.named(&parent);
+    let mut plugins = Vec::new();
+    for (name, mut section) in sections {
+        if let Err(wrong) = check_name(name) {
+            reader.wrong(&parent.key(name), wrong);
+        }
+        plugins.push(plugin(reader, &parent.key(name), name, &mut section, file));
+        reader.close(section);
+    }
+    plugins
+}
+
+fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> PluginConfig {
+    let mut into = PluginConfig {
+        name: name.to_owned(),
+        component: PathBuf::new(),
+        grants: Grants::Listed(Vec::new()),
+        limits: PluginLimits::default(),
+        config: "{}".to_owned(),
+    };
+    reader.set(section, "component", &mut into.component, |given| component(given, file));
+    if section.is_there() && !reader.has(&format!("{path}.component")) {
+        let remedy = "add component = \"<file>.wasm\"";
+        reader.wrong(path, Wrong::new("the key `component` is missing", remedy));
+    }
+    if let Some(entry) = reader.entry(section, "grants") {
+        let mut seen = Vec::new();
+        let grants = reader.items(&entry, |given| once(&mut seen, capability(given)?));
+        into.grants = Grants::Listed(grants.into_iter().map(str::to_owned).collect());
+    }
+    limits(reader, path, section, &mut into.limits);
+    if let Some(entry) = reader.entry(section, "config") {
+        // Opened for its check only: that it is a table.
+        if reader.is_table(&entry) {
+            into.config = reader.json(&entry).to_string();
+        }
+    }
+    into
+}
+
+fn limits(reader: &mut Reader<'_>, path: &str, section: &mut Section<'_>, into: &mut PluginLimits) {
+    reader.set(section, "instances_max", &mut into.instances_max, count(1..=100_000));
+    reader.set(section, "memory_bytes_max", &mut into.memory_bytes_max, bytes(MEMORY));
+    reader.set(section, "run_ms", &mut into.run_deadline, duration(DEADLINES));
+    reader.set(section, "call_ms", &mut into.call_deadline, duration(DEADLINES));
+    if into.run_deadline > into.call_deadline {
+        let (run, call) = (format!("{path}.run_ms"), format!("{path}.call_ms"));
+        let problem = format!("`run_ms` ({:?}) is above `call_ms` ({:?})", into.run_deadline, into.call_deadline);
+        let key = if reader.has(&run) { run } else { call };
+        reader.wrong(&key, Wrong::new(problem, "lower the first or raise the second"));
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Wrong> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        return Ok(());
+    }
+    let remedy = "use 1 to 64 letters, digits, `-` and `_`";
+    Err(Wrong::new(format!("{name:?} cannot name a plugin"), remedy))
+}
+
+fn component(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
+    let written = text(given)?;
+    let path = file.parent().unwrap_or(Path::new("")).join(&written);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let problem = format!("there is no file {:?}", path.display().to_string());
+    let remedy = "build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration";
+    Err(Wrong::new(problem, remedy))
+}
+
+/// A narrowed grant (`store:users`) is refused, not widened: this version grants a capability whole or not at all.
+fn capability(given: &Given) -> Result<&'static str, Wrong> {
+    word(given, &CAPABILITIES, "capability").map_err(|wrong| match text(given) {
+        Ok(written) if narrowed(&written) => {
+            let remedy = "grant the whole capability or leave it out";
+            Wrong::new(format!("{written:?} is narrower than a grant can be yet"), remedy)
+        }
+        _ => wrong,
+    })
+}
+
+fn narrowed(written: &str) -> bool {
+    written.split_once([':', '=']).is_some_and(|(name, _)| CAPABILITIES.contains(&name))
+}

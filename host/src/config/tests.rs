@@ -1,0 +1,205 @@
+//! What a configuration may say, and what the operator is told when it says something else.
+#![allow(clippy::expect_used, reason = "a test says what it expects")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Config, Environment, Flags, Grants, Mistakes, Origins, resolve};
+
+const NO_FLAGS: Flags = Flags { host: None, port: None };
+
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+/// Reads text as if it stood in a file beside this one, so that `tests.rs` can stand for a component.
+fn read(text: &str, environment: Environment<'_>) -> Result<Config, Mistakes> {
+    resolve::from_text(Path::new("src/config/innkeeper.toml"), text, environment, NO_FLAGS)
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    let told = read(text, &nothing).expect_err("mistakes were made").to_string();
+    told.lines().map(|line| line.replace("src/config/", "")).collect()
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_line_and_a_remedy() {
+    let told = mistakes(
+        r#"
+[server]
+prot = 3001
+pingInterval = "25s"
+ping_timeout = "soon"
+upgrade_timeout = -1
+connect_timeout = "30h"
+host = "example.com"
+path = "socket.io"
+transports = ["polling", "webscoket", "polling"]
+allow_upgrades = "yes"
+max_http_buffer_size = "16MiB"
+cors = { origin = ["https://example.com/app", "example.com"], credential = true }
+[internal]
+port = 70000
+enabled = 1
+[limits]
+attachments_max = 0
+inbound_max_events = 500
+data_bytes_max = "64 kilobytes"
+drain_deadline = true
+quux = 1
+[plugins.chat]
+component = "nowhere.wasm"
+grants = ["store", "stor", "store:users", "store", "root"]
+memory_bytes_max = "1KiB"
+config = "x"
+[plugins."my plugin"]
+run_ms = "20s"
+config = { key = "${SECRET}", ratio = nan }
+[plugins]
+echo = "echo.wasm"
+[severs]
+"#,
+    );
+    let expected = r#"
+innkeeper.toml:3: server.prot: unknown key; did you mean `port`?
+innkeeper.toml:4: server.pingInterval: unknown key; did you mean `ping_interval`?
+innkeeper.toml:5: server.ping_timeout: "soon" is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
+innkeeper.toml:6: server.upgrade_timeout: -1 is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
+innkeeper.toml:7: server.connect_timeout: "30h" is out of range; use 1ms to 86400s
+innkeeper.toml:8: server.host: "example.com" is not an address; write "127.0.0.1" for this machine, "0.0.0.0" for every interface, or the address of one
+innkeeper.toml:9: server.path: "socket.io" is not a path; write it like "/socket.io/"
+innkeeper.toml:10: server.transports: "webscoket" is not a transport; did you mean "websocket"?
+innkeeper.toml:10: server.transports: "polling" stands here twice; keep one of them
+innkeeper.toml:11: server.allow_upgrades: "yes" is not true or false; write true or false, without quotes
+innkeeper.toml:12: server.max_http_buffer_size: `server.max_http_buffer_size` (16777216) is above `limits.inbound_max_bytes` (8388608); lower the first or raise the second
+innkeeper.toml:13: server.cors.origin: "https://example.com/app" is not an origin; write "https://example.com", without a path, or "*" for every one
+innkeeper.toml:13: server.cors.origin: "example.com" is not an origin; write "https://example.com", without a path, or "*" for every one
+innkeeper.toml:13: server.cors.credential: unknown key; did you mean `credentials`?
+innkeeper.toml:15: internal.port: 70000 is out of range; use 0 to 65535
+innkeeper.toml:16: internal.enabled: 1 is not true or false; write true or false, without quotes
+innkeeper.toml:18: limits.attachments_max: 0 is out of range; use 1 to 10000000
+innkeeper.toml:19: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
+innkeeper.toml:20: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
+innkeeper.toml:21: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
+innkeeper.toml:22: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_bytes, inbound_max_bytes, write_bytes_per_call_max, data_bytes_max, inbound_high_events, inbound_max_events, attachments_max, namespaces_per_connection_max, writes_per_call_max, open_calls_per_socket, rooms_per_socket_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
+innkeeper.toml:24: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
+innkeeper.toml:25: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
+innkeeper.toml:25: plugins.chat.grants: "store:users" is narrower than a grant can be yet; grant the whole capability or leave it out
+innkeeper.toml:25: plugins.chat.grants: "store" stands here twice; keep one of them
+innkeeper.toml:25: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
+innkeeper.toml:26: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
+innkeeper.toml:27: plugins.chat.config: a table is expected, not a value of type string; begin it with [plugins.chat.config]
+innkeeper.toml:28: plugins.my plugin: "my plugin" cannot name a plugin; use 1 to 64 letters, digits, `-` and `_`
+innkeeper.toml:28: plugins.my plugin: the key `component` is missing; add component = "<file>.wasm"
+innkeeper.toml:29: plugins.my plugin.run_ms: `run_ms` (20s) is above `call_ms` (10s); lower the first or raise the second
+innkeeper.toml:30: plugins.my plugin.config.key: the environment variable `SECRET` is not set; set it, or give a default: ${SECRET:-…}
+innkeeper.toml:30: plugins.my plugin.config.ratio: nan is not a number in JSON; leave it out
+innkeeper.toml:32: plugins.echo: a table is expected, not a value of type string; begin it with [plugins.echo]
+innkeeper.toml:33: severs: unknown key; did you mean `server`?
+"#;
+    assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+}
+
+#[test]
+fn text_that_is_not_toml_is_told_with_the_rest() {
+    let told = mistakes("[server]\nport = 1\nport = 2\nhost = \n[internal\nport = 3\n[limits]\nattachment_max = 1\n");
+    let expected = [
+        "innkeeper.toml:3: port: duplicate key; keep one of them",
+        "innkeeper.toml:4: string values must be quoted, expected literal string",
+        "innkeeper.toml:5: unclosed table, expected `]`",
+        "innkeeper.toml:8: limits.attachment_max: unknown key; did you mean `attachments_max`?",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake_too() {
+    let told = Config::load(Path::new("nowhere.toml"), &nothing, NO_FLAGS).expect_err("no file");
+    assert!(told.to_string().starts_with("nowhere.toml: no such file"), "{told}");
+}
+
+#[test]
+fn listeners_with_the_same_port_and_credentials_for_everyone_are_refused() {
+    let told = mistakes("server.port = 3002\nserver.cors = { origin = '*', credentials = true }");
+    let expected = [
+        "innkeeper.toml:1: server.port: both listeners would have port 3002; give [server] and [internal] a port each, or 0 for a free one",
+        "innkeeper.toml:2: server.cors.credentials: true does not go with every origin; list the origins; browsers refuse credentials for \"*\"",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn wrong_variables_are_told_by_name() {
+    let environment = |name: &str| match name {
+        "INNKEEPER_PORT" => Some("http".to_owned()),
+        "INNKEEPER_HOST" => Some("everywhere".to_owned()),
+        "CLIENT_URL" => Some("localhost:5173".to_owned()),
+        _ => None,
+    };
+    let told = Config::built_in(Vec::new(), &environment, NO_FLAGS).expect_err("three mistakes");
+    let told = told.to_string();
+    let names: Vec<_> = told.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(names, ["INNKEEPER_PORT", "INNKEEPER_HOST", "CLIENT_URL"], "{told}");
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let config = read("", &nothing).expect("nothing is wrong");
+    let expected = Config { file: Some(PathBuf::from("src/config/innkeeper.toml")), ..Config::default() };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn flags_go_over_the_environment_and_that_over_the_file() {
+    let text = "server = { host = '0.0.0.0', port = 1, cors.origin = 'http://file' }";
+    let environment = |name: &str| match name {
+        "INNKEEPER_PORT" => Some("2".to_owned()),
+        "INNKEEPER_HOST" => Some("::1".to_owned()),
+        "CLIENT_URL" => Some("http://localhost:5173/, https://EXAMPLE.com:443".to_owned()),
+        _ => None,
+    };
+    let flags = Flags { port: Some(3), ..NO_FLAGS };
+    let path = Path::new("innkeeper.toml");
+    let config = resolve::from_text(path, text, &environment, flags).expect("nothing is wrong");
+
+    assert_eq!((config.server.host.to_string(), config.server.port), ("::1".to_owned(), 3));
+    let expected = ["http://localhost:5173", "https://example.com"].map(str::to_owned);
+    assert_eq!(config.server.cors.origins, Origins::Listed(expected.to_vec()));
+}
+
+#[test]
+fn values_are_resolved_as_meant() {
+    let text = r#"
+[server]
+port = "${PORT:-4000}"
+ping_interval = 25000
+ping_timeout = "1m"
+max_http_buffer_size = "2 MB"
+transports = ["websocket"]
+path = "/rt"
+[plugins.second]
+component = "tests.rs"
+grants = ["store", "handshake:secrets"]
+run_ms = 50
+config = { secret = "${SECRET}", literal = "$${SECRET}", nested = { list = [1, 2.5, true] } }
+[plugins.first]
+component = "tests.rs"
+"#;
+    let environment = |name: &str| (name == "SECRET").then(|| "hush".to_owned());
+    let config = read(text, &environment).expect("nothing is wrong");
+
+    let server = &config.server;
+    assert_eq!((server.port, server.path.as_str()), (4000, "/rt/"));
+    assert_eq!(server.ping_interval, Duration::from_secs(25));
+    assert_eq!(server.ping_timeout, Duration::from_secs(60));
+    assert_eq!(server.max_http_buffer_size, 2_000_000);
+    assert!(server.transports.websocket && !server.transports.polling);
+    let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+    assert_eq!(names, ["second", "first"]);
+    let second = config.plugins.first().expect("two plugins");
+    assert!(second.grants.allow("store") && !second.grants.allow("jwt"));
+    assert_eq!(second.limits.run_deadline, Duration::from_millis(50));
+    assert_eq!(second.component, Path::new("src/config/tests.rs"));
+    assert_eq!(second.config, r#"{"literal":"${SECRET}","nested":{"list":[1,2.5,true]},"secret":"hush"}"#);
+    assert_eq!(config.plugins.get(1).map(|plugin| &plugin.grants), Some(&Grants::Listed(vec![])));
+}

@@ -1,0 +1,136 @@
+//! Connecting: middleware, the first `connection` calls, and the one step that lets the socket in.
+//!
+//! Until that step nobody can reach the socket, and what its `connection` calls wrote is held back: whoever sees the client's
+//! `connect` or a word about the newcomer finds it in its rooms already.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Hall, failure};
+use crate::effect::{Asked, Effects, Write, connect_error, connect_packet};
+use crate::plugin::{Call, Chain, Ended, Entry, Failure, Hook, Progress};
+use crate::sockets::{Life, Packet, Question, Record};
+
+/// `socket.disconnect` has no word for a socket that was never let in: nobody is ever told this one.
+const REFUSED: &str = "refused";
+
+/// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: theirs is its `disconnect`.
+pub(super) async fn connect(hall: Arc<Hall>, socket: Arc<Record>, progress: Arc<Progress>) -> Vec<Arc<str>> {
+    let Some(chain) = hall.registry.chain(socket.namespace().name()) else { return Vec::new() };
+    let opening = Arc::new(Opening { socket, effects: hall.effects.clone(), stage: Mutex::new(Stage::Middleware(Vec::new())) });
+    if let Err(refusal) = opening.middleware(&chain, &progress).await {
+        opening.refuse(&refusal);
+        return Vec::new();
+    }
+    let reached = opening.connection(&chain, &progress).await;
+    opening.open();
+    reached
+}
+
+/// A socket on its way in. As [`Effects`] it holds back what must not be seen yet.
+struct Opening {
+    socket: Arc<Record>,
+    effects: Arc<dyn Effects>,
+    /// Only the calls of this chain take this lock, and no other is taken under it but by the step itself.
+    stage: Mutex<Stage>,
+}
+
+enum Stage {
+    /// What middleware wrote to the socket itself is held; what it wrote to others has left.
+    Middleware(Vec<Write>),
+    /// Everything is held.
+    Connection(Vec<Write>),
+    /// The step is done: nothing is held.
+    Open,
+}
+
+impl Opening {
+    async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Failure> {
+        for member in chain.members.iter().filter(|member| member.has(Hook::ConnectMiddleware)) {
+            match member.plugin.clone().call(self.call(Entry::ConnectMiddleware, progress)).await {
+                Ended::Done | Ended::Rewritten { .. } => {}
+                Ended::Rejected(failure) => return Err(failure),
+                Ended::Failed { .. } => return Err(Failure::neutral()),
+            }
+        }
+        self.stage().pass();
+        Ok(())
+    }
+
+    async fn connection(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Vec<Arc<str>> {
+        let mut reached = Vec::new();
+        for member in &chain.members {
+            if self.socket.life() == Life::Left {
+                break;
+            }
+            reached.push(member.plugin.name().clone());
+            if !member.has(Hook::Connection) {
+                continue;
+            }
+            let ended = member.plugin.clone().call(self.call(Entry::Connection { kind: "new" }, progress)).await;
+            if let Ended::Failed { failure, .. } | Ended::Rejected(failure) = ended {
+                self.leave(&mut vec![failure::error_event(&self.socket, &failure)]);
+            }
+        }
+        reached
+    }
+
+    fn call(self: &Arc<Self>, entry: Entry, progress: &Arc<Progress>) -> Call {
+        Call { entry, socket: self.socket.clone(), effects: self.clone(), progress: progress.clone() }
+    }
+
+    fn refuse(&self, refusal: &Failure) {
+        let namespace = self.socket.namespace();
+        self.socket.put(&connect_error(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
+        namespace.lock().depart(&self.socket, REFUSED, None);
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage {
+    fn pass(&mut self) {
+        if let Self::Middleware(held) = self {
+            *self = Self::Connection(std::mem::take(held));
+        }
+    }
+}
+
+impl Effects for Opening {
+    fn leave(&self, writes: &mut Vec<Write>) {
+        match &mut *self.stage() {
+            Stage::Middleware(held) => {
+                let is_own = |write: &mut Write| write.socket().is_some_and(|socket| Arc::ptr_eq(socket, &self.socket));
+                held.extend(writes.extract_if(.., is_own));
+                self.effects.leave(writes);
+            }
+            Stage::Connection(held) => held.append(writes),
+            Stage::Open => self.effects.leave(writes),
+        }
+    }
+
+    fn ask(&self, asked: &Asked, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+        self.effects.ask(asked, packet)
+    }
+
+    fn admit(&self, socket: &Arc<Record>, connect: &Packet, held: &mut Vec<Write>) {
+        self.effects.admit(socket, connect, held);
+    }
+
+    /// The step.
+    fn open(&self) {
+        let mut stage = self.stage();
+        if let Stage::Connection(held) = &mut *stage {
+            let connect = connect_packet(self.socket.namespace().name(), self.socket.id());
+            self.effects.admit(&self.socket, &connect, held);
+            *stage = Stage::Open;
+        }
+    }
+
+    fn held(&self, see: &mut dyn FnMut(&[Write])) {
+        if let Stage::Middleware(held) | Stage::Connection(held) = &*self.stage() {
+            see(held);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The back door: what plugins recorded leaves here, in call order, in one step for each namespace.
+
+mod apply;
+mod overlay;
+mod packet;
+
+use std::sync::Arc;
+
+pub(crate) use apply::{House, SERVER_DISCONNECT};
+pub(crate) use overlay::Overlay;
+pub(crate) use packet::{ack_packet, connect_error, connect_packet, disconnect_frame, event_packet};
+
+use crate::sockets::{Namespace, Packet, Question, Record, Rooms};
+
+/// One recorded write. Everything that could be refused was refused when it was recorded: leaving cannot fail.
+pub(crate) enum Write {
+    /// To one socket.
+    Emit { socket: Arc<Record>, packet: Packet, volatile: bool },
+    /// To everybody who is meant.
+    Broadcast { target: Target, packet: Packet, volatile: bool },
+    /// The answer to a client's event, under the client's ack id. The first to leave counts.
+    Ack { socket: Arc<Record>, ack: u64, packet: Packet },
+    Join { socket: Arc<Record>, rooms: Vec<Box<str>> },
+    Leave { socket: Arc<Record>, rooms: Vec<Box<str>> },
+    JoinAll { target: Target, rooms: Vec<Box<str>> },
+    LeaveAll { target: Target, rooms: Vec<Box<str>> },
+    /// One key of `socket.data`; without a value it is removed.
+    Data { socket: Arc<Record>, key: Box<str>, value: Option<Box<str>> },
+    Disconnect { socket: Arc<Record>, close: bool },
+    DisconnectAll { target: Target, close: bool },
+}
+
+/// Sockets of a namespace.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) rooms: Rooms,
+}
+
+/// Whom a question asks.
+pub(crate) enum Asked {
+    Socket(Arc<Record>),
+    Rooms(Target),
+}
+
+/// Who carries out what a dispatch produced. The house does; a pending socket holds back; a test keeps a list.
+pub(crate) trait Effects: Send + Sync {
+    /// Writes of one call leave, all together. Takes them out of the list.
+    fn leave(&self, writes: &mut Vec<Write>);
+
+    /// Sends a question's packet, after everything that left before. `packet` makes it for the ack id.
+    fn ask(&self, asked: &Asked, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>);
+
+    /// Lets a pending socket in, and with it what was held back for it, in one step. `connect` tells the client.
+    fn admit(&self, socket: &Arc<Record>, connect: &Packet, held: &mut Vec<Write>);
+
+    /// A call of this dispatch waits or wants its writes sent: what was held back goes now.
+    fn open(&self);
+
+    /// Shows the writes that are held back, which reads see as done.
+    fn held(&self, see: &mut dyn FnMut(&[Write]));
+}
+
+impl Write {
+    /// What it counts for in the bound on a call's writes.
+    pub(crate) fn len(&self) -> usize {
+        let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
+        match self {
+            Self::Emit { packet, .. } | Self::Broadcast { packet, .. } | Self::Ack { packet, .. } => packet.len(),
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => texts(rooms),
+            Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
+            Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
+        }
+    }
+
+    /// The one socket that it is about, if it is about one.
+    pub(crate) fn socket(&self) -> Option<&Arc<Record>> {
+        match self {
+            Self::Emit { socket, .. }
+            | Self::Ack { socket, .. }
+            | Self::Join { socket, .. }
+            | Self::Leave { socket, .. }
+            | Self::Data { socket, .. }
+            | Self::Disconnect { socket, .. } => Some(socket),
+            Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
+        }
+    }
+
+    /// The namespace that has to be held for it. What concerns one client only, or its record only, needs none.
+    fn namespace(&self) -> Option<&Arc<Namespace>> {
+        match self {
+            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } => None,
+            Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
+            Self::Broadcast { target, .. }
+            | Self::JoinAll { target, .. }
+            | Self::LeaveAll { target, .. }
+            | Self::DisconnectAll { target, .. } => Some(&target.namespace),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a request asks for, in the order in which Node's server looks at it, and the first packet of a session.
+
+use std::{net::IpAddr, sync::Arc};
+
+use hyper::{
+    HeaderMap, Method,
+    header::{CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    http::request::Parts,
+};
+use tungstenite::handshake::derive_accept_key;
+
+use super::{Engine, Options, Outbox, Request, limits::Slot, registry::Sid, reply::Refusal};
+use crate::frame::Frame;
+
+/// What a request asks for.
+pub(super) enum Route {
+    /// A new session by polling.
+    Open(Entry),
+    /// A websocket, for a new session or for one that upgrades.
+    Websocket(HeaderValue, Upgrade),
+    /// A GET of a session.
+    Poll(Arc<Outbox>),
+    /// A POST of a session.
+    Post(Arc<Outbox>),
+    /// A preflight.
+    Options,
+}
+
+/// Whose websocket it will be.
+pub(super) enum Upgrade {
+    New(Entry),
+    Probe(Arc<Outbox>),
+}
+
+/// What a new session is made from.
+pub(super) struct Entry {
+    pub(super) sid: Sid,
+    pub(super) slot: Slot,
+    pub(super) request: Request,
+}
+
+type Query = Vec<(Box<str>, Box<str>)>;
+
+/// Decides on a request.
+pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<Route, Refusal> {
+    if !is_ours(&engine.options.path, parts.uri.path()) {
+        return Err(Refusal::NotFound);
+    }
+    let origin = parts.headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    if !engine.options.origins.pass(origin, text(&parts.headers, &HOST)) {
+        return Err(Refusal::Forbidden);
+    }
+    if parts.method == Method::OPTIONS {
+        return Ok(Route::Options);
+    }
+    let query = decode_query(parts.uri.query().unwrap_or_default());
+    let websocket = match value(&query, "transport") {
+        Some("polling") if engine.options.polling => false,
+        Some("websocket") if engine.options.websocket || value(&query, "sid").is_some() => true,
+        _ => return Err(Refusal::UnknownTransport),
+    };
+    match value(&query, "sid") {
+        Some(sid) => of_session(engine, parts, sid, websocket),
+        None => handshake(engine, parts, query, address, websocket),
+    }
+}
+
+/// The path of the endpoint, whose last slash a client may leave out.
+fn is_ours(endpoint: &str, path: &str) -> bool {
+    path == endpoint || endpoint.strip_suffix('/') == Some(path)
+}
+
+fn of_session(engine: &Engine, parts: &Parts, sid: &str, websocket: bool) -> Result<Route, Refusal> {
+    let outbox = Sid::parse(sid).and_then(|sid| engine.registry.find(&sid)).ok_or(Refusal::UnknownSession)?;
+    if websocket {
+        if outbox.is_websocket() || !engine.options.allow_upgrades || !engine.options.websocket {
+            return Err(Refusal::BadRequest);
+        }
+        return Ok(Route::Websocket(accept_key(parts)?, Upgrade::Probe(outbox)));
+    }
+    match parts.method {
+        _ if outbox.is_websocket() => Err(Refusal::BadRequest),
+        Method::GET => Ok(Route::Poll(outbox)),
+        Method::POST => Ok(Route::Post(outbox)),
+        _ => Err(Refusal::BadRequest),
+    }
+}
+
+fn handshake(engine: &Engine, parts: &Parts, query: Query, address: IpAddr, websocket: bool) -> Result<Route, Refusal> {
+    if parts.method != Method::GET {
+        return Err(Refusal::BadMethod);
+    }
+    let key = if websocket { Some(accept_key(parts)?) } else { None };
+    if value(&query, "EIO") != Some("4") {
+        return Err(Refusal::UnsupportedVersion);
+    }
+    if engine.refuses() {
+        return Err(Refusal::ShuttingDown);
+    }
+    let slot = engine.addresses.take(address).ok_or(Refusal::TooMany)?;
+    let sid = Sid::random().ok_or(Refusal::ShuttingDown)?;
+    let entry = Entry { sid, slot, request: request(parts, query, address) };
+    Ok(match key {
+        Some(key) => Route::Websocket(key, Upgrade::New(entry)),
+        None => Route::Open(entry),
+    })
+}
+
+/// The answer to a websocket handshake (RFC 6455, section 4.2).
+fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
+    let headers = &parts.headers;
+    let asks = parts.method == Method::GET
+        && has_token(headers, &UPGRADE, "websocket")
+        && has_token(headers, &CONNECTION, "upgrade")
+        && text(headers, &SEC_WEBSOCKET_VERSION) == Some("13");
+    match headers.get(SEC_WEBSOCKET_KEY) {
+        Some(key) if asks && key.len() == 24 => {
+            HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::BadRequest)
+        }
+        _ => Err(Refusal::BadRequest),
+    }
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn request(parts: &Parts, query: Query, address: IpAddr) -> Request {
+    let mut headers = Vec::with_capacity(parts.headers.len());
+    for (name, value) in &parts.headers {
+        headers.push((name.as_str().into(), latin1(value.as_bytes())));
+    }
+    let url = parts.uri.path_and_query().map_or("/", |path| path.as_str()).into();
+    Request { headers, url, query, address, secure: false }
+}
+
+/// As Node reads a header: UTF-8 is not promised, so every byte is one character.
+fn latin1(value: &[u8]) -> Box<str> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => value.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
+    }
+}
+
+fn value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
+    query.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
+}
+
+/// `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stands for itself.
+fn decode_query(query: &str) -> Query {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut decoded: Query = pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect();
+    decoded.shrink_to_fit();
+    decoded
+}
+
+fn decode(text: &str) -> Box<str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return text.into();
+    }
+    let (mut bytes, mut decoded) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    while let Some((&byte, rest)) = bytes.split_first() {
+        (decoded, bytes) = match (byte, escaped(rest)) {
+            (b'%', Some((byte, rest))) => (pushed(decoded, byte), rest),
+            (b'+', _) => (pushed(decoded, b' '), rest),
+            _ => (pushed(decoded, byte), rest),
+        };
+    }
+    String::from_utf8_lossy(&decoded).into()
+}
+
+fn pushed(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
+    bytes.push(byte);
+    bytes
+}
+
+/// The byte that two hexadecimal digits stand for, and what follows them.
+fn escaped(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = bytes.split_first_chunk::<2>()?;
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    Some((u8::try_from(high? * 16 + low?).ok()?, rest))
+}
+
+/// OPEN, the first packet of a session.
+pub(super) fn open_packet(options: &Options, sid: Sid, websocket: bool) -> Frame {
+    let upgrades = if !websocket && options.allow_upgrades && options.websocket { r#""websocket""# } else { "" };
+    let text = format!(
+        r#"0{{"sid":"{}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+        sid.text(),
+        options.ping_interval.as_millis(),
+        options.ping_timeout.as_millis(),
+        options.payload_bytes_max,
+    );
+    Frame::text(&[text.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Vec<(String, String)> {
+        decode_query(text).into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_query_is_decoded_whatever_it_holds() {
+        assert_eq!(query("a=%"), [pair("a", "%")]);
+        assert_eq!(query("a=%4"), [pair("a", "%4")]);
+        assert_eq!(query("a=%zz%+"), [pair("a", "%zz% ")]);
+        assert_eq!(query("a=%ff"), [pair("a", "\u{fffd}")]);
+        assert_eq!(query("&&=&a"), [pair("", ""), pair("a", "")]);
+        assert_eq!(query(""), []);
+        assert_eq!(query("EIO=4&x=a%20b+c%C3%a9&x=2=3"), [pair("EIO", "4"), pair("x", "a b cé"), pair("x", "2=3")]);
+    }
+
+    #[test]
+    fn the_last_slash_of_the_path_may_be_left_out() {
+        for other in ["/", "/socket.i", "/socket.io/x", "/socket.iox", "//socket.io/"] {
+            assert!(!is_ours("/socket.io/", other), "{other}");
+        }
+        assert!(is_ours("/socket.io/", "/socket.io/"));
+        assert!(is_ours("/socket.io/", "/socket.io"));
+    }
+
+    #[test]
+    fn tokens_are_found_in_lists() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
+        assert!(has_token(&headers, &CONNECTION, "upgrade"));
+        assert!(!has_token(&headers, &CONNECTION, "up"));
+    }
+
+    #[test]
+    fn the_open_packet_offers_what_the_options_allow() {
+        let sid = Sid::random().unwrap();
+        let text =
+            |options: &Options, websocket| String::from_utf8(open_packet(options, sid, websocket).packet().to_vec()).unwrap();
+        let options = Options::default();
+        assert!(text(&options, true).contains(r#""upgrades":[],"pingInterval":25000,"pingTimeout":20000,"#));
+        assert!(text(&options, false).contains(r#""upgrades":["websocket"]"#));
+        assert!(text(&Options { allow_upgrades: false, ..options }, false).ends_with(r#""maxPayload":1000000}"#));
+    }
+}

@@ -1,0 +1,94 @@
+//! Engine.IO packets from the client, whichever transport brought them.
+
+use std::time::Duration;
+
+use super::{
+    Reason, Upper,
+    decoder::{Flow, Message, Violation},
+    heartbeat::Heartbeat,
+    payload,
+};
+
+/// How a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) reason: Reason,
+    pub(super) manner: Manner,
+}
+
+/// What the client still gets. The number is the code of the websocket's close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// What is queued, then the end.
+    Deliver(u16),
+    /// Only the end.
+    Answer(u16),
+    /// Nothing: the stream is dropped, whatever stands in its buffers.
+    Drop,
+}
+
+impl Ending {
+    pub(super) const fn new(reason: Reason, manner: Manner) -> Self {
+        Self { reason, manner }
+    }
+
+    /// The client sent frames that are none.
+    pub(super) fn violation(violation: Violation) -> Self {
+        Self::new("transport error", Manner::Answer(violation.code()))
+    }
+}
+
+const PARSE_ERROR: Ending = Ending::new("parse error", Manner::Answer(1002));
+
+/// The parts of a session that a packet may touch.
+pub(super) struct Inbound<'a> {
+    pub(super) upper: &'a mut dyn Upper,
+    pub(super) heartbeat: &'a mut Heartbeat,
+    pub(super) ping_interval: Duration,
+}
+
+impl Inbound<'_> {
+    /// A websocket message. `pong` is set to what the client wants back.
+    pub(super) fn message(&mut self, message: Message<'_>, pong: &mut Option<Vec<u8>>) -> Flow<Ending> {
+        let result = match message {
+            Message::Text(packet) => self.packet(packet),
+            Message::Binary(data) => self.upper.binary(data).map_err(by_upper),
+            Message::Ping(data) => {
+                *pong = Some(data.to_vec());
+                Ok(())
+            }
+            Message::Close => Err(Ending::new("transport close", Manner::Answer(1000))),
+        };
+        match result {
+            Ok(()) => Flow::Next,
+            Err(ending) => Flow::End(ending),
+        }
+    }
+
+    /// A packet in text form.
+    pub(super) fn packet(&mut self, packet: &str) -> Result<(), Ending> {
+        let Some(kind) = packet.as_bytes().first() else { return Err(PARSE_ERROR) };
+        // The first byte is ASCII in every arm that uses what is behind it.
+        let data = packet.get(1..).unwrap_or_default();
+        match kind {
+            b'4' => self.upper.text(data).map_err(by_upper),
+            b'b' => match payload::decode_binary(data) {
+                Some(data) => self.upper.binary(&data).map_err(by_upper),
+                None => Err(PARSE_ERROR),
+            },
+            b'3' => {
+                self.heartbeat.answered(self.ping_interval);
+                Ok(())
+            }
+            b'1' => Err(Ending::new("transport close", Manner::Answer(1000))),
+            // In version 4 it is the server who asks.
+            b'2' => Err(Ending::new("transport error", Manner::Answer(1002))),
+            b'0' | b'5' | b'6' => Ok(()),
+            _ => Err(PARSE_ERROR),
+        }
+    }
+}
+
+fn by_upper(reason: Reason) -> Ending {
+    Ending::new(reason, Manner::Deliver(1000))
+}

@@ -1,0 +1,62 @@
+//! The internal listener: for the operator's tools, never for clients.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+/// A request's head must be there by then.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// After an accept that failed, for want of file descriptors for instance.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until the runtime ends.
+pub(crate) async fn serve(listener: TcpListener) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the internal interface cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        // Ends with its connection.
+        tokio::spawn(async move {
+            let mut server = hyper::server::conn::http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
+            let served = server.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection to the internal interface ended");
+            }
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    Ok(match request.uri().path() {
+        "/healthz" | "/version" if !reading => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
+        "/healthz" => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
+        "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
+        _ => response(StatusCode::NOT_FOUND, r#"{"error":"not found; there are /healthz and /version"}"#.into()),
+    })
+}
+
+fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}

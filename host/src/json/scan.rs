@@ -1,0 +1,362 @@
+//! The walk over JSON text: iterative, so that no nesting can exhaust a stack, and by RFC 8259 to the letter.
+
+use super::DEPTH_MAX;
+
+/// Why text did not pass, and where: an offset in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub(crate) struct Fault {
+    what: &'static str,
+    at: usize,
+}
+
+impl Fault {
+    pub(crate) fn new(what: &'static str, at: usize) -> Self {
+        Self { what, at }
+    }
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Array,
+    Object,
+    String,
+    Number,
+    True,
+    Other,
+}
+
+/// The first element of an array, and where the rest begins.
+pub(crate) struct Head<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) text: &'a str,
+    pub(crate) rest_at: usize,
+}
+
+/// What was seen of one open object that may turn out to be a placeholder. Kept only if there are attachments.
+#[derive(Default)]
+struct Member {
+    is_placeholder: bool,
+    number: Option<usize>,
+}
+
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// One bit for each open array (0) or object (1).
+    nesting: [u64; DEPTH_MAX / 64],
+    depth: usize,
+    placeholders: Option<Placeholders>,
+}
+
+struct Placeholders {
+    seen: Vec<bool>,
+    open: Vec<Member>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str, attachments: usize) -> Self {
+        let placeholders = (attachments > 0).then(|| Placeholders { seen: vec![false; attachments], open: Vec::new() });
+        Self { text, at: 0, nesting: [0; DEPTH_MAX / 64], depth: 0, placeholders }
+    }
+
+    /// Walks the whole text: one value, and nothing behind it.
+    pub(crate) fn whole(&mut self) -> Result<Kind, Fault> {
+        self.spaces();
+        let kind = self.value()?;
+        self.end()?;
+        Ok(kind)
+    }
+
+    /// Walks into an array and over its first element.
+    pub(crate) fn head(&mut self) -> Result<Head<'a>, Fault> {
+        self.spaces();
+        self.expect(b'[', "not a JSON array")?;
+        self.open(false)?;
+        self.spaces();
+        let from = self.at;
+        let kind = match self.peek() {
+            Some(b'"' | b'-' | b'0'..=b'9') => self.scalar()?,
+            _ => return self.fault("the name of an event is a string or a number"),
+        };
+        let text = self.text.get(from..self.at).unwrap_or_default();
+        self.spaces();
+        let rest_at = if self.peek() == Some(b',') { self.at + 1 } else { self.at };
+        Ok(Head { kind, text, rest_at })
+    }
+
+    /// Walks over what `head` left.
+    pub(crate) fn tail(&mut self) -> Result<(), Fault> {
+        self.rest(0)?;
+        self.end()
+    }
+
+    /// One value with all that is in it.
+    fn value(&mut self) -> Result<Kind, Fault> {
+        let base = self.depth;
+        let kind = self.begin()?;
+        if self.depth > base {
+            self.rest(base)?;
+        }
+        Ok(kind)
+    }
+
+    /// From behind a value to where the nesting is `base` again.
+    fn rest(&mut self, base: usize) -> Result<(), Fault> {
+        // Set when a bracket was just opened: what it holds may be nothing.
+        let mut fresh = self.fresh();
+        while self.depth > base {
+            self.spaces();
+            let in_object = self.in_object();
+            match self.peek() {
+                Some(b']') if !in_object => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    fresh = false;
+                    continue;
+                }
+                Some(b'}') if in_object => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    self.close_object()?;
+                    fresh = false;
+                    continue;
+                }
+                Some(b',') if !fresh => {
+                    self.at += 1;
+                    self.spaces();
+                }
+                Some(_) if fresh => {}
+                _ => return self.fault("expected a comma or the end"),
+            }
+            let before = self.depth;
+            if in_object { self.member()? } else { self.begin().map(|_| ())? }
+            fresh = self.depth > before;
+        }
+        Ok(())
+    }
+
+    /// Whether the last thing walked over was an opening bracket.
+    fn fresh(&self) -> bool {
+        self.depth > 0 && matches!(self.text.as_bytes().get(self.at.wrapping_sub(1)), Some(b'[' | b'{'))
+    }
+
+    /// A scalar, or the opening bracket of an array or object.
+    fn begin(&mut self) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'[') => {
+                self.at += 1;
+                self.open(false)?;
+                Ok(Kind::Array)
+            }
+            Some(b'{') => {
+                self.at += 1;
+                self.open(true)?;
+                Ok(Kind::Object)
+            }
+            _ => self.scalar(),
+        }
+    }
+
+    fn scalar(&mut self) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|()| Kind::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number),
+            Some(b't') => self.word("true").map(|()| Kind::True),
+            Some(b'f') => self.word("false").map(|()| Kind::Other),
+            Some(b'n') => self.word("null").map(|()| Kind::Other),
+            _ => self.fault("expected a JSON value"),
+        }
+    }
+
+    /// `"key": value`, the value's own content left to `rest`.
+    fn member(&mut self) -> Result<(), Fault> {
+        let from = self.at;
+        if self.peek() != Some(b'"') {
+            return self.fault("expected a key");
+        }
+        self.string()?;
+        let key = self.text.get(from..self.at).unwrap_or_default();
+        self.spaces();
+        self.expect(b':', "expected a colon")?;
+        self.spaces();
+        let from = self.at;
+        let kind = self.begin()?;
+        if self.placeholders.is_some() {
+            let value = self.text.get(from..self.at).unwrap_or_default();
+            self.note_member(key, kind, value);
+        }
+        Ok(())
+    }
+
+    /// Remembers what makes an object a placeholder. As in JavaScript, the last of two equal keys counts.
+    fn note_member(&mut self, key: &str, kind: Kind, value: &str) {
+        // The value may just have opened an array or object: then its owner is one level up.
+        let opened_object = usize::from(kind == Kind::Object);
+        let Some(open) = self.placeholders.as_mut().map(|placeholders| &mut placeholders.open) else { return };
+        let owner = open.len().checked_sub(1 + opened_object).and_then(|index| open.get_mut(index));
+        let Some(owner) = owner else { return };
+        match &*super::string(key) {
+            "_placeholder" => owner.is_placeholder = kind == Kind::True,
+            "num" => owner.number = value.parse().ok(),
+            _ => {}
+        }
+    }
+
+    fn close_object(&mut self) -> Result<(), Fault> {
+        let Some(placeholders) = &mut self.placeholders else { return Ok(()) };
+        match placeholders.open.pop() {
+            Some(Member { is_placeholder: true, number }) => match number.and_then(|number| placeholders.seen.get_mut(number)) {
+                Some(seen) => {
+                    *seen = true;
+                    Ok(())
+                }
+                None => self.fault("a placeholder without attachment"),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        self.spaces();
+        if self.at < self.text.len() {
+            return self.fault("something behind the value");
+        }
+        match &self.placeholders {
+            Some(placeholders) if placeholders.seen.contains(&false) => self.fault("an attachment without placeholder"),
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), Fault> {
+        let Some(word) = self.nesting.get_mut(self.depth / 64) else { return self.fault("nested too deep") };
+        let bit = 1 << (self.depth % 64);
+        if object { *word |= bit } else { *word &= !bit }
+        self.depth += 1;
+        if let (true, Some(placeholders)) = (object, &mut self.placeholders) {
+            placeholders.open.push(Member::default());
+        }
+        Ok(())
+    }
+
+    fn in_object(&self) -> bool {
+        let top = self.depth.saturating_sub(1);
+        self.nesting.get(top / 64).is_some_and(|word| word & (1 << (top % 64)) != 0)
+    }
+
+    fn string(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        let bytes = self.text.as_bytes();
+        loop {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(rest.len());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return self.fault("a control character in a string"),
+                None => return self.fault("a string without end"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        let bytes = self.text.as_bytes();
+        match bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') if bytes.get(self.at + 2..self.at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => self.at += 6,
+            _ => return self.fault("an unknown escape"),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let from = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == from { self.fault("expected a digit") } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Fault> {
+        if !self.text.as_bytes().get(self.at..).unwrap_or_default().starts_with(word.as_bytes()) {
+            return self.fault("expected a JSON value");
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn spaces(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+        if self.peek() != Some(byte) {
+            return self.fault(what);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
+        Err(Fault::new(what, self.at))
+    }
+}
+
+/// Decodes what stands between the quotes of a checked string, lone surrogates included.
+pub(crate) fn decode_lossy(inner: &str) -> String {
+    let mut units: Vec<u16> = Vec::with_capacity(inner.len());
+    let mut rest = inner.chars();
+    while let Some(char) = rest.next() {
+        if char != '\\' {
+            units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
+            continue;
+        }
+        let unit = match rest.next() {
+            Some('u') => {
+                let hex: String = rest.by_ref().take(4).collect();
+                u16::from_str_radix(&hex, 16).unwrap_or(0xFFFD)
+            }
+            Some('b') => 8,
+            Some('f') => 12,
+            Some('n') => 10,
+            Some('r') => 13,
+            Some('t') => 9,
+            Some(other) => other as u16,
+            None => 0xFFFD,
+        };
+        units.push(unit);
+    }
+    String::from_utf16_lossy(&units)
+}

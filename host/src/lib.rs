@@ -1,0 +1,22 @@
+//! Innkeeper: a realtime server that speaks Socket.IO and is extended with WebAssembly.
+//!
+//! A packet goes one way: `engine` → `socket` → `dispatch` → `plugin` → `effect` → `engine`. `docs/architecture.md` walks along.
+
+pub mod cli;
+
+mod app;
+mod config;
+mod dispatch;
+mod drain;
+mod effect;
+mod engine;
+mod frame;
+mod http;
+mod json;
+mod plugin;
+mod socket;
+mod sockets;
+mod telemetry;
+mod request { pub(crate) use crate::engine::Request; }
+
+pub use config::Config;

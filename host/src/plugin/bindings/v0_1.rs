@@ -1,0 +1,101 @@
+//! `innkeeper:plugin@0.1.0`: generated from `wit/v0.1`, and how its words translate into ours.
+
+#[expect(missing_docs, unreachable_pub, clippy::all, reason = "generated; the documentation stands in the WIT")]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit/v0.1",
+        world: "plugin",
+        imports: { "innkeeper:plugin/calls.wait": async },
+        exports: { default: async },
+        with: { "wasi": wasmtime_wasi::p2::bindings },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        require_store_data_send: true,
+    });
+}
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker};
+
+pub(crate) use generated::innkeeper::plugin::{
+    acks, arriving, calls, cluster, config, emit, http, jwt, log, rate_limit, registering, rooms, sockets, store, timers, types,
+};
+pub(crate) use generated::{Plugin as Exports, PluginPre as ExportsPre};
+
+use crate::plugin::host::CallState;
+use crate::plugin::instance::Returned;
+use crate::plugin::{Entry, Event};
+use crate::sockets::Record;
+
+/// What the linked host functions work on.
+type Host = HasSelf<CallState>;
+
+/// Enters the export that a call is for.
+pub(crate) async fn enter(
+    exports: &Exports,
+    store: &mut Store<CallState>,
+    id: u64,
+    entry: &Entry,
+    socket: &Record,
+) -> wasmtime::Result<Returned> {
+    let (sid, namespace) = (socket.id(), socket.namespace().name());
+    let sid = sid.as_str();
+    let returned = match entry {
+        Entry::ConnectMiddleware => verdict(exports.call_connect_middleware(store, id, sid, namespace).await?),
+        Entry::Connection { kind } => outcome(exports.call_connection(store, id, sid, namespace, kind).await?),
+        Entry::EventMiddleware(event) => {
+            let attachments = slices(event);
+            verdict(exports.call_event_middleware(store, event_call(id, sid, namespace, event, &attachments)).await?)
+        }
+        Entry::Event(event) => {
+            let attachments = slices(event);
+            outcome(exports.call_event(store, event_call(id, sid, namespace, event, &attachments)).await?)
+        }
+        Entry::Disconnecting { reason } => outcome(exports.call_disconnecting(store, id, sid, namespace, reason).await?),
+        Entry::Disconnect { reason } => outcome(exports.call_disconnect(store, id, sid, namespace, reason).await?),
+    };
+    Ok(returned)
+}
+
+fn outcome(outcome: types::Outcome) -> Returned {
+    Returned::Outcome(outcome)
+}
+
+fn verdict(verdict: types::Verdict) -> Returned {
+    Returned::Verdict(verdict)
+}
+
+fn slices(event: &Arc<Event>) -> Vec<&[u8]> {
+    event.payload.attachments.iter().map(Vec::as_slice).collect()
+}
+
+fn event_call<'a>(
+    id: u64,
+    socket: &'a str,
+    namespace: &'a str,
+    event: &'a Event,
+    attachments: &'a [&'a [u8]],
+) -> arriving::EventCall<'a> {
+    let payload = types::PayloadParam { args: &event.payload.args, attachments };
+    arriving::EventCall { call: id, socket, namespace, name: &event.name, payload, ack: event.ack }
+}
+
+/// Links everything that this version imports, but WASI.
+pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    let host: fn(&mut CallState) -> &mut CallState = |state| state;
+    emit::add_to_linker::<_, Host>(linker, host)?;
+    rooms::add_to_linker::<_, Host>(linker, host)?;
+    sockets::add_to_linker::<_, Host>(linker, host)?;
+    acks::add_to_linker::<_, Host>(linker, host)?;
+    calls::add_to_linker::<_, Host>(linker, host)?;
+    timers::add_to_linker::<_, Host>(linker, host)?;
+    store::add_to_linker::<_, Host>(linker, host)?;
+    jwt::add_to_linker::<_, Host>(linker, host)?;
+    rate_limit::add_to_linker::<_, Host>(linker, host)?;
+    http::add_to_linker::<_, Host>(linker, host)?;
+    cluster::add_to_linker::<_, Host>(linker, host)?;
+    log::add_to_linker::<_, Host>(linker, host)?;
+    config::add_to_linker::<_, Host>(linker, host)?;
+    types::add_to_linker::<_, Host>(linker, host)
+}

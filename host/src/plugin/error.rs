@@ -1,0 +1,31 @@
+//! Why a plugin cannot be loaded: what was wrong with it, where, and what to do.
+
+use std::path::PathBuf;
+
+/// A plugin that was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PluginError {
+    #[error("plugin {plugin:?}: cannot read {}: {source}", path.display())]
+    Read { plugin: String, path: PathBuf, source: std::io::Error },
+
+    #[error("plugin {plugin:?}: {} is {what}; build it with `innkeeper build`", path.display())]
+    NotAComponent { plugin: String, path: PathBuf, what: &'static str },
+
+    #[error("plugin {plugin:?}: {} is not a valid component: {source:#}", path.display())]
+    Invalid { plugin: String, path: PathBuf, source: wasmtime::Error },
+
+    #[error("plugin {plugin:?}: {} does not fit this host: {source:#}; the host speaks the contract innkeeper:plugin@0.1", path.display())]
+    DoesNotFit { plugin: String, path: PathBuf, source: wasmtime::Error },
+
+    #[error("plugin {plugin:?}: `register` did not answer: {source:#}")]
+    Register { plugin: String, source: wasmtime::Error },
+
+    #[error("plugin {plugin:?}: its registration says {what}")]
+    Registration { plugin: String, what: String },
+
+    #[error("plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]")]
+    NotGranted { plugin: String, capability: String },
+
+    #[error("the WebAssembly engine does not start: {0:#}")]
+    Engine(wasmtime::Error),
+}

@@ -1,0 +1,17 @@
+//! What a guest can reach: one file for each import of the contract. Writes are recorded, questions are asked, reads read.
+//!
+//! Nothing here waits but `calls.wait`. Nothing leaves but what a question or a flush sends on its way; the rest leaves when
+//! the call has ended well.
+
+mod acks;
+mod calls;
+mod emit;
+mod later;
+mod log;
+mod rooms;
+mod sockets;
+mod state;
+mod ticket;
+mod wasi;
+
+pub(crate) use state::{Active, Bounds, CallState, Facts};

@@ -1,0 +1,16 @@
+//! `acks`: answers that a handler does not return.
+
+use super::CallState;
+use crate::effect::{Write, ack_packet};
+use crate::plugin::bindings::v0_1::acks::Host;
+use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
+use crate::plugin::text;
+
+impl Host for CallState {
+    fn reply(&mut self, socket: String, ack: u64, payload: Payload) -> Result<(), Failure> {
+        let payload = text::payload(payload, self.facts.bounds.attachments)?;
+        let Some(socket) = self.find(&socket)? else { return Ok(()) };
+        let packet = ack_packet(socket.namespace().name(), ack, &payload);
+        self.record(Write::Ack { socket, ack, packet })
+    }
+}

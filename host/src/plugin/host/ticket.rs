@@ -1,0 +1,146 @@
+//! The questions of a call: what was asked, until when, and what came of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::plugin::bindings::v0_1::sockets::RemoteSocket;
+use crate::plugin::bindings::v0_1::types::Failure;
+use crate::plugin::text::refusal;
+use crate::sockets::{Answers, Question};
+
+/// Open questions of one call. More at once is a loop that forgot to wait.
+const OPEN_MAX: usize = 1_000;
+
+/// All questions of a call that were not taken yet.
+#[derive(Default)]
+pub(crate) struct Tickets {
+    open: HashMap<u64, Ticket>,
+    last: u64,
+}
+
+/// One question.
+pub(crate) struct Ticket {
+    kind: Kind,
+    /// When it counts as answered, whatever came.
+    until: Instant,
+}
+
+enum Kind {
+    Clients(Clients),
+    Sockets(Vec<RemoteSocket>),
+    Sleep,
+}
+
+/// An emit that awaits acks. Dropping it closes the question, so that no client's record keeps it.
+struct Clients {
+    ack: u64,
+    question: Arc<Question>,
+    /// To one socket: then silence is a failure.
+    one: bool,
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.question.close(self.ack);
+    }
+}
+
+impl Ticket {
+    /// A question to clients. Its time is cut to what is left of the call.
+    pub(super) fn clients(ack: u64, question: Arc<Question>, one: bool, timeout_ms: Option<u32>, ends_at: Instant) -> Self {
+        let own = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
+        let until = own.map_or(ends_at, |own| own.min(ends_at));
+        Self { kind: Kind::Clients(Clients { ack, question, one }), until }
+    }
+
+    /// An answer that is there already.
+    pub(super) fn sockets(sockets: Vec<RemoteSocket>) -> Self {
+        Self { kind: Kind::Sockets(sockets), until: Instant::now() }
+    }
+
+    pub(super) fn sleep(delay: Duration, ends_at: Instant) -> Self {
+        Self { kind: Kind::Sleep, until: Instant::now().checked_add(delay).map_or(ends_at, |at| at.min(ends_at)) }
+    }
+
+    fn poll(&self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+        if self.until <= now {
+            return Poll::Ready(());
+        }
+        match &self.kind {
+            Kind::Clients(clients) => clients.question.poll(context),
+            Kind::Sockets(_) => Poll::Ready(()),
+            Kind::Sleep => Poll::Pending,
+        }
+    }
+}
+
+impl Tickets {
+    /// Whether one more question may be asked.
+    pub(super) fn check_room(&self) -> Result<(), Failure> {
+        if self.open.len() >= OPEN_MAX {
+            return Err(refusal("limit", format!("a call has at most {OPEN_MAX} open questions")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, ticket: Ticket) -> u64 {
+        self.last += 1;
+        self.open.insert(self.last, ticket);
+        self.last
+    }
+
+    pub(super) fn cancel(&mut self, ticket: u64) {
+        self.open.remove(&ticket);
+    }
+
+    /// Whether any of these waits for clients.
+    pub(super) fn await_clients(&self, tickets: &[u64]) -> bool {
+        tickets.iter().any(|ticket| matches!(self.open.get(ticket), Some(Ticket { kind: Kind::Clients(_), .. })))
+    }
+
+    /// When the first of these is answered at the latest.
+    pub(super) fn first_end(&self, tickets: &[u64]) -> Option<Instant> {
+        tickets.iter().filter_map(|ticket| self.open.get(ticket)).map(|ticket| ticket.until).min()
+    }
+
+    /// Those of these that are answered. One that is not open counts as answered.
+    pub(super) fn answered(&self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
+        let now = Instant::now();
+        let is_answered = |ticket: &&u64| self.open.get(ticket).is_none_or(|open| open.poll(now, context).is_ready());
+        tickets.iter().filter(is_answered).copied().collect()
+    }
+
+    /// The answers of clients. A question that is not answered yet is closed as it stands.
+    pub(super) fn take_answers(&mut self, ticket: u64) -> Result<Answers, Failure> {
+        let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else { return Err(unknown(ticket)) };
+        let answers = clients.question.close(clients.ack);
+        match (clients.one, answers.responses.is_empty(), answers.timed_out.is_empty()) {
+            (false, ..) | (true, false, _) => Ok(answers),
+            (true, true, false) => Err(refusal("timeout", "operation has timed out")),
+            (true, true, true) => Err(refusal("disconnected", "socket has been disconnected")),
+        }
+    }
+
+    /// The sockets that were fetched.
+    pub(super) fn take_sockets(&mut self, ticket: u64) -> Result<Vec<RemoteSocket>, Failure> {
+        match self.take(ticket, |kind| matches!(kind, Kind::Sockets(_)))? {
+            Kind::Sockets(sockets) => Ok(sockets),
+            _ => Err(unknown(ticket)),
+        }
+    }
+
+    fn take(&mut self, ticket: u64, fits: impl Fn(&Kind) -> bool) -> Result<Kind, Failure> {
+        if !self.open.get(&ticket).is_some_and(|open| fits(&open.kind)) {
+            return Err(unknown(ticket));
+        }
+        self.open.remove(&ticket).map(|open| open.kind).ok_or_else(|| unknown(ticket))
+    }
+}
+
+fn unknown(ticket: u64) -> Failure {
+    refusal("unknown", format!("ticket {ticket} is not open, or not of this kind"))
+}

@@ -1,0 +1,198 @@
+//! A generation in `pooled` mode: instances kept ready between calls, one call at a time in each.
+//!
+//! An instance leaves the pool for one call and comes back only if that call ended cleanly. A trap, a missed deadline or a
+//! dropped future leaves its memory in an unknown state, so it is thrown away and the next call makes a new one. At the bound a
+//! call waits its turn, at most its own time, and then fails as `SATURATED`.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use super::bindings::v0_1::{ExportsPre, types};
+use super::host::{Active, CallState, Facts};
+use super::instance::{Instance, OverRunTime, Returned};
+use super::report::Reporter;
+use super::{Call, Ended, Entry, Failure, Runner, WasmEngine, text};
+use crate::effect::{Write, ack_packet};
+use crate::json::{self, Payload};
+
+/// An instance that nobody needed for so long is given back.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// What one plugin may use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PoolLimits {
+    pub(super) instances: usize,
+    pub(super) run: Duration,
+    pub(super) call: Duration,
+}
+
+/// One loaded version of a plugin.
+pub(super) struct Pooled {
+    pub(super) name: Arc<str>,
+    pub(super) engine: Arc<WasmEngine>,
+    pub(super) pre: ExportsPre<CallState>,
+    pub(super) facts: Arc<Facts>,
+    pub(super) limits: PoolLimits,
+    /// One permit for each instance that may be.
+    pub(super) permits: Semaphore,
+    /// Most recently used last. Never held over an await.
+    pub(super) idle: Mutex<Vec<Instance>>,
+    pub(super) made: AtomicU64,
+    pub(super) reporter: Reporter,
+}
+
+impl Runner for Pooled {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send>> {
+        Box::pin(async move { self.run(call).await })
+    }
+
+    fn call_limit(&self) -> Duration {
+        self.limits.call
+    }
+}
+
+impl Pooled {
+    async fn run(&self, call: Call) -> Ended {
+        let ends_at = Instant::now() + self.limits.call;
+        let (what, socket) = (describe(&call.entry), call.socket.clone());
+        let Some(permit) = self.permit(ends_at).await else {
+            let failure = Failure::new("SATURATED", "the server is busy, try again");
+            self.reporter.broke(what, &socket, "every instance was busy for all of call_ms");
+            return Ended::Failed { failure, broke: true };
+        };
+        // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
+        let run = async {
+            let mut instance = self.take().await?;
+            let (returned, active) = instance.enter(call, ends_at).await?;
+            self.put_back(instance);
+            Ok::<_, wasmtime::Error>((returned, active))
+        };
+        let ended = match timeout_at(ends_at, run).await {
+            Ok(Ok((returned, Some(active)))) => conclude(returned, active),
+            Ok(Ok((_, None))) => Err("the call lost its state".into()),
+            Ok(Err(error)) if error.is::<OverRunTime>() => Err(format!("{OverRunTime} ({:?}): {error:?}", self.limits.run)),
+            Ok(Err(error)) => Err(format!("{error:?}")),
+            Err(_) => Err(format!("it took longer than call_ms allows ({:?})", self.limits.call)),
+        };
+        drop(permit);
+        ended.unwrap_or_else(|cause| {
+            self.reporter.broke(what, &socket, &cause);
+            Ended::Failed { failure: Failure::neutral(), broke: true }
+        })
+    }
+
+    async fn permit(&self, ends_at: Instant) -> Option<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Some(permit);
+        }
+        timeout_at(ends_at, self.permits.acquire()).await.ok()?.ok()
+    }
+
+    async fn take(&self) -> wasmtime::Result<Instance> {
+        let idle = self.idle().pop();
+        match idle {
+            Some(instance) => Ok(instance),
+            None => self.make().await,
+        }
+    }
+
+    /// A new instance.
+    pub(super) async fn make(&self) -> wasmtime::Result<Instance> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        Instance::new(&self.engine, &self.pre, &self.facts, self.limits.run, number).await
+    }
+
+    /// Keeps an instance for the next call, and lets go of those that were idle for long: the first is idle the longest.
+    pub(super) fn put_back(&self, mut instance: Instance) {
+        let now = Instant::now();
+        instance.idle_since = now;
+        let mut idle = self.idle();
+        let stale = idle.first().is_some_and(|first| now.duration_since(first.idle_since) > IDLE_MAX);
+        let dropped = if stale { Some(idle.remove(0)) } else { None };
+        idle.push(instance);
+        drop(idle);
+        if let Some(dropped) = dropped {
+            tracing::debug!(plugin = &*self.facts.label, instance = dropped.number, "an idle instance was given back");
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call is about, for the log.
+fn describe(entry: &Entry) -> String {
+    match entry {
+        Entry::ConnectMiddleware => "connect-middleware".into(),
+        Entry::Connection { .. } => "connection".into(),
+        Entry::EventMiddleware(event) => format!("event-middleware of {:?}", event.name),
+        Entry::Event(event) => format!("event {:?}", event.name),
+        Entry::Disconnecting { .. } => "disconnecting".into(),
+        Entry::Disconnect { .. } => "disconnect".into(),
+    }
+}
+
+/// What an export returned becomes how the call ended, and what it recorded leaves or is dropped. The error is for the log: the
+/// plugin broke.
+fn conclude(returned: Returned, active: Active) -> Result<Ended, String> {
+    let Active { call, mut recorded, .. } = active;
+    let ended = match returned {
+        Returned::Outcome(types::Outcome::Done(None)) | Returned::Verdict(types::Verdict::Pass) => Ended::Done,
+        Returned::Outcome(types::Outcome::Done(Some(reply))) => {
+            recorded.extend(returned_ack(&call, reply)?);
+            Ended::Done
+        }
+        Returned::Verdict(types::Verdict::Rewrite(rewrite)) => rewritten(&call, rewrite)?,
+        Returned::Verdict(types::Verdict::Reject(failure)) => Ended::Rejected(told(failure)?),
+        Returned::Outcome(types::Outcome::Failed(failure)) | Returned::Verdict(types::Verdict::Failed(failure)) => {
+            return Ok(Ended::Failed { failure: told(failure)?, broke: false });
+        }
+        Returned::Outcome(types::Outcome::Waiting) | Returned::Verdict(types::Verdict::Waiting) => {
+            return Err("it answered `waiting`, which only a `shared` plugin may".into());
+        }
+    };
+    if !recorded.is_empty() {
+        call.effects.leave(&mut recorded);
+    }
+    Ok(ended)
+}
+
+/// The ack that a handler returned, if the client asked for one.
+fn returned_ack(call: &Call, reply: types::PayloadResult) -> Result<Option<Write>, String> {
+    let payload = checked(reply)?;
+    let Entry::Event(event) = &call.entry else { return Ok(None) };
+    let Some(ack) = event.ack else { return Ok(None) };
+    let packet = ack_packet(call.socket.namespace().name(), ack, &payload);
+    Ok(Some(Write::Ack { socket: call.socket.clone(), ack, packet }))
+}
+
+fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<Ended, String> {
+    let Entry::EventMiddleware(_) = call.entry else { return Err("only event middleware may rewrite".into()) };
+    if text::is_reserved(&rewrite.name) {
+        return Err(format!("it rewrote an event to the reserved name {:?}", rewrite.name));
+    }
+    Ok(Ended::Rewritten { name: rewrite.name, payload: checked(rewrite.payload)? })
+}
+
+fn checked(payload: types::PayloadResult) -> Result<Payload, String> {
+    let payload = Payload { args: payload.args, attachments: payload.attachments };
+    payload.check().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
+}
+
+/// A failure of the guest's own, fit to be told.
+fn told(failure: types::Failure) -> Result<Failure, String> {
+    if let Some(data) = &failure.data {
+        json::value(data).map_err(|fault| format!("the data of its failure is not JSON: {fault}"))?;
+    }
+    Ok(Failure { code: failure.code, message: failure.message, data: failure.data })
+}

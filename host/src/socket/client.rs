@@ -1,0 +1,216 @@
+//! One connection of a client: what it says, in the order in which it says it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Sleep;
+
+use super::Bounds;
+use super::attachments::Partial;
+use super::packet::{Kind, Packet, parse};
+use super::seats::{Place, Seats};
+use crate::dispatch::{Hall, Queue};
+use crate::effect::{SERVER_DISCONNECT, connect_error, disconnect_frame};
+use crate::engine::{Outbox, Reason, Turn, Upper};
+use crate::json::{self, Payload};
+use crate::plugin::{Event, is_reserved};
+use crate::request::Request;
+use crate::sockets::{Handshake, Life, Record, SocketId, Sockets};
+
+/// Node closes a connection that breaks the protocol with this reason.
+const FORCED_CLOSE: Reason = "forced close";
+const CLIENT_DISCONNECT: Reason = "client namespace disconnect";
+/// Ours: a client that sends faster than its events are handled, in spite of pauses.
+const INBOUND_LIMIT: Reason = "inbound limit";
+/// Bytes of `auth`, which every socket keeps.
+const AUTH_BYTES_MAX: usize = 64 << 10;
+
+/// Packets that belong to no socket have no gate to be shut.
+static NEVER_SHUT: AtomicBool = AtomicBool::new(false);
+
+/// The Socket.IO side of a connection. Owned and polled by the connection's task.
+pub(super) struct Client {
+    hall: Arc<Hall>,
+    sockets: Arc<Sockets>,
+    bounds: Bounds,
+    request: Arc<Request>,
+    outbox: Arc<Outbox>,
+    seats: Seats,
+    partial: Option<Box<Partial>>,
+    /// Runs until the connection is on a namespace.
+    connect_timeout: Option<Pin<Box<Sleep>>>,
+    is_closed: bool,
+}
+
+impl Client {
+    pub(super) fn new(hall: Arc<Hall>, sockets: Arc<Sockets>, bounds: Bounds, request: Arc<Request>, outbox: Arc<Outbox>) -> Self {
+        let connect_timeout = Some(Box::pin(tokio::time::sleep(bounds.connect_timeout)));
+        Self { hall, sockets, bounds, request, outbox, seats: Seats::default(), partial: None, connect_timeout, is_closed: false }
+    }
+
+    /// A whole packet.
+    fn packet(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+        match packet.kind {
+            Kind::Connect => self.connect(packet.namespace, packet.body),
+            Kind::Disconnect if packet.body.is_empty() => self.disconnect(packet.namespace),
+            Kind::Disconnect => Err(FORCED_CLOSE),
+            Kind::Event => self.event(packet, attachments),
+            Kind::Ack => self.ack(packet, attachments),
+        }
+    }
+
+    fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), Reason> {
+        if let Place::Taken(_) = self.seats.place(namespace) {
+            return Err(FORCED_CLOSE);
+        }
+        if !auth.is_empty() {
+            json::object(auth).map_err(|_| FORCED_CLOSE)?;
+        }
+        if self.hall.registry.chain(namespace).is_none() {
+            self.refuse(namespace, "Invalid namespace");
+        } else if self.seats.len() >= self.bounds.namespaces {
+            self.refuse(namespace, "Too many namespaces");
+        } else if auth.len() > AUTH_BYTES_MAX {
+            self.refuse(namespace, "The auth payload is too large");
+        } else if let Some(record) = self.pending(namespace, auth) {
+            self.seats.push(namespace, Queue::connect(self.hall.clone(), record));
+        } else {
+            self.refuse(namespace, "internal error");
+        }
+        Ok(())
+    }
+
+    /// A socket that is on its way in.
+    fn pending(&self, namespace: &str, auth: &str) -> Option<Arc<Record>> {
+        let id = SocketId::random();
+        let id = id.inspect_err(|error| tracing::error!(%error, "the system gives no randomness: nobody can be let in")).ok()?;
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let handshake = Handshake {
+            request: self.request.clone(),
+            auth: (!auth.is_empty()).then(|| auth.into()),
+            issued_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+        };
+        Some(Arc::new(Record::new(id, self.sockets.namespace(namespace), handshake, self.outbox.clone())))
+    }
+
+    fn refuse(&self, namespace: &str, message: &str) {
+        self.outbox.put(&NEVER_SHUT, connect_error(namespace, message, None).frames(), false);
+    }
+
+    fn disconnect(&mut self, namespace: &str) -> Result<(), Reason> {
+        match self.seats.place(namespace) {
+            Place::Taken(queue) => {
+                depart(queue.socket(), CLIENT_DISCONNECT, false);
+                Ok(())
+            }
+            Place::EndedByServer => Ok(()),
+            Place::Free => Err(FORCED_CLOSE),
+        }
+    }
+
+    fn event(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+        let (name, args) = json::event(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
+        if is_reserved(&name) {
+            return Err(FORCED_CLOSE);
+        }
+        match self.seats.place(packet.namespace) {
+            Place::Taken(queue) if queue.socket().life() == Life::Joined => {
+                let payload = Payload { args, attachments };
+                queue.push(Event { name: name.into_owned(), payload, ack: packet.ack });
+                self.check_backlog()
+            }
+            Place::EndedByServer => Ok(()),
+            Place::Taken(_) | Place::Free => Err(FORCED_CLOSE),
+        }
+    }
+
+    /// An answer to one of our questions: it never stands in a queue.
+    fn ack(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+        json::array(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
+        match self.seats.place(packet.namespace) {
+            Place::Taken(queue) => {
+                if let Some(ack) = packet.ack {
+                    queue.socket().answer(ack, Payload { args: packet.body.to_owned(), attachments });
+                }
+                Ok(())
+            }
+            Place::EndedByServer => Ok(()),
+            Place::Free => Err(FORCED_CLOSE),
+        }
+    }
+
+    fn check_backlog(&self) -> Result<(), Reason> {
+        let mut backlog = self.seats.backlog();
+        backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
+        if backlog.exceeds(self.bounds.most) { Err(INBOUND_LIMIT) } else { Ok(()) }
+    }
+}
+
+impl Upper for Client {
+    fn text(&mut self, message: &str) -> Result<(), Reason> {
+        if self.partial.is_some() {
+            return Err(FORCED_CLOSE);
+        }
+        let packet = parse(message, self.bounds.attachments).map_err(|_| FORCED_CLOSE)?;
+        if packet.attachments > 0 {
+            self.partial = Some(Box::new(Partial::new(&packet)));
+            return Ok(());
+        }
+        self.packet(&packet, Vec::new())
+    }
+
+    fn binary(&mut self, message: &[u8]) -> Result<(), Reason> {
+        let Some(mut partial) = self.partial.take() else { return Err(FORCED_CLOSE) };
+        if !partial.push(message) {
+            self.partial = Some(partial);
+            return self.check_backlog();
+        }
+        let Partial { kind, namespace, ack, body, attachments, .. } = *partial;
+        self.packet(&Packet { kind, namespace: &namespace, ack, body: &body, attachments: attachments.len() }, attachments)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        self.seats.poll(context);
+        if self.is_closed {
+            return if self.seats.len() == 0 { Poll::Ready(Turn::Done) } else { Poll::Pending };
+        }
+        if let Some(timeout) = &mut self.connect_timeout {
+            if self.seats.sockets().any(|socket| socket.life() == Life::Joined) {
+                self.connect_timeout = None;
+            } else if timeout.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Turn::Close(FORCED_CLOSE));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Not while a question to this client is open: its answer may be what everything waits for.
+    fn accepts(&self) -> bool {
+        !self.seats.backlog().exceeds(self.bounds.high) || self.seats.sockets().any(|socket| socket.is_asked())
+    }
+
+    fn closing(&mut self) {
+        for socket in self.seats.sockets() {
+            depart(socket, SERVER_DISCONNECT, true);
+        }
+    }
+
+    fn closed(&mut self, reason: Reason) {
+        self.is_closed = true;
+        self.partial = None;
+        self.connect_timeout = None;
+        for socket in self.seats.sockets() {
+            depart(socket, reason, false);
+        }
+    }
+}
+
+/// Takes a socket out of its namespace; its queue sees that and does the rest.
+fn depart(socket: &Arc<Record>, reason: Reason, tell: bool) {
+    let namespace = socket.namespace();
+    let last = (tell && socket.life() == Life::Joined).then(|| disconnect_frame(namespace.name()));
+    namespace.lock().depart(socket, reason, last);
+}

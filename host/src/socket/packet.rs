@@ -1,0 +1,93 @@
+//! Packets of clients, as `socket.io-parser` reads them: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`.
+//!
+//! Nothing is decoded here but the head; the JSON behind it goes through the gate when it is known how many attachments came.
+
+/// One packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Packet<'a> {
+    pub(super) kind: Kind,
+    pub(super) namespace: &'a str,
+    pub(super) ack: Option<u64>,
+    /// JSON, or nothing.
+    pub(super) body: &'a str,
+    /// Binary messages that follow.
+    pub(super) attachments: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Connect,
+    Disconnect,
+    Event,
+    Ack,
+}
+
+/// Not a packet, or not one that a client may send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Reads the head of a packet.
+pub(super) fn parse(text: &str, attachments_max: usize) -> Result<Packet<'_>, Malformed> {
+    let mut chars = text.chars();
+    let (kind, is_binary) = match chars.next().ok_or(Malformed)? {
+        '0' => (Kind::Connect, false),
+        '1' => (Kind::Disconnect, false),
+        '2' => (Kind::Event, false),
+        '3' => (Kind::Ack, false),
+        '5' => (Kind::Event, true),
+        '6' => (Kind::Ack, true),
+        // 4 is CONNECT_ERROR, which only a server sends.
+        _ => return Err(Malformed),
+    };
+    let mut rest = chars.as_str();
+    let mut attachments = 0;
+    if is_binary {
+        let (count, after) = rest.split_once('-').ok_or(Malformed)?;
+        attachments = number(count)?;
+        rest = after;
+        if attachments > attachments_max {
+            return Err(Malformed);
+        }
+    }
+    let mut namespace = "/";
+    if rest.starts_with('/') {
+        (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+    }
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, body) = rest.split_at(digits);
+    let ack = if id.is_empty() { None } else { Some(number(id)?) };
+    Ok(Packet { kind, namespace, ack, body, attachments })
+}
+
+fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Malformed);
+    }
+    digits.parse().map_err(|_| Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Malformed, Packet, parse};
+
+    #[test]
+    fn heads_are_read_as_the_official_parser_reads_them() {
+        let packet = |kind, namespace, ack, body, attachments| Ok(Packet { kind, namespace, ack, body, attachments });
+        assert_eq!(parse("0", 10), packet(Kind::Connect, "/", None, "", 0));
+        assert_eq!(parse("0/chat,{\"token\":1}", 10), packet(Kind::Connect, "/chat", None, "{\"token\":1}", 0));
+        assert_eq!(parse("0/chat", 10), packet(Kind::Connect, "/chat", None, "", 0));
+        assert_eq!(parse("1/chat,", 10), packet(Kind::Disconnect, "/chat", None, "", 0));
+        assert_eq!(parse("2[\"a\"]", 10), packet(Kind::Event, "/", None, "[\"a\"]", 0));
+        assert_eq!(parse("2/chat,12[\"a\"]", 10), packet(Kind::Event, "/chat", Some(12), "[\"a\"]", 0));
+        assert_eq!(parse("51-/chat,0[\"a\",{}]", 10), packet(Kind::Event, "/chat", Some(0), "[\"a\",{}]", 1));
+        assert_eq!(parse("3/x,7[]", 10), packet(Kind::Ack, "/x", Some(7), "[]", 0));
+        assert_eq!(parse("62-7[]", 10), packet(Kind::Ack, "/", Some(7), "[]", 2));
+    }
+
+    #[test]
+    fn what_is_no_packet_is_refused() {
+        for text in ["", "7", "x", "4{}", "5[\"a\"]", "5-[\"a\"]", "5x-[\"a\"]", "511-[\"a\"]", "299999999999999999999999[\"a\"]", "é"] {
+            assert_eq!(parse(text, 10), Err(Malformed), "{text}");
+        }
+    }
+}

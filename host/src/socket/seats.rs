@@ -1,0 +1,83 @@
+//! The namespaces that one connection is on, and those that it is just leaving.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use super::Backlog;
+use crate::dispatch::Queue;
+use crate::sockets::{Life, Record};
+
+/// The sockets of one connection. There are few, so they are looked up one by one.
+#[derive(Default)]
+pub(super) struct Seats {
+    queues: Vec<Queue>,
+    /// Namespaces whose socket the server ended: what the client sent there before it knew is ignored.
+    ended_by_server: Vec<Arc<str>>,
+}
+
+/// What a packet for a namespace meets.
+pub(super) enum Place<'a> {
+    /// A socket that is in, or on its way in.
+    Taken(&'a mut Queue),
+    /// None, because the server ended it.
+    EndedByServer,
+    /// None.
+    Free,
+}
+
+impl Seats {
+    pub(super) fn push(&mut self, namespace: &str, queue: Queue) {
+        self.ended_by_server.retain(|name| **name != *namespace);
+        self.queues.push(queue);
+    }
+
+    /// The socket of a namespace that has not left.
+    pub(super) fn place(&mut self, namespace: &str) -> Place<'_> {
+        let is_here = |queue: &Queue| queue.socket().namespace().name() == namespace && queue.socket().life() != Life::Left;
+        // By index, since a found reference would keep all of them borrowed.
+        if let Some(index) = self.queues.iter().position(is_here) {
+            return self.queues.get_mut(index).map_or(Place::Free, Place::Taken);
+        }
+        let leaving = self.queues.iter().rev().find(|queue| queue.socket().namespace().name() == namespace);
+        let by_server = leaving.and_then(|queue| queue.socket().departed()).is_some_and(is_by_server);
+        if by_server || self.ended_by_server.iter().any(|name| **name == *namespace) { Place::EndedByServer } else { Place::Free }
+    }
+
+    /// Runs every queue, again and again while one ended the stay of another, and lets go of those that are done.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) {
+        loop {
+            let Self { queues, ended_by_server } = self;
+            queues.retain_mut(|queue| {
+                let is_over = queue.poll(context).is_ready();
+                if is_over && queue.socket().departed().is_some_and(is_by_server) {
+                    ended_by_server.push(queue.socket().namespace().name().into());
+                }
+                !is_over
+            });
+            if !self.queues.iter().any(Queue::has_news) {
+                break;
+            }
+        }
+    }
+
+    /// The sockets that have not left.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.queues.iter().map(Queue::socket).filter(|socket| socket.life() != Life::Left)
+    }
+
+    /// All sockets, those whose disconnect handlers still run included.
+    pub(super) fn len(&self) -> usize {
+        self.queues.len()
+    }
+
+    pub(super) fn backlog(&self) -> Backlog {
+        self.queues.iter().fold(Backlog::default(), |sum, queue| {
+            let (events, bytes) = queue.backlog();
+            Backlog { events: sum.events + events, bytes: sum.bytes + bytes }
+        })
+    }
+}
+
+fn is_by_server(reason: &'static str) -> bool {
+    reason == crate::effect::SERVER_DISCONNECT
+}

@@ -1,0 +1,68 @@
+//! Logs: readable lines on a terminal, JSON elsewhere, always on stderr.
+//!
+//! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both speak `tracing`'s filter language (`info,innkeeper=debug`).
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+const FILTERS: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
+
+/// Starts logging for this process. Called again it does nothing.
+pub(crate) fn init() {
+    let (filter, complaint) = filter(&|name| std::env::var(name).ok());
+    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
+    // An error says that somebody else set a subscriber before: theirs stays.
+    let _already = if io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+    if let Some(complaint) = complaint {
+        tracing::warn!("{complaint}");
+    }
+}
+
+/// The filter, and what to say if the one that was asked for cannot be read.
+fn filter(environment: &dyn Fn(&str) -> Option<String>) -> (EnvFilter, Option<String>) {
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let asked = FILTERS.iter().find_map(|name| Some((name, environment(name).filter(|text| !text.is_empty())?)));
+    let Some((name, text)) = asked else {
+        return (builder.parse_lossy(""), None);
+    };
+    match builder.parse(&text) {
+        Ok(filter) => (filter, None),
+        Err(error) => {
+            let complaint = format!("{name}={text:?} is not a filter ({error}), logging at info");
+            let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+            (builder.parse_lossy(""), Some(complaint))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    fn shown(variables: &[(&str, &str)]) -> (String, bool) {
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let (filter, complaint) = filter(&environment);
+        (filter.to_string(), complaint.is_some())
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_told_and_info_stays() {
+        assert_eq!(shown(&[("RUST_LOG", "innkeeper=loud")]), ("info".to_owned(), true));
+    }
+
+    #[test]
+    fn ours_goes_over_the_general_one_and_info_is_the_default() {
+        assert_eq!(shown(&[]).0, "info");
+        assert_eq!(shown(&[("RUST_LOG", "debug")]).0, "debug");
+        assert_eq!(shown(&[("RUST_LOG", "debug"), ("INNKEEPER_LOG", "warn")]).0, "warn");
+    }
+}

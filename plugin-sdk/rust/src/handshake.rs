@@ -1,0 +1,80 @@
+//! `socket.handshake`: how a client came in.
+
+use crate::error::{Error, Result};
+use crate::{host, json};
+use serde::de::DeserializeOwned;
+
+/// The request that opened the connection, and what the client sent along.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    inner: host::Handshake,
+}
+
+impl Handshake {
+    /// A header of the request, by its name in lower case. `cookie` and `authorization` need the capability `handshake:secrets`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        value(&self.inner.headers, name)
+    }
+
+    /// All headers, in the order received.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.inner.headers
+    }
+
+    /// A parameter of the request's URL.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        value(&self.inner.query, name)
+    }
+
+    /// `handshake.auth[key]`: `None` without the capability `handshake:secrets`.
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// let token: String = socket.handshake()?.auth("token")?.ok_or("No token")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn auth<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.inner.auth.as_deref().map_or(Ok(None), |auth| json::member(auth, key))
+    }
+
+    /// The whole `handshake.auth`.
+    pub fn auth_all<T: DeserializeOwned>(&self) -> Result<T> {
+        let auth = self.inner.auth.as_deref().unwrap_or("{}");
+        serde_json::from_str(auth).map_err(|error| Error::invalid_argument(format!("auth: {error}")))
+    }
+
+    /// The client's address, without port.
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// The request's target, as received.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// When the socket was made, in milliseconds since 1970 (UTC).
+    pub fn issued_ms(&self) -> u64 {
+        self.inner.issued_ms
+    }
+
+    /// Whether the connection came over TLS.
+    pub fn secure(&self) -> bool {
+        self.inner.secure
+    }
+
+    /// Whether the request came from another origin.
+    pub fn xdomain(&self) -> bool {
+        self.inner.xdomain
+    }
+}
+
+impl From<host::Handshake> for Handshake {
+    fn from(inner: host::Handshake) -> Self {
+        Self { inner }
+    }
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}

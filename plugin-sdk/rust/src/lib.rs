@@ -1,0 +1,63 @@
+//! Write Innkeeper plugins in Rust.
+//!
+//! A plugin is a list of functions for the events of a Socket.IO server, built as a WebAssembly component. Names and meanings are
+//! those of Socket.IO; arguments are typed through serde; errors travel with `?`.
+//!
+//! ```
+//! use innkeeper_plugin::{Plugin, Reply, Result, Socket, export};
+//! use serde_json::{Value, json};
+//!
+//! fn plugin() -> Plugin {
+//!     Plugin::new().namespace("/chat").on("room:join", join)
+//! }
+//!
+//! fn join(socket: &Socket, room: String) -> Result<Reply<Value>> {
+//!     socket.join(&room)?;
+//!     socket.to(&room).emit("user:joined", json!({"id": socket.id()}))?;
+//!     Ok(Reply(json!({"success": true})))
+//! }
+//!
+//! export!(plugin);
+//! ```
+//!
+//! A handler's writes happen together when it ends well, or not at all. The memory of a plugin is a cache: an instance serves one
+//! call at a time and any socket, so what must last goes into [`Socket::set_data`].
+
+mod args;
+mod binary;
+mod broadcast;
+mod error;
+mod event;
+mod handler;
+mod handshake;
+mod host;
+mod json;
+mod payload;
+mod plugin;
+mod rooms;
+mod router;
+mod runtime;
+mod socket;
+
+#[doc(hidden)]
+pub mod bindings;
+#[doc(hidden)]
+pub mod export;
+pub mod log;
+
+pub use binary::Binary;
+pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};
+pub use error::{Error, Result};
+pub use event::{Ack, Event, IntoReply, Reply};
+pub use handler::{Arguments, Handler, IntoDone, Lifecycle};
+pub use handshake::Handshake;
+pub use payload::{Args, Payload};
+pub use plugin::Plugin;
+pub use rooms::Rooms;
+pub use runtime::{config, flush, now_ms, random_bytes, random_id, sleep};
+pub use socket::{Emit, Socket};
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

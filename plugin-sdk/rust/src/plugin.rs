@@ -1,0 +1,177 @@
+//! What a plugin is made of: namespaces, and in each the functions that the author wrote for it.
+
+use crate::error::Result;
+use crate::event::{Event, IntoReply};
+use crate::handler::{Handler, IntoDone, Lifecycle};
+use crate::payload::Payload;
+use crate::socket::Socket;
+use std::collections::BTreeMap;
+
+pub(crate) type OnConnect = Box<dyn Fn(&Socket) -> Result<()>>;
+pub(crate) type OnLife = Box<dyn Fn(&Socket, &str) -> Result<()>>;
+pub(crate) type OnMiddleware = Box<dyn Fn(&Socket, &mut Event) -> Result<()>>;
+pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>;
+
+/// A plugin, put together as one would set up a Socket.IO server.
+///
+/// What is added belongs to the namespace named last, and to `/` before any was named.
+///
+/// ```
+/// use innkeeper_plugin::{Event, Plugin, Reply, Result, Socket};
+///
+/// fn plugin() -> Plugin {
+///     Plugin::new()
+///         .namespace("/chat")
+///         .middleware(no_shouting)
+///         .on("room:join", |socket: &Socket, room: String| socket.join(room))
+///         .namespace("/math")
+///         .on("add", |_: &Socket, a: f64, b: f64| Reply(a + b))
+/// }
+///
+/// fn no_shouting(_socket: &Socket, event: &mut Event) -> Result<()> {
+///     if event.name().ends_with('!') {
+///         return Err("please do not shout".into());
+///     }
+///     Ok(())
+/// }
+/// # plugin();
+/// ```
+#[derive(Default)]
+pub struct Plugin {
+    capabilities: Vec<String>,
+    /// The namespace that is being filled.
+    current: Namespace,
+    others: Vec<Namespace>,
+}
+
+/// The functions of one namespace.
+#[derive(Default)]
+pub(crate) struct Namespace {
+    /// Empty for the one that a plugin begins in, which is `/` if anything is put there.
+    pub(crate) name: String,
+    pub(crate) pattern: bool,
+    pub(crate) connect_middleware: Vec<OnConnect>,
+    pub(crate) connection: Vec<OnLife>,
+    pub(crate) middleware: Vec<OnMiddleware>,
+    pub(crate) events: BTreeMap<String, Vec<OnEvent>>,
+    pub(crate) any: Vec<OnEvent>,
+    pub(crate) disconnecting: Vec<OnLife>,
+    pub(crate) disconnect: Vec<OnLife>,
+}
+
+impl Plugin {
+    /// A plugin that does nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a capability, such as `store`, `jwt` or `handshake:secrets`. The operator has to grant it.
+    #[must_use]
+    pub fn capability(mut self, name: impl Into<String>) -> Self {
+        self.capabilities.push(name.into());
+        self
+    }
+
+    /// `io.of(name)`: what follows belongs to this namespace.
+    #[must_use]
+    pub fn namespace(self, name: impl Into<String>) -> Self {
+        self.enter(name.into(), false)
+    }
+
+    /// `io.of(/pattern/)`: what follows belongs to every namespace whose whole name the regular expression matches, and that was
+    /// not added by name. A plugin can have one pattern.
+    #[must_use]
+    pub fn namespace_pattern(self, pattern: impl Into<String>) -> Self {
+        self.enter(pattern.into(), true)
+    }
+
+    /// `io.use`: runs before a socket is let in. An error refuses it: the client gets `connect_error`.
+    #[must_use]
+    pub fn connect_middleware<R: IntoDone>(mut self, run: impl Fn(&Socket) -> R + 'static) -> Self {
+        self.here().connect_middleware.push(Box::new(move |socket| run(socket).into_done()));
+        self
+    }
+
+    /// `io.on("connection")`: `fn(&Socket)`, or `fn(&Socket, &str)` to hear whether it is `new`, `recovered` (after a short loss of
+    /// connection) or `resumed` (it was there before this plugin; the host then drops every write).
+    #[must_use]
+    pub fn connection<T>(mut self, run: impl Lifecycle<T>) -> Self {
+        self.here().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));
+        self
+    }
+
+    /// `socket.use`: runs before the handlers of each event. It may rewrite the event; an error rejects it.
+    #[must_use]
+    pub fn middleware<R: IntoDone>(mut self, run: impl Fn(&Socket, &mut Event) -> R + 'static) -> Self {
+        self.here().middleware.push(Box::new(move |socket, event| run(socket, event).into_done()));
+        self
+    }
+
+    /// `socket.on(name)`: a function for an event; see [`Handler`]. Several for one event run in the order added, and the first
+    /// reply counts.
+    #[must_use]
+    pub fn on<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
+        let run: OnEvent = Box::new(move |socket, event| run.call(socket, event));
+        self.here().events.entry(name.into()).or_default().push(run);
+        self
+    }
+
+    /// `socket.onAny`: a function for every event, before those that were added by name.
+    #[must_use]
+    pub fn on_any<R: IntoReply>(mut self, run: impl Fn(&Socket, Event) -> R + 'static) -> Self {
+        self.here().any.push(Box::new(move |socket, event| run(socket, event).into_reply()));
+        self
+    }
+
+    /// `socket.on("disconnecting")`: the socket has left, its rooms are still to be read. `fn(&Socket)`, or `fn(&Socket, &str)` for
+    /// the reason.
+    #[must_use]
+    pub fn disconnecting<T>(mut self, run: impl Lifecycle<T>) -> Self {
+        self.here().disconnecting.push(Box::new(move |socket, reason| run.call(socket, reason)));
+        self
+    }
+
+    /// `socket.on("disconnect")`: the last that is heard of a socket. `fn(&Socket)`, or `fn(&Socket, &str)` for the reason.
+    #[must_use]
+    pub fn disconnect<T>(mut self, run: impl Lifecycle<T>) -> Self {
+        self.here().disconnect.push(Box::new(move |socket, reason| run.call(socket, reason)));
+        self
+    }
+
+    /// All that was put together: the capabilities and the namespaces.
+    pub(crate) fn into_parts(mut self) -> (Vec<String>, Vec<Namespace>) {
+        self.leave();
+        (self.capabilities, self.others)
+    }
+
+    fn enter(mut self, name: String, pattern: bool) -> Self {
+        self.leave();
+        let known = self.others.iter().position(|other| other.name == name && other.pattern == pattern);
+        self.current = match known {
+            Some(index) => self.others.remove(index),
+            None => Namespace { name, pattern, ..Namespace::default() },
+        };
+        self
+    }
+
+    fn leave(&mut self) {
+        let left = std::mem::take(&mut self.current);
+        if !left.name.is_empty() {
+            self.others.push(left);
+        }
+    }
+
+    fn here(&mut self) -> &mut Namespace {
+        if self.current.name.is_empty() {
+            "/".clone_into(&mut self.current.name);
+        }
+        &mut self.current
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.others.iter().chain([&self.current]).map(|namespace| &namespace.name);
+        out.debug_list().entries(names).finish()
+    }
+}

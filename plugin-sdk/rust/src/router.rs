@@ -1,0 +1,172 @@
+//! Finds the functions for what the host brings. Built once for each instance, from the author's [`Plugin`].
+
+use crate::error::Result;
+use crate::event::Event;
+use crate::payload::Payload;
+use crate::plugin::{Namespace, OnLife, Plugin};
+use crate::socket::Socket;
+
+/// A plugin that is finished and only looked up in.
+pub(crate) struct Router {
+    capabilities: Vec<String>,
+    namespaces: Vec<Namespace>,
+}
+
+impl Router {
+    pub(crate) fn new(plugin: Plugin) -> Self {
+        let (capabilities, namespaces) = plugin.into_parts();
+        Self { capabilities, namespaces }
+    }
+
+    pub(crate) fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+
+    pub(crate) fn namespaces(&self) -> &[Namespace] {
+        &self.namespaces
+    }
+
+    pub(crate) fn connect_middleware(&self, socket: &Socket) -> Result<()> {
+        self.namespace(socket).map_or(Ok(()), |here| here.connect_middleware.iter().try_for_each(|run| run(socket)))
+    }
+
+    pub(crate) fn connection(&self, socket: &Socket, kind: &str) -> Result<()> {
+        self.life(socket, kind, |here| &here.connection)
+    }
+
+    pub(crate) fn disconnecting(&self, socket: &Socket, reason: &str) -> Result<()> {
+        self.life(socket, reason, |here| &here.disconnecting)
+    }
+
+    pub(crate) fn disconnect(&self, socket: &Socket, reason: &str) -> Result<()> {
+        self.life(socket, reason, |here| &here.disconnect)
+    }
+
+    pub(crate) fn middleware(&self, socket: &Socket, event: &mut Event) -> Result<()> {
+        self.namespace(socket).map_or(Ok(()), |here| here.middleware.iter().try_for_each(|run| run(socket, event)))
+    }
+
+    /// Runs the catch-all functions, then those of the event. All but the last get a copy of it. The first reply counts.
+    pub(crate) fn event(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
+        let Some(here) = self.namespace(socket) else { return Ok(None) };
+        let named = here.events.get(event.name()).map_or(&[][..], Vec::as_slice);
+        let mut runs = here.any.iter().chain(named).peekable();
+        let mut event = Some(event);
+        let mut reply = None;
+        while let Some(run) = runs.next() {
+            let given = if runs.peek().is_some() { event.clone() } else { event.take() };
+            let Some(given) = given else { break };
+            let answer = run(socket, given)?;
+            reply = reply.or(answer);
+        }
+        Ok(reply)
+    }
+
+    fn life(&self, socket: &Socket, word: &str, runs: impl Fn(&Namespace) -> &Vec<OnLife>) -> Result<()> {
+        self.namespace(socket).map_or(Ok(()), |here| runs(here).iter().try_for_each(|run| run(socket, word)))
+    }
+
+    /// A plugin has one namespace or a few, so comparing beats hashing. The host only brings what matches, so the pattern needs no
+    /// regular expression here.
+    fn namespace(&self, socket: &Socket) -> Option<&Namespace> {
+        let all = &self.namespaces;
+        let by_name = all.iter().find(|here| !here.pattern && here.name == socket.namespace());
+        by_name.or_else(|| all.iter().find(|here| here.pattern))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Router;
+    use crate::{Ack, Binary, Error, Event, Plugin, Reply, Result, Socket, payload::Payload};
+    use serde_json::json;
+
+    fn send(plugin: Plugin, namespace: &str, name: &str, args: &str) -> Result<Option<String>> {
+        let payload = Payload { args: args.to_owned(), attachments: vec![vec![1, 2, 3]] };
+        let event = Event::new(name.to_owned(), payload, Ack::new("abc".to_owned(), None));
+        let socket = Socket::new("abc".to_owned(), namespace.to_owned());
+        Ok(Router::new(plugin).event(&socket, event)?.map(|reply| reply.json().to_owned()))
+    }
+
+    #[test]
+    fn an_event_finds_its_namespace_and_its_name() {
+        let plugin = || {
+            Plugin::new()
+                .on("where", |_: &Socket| Reply("main"))
+                .namespace("/chat")
+                .on("where", |_: &Socket| Reply("chat"))
+                .namespace_pattern("/room-[0-9]+")
+                .on("where", |socket: &Socket| Reply(socket.namespace().to_owned()))
+        };
+        assert_eq!(send(plugin(), "/", "where", "[]").unwrap().unwrap(), r#"["main"]"#);
+        assert_eq!(send(plugin(), "/chat", "where", "[]").unwrap().unwrap(), r#"["chat"]"#);
+        assert_eq!(send(plugin(), "/room-7", "where", "[]").unwrap().unwrap(), r#"["/room-7"]"#);
+        assert_eq!(send(plugin(), "/chat", "nowhere", "[]").unwrap(), None);
+    }
+
+    #[test]
+    fn handlers_take_what_they_say() {
+        let plugin = || {
+            Plugin::new()
+                .on("add", |_: &Socket, a: i64, b: Option<i64>| Reply(a + b.unwrap_or(1)))
+                .on("size", |_: &Socket, bytes: Binary| Reply(bytes.0.len()))
+                .on("raw", |_: &Socket, payload: Payload| Reply(payload))
+                .on("name", |_: &Socket, event: Event| Reply((event.name().to_owned(), 2)))
+                .on("ack", |_: &Socket, _text: String, ack: Ack| Reply(ack.asked()))
+                .on("only_ack", |_: &Socket, ack: Ack| Reply(ack.asked()))
+                .on("maybe", |_: &Socket, yes: bool| yes.then_some(Reply(json!({"yes": true}))))
+        };
+        let reply = |name: &str, args: &str| send(plugin(), "/", name, args).unwrap();
+        assert_eq!(reply("add", "[2]").unwrap(), "[3]");
+        assert_eq!(reply("add", "[2,3,4]").unwrap(), "[5]");
+        assert_eq!(reply("size", r#"[{"_placeholder":true,"num":0}]"#).unwrap(), "[3]");
+        assert_eq!(reply("raw", "[ 1 , 2 ]").unwrap(), "[ 1 , 2 ]");
+        assert_eq!(reply("name", "[]").unwrap(), r#"["name",2]"#);
+        assert_eq!(reply("ack", r#"["x"]"#).unwrap(), "[false]");
+        assert_eq!(reply("only_ack", "[]").unwrap(), "[false]");
+        assert_eq!(reply("maybe", "[true]").unwrap(), r#"[{"yes":true}]"#);
+        assert_eq!(reply("maybe", "[false]"), None);
+    }
+
+    #[test]
+    fn an_error_says_which_event_and_which_argument() {
+        let plugin = Plugin::new().on("room:join", |_: &Socket, _room: String| {});
+
+        let error = send(plugin, "/", "room:join", "[5]").unwrap_err();
+        assert_eq!(error.to_string(), "room:join: argument 1: invalid type: integer `5`, expected a string (INVALID_ARGUMENT)");
+    }
+
+    #[test]
+    fn the_first_reply_counts_and_the_first_error_ends_the_event() {
+        let plugin = Plugin::new().on("x", |_: &Socket| Reply(2)).on("x", |_: &Socket| Reply(3)).on_any(|_, _| Reply(1));
+        assert_eq!(send(plugin, "/", "x", "[]").unwrap().unwrap(), "[1]");
+
+        let failing =
+            Plugin::new().on_any(|_, _| Err::<(), _>("no")).on("x", |_: &Socket| -> Reply<u8> { unreachable!("not reached") });
+        assert_eq!(send(failing, "/", "x", "[]").unwrap_err().message(), "no");
+    }
+
+    #[test]
+    fn middleware_rewrites_and_rejects() {
+        let plugin = Plugin::new().middleware(|_, event| {
+            let (number,): (i64,) = event.args()?;
+            if number < 0 {
+                return Err(Error::new("negative").code("RANGE"));
+            }
+            event.rename("doubled");
+            event.set_args(number * 2)
+        });
+        let router = Router::new(plugin);
+        let socket = Socket::new("abc".to_owned(), "/".to_owned());
+        let event = |args: &str| {
+            let payload = Payload { args: args.to_owned(), attachments: Vec::new() };
+            Event::new("x".to_owned(), payload, Ack::new("abc".to_owned(), None))
+        };
+
+        assert_eq!(router.middleware(&socket, &mut event("[-1]")).unwrap_err().code_str(), "RANGE");
+        let mut passed = event("[4]");
+        router.middleware(&socket, &mut passed).unwrap();
+        assert!(passed.rewritten());
+        assert_eq!(passed.into_parts().1.json(), "[8]");
+    }
+}

@@ -1,0 +1,181 @@
+//! The socket that a handler works for: `emit`, `to`, `join`, `data` and the rest of what Socket.IO's `Socket` can do.
+
+use crate::broadcast::{Broadcast, of};
+use crate::error::{Error, Result};
+use crate::handshake::Handshake;
+use crate::host;
+use crate::payload::{Args, Payload};
+use crate::{json, rooms::Rooms};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// One client on one namespace.
+///
+/// Everything that changes something (emit, join, data, disconnect) is recorded and takes effect together, in order, when the
+/// handler ends well; if it fails, nothing of it happened. What the host refuses, it refuses at once, as an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    id: String,
+    namespace: String,
+}
+
+impl Socket {
+    pub(crate) fn new(id: String, namespace: String) -> Self {
+        Self { id, namespace }
+    }
+
+    /// `socket.id`: unguessable, and the name of the room that it is in from the start.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name of the namespace: `socket.nsp.name`.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The socket's namespace, to reach all who are in it, this socket included.
+    pub fn nsp(&self) -> Broadcast {
+        of(self.namespace.clone())
+    }
+
+    /// `socket.emit(name, ...args)`: to this client. See [`Args`] for what can be emitted.
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// socket.emit("welcome", "hello")?;
+    /// socket.emit("position", (1.5, 2.5))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
+        host::emit_to_socket(&self.id, name, args.into_payload()?, &[])
+    }
+
+    /// `socket.emitWithAck(name, ...args)`: the client's answer; waits as long as the call may take.
+    /// See [`timeout`](Self::timeout).
+    pub fn emit_with_ack<R: DeserializeOwned>(&self, name: &str, args: impl Args) -> Result<R> {
+        Emit::to(self).emit_with_ack(name, args)
+    }
+
+    /// `socket.volatile`: the next emit may be dropped if the client is not ready to receive.
+    pub fn volatile(&self) -> Emit<'_> {
+        Emit::to(self).volatile()
+    }
+
+    /// `socket.timeout(delay)`: the next emit with ack waits no longer. The error then has the code `timeout`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// let ready: bool = socket.timeout(Duration::from_secs(5)).emit_with_ack("ready?", ())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn timeout(&self, delay: Duration) -> Emit<'_> {
+        Emit::to(self).timeout(delay)
+    }
+
+    /// `socket.to(room)`: the others in a room, or in any of several.
+    pub fn to(&self, rooms: impl Rooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// `socket.broadcast`: all others in the namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        self.nsp().except(self.id.as_str())
+    }
+
+    /// `socket.join(room)`, or several.
+    pub fn join(&self, rooms: impl Rooms) -> Result<()> {
+        host::join(&self.id, &rooms.into_rooms())
+    }
+
+    /// `socket.leave(room)`, or several.
+    pub fn leave(&self, rooms: impl Rooms) -> Result<()> {
+        host::leave(&self.id, &rooms.into_rooms())
+    }
+
+    /// `socket.rooms`: its own included, in no particular order.
+    pub fn rooms(&self) -> Result<Vec<String>> {
+        host::rooms(&self.id)
+    }
+
+    /// `socket.data[key]`, or `None` if there is nothing, or null.
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// let visits = socket.data::<u32>("visits")?.unwrap_or(0);
+    /// socket.set_data("visits", &(visits + 1))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        json::member(&host::data(&self.id)?, key)
+    }
+
+    /// `socket.data[key] = value`. It outlives this instance of the plugin, and `fetchSockets` shows it on every node.
+    pub fn set_data<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
+        host::set_data(&self.id, key, &serde_json::to_string(value)?)
+    }
+
+    /// `delete socket.data[key]`.
+    pub fn remove_data(&self, key: &str) -> Result<()> {
+        host::remove_data(&self.id, key)
+    }
+
+    /// `socket.handshake`: how the client came in.
+    pub fn handshake(&self) -> Result<Handshake> {
+        host::handshake(&self.id).map(Handshake::from)
+    }
+
+    /// `socket.conn.transport.name`: `polling` or `websocket`.
+    pub fn transport(&self) -> Result<String> {
+        host::transport(&self.id)
+    }
+
+    /// `socket.disconnect(close)`: leaves this namespace; with `close` the whole connection ends, after what was emitted before has
+    /// been delivered.
+    pub fn disconnect(&self, close: bool) -> Result<()> {
+        host::disconnect(&self.id, close)
+    }
+}
+
+/// An emit to one socket, with a flag or a timeout.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `emit` or `emit_with_ack`"]
+pub struct Emit<'a> {
+    socket: &'a Socket,
+    volatile: bool,
+    timeout: Option<Duration>,
+}
+
+impl<'a> Emit<'a> {
+    fn to(socket: &'a Socket) -> Self {
+        Self { socket, volatile: false, timeout: None }
+    }
+
+    /// May be dropped if the client is not ready to receive.
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// Waits no longer for the ack.
+    pub fn timeout(mut self, delay: Duration) -> Self {
+        self.timeout = Some(delay);
+        self
+    }
+
+    /// Emits.
+    pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
+        let flags = if self.volatile { vec!["volatile".to_owned()] } else { Vec::new() };
+        host::emit_to_socket(&self.socket.id, name, args.into_payload()?, &flags)
+    }
+
+    /// Emits, waits for the client's ack, and reads its first argument. What was recorded before is sent first.
+    pub fn emit_with_ack<R: DeserializeOwned>(self, name: &str, args: impl Args) -> Result<R> {
+        let answers = host::ask_socket(&self.socket.id, name, args.into_payload()?, self.timeout)?;
+        match answers.responses.into_iter().next() {
+            Some(response) => Payload::from(response.payload).first(),
+            None => Err(Error::new(format!("{name}: the client did not answer")).code("timeout")),
+        }
+    }
+}
