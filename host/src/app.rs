@@ -42,9 +42,9 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
         _ => None,
     };
     let engine = build(&config).await?;
-    tracing::info!(address = ?listener.local_addr().ok(), "listening");
+    tracing::info!(address = address_of(&listener), "listening");
     if let Some(internal) = internal {
-        tracing::info!(address = ?internal.local_addr().ok(), "internal interface listening");
+        tracing::info!(address = address_of(&internal), "internal interface listening");
         // Ends with the runtime: it holds nothing that could be lost.
         tokio::spawn(http::serve(internal));
     }
@@ -60,6 +60,11 @@ async fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListene
         io::ErrorKind::AddrInUse => AppError::InUse { address, section },
         _ => AppError::Listen { address, section, source },
     })
+}
+
+/// With port 0 only the system knows it.
+fn address_of(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
 }
 
 /// Loads the plugins and puts the rooms together, from the inside out.

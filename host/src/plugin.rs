@@ -25,7 +25,7 @@ pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
 pub(crate) use loader::load;
 pub(crate) use registration::Hook;
-pub(crate) use registry::{Chain, Member, Registry};
+pub(crate) use registry::{Chain, Registry};
 pub(crate) use text::is_reserved;
 
 use crate::effect::Effects;
