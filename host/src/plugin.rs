@@ -11,6 +11,7 @@ mod host;
 mod instance;
 mod loader;
 mod pool;
+mod ration;
 mod registration;
 mod registry;
 mod report;
@@ -25,6 +26,8 @@ pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
 pub(crate) use loader::load;
 pub(crate) use registration::Hook;
+#[cfg(test)]
+pub(crate) use registration::NamespaceRegistration;
 pub(crate) use registry::{Chain, Registry};
 pub(crate) use text::is_reserved;
 

@@ -1,0 +1,340 @@
+//! The rules of dispatch, with plugins that are closures and a sink that is a list.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::{Bounds, Hall, Queue};
+use crate::effect::{House, Write, ack_packet, event_packet};
+use crate::frame::Frame;
+use crate::json::Payload;
+use crate::plugin::{Call, Ended, Entry, Event, Failure, Hook, NamespaceRegistration, Registry, Runner};
+use crate::request::Request;
+use crate::sockets::{Handshake, Life, Packet, Record, Sink, SocketId, Sockets};
+
+type Answer = Pin<Box<dyn Future<Output = Ended> + Send>>;
+type Script = Box<dyn Fn(Call) -> Answer + Send + Sync>;
+
+/// A plugin that does what its script says, and keeps a list of the calls.
+struct Scripted {
+    name: Arc<str>,
+    calls: Arc<Mutex<Vec<String>>>,
+    script: Script,
+}
+
+impl Runner for Scripted {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Answer {
+        let what = match &call.entry {
+            Entry::ConnectMiddleware => "middleware".to_owned(),
+            Entry::Connection { .. } => "connection".to_owned(),
+            Entry::EventMiddleware(event) => format!("before {}", event.name),
+            Entry::Event(event) => event.name.clone(),
+            Entry::Disconnecting { reason } => format!("disconnecting {reason}"),
+            Entry::Disconnect { reason } => format!("disconnect {reason}"),
+        };
+        self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
+        (self.script)(call)
+    }
+
+    fn call_limit(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// What a client would have received.
+#[derive(Default)]
+struct Wire(Mutex<Vec<String>>);
+
+impl Sink for Wire {
+    fn put(&self, shut: &AtomicBool, packet: &Packet, _volatile: bool) {
+        if !shut.load(SeqCst) {
+            let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
+            self.0.lock().unwrap().extend(texts);
+        }
+    }
+
+    fn shut(&self, shut: &AtomicBool, last: Option<Frame>) {
+        if let Some(last) = last {
+            self.put(shut, &Packet::Text(last), false);
+        }
+        shut.store(true, SeqCst);
+    }
+
+    fn close(&self) {}
+
+    fn transport(&self) -> &'static str {
+        "websocket"
+    }
+}
+
+/// A house with one client on its way in to `/`.
+struct Scene {
+    queue: Queue,
+    socket: Arc<Record>,
+    wire: Arc<Wire>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+fn scene(plugins: Vec<(&str, Script)>) -> Scene {
+    let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+    let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
+    let registration =
+        || NamespaceRegistration { name: "/".into(), hooks: HashSet::from(every), events: HashSet::new(), all_events: true };
+    let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
+        .into_iter()
+        .map(|(name, script)| {
+            let plugin: Arc<dyn Runner> = Arc::new(Scripted { name: name.into(), calls: calls.clone(), script });
+            (plugin, vec![registration()])
+        })
+        .collect();
+    let bounds = Bounds { open_calls: 16, open_acks: 100 };
+    let hall = Arc::new(Hall { registry: Arc::new(Registry::new(&plugins)), effects: Arc::new(House), bounds });
+    let wire: Arc<Wire> = Arc::default();
+    let socket = Arc::new(Record::new(SocketId::random().unwrap(), Sockets::default().namespace("/"), handshake(), wire.clone()));
+    Scene { queue: Queue::connect(hall, socket.clone()), socket, wire, calls }
+}
+
+fn handshake() -> Handshake {
+    let (headers, query, url) = (Vec::new(), Vec::new(), "/socket.io/".into());
+    let request = Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
+    Handshake { request: Arc::new(request), auth: None, issued_ms: 0 }
+}
+
+impl Scene {
+    fn poll(&mut self) -> Poll<()> {
+        self.queue.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn event(&mut self, name: &str, ack: Option<u64>) {
+        self.queue.push(Event { name: name.into(), payload: Payload { args: "[]".into(), attachments: Vec::new() }, ack });
+    }
+
+    fn received(&self) -> Vec<String> {
+        std::mem::take(&mut *self.wire.0.lock().unwrap())
+    }
+
+    fn called(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    fn leave(&self, reason: &'static str) {
+        self.socket.namespace().lock().depart(&self.socket, reason, None);
+    }
+}
+
+/// A script for the calls that `decide` has an answer for; all others end well.
+fn script(decide: impl Fn(&Call) -> Option<Ended> + Send + Sync + 'static) -> Script {
+    Box::new(move |call| {
+        let ended = decide(&call).unwrap_or(Ended::Done);
+        Box::pin(async { ended })
+    })
+}
+
+fn obedient() -> Script {
+    script(|_| None)
+}
+
+fn failed(message: &str, broke: bool) -> Ended {
+    Ended::Failed { failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) }, broke }
+}
+
+fn emit(call: &Call, name: &str) {
+    let packet = event_packet("/", name, &Payload { args: "[]".into(), attachments: Vec::new() }, None);
+    call.effects.leave(&mut vec![Write::Emit { socket: call.socket.clone(), packet, volatile: false }]);
+}
+
+fn ack(call: &Call) {
+    let Entry::Event(event) = &call.entry else { return };
+    let Some(ack) = event.ack else { return };
+    let packet = ack_packet("/", ack, &Payload { args: "[1]".into(), attachments: Vec::new() });
+    call.effects.leave(&mut vec![Write::Ack { socket: call.socket.clone(), ack, packet }]);
+}
+
+#[tokio::test]
+async fn what_is_written_before_the_step_arrives_behind_connect() {
+    let writing = |name: &'static str| {
+        script(move |call| {
+            match call.entry {
+                Entry::ConnectMiddleware => emit(call, &format!("{name} middleware")),
+                Entry::Connection { .. } => emit(call, &format!("{name} connection")),
+                _ => {}
+            }
+            None
+        })
+    };
+    let mut scene = scene(vec![("a", writing("a")), ("b", writing("b"))]);
+    assert!(scene.received().is_empty() && scene.socket.life() == Life::Pending);
+    assert!(scene.poll().is_pending());
+    let received = scene.received();
+    assert_eq!(received.len(), 5);
+    assert!(received[0].starts_with("40{\"sid\":"), "{received:?}");
+    assert_eq!(received[1..], ["a middleware", "b middleware", "a connection", "b connection"].map(|name| format!("42[\"{name}\"]")));
+}
+
+#[tokio::test]
+async fn a_call_that_waits_opens_the_door() {
+    let waiting: Script = Box::new(|call| match call.entry {
+        Entry::Connection { .. } => {
+            call.effects.open();
+            Box::pin(std::future::pending())
+        }
+        _ => Box::pin(async { Ended::Done }),
+    });
+    let mut scene = scene(vec![("a", waiting), ("b", obedient())]);
+    assert!(scene.poll().is_pending());
+    assert_eq!(scene.socket.life(), Life::Joined);
+    assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
+}
+
+#[tokio::test]
+async fn a_refused_socket_leaves_no_trace() {
+    let refusing = script(|call| {
+        let refused = Failure { code: String::new(), message: "No token".into(), data: Some("[1]".into()) };
+        matches!(call.entry, Entry::ConnectMiddleware).then_some(Ended::Rejected(refused))
+    });
+    let mut scene = scene(vec![("a", refusing), ("b", obedient())]);
+    assert!(scene.poll().is_ready());
+    assert_eq!(scene.received(), [r#"44{"message":"No token","data":[1]}"#]);
+    assert_eq!(scene.called(), ["a: middleware"]);
+}
+
+#[tokio::test]
+async fn middleware_that_broke_refuses_without_a_word() {
+    let breaking = script(|call| matches!(call.entry, Entry::ConnectMiddleware).then(|| failed("secret", true)));
+    let mut scene = scene(vec![("a", breaking)]);
+    assert!(scene.poll().is_ready());
+    assert_eq!(scene.received(), [r#"44{"message":"internal error"}"#]);
+}
+
+#[tokio::test]
+async fn disconnect_is_called_for_whom_the_chain_reached() {
+    // The client goes while the first `connection` runs: the second plugin never hears of it.
+    let leaving = script(|call| {
+        if let Entry::Connection { .. } = call.entry {
+            call.socket.namespace().lock().depart(&call.socket, "transport close", None);
+        }
+        None
+    });
+    let mut scene = scene(vec![("a", leaving), ("b", obedient())]);
+    assert!(scene.poll().is_ready());
+    let expected =
+        ["a: middleware", "b: middleware", "a: connection", "a: disconnecting transport close", "a: disconnect transport close"];
+    assert_eq!(scene.called(), expected);
+    assert!(scene.received().is_empty());
+}
+
+#[tokio::test]
+async fn one_failure_has_one_answer_after_the_last_handler() {
+    let failing = script(|call| matches!(call.entry, Entry::Event(_)).then(|| failed("no", false)));
+    let emitting = script(|call| {
+        if let Entry::Event(_) = call.entry {
+            emit(call, "third");
+        }
+        None
+    });
+    let mut scene = scene(vec![("a", obedient()), ("b", failing), ("c", emitting)]);
+    let _ = scene.poll();
+    scene.received();
+    scene.event("x", Some(7));
+    scene.event("x", None);
+    let _ = scene.poll();
+    let expected = [
+        r#"42["third"]"#,
+        r#"437[{"code":"TEA","error":"no","pot":1,"success":false}]"#,
+        r#"42["third"]"#,
+        r#"42["error",{"code":"TEA","message":"no","pot":1}]"#,
+    ];
+    assert_eq!(scene.received(), expected);
+}
+
+#[tokio::test]
+async fn a_failure_behind_an_answer_is_not_told() {
+    let failing = script(|call| matches!(call.entry, Entry::Event(_)).then(|| failed("no", false)));
+    let answering = script(|call| {
+        ack(call);
+        None
+    });
+    let mut scene = scene(vec![("a", failing), ("b", answering)]);
+    let _ = scene.poll();
+    scene.received();
+    scene.event("x", Some(1));
+    let _ = scene.poll();
+    assert_eq!(scene.received(), ["431[1]"]);
+}
+
+#[tokio::test]
+async fn event_middleware_rewrites_and_rejects() {
+    let renaming = script(|call| match &call.entry {
+        Entry::EventMiddleware(event) if event.name == "old" => {
+            Some(Ended::Rewritten { name: "new".into(), payload: event.payload.clone() })
+        }
+        Entry::EventMiddleware(event) if event.name == "bad" => Some(Ended::Rejected(Failure::new("NO", "not here"))),
+        _ => None,
+    });
+    let mut scene = scene(vec![("a", renaming), ("b", obedient())]);
+    let _ = scene.poll();
+    (scene.called(), scene.received());
+    scene.event("old", None);
+    scene.event("bad", Some(2));
+    let _ = scene.poll();
+    assert_eq!(scene.called(), ["a: before old", "b: before new", "a: new", "b: new", "a: before bad"]);
+    assert_eq!(scene.received(), [r#"432[{"code":"NO","error":"not here","success":false}]"#]);
+}
+
+#[tokio::test]
+async fn the_queue_goes_on_while_all_wait_for_clients_up_to_its_bound() {
+    let asking: Script = Box::new(|call| match call.entry {
+        Entry::Event(_) => {
+            call.progress.set_awaits_clients(true);
+            Box::pin(std::future::pending())
+        }
+        _ => Box::pin(async { Ended::Done }),
+    });
+    let mut scene = scene(vec![("a", asking)]);
+    let _ = scene.poll();
+    scene.called();
+    for _ in 0..20 {
+        scene.event("ask", None);
+    }
+    let _ = scene.poll();
+    assert_eq!(scene.called().iter().filter(|call| *call == "a: ask").count(), 16);
+}
+
+#[tokio::test]
+async fn an_event_waits_for_the_one_before() {
+    let stuck: Script = Box::new(|call| match call.entry {
+        Entry::Event(_) => Box::pin(std::future::pending()),
+        _ => Box::pin(async { Ended::Done }),
+    });
+    let mut scene = scene(vec![("a", stuck)]);
+    let _ = scene.poll();
+    scene.called();
+    scene.event("one", None);
+    scene.event("two", None);
+    let _ = scene.poll();
+    assert_eq!(scene.called(), ["a: before one", "a: one"]);
+}
+
+#[tokio::test]
+async fn what_came_before_the_end_still_runs_unless_the_server_ended_it() {
+    for (reason, runs) in [("transport close", true), ("server namespace disconnect", false)] {
+        let mut scene = scene(vec![("a", obedient())]);
+        let _ = scene.poll();
+        scene.called();
+        scene.event("late", None);
+        scene.leave(reason);
+        assert!(scene.poll().is_ready());
+        let called = scene.called();
+        assert_eq!(called.contains(&"a: late".to_owned()), runs, "{reason}: {called:?}");
+        assert_eq!(called.last(), Some(&format!("a: disconnect {reason}")));
+    }
+}

@@ -14,7 +14,7 @@ use super::instance::Instance;
 use super::pool::{PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
-use super::{PluginError, Runner, WasmEngine};
+use super::{PluginError, Runner, WasmEngine, text};
 use crate::config::{Limits, PluginConfig};
 use crate::sockets::Sockets;
 
@@ -39,6 +39,7 @@ pub(crate) async fn load(
         namespaces: Vec::new(),
         config: config.config.clone(),
         bounds: bounds(limits, config),
+        log_rations: Arc::default(),
     };
     let registration = register(engine, &pre, config, &facts).await?;
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
@@ -165,6 +166,9 @@ fn check_namespace(namespace: registering::NamespaceRegistration) -> Result<Name
         Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", Hook::names()))
     });
     let hooks = hooks.collect::<Result<_, _>>()?;
+    if let Some(reserved) = namespace.events.iter().find(|event| text::is_reserved(event)) {
+        return Err(format!("a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"));
+    }
     let events = namespace.events.into_iter().collect();
     Ok(NamespaceRegistration { name: name.into(), hooks, events, all_events: namespace.all_events })
 }

@@ -63,10 +63,11 @@ impl Runner for Pooled {
 impl Pooled {
     async fn run(&self, call: Call) -> Ended {
         let ends_at = Instant::now() + self.limits.call;
-        let (what, socket) = (describe(&call.entry), call.socket.clone());
+        let (entry, socket) = (call.entry.clone(), call.socket.clone());
+        let what = || describe(&entry);
         let Some(permit) = self.permit(ends_at).await else {
             let failure = Failure::new("SATURATED", "the server is busy, try again");
-            self.reporter.broke(what, &socket, "every instance was busy for all of call_ms");
+            self.reporter.broke(&what(), &socket, "every instance was busy for all of call_ms");
             return Ended::Failed { failure, broke: true };
         };
         // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
@@ -85,7 +86,7 @@ impl Pooled {
         };
         drop(permit);
         ended.unwrap_or_else(|cause| {
-            self.reporter.broke(what, &socket, &cause);
+            self.reporter.broke(&what(), &socket, &cause);
             Ended::Failed { failure: Failure::neutral(), broke: true }
         })
     }

@@ -2,23 +2,45 @@
 
 use super::CallState;
 use crate::plugin::bindings::v0_1::{config, log};
+use crate::plugin::ration::Ration;
 
 const MESSAGE_BYTES_MAX: usize = 4096;
+const ERRORS_MAX: u32 = 20;
+const OTHERS_MAX: u32 = 10_000;
+
+/// What all instances of a generation may write in each window of the ration: clients can make them write at will.
+pub(crate) struct LogRations {
+    errors: Ration,
+    others: Ration,
+}
+
+impl Default for LogRations {
+    fn default() -> Self {
+        Self { errors: Ration::new(ERRORS_MAX), others: Ration::new(OTHERS_MAX) }
+    }
+}
 
 impl log::Host for CallState {
     fn write(&mut self, level: String, message: String, fields: Vec<(String, String)>) {
         let most = self.facts.bounds.log_lines;
         let plugin = &*self.facts.label;
-        let sid = self.active.as_mut().map(|active| {
+        let (lines, sid) = self.active.as_mut().map_or((1, None), |active| {
             active.log_lines += 1;
-            (active.log_lines, active.call.socket.id())
+            (active.log_lines, Some(active.call.socket.id()))
         });
-        match sid {
-            Some((lines, _)) if lines == most + 1 => tracing::warn!(plugin, "a call writes at most {most} log lines: the rest is dropped"),
-            Some((lines, _)) if lines > most => {}
-            Some((_, sid)) => line(&level, plugin, sid.as_str(), &message, &fields),
-            None => line(&level, plugin, "", &message, &fields),
+        if lines > most {
+            if lines == most + 1 {
+                tracing::warn!(plugin, "a call writes at most {most} log lines (log_lines_per_call_max): the rest is dropped");
+            }
+            return;
         }
+        let rations = &self.facts.log_rations;
+        let ration = if level == "error" { &rations.errors } else { &rations.others };
+        let Some(left_out) = ration.admit() else { return };
+        if left_out > 0 {
+            tracing::warn!(plugin, left_out, "lines of this plugin were left out of the log");
+        }
+        line(&level, plugin, sid.as_ref().map_or("", |sid| sid.as_str()), &message, &fields);
     }
 }
 

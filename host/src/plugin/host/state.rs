@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::WasiCtx;
 
+use super::LogRations;
 use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Overlay, Target, Write};
@@ -28,6 +29,7 @@ pub(crate) struct Facts {
     /// `[plugins.<name>.config]` as JSON.
     pub(crate) config: String,
     pub(crate) bounds: Bounds,
+    pub(crate) log_rations: Arc<LogRations>,
 }
 
 /// How much one call may do.

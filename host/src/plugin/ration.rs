@@ -1,0 +1,65 @@
+//! Lines for the log, rationed: what clients can provoke at will must not fill a disk.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// So many lines in each window. What is left out is counted.
+pub(super) struct Ration {
+    lines_max: u32,
+    window: Mutex<Option<Window>>,
+}
+
+struct Window {
+    opened: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Ration {
+    pub(super) fn new(lines_max: u32) -> Self {
+        Self { lines_max, window: Mutex::new(None) }
+    }
+
+    /// Whether there may be a line now, and if so, how many were left out before it.
+    pub(super) fn admit(&self) -> Option<u64> {
+        self.admit_at(Instant::now())
+    }
+
+    fn admit_at(&self, now: Instant) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *window {
+            Some(open) if now.duration_since(open.opened) < WINDOW => {
+                if open.lines >= self.lines_max {
+                    open.left_out += 1;
+                    return None;
+                }
+                open.lines += 1;
+                Some(0)
+            }
+            closed => {
+                let left_out = closed.as_ref().map_or(0, |window| window.left_out);
+                *closed = Some(Window { opened: now, lines: 1, left_out: 0 });
+                Some(left_out)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ration, WINDOW};
+    use tokio::time::Instant;
+
+    #[test]
+    fn a_storm_is_counted_not_written() {
+        let ration = Ration::new(20);
+        let start = Instant::now();
+        assert_eq!((0..100).filter(|_| ration.admit_at(start).is_some()).count(), 20);
+        assert_eq!(ration.admit_at(start + WINDOW), Some(80));
+        assert_eq!(ration.admit_at(start + WINDOW), Some(0));
+    }
+}

@@ -1,0 +1,89 @@
+//! A burden on its neighbours: sleeps, computes, floods, and reaches for what is not its own.
+
+use std::time::Duration;
+
+use innkeeper_plugin::{Plugin, Reply, Result, Socket, config, export, now_ms, of, sleep};
+use serde::Deserialize;
+
+/// What to ask the operator for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    asks: Vec<String>,
+}
+
+fn plugin() -> Plugin {
+    let asks = config::<Config>().unwrap_or_default().asks;
+    let plugin = asks.into_iter().fold(Plugin::new(), Plugin::capability);
+    let plugin = plugin
+        .on("doze", doze)
+        .on("burn", burn)
+        .on("number", number)
+        .on("flood", flood)
+        .on("reach", reach)
+        .on("scribble", scribble);
+    let plugin = room(plugin).disconnect(go);
+    room(plugin.namespace("/b"))
+}
+
+fn room(plugin: Plugin) -> Plugin {
+    plugin.on("join", |socket: &Socket, room: String| -> Result<_> { socket.join(room).map(|()| Reply(true)) }).on("cast", cast)
+}
+
+fn doze(_socket: &Socket, milliseconds: u64) -> Result<Reply<bool>> {
+    sleep(Duration::from_millis(milliseconds))?;
+    Ok(Reply(true))
+}
+
+fn burn(_socket: &Socket, milliseconds: u64) -> Reply<bool> {
+    let end = now_ms() + milliseconds;
+    while now_ms() < end {}
+    Reply(true)
+}
+
+fn number(_socket: &Socket, number: u64) -> Reply<u64> {
+    Reply(number)
+}
+
+/// Emits to the socket itself.
+fn flood(socket: &Socket, count: usize, bytes: usize) -> Result<Reply<usize>> {
+    let filler = "x".repeat(bytes);
+    (0..count).try_for_each(|_| socket.emit("flood", &filler))?;
+    Ok(Reply(count))
+}
+
+/// Emits to a room of both namespaces, this one first: two calls on two namespaces do it in opposite orders.
+fn cast(socket: &Socket, room: String, number: u64, bytes: usize) -> Result<Reply<u64>> {
+    let filler = "x".repeat(bytes);
+    let other = if socket.namespace() == "/" { "/b" } else { "/" };
+    for namespace in [socket.namespace(), other] {
+        of(namespace).to(&room).emit("cast", (number, &filler))?;
+    }
+    Ok(Reply(number))
+}
+
+/// Writes to a namespace and asks for its sockets: `ok`, or the code of the refusal, for each.
+fn reach(_socket: &Socket, namespace: String) -> Reply<(String, String)> {
+    let told = |result: Result<()>| result.err().map_or_else(|| "ok".to_owned(), |error| error.code_str().to_owned());
+    let written = told(of(&*namespace).emit("reached", ()));
+    let fetched = told(of(&*namespace).fetch_sockets().map(drop));
+    Reply((written, fetched))
+}
+
+/// Emits until it is refused: how many writes passed, and the code of the refusal.
+fn scribble(socket: &Socket, bytes: usize) -> Reply<(u32, String)> {
+    let filler = "x".repeat(bytes);
+    let mut passed = 0;
+    loop {
+        match socket.emit("scribble", &filler) {
+            Ok(()) => passed += 1,
+            Err(error) => return Reply((passed, error.code_str().to_owned())),
+        }
+    }
+}
+
+fn go(socket: &Socket, reason: &str) -> Result<()> {
+    socket.nsp().to("watchers").emit("went", (socket.id(), reason))
+}
+
+export!(plugin);

@@ -1,0 +1,147 @@
+//! Fails in every way there is, wherever the host calls it. What it wrote before tells whether writes were dropped or kept.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use innkeeper_plugin::{Ack, Error, Event, Plugin, Reply, Result, Socket, export, flush, of, sleep};
+use serde_json::{Value, json};
+
+/// The ways to fail. Each has a namespace for each place where it can happen.
+const WAYS: [&str; 6] = ["error", "host", "panic", "loop", "sleep", "memory"];
+
+fn plugin() -> Plugin {
+    let plugin = Plugin::new()
+        .on("fail", fail)
+        .on("fail-late", fail_late)
+        .on("fail-answered", fail_answered)
+        .on("fail-keeping", fail_keeping)
+        .on("answer-kept", answer_kept)
+        .on("nap", nap)
+        .on("state", state)
+        .namespace("/guard")
+        .middleware(guard)
+        .on("state", state)
+        .on("guarded", guarded);
+    let plugin = WAYS.into_iter().fold(plugin, at_the_door);
+    WAYS.into_iter().fold(plugin, at_both_ends)
+}
+
+/// `/door-…`: connect middleware fails.
+fn at_the_door(plugin: Plugin, way: &'static str) -> Plugin {
+    plugin.namespace(format!("/door-{way}")).connect_middleware(move |socket| {
+        of("/").emit("knock", way)?;
+        socket.emit("come in", ())?;
+        break_down(way)
+    })
+}
+
+/// `/life-…`: `connection`, `disconnecting` and `disconnect` fail.
+fn at_both_ends(plugin: Plugin, way: &'static str) -> Plugin {
+    plugin
+        .namespace(format!("/life-{way}"))
+        .connection(move |socket: &Socket| {
+            socket.emit("dropped", "connection")?;
+            break_down(way)
+        })
+        .disconnecting(move |_: &Socket| {
+            of("/").emit("dropped", "disconnecting")?;
+            break_down(way)
+        })
+        .disconnect(move |_: &Socket| {
+            of("/").emit("dropped", "disconnect")?;
+            break_down(way)
+        })
+        .on("state", state)
+}
+
+fn fail(socket: &Socket, way: String) -> Result<Reply<&'static str>> {
+    write(socket)?;
+    break_down(&way)?;
+    Ok(Reply("well"))
+}
+
+/// What left before a failure stays.
+fn fail_late(socket: &Socket, way: String) -> Result<()> {
+    socket.emit("kept", ())?;
+    flush();
+    write(socket)?;
+    break_down(&way)
+}
+
+/// An ack is a write like any other: the failure takes it back.
+fn fail_answered(_socket: &Socket, way: String, ack: Ack) -> Result<()> {
+    ack.reply("taken back")?;
+    break_down(&way)
+}
+
+fn fail_keeping(socket: &Socket, way: String, ack: Ack) -> Result<()> {
+    socket.set_data("ack", &ack.token())?;
+    flush();
+    break_down(&way)
+}
+
+fn answer_kept(socket: &Socket) -> Result<Reply<bool>> {
+    let token: String = socket.data("ack")?.unwrap_or_default();
+    Ack::from_token(&token)?.reply("too late")?;
+    Ok(Reply(true))
+}
+
+fn nap(_socket: &Socket, milliseconds: u64) -> Result<Reply<bool>> {
+    sleep(Duration::from_millis(milliseconds))?;
+    Ok(Reply(true))
+}
+
+fn guard(socket: &Socket, event: &mut Event) -> Result<()> {
+    if event.name() != "guarded" {
+        return Ok(());
+    }
+    let (way,): (String,) = event.args()?;
+    write(socket)?;
+    break_down(&way)
+}
+
+fn guarded(socket: &Socket, _way: String) -> Result<Reply<bool>> {
+    socket.emit("handler ran", ())?;
+    Ok(Reply(true))
+}
+
+/// One write of each kind that only concerns the socket.
+fn write(socket: &Socket) -> Result<()> {
+    socket.emit("written", ())?;
+    socket.join("written")?;
+    socket.set_data("written", &true)
+}
+
+/// What of `write` has happened.
+fn state(socket: &Socket) -> Result<Reply<Value>> {
+    let data = socket.data::<bool>("written")?.unwrap_or(false);
+    let joined = socket.rooms()?.iter().any(|room| room == "written");
+    Ok(Reply(json!({"data": data, "joined": joined})))
+}
+
+#[allow(clippy::panic, reason = "that is what it is for")]
+fn break_down(way: &str) -> Result<()> {
+    match way {
+        "error" => {
+            let data = json!({"success": true, "error": "mine", "code": "MINE", "message": "mine", "seat": 41});
+            Err(Error::new("no such seat").code("NOT_FOUND").data(&data))
+        }
+        "words" => Err("only words".into()),
+        "list" => Err(Error::new("data is a list").data(&[1, 2, 3])),
+        "host" => of("/").emit("connect", "a name that is reserved"),
+        "panic" => panic!("the key is under the mat"),
+        "loop" => loop {
+            black_box(());
+        },
+        "sleep" => sleep(Duration::from_secs(3_600)),
+        "memory" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            loop {
+                hoard.push(black_box(vec![1; 1 << 20]));
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+export!(plugin);

@@ -1,0 +1,52 @@
+//! A room that everybody joins on the way in. Observers hear who comes and who goes.
+
+use innkeeper_plugin::{Plugin, Reply, Result, Socket, export, io, of};
+
+const NAMESPACE: &str = "/lobby";
+
+/// Observers are in `/`, so that they are not among those whom they count.
+fn plugin() -> Plugin {
+    Plugin::new()
+        .on("members", members)
+        .on("shout", shout)
+        .on("number", number)
+        .on("farewell", farewell)
+        .namespace(NAMESPACE)
+        .connection(come)
+        .disconnect(go)
+        .on("members", members)
+        .on("number", number)
+        .on("farewell", farewell)
+}
+
+fn come(socket: &Socket) -> Result<()> {
+    socket.join("lobby")?;
+    socket.nsp().to("lobby").emit("joined", socket.id())?;
+    io().emit("came", socket.id())
+}
+
+fn go(socket: &Socket, reason: &str) -> Result<()> {
+    io().emit("went", (socket.id(), reason))
+}
+
+fn members(_socket: &Socket) -> Result<Reply<Vec<String>>> {
+    let sockets = of(NAMESPACE).to("lobby").fetch_sockets()?;
+    Ok(Reply(sockets.iter().map(|socket| socket.id().to_owned()).collect()))
+}
+
+fn shout(_socket: &Socket, number: u64) -> Result<Reply<u64>> {
+    of(NAMESPACE).to("lobby").emit("shout", number)?;
+    Ok(Reply(number))
+}
+
+fn number(_socket: &Socket, number: u64) -> Reply<u64> {
+    Reply(number)
+}
+
+/// The last word, and the end.
+fn farewell(socket: &Socket) -> Result<()> {
+    socket.emit("bye", "see you")?;
+    socket.disconnect(true)
+}
+
+export!(plugin);
