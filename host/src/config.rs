@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
-pub(crate) use plugins::{Grants, PluginConfig};
+pub(crate) use plugins::PluginConfig;
 pub(crate) use resolve::host_of;
 
 /// The whole configuration, resolved.

@@ -15,19 +15,53 @@ use crate::sockets::{Namespace, Packet, Question, Record, Rooms};
 /// One recorded write. Everything that could be refused was refused when it was recorded: leaving cannot fail.
 pub(crate) enum Write {
     /// To one socket.
-    Emit { socket: Arc<Record>, packet: Packet, volatile: bool },
+    Emit {
+        socket: Arc<Record>,
+        packet: Packet,
+        volatile: bool,
+    },
     /// To everybody who is meant.
-    Broadcast { target: Target, packet: Packet, volatile: bool },
+    Broadcast {
+        target: Target,
+        packet: Packet,
+        volatile: bool,
+    },
     /// The answer to a client's event, under the client's ack id. The first to leave counts.
-    Ack { socket: Arc<Record>, ack: u64, packet: Packet },
-    Join { socket: Arc<Record>, rooms: Vec<Box<str>> },
-    Leave { socket: Arc<Record>, rooms: Vec<Box<str>> },
-    JoinAll { target: Target, rooms: Vec<Box<str>> },
-    LeaveAll { target: Target, rooms: Vec<Box<str>> },
+    Ack {
+        socket: Arc<Record>,
+        ack: u64,
+        packet: Packet,
+    },
+    Join {
+        socket: Arc<Record>,
+        rooms: Vec<Box<str>>,
+    },
+    Leave {
+        socket: Arc<Record>,
+        rooms: Vec<Box<str>>,
+    },
+    JoinAll {
+        target: Target,
+        rooms: Vec<Box<str>>,
+    },
+    LeaveAll {
+        target: Target,
+        rooms: Vec<Box<str>>,
+    },
     /// One key of `socket.data`; without a value it is removed.
-    Data { socket: Arc<Record>, key: Box<str>, value: Option<Box<str>> },
-    Disconnect { socket: Arc<Record>, close: bool },
-    DisconnectAll { target: Target, close: bool },
+    Data {
+        socket: Arc<Record>,
+        key: Box<str>,
+        value: Option<Box<str>>,
+    },
+    Disconnect {
+        socket: Arc<Record>,
+        close: bool,
+    },
+    DisconnectAll {
+        target: Target,
+        close: bool,
+    },
 }
 
 /// Sockets of a namespace.
@@ -67,7 +101,9 @@ impl Write {
         let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
         match self {
             Self::Emit { packet, .. } | Self::Broadcast { packet, .. } | Self::Ack { packet, .. } => packet.len(),
-            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => texts(rooms),
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => {
+                texts(rooms)
+            }
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
             Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
         }

@@ -8,7 +8,6 @@
 //! The room above sees `Front`, `Upper`, `Outbox`, `Request`, `Options` and `Engine`, and no type of hyper or tungstenite.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -19,10 +18,8 @@ use std::{
 
 use tokio::{net::TcpListener, sync::Notify};
 
-pub(crate) use self::{
-    limits::Origins,
-    outbox::{Outbox, Put},
-};
+pub(crate) use self::{limits::Origins, outbox::Outbox};
+use crate::request::Request;
 
 mod decoder;
 mod gate;
@@ -42,21 +39,6 @@ mod websocket;
 
 /// A disconnect reason as Socket.IO spells it, for example "transport close".
 pub(crate) type Reason = &'static str;
-
-/// What an HTTP request said that opened a connection. Compact, because an idle connection keeps it.
-#[derive(Debug)]
-pub(crate) struct Request {
-    /// Names in lower case, in the order received.
-    pub(crate) headers: Vec<(Box<str>, Box<str>)>,
-    /// Path and query as they stood in the request line.
-    pub(crate) url: Box<str>,
-    /// The query, percent-decoded.
-    pub(crate) query: Vec<(Box<str>, Box<str>)>,
-    /// The peer of the TCP connection.
-    pub(crate) address: IpAddr,
-    /// Whether the connection is encrypted. Always false: TLS ends before us.
-    pub(crate) secure: bool,
-}
 
 /// Makes the Socket.IO side of a connection.
 pub(crate) trait Front: Send + Sync {

@@ -79,7 +79,13 @@ impl Frame {
                 bytes.put_u64(length as u64);
             }
         }
-        let packet_at = if bytes.len() < 4 { 2 } else if bytes.len() < 10 { 4 } else { 10 };
+        let packet_at = if bytes.len() < 4 {
+            2
+        } else if bytes.len() < 10 {
+            4
+        } else {
+            10
+        };
         for part in parts {
             bytes.put_slice(part);
         }

@@ -14,9 +14,9 @@ mod frame;
 mod http;
 mod json;
 mod plugin;
+mod request;
 mod socket;
 mod sockets;
 mod telemetry;
-mod request { pub(crate) use crate::engine::Request; }
 
 pub use config::Config;

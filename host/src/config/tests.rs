@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Environment, Flags, Grants, Mistakes, Origins, resolve};
+use super::plugins::Grants;
+use super::{Config, Environment, Flags, Mistakes, Origins, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 

@@ -7,7 +7,13 @@ use crate::plugin::{Call, Entry, Hook, Progress};
 use crate::sockets::Record;
 
 /// Runs the chain. Failures concern nobody but the log, which has them from the plugin.
-pub(super) async fn leave(hall: Arc<Hall>, socket: Arc<Record>, reached: Vec<Arc<str>>, reason: &'static str, progress: Arc<Progress>) {
+pub(super) async fn leave(
+    hall: Arc<Hall>,
+    socket: Arc<Record>,
+    reached: Vec<Arc<str>>,
+    reason: &'static str,
+    progress: Arc<Progress>,
+) {
     let Some(chain) = hall.registry.chain(socket.namespace().name()) else { return };
     let hooks = [(Hook::Disconnecting, Entry::Disconnecting { reason }), (Hook::Disconnect, Entry::Disconnect { reason })];
     for (hook, entry) in hooks {

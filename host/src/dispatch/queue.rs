@@ -34,7 +34,10 @@ enum Stage {
     /// Connecting or connected.
     Here,
     /// Gone, but what it had sent before still runs until the clock ends it.
-    Leaving { reason: &'static str, clock: Pin<Box<Sleep>> },
+    Leaving {
+        reason: &'static str,
+        clock: Pin<Box<Sleep>>,
+    },
     /// The disconnect chain runs.
     Parting,
     Over,
@@ -57,7 +60,15 @@ impl Queue {
         let progress = Arc::new(Progress::default());
         let chain = connect::connect(hall.clone(), socket.clone(), progress.clone());
         let job = Job { run: Box::pin(async { Done::Connected(chain.await) }), progress };
-        Self { hall, socket, waiting: VecDeque::new(), waiting_bytes: 0, open: vec![job], reached: Vec::new(), stage: Stage::Here }
+        Self {
+            hall,
+            socket,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            open: vec![job],
+            reached: Vec::new(),
+            stage: Stage::Here,
+        }
     }
 
     pub(crate) fn socket(&self) -> &Arc<Record> {

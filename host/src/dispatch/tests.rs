@@ -144,7 +144,10 @@ fn obedient() -> Script {
 }
 
 fn failed(message: &str, broke: bool) -> Ended {
-    Ended::Failed { failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) }, broke }
+    Ended::Failed {
+        failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) },
+        broke,
+    }
 }
 
 fn emit(call: &Call, name: &str) {
@@ -177,7 +180,10 @@ async fn what_is_written_before_the_step_arrives_behind_connect() {
     let received = scene.received();
     assert_eq!(received.len(), 5);
     assert!(received[0].starts_with("40{\"sid\":"), "{received:?}");
-    assert_eq!(received[1..], ["a middleware", "b middleware", "a connection", "b connection"].map(|name| format!("42[\"{name}\"]")));
+    assert_eq!(
+        received[1..],
+        ["a middleware", "b middleware", "a connection", "b connection"].map(|name| format!("42[\"{name}\"]"))
+    );
 }
 
 #[tokio::test]
@@ -282,7 +288,8 @@ async fn event_middleware_rewrites_and_rejects() {
     });
     let mut scene = scene(vec![("a", renaming), ("b", obedient())]);
     let _ = scene.poll();
-    (scene.called(), scene.received());
+    scene.called();
+    scene.received();
     scene.event("old", None);
     scene.event("bad", Some(2));
     let _ = scene.poll();

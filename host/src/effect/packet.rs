@@ -106,7 +106,10 @@ mod tests {
         assert_eq!(texts(&event_packet("/", "hello", &args(" [ ] "), None)), [r#"42["hello"]"#]);
         assert_eq!(texts(&event_packet("/chat", "a\"b", &args("[1,{}]"), Some(7))), [r#"42/chat,7["a\"b",1,{}]"#]);
         assert_eq!(texts(&ack_packet("/chat", 3, &args("[true]"))), ["43/chat,3[true]"]);
-        assert_eq!(texts(&connect_error("/", "No \"token\"", Some("{\"a\":1}"))), [r#"44{"message":"No \"token\"","data":{"a":1}}"#]);
+        assert_eq!(
+            texts(&connect_error("/", "No \"token\"", Some("{\"a\":1}"))),
+            [r#"44{"message":"No \"token\"","data":{"a":1}}"#]
+        );
         let binary = Payload { args: r#"[{"_placeholder":true,"num":0}]"#.into(), attachments: vec![b"abc".to_vec()] };
         assert_eq!(texts(&event_packet("/", "up", &binary, None)), [r#"451-["up",{"_placeholder":true,"num":0}]"#, "abc"]);
         assert_eq!(texts(&ack_packet("/x", 1, &binary))[0], r#"461-/x,1[{"_placeholder":true,"num":0}]"#);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{
     Reason, Upper,
     decoder::{Flow, Message, Violation},
@@ -77,7 +79,7 @@ impl Inbound<'_> {
                 None => Err(PARSE_ERROR),
             },
             b'3' => {
-                self.heartbeat.answered(self.ping_interval);
+                self.heartbeat.answered(Instant::now(), self.ping_interval);
                 Ok(())
             }
             b'1' => Err(Ending::new("transport close", Manner::Answer(1000))),

@@ -131,7 +131,11 @@ impl<'a> Scanner<'a> {
                 _ => return self.fault("expected a comma or the end"),
             }
             let before = self.depth;
-            if in_object { self.member()? } else { self.begin().map(|_| ())? }
+            if in_object {
+                self.member()?
+            } else {
+                self.begin().map(|_| ())?
+            }
             fresh = self.depth > before;
         }
         Ok(())
@@ -232,7 +236,11 @@ impl<'a> Scanner<'a> {
     fn open(&mut self, object: bool) -> Result<(), Fault> {
         let Some(word) = self.nesting.get_mut(self.depth / 64) else { return self.fault("nested too deep") };
         let bit = 1 << (self.depth % 64);
-        if object { *word |= bit } else { *word &= !bit }
+        if object {
+            *word |= bit
+        } else {
+            *word &= !bit
+        }
         self.depth += 1;
         if let (true, Some(placeholders)) = (object, &mut self.placeholders) {
             placeholders.open.push(Member::default());
@@ -267,7 +275,9 @@ impl<'a> Scanner<'a> {
         let bytes = self.text.as_bytes();
         match bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') if bytes.get(self.at + 2..self.at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => self.at += 6,
+            Some(b'u') if bytes.get(self.at + 2..self.at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {
+                self.at += 6
+            }
             _ => return self.fault("an unknown escape"),
         }
         Ok(())

@@ -25,7 +25,8 @@ pub(crate) struct WasmEngine {
 impl WasmEngine {
     /// An engine for at most `instances` instances of at most `memory_bytes` each. Compiled components are kept in `cache`.
     pub(crate) fn start(instances: usize, memory_bytes: usize, cache: Option<PathBuf>) -> Result<Arc<Self>, PluginError> {
-        let engine = configure(instances, memory_bytes, cache).and_then(|config| Engine::new(&config)).map_err(PluginError::Engine)?;
+        let engine =
+            configure(instances, memory_bytes, cache).and_then(|config| Engine::new(&config)).map_err(PluginError::Engine)?;
         start_clock(&engine).map_err(|error| PluginError::Engine(error.into()))?;
         Ok(Arc::new(Self { engine }))
     }

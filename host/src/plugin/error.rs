@@ -23,7 +23,9 @@ pub(crate) enum PluginError {
     #[error("plugin {plugin:?}: its registration says {what}")]
     Registration { plugin: String, what: String },
 
-    #[error("plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]")]
+    #[error(
+        "plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
+    )]
     NotGranted { plugin: String, capability: String },
 
     #[error("the WebAssembly engine does not start: {0:#}")]

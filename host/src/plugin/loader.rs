@@ -26,11 +26,8 @@ pub(crate) async fn load(
     sockets: &Arc<Sockets>,
 ) -> Result<(Arc<dyn Runner>, Vec<NamespaceRegistration>), PluginError> {
     let pre = compile(engine, config).await?;
-    let limits_of_plugin = PoolLimits {
-        instances: config.limits.instances_max,
-        run: config.limits.run_deadline,
-        call: config.limits.call_deadline,
-    };
+    let limits_of_plugin =
+        PoolLimits { instances: config.limits.instances_max, run: config.limits.run_deadline, call: config.limits.call_deadline };
     let label: Arc<str> = format!("{}@1", config.name).into();
     let mut facts = Facts {
         sockets: sockets.clone(),
@@ -83,7 +80,8 @@ async fn compile(engine: &Arc<WasmEngine>, config: &PluginConfig) -> Result<Expo
         let bytes = read.map_err(|source| PluginError::Read { plugin: plugin.clone(), path: path.clone(), source })?;
         check_magic(&bytes, &plugin, &path)?;
         let component = Component::new(engine.get(), &bytes);
-        let component = component.map_err(|source| PluginError::Invalid { plugin: plugin.clone(), path: path.clone(), source })?;
+        let component =
+            component.map_err(|source| PluginError::Invalid { plugin: plugin.clone(), path: path.clone(), source })?;
         link(&engine, &component).map_err(|source| PluginError::DoesNotFit { plugin, path, source })
     });
     compiled.await.map_err(|error| PluginError::Engine(error.into()))?
@@ -162,12 +160,15 @@ fn check_namespace(namespace: registering::NamespaceRegistration) -> Result<Name
     if !name.starts_with('/') || name.contains(',') {
         return Err(format!("the namespace {name:?}; a name begins with \"/\" and has no comma"));
     }
-    let hooks = namespace.hooks.iter().map(|hook| {
-        Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", Hook::names()))
-    });
+    let hooks = namespace
+        .hooks
+        .iter()
+        .map(|hook| Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", Hook::names())));
     let hooks = hooks.collect::<Result<_, _>>()?;
     if let Some(reserved) = namespace.events.iter().find(|event| text::is_reserved(event)) {
-        return Err(format!("a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"));
+        return Err(format!(
+            "a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"
+        ));
     }
     let events = namespace.events.into_iter().collect();
     Ok(NamespaceRegistration { name: name.into(), hooks, events, all_events: namespace.all_events })

@@ -85,6 +85,11 @@ impl Pooled {
             Err(_) => Err(format!("it took longer than call_ms allows ({:?})", self.limits.call)),
         };
         drop(permit);
+        if let Ok(Ended::Failed { failure, .. }) = &ended
+            && is_told_to_nobody(&entry)
+        {
+            self.reporter.broke(&what(), &socket, &failure.message);
+        }
         ended.unwrap_or_else(|cause| {
             self.reporter.broke(&what(), &socket, &cause);
             Ended::Failed { failure: Failure::neutral(), broke: true }
@@ -141,6 +146,11 @@ fn describe(entry: &Entry) -> String {
         Entry::Disconnecting { .. } => "disconnecting".into(),
         Entry::Disconnect { .. } => "disconnect".into(),
     }
+}
+
+/// Whether no client asked for this: then a failure that the plugin itself reports would be known to nobody but the log.
+fn is_told_to_nobody(entry: &Entry) -> bool {
+    matches!(entry, Entry::Connection { .. } | Entry::Disconnecting { .. } | Entry::Disconnect { .. })
 }
 
 /// What an export returned becomes how the call ended, and what it recorded leaves or is dropped. The error is for the log: the

@@ -20,7 +20,7 @@ impl Reporter {
         Self { label, ration: Ration::new(LINES_MAX) }
     }
 
-    /// A call failed because the plugin broke.
+    /// A call failed: the plugin broke, or said so where no client hears it.
     pub(super) fn broke(&self, what: &str, socket: &Record, cause: &str) {
         let Some(left_out) = self.ration.admit() else { return };
         let (plugin, sid, ns) = (&*self.label, socket.id(), socket.namespace().name());

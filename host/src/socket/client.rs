@@ -46,7 +46,13 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(hall: Arc<Hall>, sockets: Arc<Sockets>, bounds: Bounds, request: Arc<Request>, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        hall: Arc<Hall>,
+        sockets: Arc<Sockets>,
+        bounds: Bounds,
+        request: Arc<Request>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         let connect_timeout = Some(Box::pin(tokio::time::sleep(bounds.connect_timeout)));
         Self { hall, sockets, bounds, request, outbox, seats: Seats::default(), partial: None, connect_timeout, is_closed: false }
     }

@@ -1,6 +1,5 @@
 //! `innkeeper:plugin@0.1.0`: generated from `wit/v0.1`, and how its words translate into ours.
 
-#[expect(clippy::all, reason = "generated; the documentation stands in the WIT")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1",

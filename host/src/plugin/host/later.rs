@@ -29,8 +29,7 @@ impl timers::Host for CallState {
         let active = self.active()?;
         active.tickets.check_room()?;
         active.flush();
-        let ends_at = active.ends_at;
-        Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms), ends_at)))
+        Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
     }
 }
 

@@ -106,7 +106,10 @@ impl CallState {
             return Err(refusal("limit", format!("a call records at most {} writes (writes_per_call_max)", bounds.writes)));
         }
         if active.recorded_bytes + write.len() > bounds.write_bytes {
-            return Err(refusal("limit", format!("a call records at most {} bytes (write_bytes_per_call_max)", bounds.write_bytes)));
+            return Err(refusal(
+                "limit",
+                format!("a call records at most {} bytes (write_bytes_per_call_max)", bounds.write_bytes),
+            ));
         }
         active.recorded_bytes += write.len();
         active.recorded.push(write);
@@ -154,7 +157,8 @@ impl CallState {
             return Ok(own.clone());
         }
         self.may_touch(name)?;
-        let existing = if self.serves(name) { Some(self.facts.sockets.namespace(name)) } else { self.facts.sockets.existing(name) };
+        let existing =
+            if self.serves(name) { Some(self.facts.sockets.namespace(name)) } else { self.facts.sockets.existing(name) };
         existing.ok_or_else(|| refusal("unknown", format!("there is no namespace {name:?}")))
     }
 

@@ -14,6 +14,8 @@ use crate::sockets::{Answers, Question};
 
 /// Open questions of one call. More at once is a loop that forgot to wait.
 const OPEN_MAX: usize = 1_000;
+/// Longer than any call may be: such a sleep ends with its call.
+const SLEEP_MAX: Duration = Duration::from_secs(86_400);
 
 /// All questions of a call that were not taken yet.
 #[derive(Default)]
@@ -62,8 +64,9 @@ impl Ticket {
         Self { kind: Kind::Sockets(sockets), until: Instant::now() }
     }
 
-    pub(super) fn sleep(delay: Duration, ends_at: Instant) -> Self {
-        Self { kind: Kind::Sleep, until: Instant::now().checked_add(delay).map_or(ends_at, |at| at.min(ends_at)) }
+    /// Never cut to the call's time: who sleeps past it must not wake and go on as if that were well.
+    pub(super) fn sleep(delay: Duration) -> Self {
+        Self { kind: Kind::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
     }
 
     fn poll(&self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
@@ -116,7 +119,9 @@ impl Tickets {
 
     /// The answers of clients. A question that is not answered yet is closed as it stands.
     pub(super) fn take_answers(&mut self, ticket: u64) -> Result<Answers, Failure> {
-        let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else { return Err(unknown(ticket)) };
+        let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else {
+            return Err(unknown(ticket));
+        };
         let answers = clients.question.close(clients.ack);
         match (clients.one, answers.responses.is_empty(), answers.timed_out.is_empty()) {
             (false, ..) | (true, false, _) => Ok(answers),

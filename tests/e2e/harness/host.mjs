@@ -1,0 +1,174 @@
+// The real program: started with a configuration of its own, on free ports, watched through its log, and always ended.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { PROGRAM, TARGET, component } from "./paths.mjs";
+import { toToml } from "./toml.mjs";
+import { PATIENCE_MS, within } from "./wait.mjs";
+
+/** A plugin may be compiled at the first start. */
+const START_MS = 60_000;
+/** What must not leak from the developer's environment into a test. */
+const FOREIGN = ["CLIENT_URL", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
+
+/** Processes that are to end with this one, however it ends. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
+/**
+ * Starts a host and waits until it listens. It ends with the test `t`, also if that fails.
+ *
+ * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
+ * `component` is a name or a path, by default the plugin's name. `options.server`, `internal`, `limits`: those sections of the
+ * configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
+ */
+export async function startHost(t, options = {}) {
+  const host = run(t, ["run", "--config", writeConfig(t, configuration(options))], options);
+  host.address = addressOf(await host.waitForLog(by("listening"), "the host listens", START_MS));
+  host.url = `http://${host.address}`;
+  const internal = await host.waitForLog(by("internal interface listening"), "the internal interface listens");
+  host.internal = `http://${addressOf(internal)}`;
+  return host;
+}
+
+/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. */
+export function run(t, args, options = {}) {
+  const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
+  for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
+  if (options.log) env.INNKEEPER_LOG = options.log;
+  const child = spawn(PROGRAM, args, { env, cwd: options.cwd ?? tmpdir(), stdio: ["ignore", "pipe", "pipe"] });
+  const host = new Host(child);
+  t.after(() => host.end());
+  return host;
+}
+
+/** The configuration in a folder of its own, which ends with the test. Text is written as it is. */
+export function writeConfig(t, config) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "innkeeper.toml");
+  writeFileSync(file, typeof config === "string" ? config : toToml(config));
+  return file;
+}
+
+/** The options of `startHost` as the sections of a configuration. */
+export function configuration({ plugins = {}, server, internal, limits }) {
+  const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
+  const tables = Object.entries(named).map(([name, table]) => [name, { ...table, component: component(table.component ?? name) }]);
+  const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
+  return limits ? { ...config, limits } : config;
+}
+
+class Host {
+  /** Lines of the log, parsed; what is not JSON is `{text}`. */
+  logs = [];
+  /** Everything that was written on stderr. */
+  text = "";
+  stdout = "";
+  /** Clients to be closed with the host. */
+  clients = new Set();
+  #watchers = new Set();
+  #child;
+
+  constructor(child) {
+    this.#child = child;
+    running.add(child);
+    child.stdout.setEncoding("utf8").on("data", (text) => (this.stdout += text));
+    createInterface({ input: child.stderr }).on("line", (line) => this.#line(line));
+    /** Resolves to `{code, signal}` when the process has ended and all it wrote was read. */
+    this.ended = new Promise((resolve, reject) => {
+      child.on("error", (error) => reject(new Error(`${PROGRAM} does not start; tests/run builds it`, { cause: error })));
+      child.on("close", (code, signal) => resolve({ code, signal }));
+    });
+    this.ended.catch(() => {});
+    child.on("close", () => this.#gone());
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** Sends a signal and waits for nothing. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  /** Sends a signal and resolves to the exit code, or to the name of the signal that ended it. */
+  async stop(signal = "SIGTERM", ms = PATIENCE_MS) {
+    this.signal(signal);
+    return this.exit(ms);
+  }
+
+  /** Resolves to the exit code, or to the name of the signal that ended it. */
+  async exit(ms = PATIENCE_MS) {
+    const { code, signal } = await within("the host ends", this.ended, ms);
+    return code ?? signal;
+  }
+
+  /** Resolves to the first line of the log, past or to come, that `predicate` likes. */
+  async waitForLog(predicate, sentence = "the line is in the log", ms = PATIENCE_MS) {
+    const seen = this.logs.find(predicate);
+    if (seen) return seen;
+    const watcher = { predicate };
+    const found = new Promise((resolve, reject) => Object.assign(watcher, { resolve, reject }));
+    this.#watchers.add(watcher);
+    try {
+      return await within(sentence, Promise.race([found, this.#endedInstead()]), ms);
+    } catch (error) {
+      throw new Error(`${error.message}\n--- the log ends so ---\n${this.text.split("\n").slice(-25).join("\n")}`);
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  /** Lines of the log with this level (`"ERROR"`) or, given a function, those that it likes. */
+  logged(what) {
+    return this.logs.filter(typeof what === "function" ? what : (line) => line.level === what);
+  }
+
+  /** Ends it for good, with its clients. */
+  async end() {
+    for (const client of this.clients) client.close();
+    this.#child.kill("SIGKILL");
+    await this.ended.catch(() => {});
+  }
+
+  async #endedInstead() {
+    const { code, signal } = await this.ended;
+    throw new Error(`the host ended with ${code ?? signal}`);
+  }
+
+  #line(line) {
+    this.text += `${line}\n`;
+    if (process.env.INNKEEPER_TEST_LOGS) process.stderr.write(`    host ${this.pid}: ${line}\n`);
+    const parsed = parse(line);
+    this.logs.push(parsed);
+    for (const watcher of this.#watchers) if (watcher.predicate(parsed)) watcher.resolve(parsed);
+  }
+
+  #gone() {
+    running.delete(this.#child);
+  }
+}
+
+/** A predicate for lines of the log with this message. */
+export function by(message) {
+  return (line) => line.message === message;
+}
+
+function addressOf({ address }) {
+  return /[\d.]+:\d+/.exec(address)[0];
+}
+
+function parse(line) {
+  try {
+    const value = JSON.parse(line);
+    return typeof value === "object" && value ? value : { text: line };
+  } catch {
+    return { text: line };
+  }
+}

@@ -1,0 +1,7 @@
+// Everything that a test needs: `import { startHost, connect, … } from "./harness/index.mjs"`.
+
+export * from "./client.mjs";
+export * from "./host.mjs";
+export * from "./paths.mjs";
+export * from "./raw.mjs";
+export * from "./wait.mjs";

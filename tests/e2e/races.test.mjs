@@ -1,0 +1,176 @@
+// What happens at the same moment: coming and going, joining and being told, the last word and the end.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RawSocket, ask, connect, connected, disconnected, eventually, next, open, record, startHost, within } from "./harness/index.mjs";
+
+const LOBBY = { plugins: ["lobby"] };
+const MINUTE = 60_000;
+
+for (const patience of ["close as soon as CONNECT is sent", "close as soon as they are connected"]) {
+  test(`4,000 clients that ${patience} leave as many calls of disconnect as of connection`, async (t) => {
+    const host = await startHost(t, LOBBY);
+    const door = await watch(host);
+    let reached = 0;
+
+    await inBatches(4_000, 100, async () => {
+      const raw = await RawSocket.open(host);
+      raw.send("40/lobby,");
+      if (patience.includes("connected")) {
+        await raw.next((packet) => packet.startsWith("40/lobby,{"), "the CONNECT packet");
+        reached += 1;
+      }
+      raw.socket.terminate();
+    });
+    const last = await connect(host, "/lobby");
+    await eventually("the last of all has come", () => door.came.has(last.id), MINUTE);
+    last.close();
+
+    await eventually("whoever came is gone", () => door.went.has(last.id) && door.went.size >= door.came.size, MINUTE);
+    await eventually("the lobby is empty", async () => (await ask(door.client, "members")).length === 0, MINUTE);
+    door.check();
+    assert.ok(door.came.size > reached && door.came.size <= 4_001, `${door.came.size} of ${reached} connected`);
+  });
+}
+
+test("an event that a client sends in its `connect` callback is never lost", async (t) => {
+  const host = await startHost(t, LOBBY);
+
+  await inBatches(500, 50, async (number) => {
+    const client = open(host, "/lobby", { via: number % 2 ? "websocket" : "polling" });
+    const answer = await within(
+      `client ${number} is answered`,
+      new Promise((resolve, reject) => {
+        client.on("connect", () => client.emit("number", number, resolve));
+        client.on("disconnect", reject);
+        client.on("connect_error", reject);
+      }),
+    );
+    assert.equal(answer, number);
+    client.close();
+  });
+});
+
+test("whoever saw `connect` misses nothing that is said in the room that `connection` joined", async (t) => {
+  const host = await startHost(t, LOBBY);
+  const speaker = await connect(host);
+  let said = 0;
+  let speaking = true;
+  const speech = (async () => {
+    while (speaking) await ask(speaker, "shout", said++);
+  })();
+
+  await inBatches(300, 10, async (number) => {
+    const client = open(host, "/lobby", { via: number % 2 ? "websocket" : "polling" });
+    const heard = [];
+    client.on("shout", (number) => heard.push(number));
+    await connected(client);
+    // Whatever is said from now on must be heard: it was not even asked for when the client had seen `connect`.
+    const first = said;
+    await eventually(`client ${number} hears three of them`, () => heard.some((number) => number >= first + 2));
+    const from = heard[0];
+    assert.ok(from <= first, `the first that was heard is ${from}, the first that was said is ${first}`);
+    assert.deepEqual(heard, Array.from(heard, (_, i) => from + i));
+    client.close();
+  });
+  speaking = false;
+  await speech;
+});
+
+test("what `connection` says to the room that it joins reaches the newcomer, behind `connect`", async (t) => {
+  const host = await startHost(t, LOBBY);
+  const raw = await RawSocket.open(host);
+
+  raw.send("40/lobby,");
+
+  const first = await raw.next();
+  const { sid } = JSON.parse(first.slice("40/lobby,".length));
+  assert.equal(await raw.next(), `42/lobby,["joined","${sid}"]`);
+});
+
+test("nobody hears of a newcomer before the room has it", async (t) => {
+  const host = await startHost(t, LOBBY);
+  const observer = await connect(host, "/lobby");
+  const missed = [];
+  let told = 0;
+  observer.on("joined", async (id) => {
+    const members = await ask(observer, "members");
+    if (!members.includes(id)) missed.push(id);
+    told += 1;
+  });
+
+  const clients = [];
+  await inBatches(300, 30, async () => clients.push(await connect(host, "/lobby")));
+
+  await eventually("the observer was told of all", () => told === 300);
+  assert.deepEqual(missed, []);
+});
+
+test("all members hear newcomers in one order", async (t) => {
+  const host = await startHost(t, LOBBY);
+  const first = await Promise.all([1, 2, 3].map(() => connect(host, "/lobby")));
+  const logs = first.map((client) => record(client, "joined"));
+
+  await inBatches(100, 50, () => connect(host, "/lobby"));
+
+  await eventually("they heard of all", () => logs.every((log) => log.length >= 100));
+  for (const log of logs) assert.deepEqual(log, logs[0]);
+});
+
+for (const via of ["polling", "websocket"]) {
+  test(`what is emitted before disconnect(true) reaches the client, on ${via}`, async (t) => {
+    const host = await startHost(t, LOBBY);
+
+    await inBatches(100, 20, async () => {
+      const client = await connect(host, "/lobby", { via });
+      const bye = next(client, "bye");
+      const gone = disconnected(client);
+      client.emit("farewell");
+      assert.deepEqual(await bye, ["see you"]);
+      assert.equal(await gone, "io server disconnect");
+    });
+  });
+}
+
+test("disconnect(true) ends all namespaces of the connection, each with its reason", async (t) => {
+  const host = await startHost(t, LOBBY);
+  const door = await watch(host);
+  const main = await connect(host);
+  const lobby = main.io.socket("/lobby");
+  await connected(lobby);
+  const id = lobby.id;
+  const gone = Promise.all([main, lobby].map(disconnected));
+
+  main.emit("farewell");
+
+  assert.deepEqual(await gone, ["io server disconnect", "io server disconnect"]);
+  await eventually("the guest hears of it", () => door.went.has(id));
+  assert.equal(door.went.get(id), "server namespace disconnect");
+});
+
+/** An observer that notes who came and who went, and that nobody did so twice or in the wrong order. */
+async function watch(host) {
+  const door = { client: await connect(host), came: new Set(), went: new Map(), wrong: [] };
+  door.client.on("came", (id) => {
+    if (door.came.has(id) || door.went.has(id)) door.wrong.push(`${id} came twice, or after it went`);
+    door.came.add(id);
+  });
+  door.client.on("went", (id, reason) => {
+    if (door.went.has(id) || !door.came.has(id)) door.wrong.push(`${id} went twice, or never came`);
+    door.went.set(id, reason);
+  });
+  door.check = () => {
+    assert.deepEqual(door.wrong, []);
+    assert.deepEqual([...door.came].sort(), [...door.went.keys()].sort());
+  };
+  return door;
+}
+
+/** Runs `work` with the numbers from 0, so many at a time. */
+async function inBatches(count, width, work) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
