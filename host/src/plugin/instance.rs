@@ -20,8 +20,6 @@ static ENTRIES: AtomicU64 = AtomicU64::new(1);
 pub(super) struct Instance {
     store: Store<CallState>,
     exports: v0_1::Exports,
-    /// Which one it is of its pool.
-    pub(super) number: u64,
     pub(super) idle_since: Instant,
 }
 
@@ -37,7 +35,6 @@ impl Instance {
         pre: &v0_1::ExportsPre<CallState>,
         facts: &Arc<Facts>,
         run_deadline: Duration,
-        number: u64,
     ) -> wasmtime::Result<Self> {
         let mut store = Store::new(engine.get(), CallState::new(facts.clone()));
         store.limiter(|state| &mut state.limits);
@@ -45,7 +42,7 @@ impl Instance {
         store.epoch_deadline_callback(move |mut context| tick(context.data_mut(), ticks_max));
         store.set_epoch_deadline(1);
         let exports = pre.instantiate_async(&mut store).await?;
-        Ok(Self { store, exports, number, idle_since: Instant::now() })
+        Ok(Self { store, exports, idle_since: Instant::now() })
     }
 
     /// Asks the component what it is.

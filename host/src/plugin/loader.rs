@@ -1,17 +1,17 @@
 //! From a file to a plugin that can be called: read, compile, link, make a trial instance, register, check the grants.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use wasmtime::component::{Component, Linker};
 
 use super::bindings::v0_1::{self, ExportsPre, registering};
 use super::capability;
 use super::host::{Bounds, CallState, Facts};
 use super::instance::Instance;
-use super::pool::{PoolLimits, Pooled};
+use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
 use super::{PluginError, Runner, WasmEngine, text};
@@ -50,10 +50,11 @@ pub(crate) async fn load(
         permits: Semaphore::new(limits_of_plugin.instances),
         limits: limits_of_plugin,
         idle: Mutex::default(),
-        made: AtomicU64::new(0),
         reporter: Reporter::new(label),
     };
-    Ok((Arc::new(plugin), registration.namespaces))
+    let plugin = Arc::new(plugin);
+    pool::keep_trimmed(&plugin);
+    Ok((plugin, registration.namespaces))
 }
 
 fn bounds(limits: &Limits, config: &PluginConfig) -> Bounds {
@@ -113,10 +114,11 @@ async fn register(
 ) -> Result<Registration, PluginError> {
     let trial = Arc::new(facts.clone());
     let asked = async {
-        let mut instance = Instance::new(engine, pre, &trial, config.limits.run_deadline, 0).await?;
+        let mut instance = Instance::new(engine, pre, &trial, config.limits.run_deadline).await?;
         instance.register().await
     };
-    let answer = asked.await.map_err(|source| PluginError::Register { plugin: config.name.clone(), source })?;
+    let in_time = timeout(config.limits.call_deadline, asked).await.unwrap_or_else(|late| Err(late.into()));
+    let answer = in_time.map_err(|source| PluginError::Register { plugin: config.name.clone(), source })?;
     let registration = check(answer).map_err(|what| PluginError::Registration { plugin: config.name.clone(), what })?;
     let refused = registration.capabilities.iter().find(|capability| !config.grants.allow(capability));
     match refused {

@@ -5,7 +5,6 @@
 //! call waits its turn, at most its own time, and then fails as `SATURATED`.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +41,6 @@ pub(super) struct Pooled {
     pub(super) permits: Semaphore,
     /// Most recently used last. Never held over an await.
     pub(super) idle: Mutex<Vec<Instance>>,
-    pub(super) made: AtomicU64,
     pub(super) reporter: Reporter,
 }
 
@@ -107,33 +105,44 @@ impl Pooled {
         let idle = self.idle().pop();
         match idle {
             Some(instance) => Ok(instance),
-            None => self.make().await,
+            None => Instance::new(&self.engine, &self.pre, &self.facts, self.limits.run).await,
         }
     }
 
-    /// A new instance.
-    pub(super) async fn make(&self) -> wasmtime::Result<Instance> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        Instance::new(&self.engine, &self.pre, &self.facts, self.limits.run, number).await
+    /// Keeps an instance for the next call.
+    fn put_back(&self, mut instance: Instance) {
+        instance.idle_since = Instant::now();
+        self.idle().push(instance);
     }
 
-    /// Keeps an instance for the next call, and lets go of those that were idle for long: the first is idle the longest.
-    pub(super) fn put_back(&self, mut instance: Instance) {
+    /// Lets go of instances that were idle for long. The most recently used serves first, so the longest idle stand in front.
+    fn trim(&self) {
         let now = Instant::now();
-        instance.idle_since = now;
-        let mut idle = self.idle();
-        let stale = idle.first().is_some_and(|first| now.duration_since(first.idle_since) > IDLE_MAX);
-        let dropped = if stale { Some(idle.remove(0)) } else { None };
-        idle.push(instance);
-        drop(idle);
-        if let Some(dropped) = dropped {
-            tracing::debug!(plugin = &*self.facts.label, instance = dropped.number, "an idle instance was given back");
+        let stale: Vec<_> = {
+            let mut idle = self.idle();
+            let fresh_from = idle.partition_point(|instance| now.duration_since(instance.idle_since) > IDLE_MAX);
+            idle.drain(..fresh_from).collect()
+        };
+        if !stale.is_empty() {
+            tracing::debug!(plugin = &*self.facts.label, instances = stale.len(), "idle instances were given back");
         }
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Trims a pool from time to time, until the plugin is gone.
+pub(super) fn keep_trimmed(plugin: &Arc<Pooled>) {
+    let plugin = Arc::downgrade(plugin);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(IDLE_MAX).await;
+            let Some(plugin) = plugin.upgrade() else { break };
+            plugin.trim();
+        }
+    });
 }
 
 /// What a call is about, for the log.

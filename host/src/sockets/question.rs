@@ -7,12 +7,15 @@ use std::task::{Context, Poll, Waker};
 use super::{Record, SocketId};
 use crate::json::Payload;
 
+/// Bytes of all answers to one question together; the clients choose their size.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
 /// What came of a question. Everyone who was asked is in exactly one of the lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
     /// In the order in which they came.
     pub(crate) responses: Vec<(SocketId, Payload)>,
-    /// Who left before answering.
+    /// Who left before answering, or whose answer found no room any more.
     pub(crate) missing: Vec<SocketId>,
     /// Who had not answered when the question was closed.
     pub(crate) timed_out: Vec<SocketId>,
@@ -27,6 +30,7 @@ pub(crate) struct Question {
 #[derive(Default)]
 struct State {
     open: HashMap<SocketId, Arc<Record>>,
+    answer_bytes: usize,
     answers: Answers,
     waker: Option<Waker>,
 }
@@ -39,12 +43,19 @@ impl Question {
 
     /// A client answered: the question wakes at once.
     pub(super) fn answered(&self, socket: SocketId, payload: Payload) {
-        self.close_one(socket, |answers| answers.responses.push((socket, payload)));
+        self.close_one(socket, |state| {
+            state.answer_bytes += payload.len();
+            if state.answer_bytes > ANSWER_BYTES_MAX {
+                state.answers.missing.push(socket);
+            } else {
+                state.answers.responses.push((socket, payload));
+            }
+        });
     }
 
     /// A socket left without an answer.
     pub(super) fn left(&self, socket: SocketId) {
-        self.close_one(socket, |answers| answers.missing.push(socket));
+        self.close_one(socket, |state| state.answers.missing.push(socket));
     }
 
     /// Ready when nobody is left to answer.
@@ -70,13 +81,13 @@ impl Question {
         answers
     }
 
-    fn close_one(&self, socket: SocketId, note: impl FnOnce(&mut Answers)) {
+    fn close_one(&self, socket: SocketId, note: impl FnOnce(&mut State)) {
         let waker = {
             let mut state = self.lock();
             if state.open.remove(&socket).is_none() {
                 return;
             }
-            note(&mut state.answers);
+            note(&mut state);
             if state.open.is_empty() { state.waker.take() } else { None }
         };
         if let Some(waker) = waker {

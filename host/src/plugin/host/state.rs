@@ -47,6 +47,9 @@ pub(crate) struct Bounds {
 /// Reads look at all that was recorded before them, in the host's time. Nobody needs more looks than this between two flushes.
 const LOOKS_MAX: usize = 20_000_000;
 
+/// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
+const RESOURCES_MAX: usize = 10_000;
+
 /// Lives in the instance's store.
 pub(crate) struct CallState {
     pub(crate) facts: Arc<Facts>,
@@ -82,7 +85,8 @@ pub(crate) struct RunClock {
 impl CallState {
     pub(crate) fn new(facts: Arc<Facts>) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(facts.bounds.memory_bytes).build();
-        let (wasi, table) = (wasi::nothing(&facts.label), ResourceTable::new());
+        let (wasi, mut table) = (wasi::nothing(&facts.label), ResourceTable::new());
+        table.set_max_capacity(RESOURCES_MAX);
         Self { facts, active: None, limits, clock: RunClock::default(), wasi, table }
     }
 
