@@ -116,7 +116,37 @@ fn number_name(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use serde::de::IgnoredAny;
+    use serde_json::Value;
+
     use super::{array, event, object, string, value};
+
+    proptest! {
+        /// What serde_json takes for JSON passes, and nothing else. The alphabet is that of text that is almost JSON.
+        #[test]
+        fn the_gate_agrees_with_serde_json(text in r#"[\[\]{}",:0-9eE.+\- \\ua-ftrlsn\n\x01é]{0,24}"#) {
+            prop_assert_eq!(value(&text).is_ok(), serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{:?}", text);
+        }
+
+        /// The name and the arguments of an event are the elements of its array.
+        #[test]
+        fn splitting_loses_nothing(name in ".{0,12}", args in proptest::collection::vec(".{0,8}", 0..4)) {
+            let elements: Vec<Value> = std::iter::once(&name).chain(&args).map(|text| Value::from(text.as_str())).collect();
+            let text = Value::from(elements).to_string();
+            let (split, rest) = event(&text, 0).unwrap();
+            prop_assert_eq!(&*split, &*name);
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(&rest).unwrap(), args);
+        }
+
+        /// Whatever a guest writes, it passes as one array or not at all: it cannot end a packet and begin another.
+        #[test]
+        fn what_passes_is_one_array(text in r#"\[?[\[\]{}",:0-9 \\a-f]{0,16}\]?"#) {
+            if array(&text, 0).is_ok() {
+                prop_assert!(serde_json::from_str::<Vec<IgnoredAny>>(&text).is_ok(), "{:?}", text);
+            }
+        }
+    }
 
     #[test]
     fn what_is_not_json_is_refused() {

@@ -127,15 +127,16 @@ test("middleware that breaks ends the chain too, and only its own writes are gon
   assert.deepEqual(marks().slice(-2), ["middleware:first", "handler:third"]);
 });
 
-test("plugins on other namespaces have no part in a chain", async (t) => {
-  const plugins = { ...chain(["first"]), ledger: {}, echo: {} };
-  const host = await startHost(t, { plugins });
-  const client = await connect(host);
+test("a plugin is in the chains of its own namespaces only", async (t) => {
+  const host = await startHost(t, { plugins: ["lobby", "ledger"] });
+  const [main, slow, lobby] = await Promise.all(["/", "/slow", "/lobby"].map((namespace) => connect(host, namespace)));
+  const heard = record(main, "numbered");
 
-  assert.deepEqual(await askAll(client, "number", 7), [7, 0]);
-  assert.deepEqual(await askAll(client, "anything", "else"), ["else"]);
-  const slow = await connect(host, "/slow");
+  assert.deepEqual(await askAll(main, "number", 7), [7]);
   assert.deepEqual(await askAll(slow, "number", 8), [8, 0]);
+  assert.deepEqual(await askAll(lobby, "number", 9), [9]);
+  assert.deepEqual(await askAll(main, "count", 0), [0]);
+  assert.deepEqual(heard, [["numbered", 7, 0]]);
 });
 
 /** A host with a chain of links, and a client that knows the marks that they left. */

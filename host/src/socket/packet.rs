@@ -68,7 +68,33 @@ fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
     use super::{Kind, Malformed, Packet, parse};
+
+    proptest! {
+        /// However a head is put together, its parts come out again.
+        #[test]
+        fn a_head_survives_being_read(
+            namespace in "(/[a-z0-9é?=&\"\\[-]{0,8})?",
+            ack in proptest::option::of(0u64..),
+            attachments in 0usize..=10,
+            body in "(\\[\"[^0-9]{0,8})?",
+        ) {
+            let head = if attachments > 0 { format!("5{attachments}-") } else { "2".into() };
+            let separator = if namespace.is_empty() { "" } else { "," };
+            let id = ack.map(|ack| ack.to_string()).unwrap_or_default();
+            let text = format!("{head}{namespace}{separator}{id}{body}");
+            let namespace = if namespace.is_empty() { "/" } else { &namespace };
+            prop_assert_eq!(parse(&text, 10), Ok(Packet { kind: Kind::Event, namespace, ack, body: &body, attachments }));
+        }
+
+        /// No text is too odd to be refused in peace.
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9/,\\-\\[\\]\"a-cé]{0,16}") {
+            let _ = parse(&text, 10);
+        }
+    }
 
     #[test]
     fn heads_are_read_as_the_official_parser_reads_them() {

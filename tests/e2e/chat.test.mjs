@@ -1,0 +1,119 @@
+// The plugin `chat` on /chat, as the Socket.IO guide describes it.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { WAYS, ask, connect, next, record, startHost } from "./harness/index.mjs";
+
+const EVENTS = ["user:joined", "user:left", "chat:message", "user:typing", "error"];
+
+for (const via of WAYS) {
+  test(`those in a room hear who joins, speaks, types and leaves; others hear nothing (${via})`, async (t) => {
+    const { alice, bob, host } = await room(t, via);
+    const stranger = await connect(host, "/chat", { via });
+    const [byAlice, byBob, byStranger] = [alice, bob, stranger].map((client) => record(client, ...EVENTS));
+
+    const carol = await connect(host, "/chat", { via });
+    const { id } = carol;
+    assert.deepEqual(await ask(carol, "room:join", "room-123"), { success: true });
+    const { messageId, ...rest } = await ask(carol, "chat:send", { roomId: "room-123", text: "hi 🦀" });
+    assert.deepEqual(rest, { success: true });
+    assert.deepEqual(await ask(carol, "action", { type: "typing", roomId: "room-123" }), { success: true });
+    assert.deepEqual(await ask(carol, "room:leave", "room-123"), { success: true });
+
+    for (const client of [alice, bob, stranger]) await ask(client, "room:members", "room-123");
+    const { sentAt } = byAlice.find(([event]) => event === "chat:message")[1];
+    assert.ok(Math.abs(Date.now() - sentAt) < 60_000);
+    const expected = [
+      ["user:joined", { id }],
+      ["chat:message", { id: messageId, roomId: "room-123", text: "hi 🦀", from: id, sentAt }],
+      ["user:typing", { id, roomId: "room-123" }],
+      ["user:left", id],
+    ];
+    assert.deepEqual(byAlice, expected);
+    assert.deepEqual(byBob, expected);
+    assert.deepEqual(byStranger, []);
+  });
+
+  test(`who disconnects has left every room (${via})`, async (t) => {
+    const { alice, bob } = await room(t, via);
+    await ask(alice, "room:join", "other");
+    await ask(bob, "room:join", "other");
+    const left = record(alice, "user:left");
+    const { id } = bob;
+    const heard = next(alice, "user:left");
+    bob.disconnect();
+    await heard;
+    assert.deepEqual(await ask(alice, "room:members", "room-123"), [alice.id]);
+    assert.deepEqual(await ask(alice, "room:members", "other"), [alice.id]);
+    assert.deepEqual(left, [["user:left", id], ["user:left", id]]);
+  });
+}
+
+test("the members of a room are those who joined", async (t) => {
+  const { alice, bob, host } = await room(t);
+  const stranger = await connect(host, "/chat");
+  assert.deepEqual((await ask(stranger, "room:members", "room-123")).sort(), [alice.id, bob.id].sort());
+  assert.deepEqual(await ask(stranger, "room:members", "empty"), []);
+});
+
+test("chat:send that fails is answered with success false, and nobody hears it", async (t) => {
+  const { alice, bob, host } = await room(t);
+  const heard = record(bob, "chat:message");
+  const stranger = await connect(host, "/chat");
+  const refusals = [
+    [alice, { roomId: "room-123", text: "  " }, { success: false, error: "the text is empty", code: "INVALID_TEXT" }],
+    [stranger, { roomId: "room-123", text: "hi" }, { success: false, error: 'you are not in the room "room-123"', code: "NOT_IN_ROOM" }],
+  ];
+  for (const [client, message, expected] of refusals) assert.deepEqual(await ask(client, "chat:send", message), expected);
+  for (const malformed of [{}, null, "text", { roomId: 5, text: "x" }, { roomId: "room-123" }]) {
+    const { success, error, code } = await ask(alice, "chat:send", malformed);
+    assert.deepEqual([success, typeof error, code], [false, "string", "INVALID_ARGUMENT"]);
+  }
+  await ask(bob, "room:members", "room-123");
+  assert.deepEqual(heard, []);
+});
+
+test("a failed action without ack is told by the event `error`, to its sender alone", async (t) => {
+  const { alice, bob } = await room(t);
+  const byBob = record(bob, "error");
+  const told = next(alice, "error");
+  alice.emit("action", { type: "explode" });
+  assert.deepEqual(await told, [{ code: "INTERNAL_ERROR", message: "unknown variant `explode`, expected `typing`" }]);
+  await ask(bob, "room:members", "room-123");
+  assert.deepEqual(byBob, []);
+});
+
+test("a failed action with ack is told by the ack alone", async (t) => {
+  const { alice } = await room(t);
+  const errors = record(alice, "error");
+  const { success, code } = await ask(alice, "action", { type: "explode" });
+  assert.deepEqual([success, code], [false, "INTERNAL_ERROR"]);
+  await ask(alice, "room:members", "room-123");
+  assert.deepEqual(errors, []);
+});
+
+test("nobody can listen in on another socket's own room", async (t) => {
+  const { alice, bob } = await room(t);
+  const { success, code } = await ask(bob, "room:join", alice.id);
+  assert.deepEqual([success, code], [false, "INVALID_ARGUMENT"]);
+});
+
+test("what is said on /chat stays on /chat", async (t) => {
+  const { alice, host } = await room(t);
+  const elsewhere = await connect(host, "/");
+  const heard = record(elsewhere, ...EVENTS);
+  await ask(alice, "chat:send", { roomId: "room-123", text: "only here" });
+  await ask(elsewhere, "fence");
+  assert.deepEqual(heard, []);
+});
+
+/** Alice and Bob in `room-123`. */
+async function room(t, via) {
+  const host = await startHost(t, { plugins: ["echo", "chat"] });
+  const [alice, bob] = await Promise.all([connect(host, "/chat", { via }), connect(host, "/chat", { via })]);
+  await ask(alice, "room:join", "room-123");
+  const joined = next(alice, "user:joined");
+  await ask(bob, "room:join", "room-123");
+  assert.deepEqual(await joined, [{ id: bob.id }]);
+  return { alice, bob, host };
+}
