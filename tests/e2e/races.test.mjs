@@ -108,7 +108,9 @@ test("nobody hears of a newcomer before the room has it", async (t) => {
 
 test("all members hear newcomers in one order", async (t) => {
   const host = await startHost(t, LOBBY);
-  const first = await Promise.all([1, 2, 3].map(() => connect(host, "/lobby")));
+  const first = [];
+  for (const via of ["websocket", "polling", "upgrade"]) first.push(await connect(host, "/lobby", { via }));
+  await Promise.all(first.map((client) => ask(client, "number", 0)));
   const logs = first.map((client) => record(client, "joined"));
 
   await inBatches(100, 50, () => connect(host, "/lobby"));

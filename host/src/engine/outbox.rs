@@ -240,20 +240,20 @@ impl Outbox {
         taken
     }
 
-    /// Takes what fits in a polling body of `length_max`, at least one frame. True if that was all.
-    pub(super) fn take(&self, length_max: usize, measure: fn(&Frame) -> usize) -> (VecDeque<Frame>, bool) {
+    /// Takes what fits in a polling body of `length_max`, at least one frame.
+    pub(super) fn take(&self, length_max: usize, measure: fn(&Frame) -> usize) -> VecDeque<Frame> {
         let mut state = self.lock();
         let (mut taken, mut length) = (VecDeque::new(), 0);
         while let Some(next) = state.queue.front() {
             length += measure(next);
             if length > length_max && !taken.is_empty() {
-                return (taken, false);
+                break;
             }
             let Some(frame) = state.queue.pop_front() else { break };
             state.bytes = state.bytes.saturating_sub(frame.len());
             taken.push_back(frame);
         }
-        (taken, true)
+        taken
     }
 
     /// Takes nothing any more. What stands in the queue is still delivered, unless it is to be discarded.
@@ -325,7 +325,7 @@ mod tests {
     fn the_frames_of_a_packet_go_together_or_not_at_all() {
         let outbox = Outbox::new(25, true);
         assert_eq!(outbox.put(&open(), &[frame(), frame(), frame()], false), Put::Overflow);
-        assert_eq!(outbox.take(100, Frame::len).0.len(), 0);
+        assert_eq!(outbox.take(100, Frame::len).len(), 0);
     }
 
     #[test]
@@ -348,9 +348,7 @@ mod tests {
         outbox.shut(&gone, Some(Frame::text(&[b"41"])));
         assert_eq!(outbox.put(&gone, &[frame()], false), Put::Dropped);
         assert_eq!(outbox.put(&other, &[frame()], false), Put::Queued);
-        let (taken, all) = outbox.take(1000, Frame::len);
-        assert_eq!(taken, [Frame::text(&[b"41"]), frame()]);
-        assert!(all);
+        assert_eq!(outbox.take(1000, Frame::len), [Frame::text(&[b"41"]), frame()]);
     }
 
     #[test]
@@ -395,9 +393,7 @@ mod tests {
     fn a_body_takes_what_fits_but_at_least_one() {
         let outbox = Outbox::new(1000, false);
         outbox.put(&open(), &[frame(), frame(), frame()], false);
-        let (taken, all) = outbox.take(1, Frame::len);
-        assert_eq!((taken.len(), all), (1, false));
-        let (taken, all) = outbox.take(20, Frame::len);
-        assert_eq!((taken.len(), all), (2, true));
+        assert_eq!(outbox.take(1, Frame::len).len(), 1);
+        assert_eq!(outbox.take(20, Frame::len).len(), 2);
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Tail {
     Nothing,
     /// A NOOP if there is nothing else, so that the client's poll ends and it can upgrade.
     Noop,
-    /// CLOSE behind everything that is queued.
+    /// CLOSE if there is nothing else. It stands alone: the official client forgets what came in one body with it.
     Close,
 }
 
@@ -98,11 +98,11 @@ impl Polling {
     /// Ends the held poll with what is queued, if anything is.
     pub(super) fn answer(&mut self, outbox: &Outbox, length_max: usize, tail: Tail) -> Answered {
         let Some(poll) = self.poll.take() else { return Answered::NoPoll };
-        let (frames, all) = outbox.take(length_max, payload::encoded_length);
+        let frames = outbox.take(length_max, payload::encoded_length);
         let mut body = payload::join(&frames);
-        let close = tail == Tail::Close && all;
+        let close = tail == Tail::Close && frames.is_empty();
         match tail {
-            Tail::Close if all => payload::append(&mut body, b"1"),
+            Tail::Close if close => payload::append(&mut body, b"1"),
             Tail::Noop if frames.is_empty() => payload::append(&mut body, b"6"),
             _ if frames.is_empty() => {
                 self.poll = Some(poll);

@@ -12,8 +12,8 @@ use super::PluginError;
 /// How long a guest runs before it first yields to its neighbours, and the step in which its running time is counted.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// A component of one language runtime may be several core modules.
-const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
+/// A component is several core modules: two in Rust, up to thirteen in JavaScript, fourteen in Python.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 32;
 const STACK_BYTES: usize = 2 << 20;
 const WASM_STACK_BYTES: usize = 1 << 20;
 

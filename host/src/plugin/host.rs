@@ -14,5 +14,5 @@ mod state;
 mod ticket;
 mod wasi;
 
-pub(crate) use log::LogRations;
+pub(crate) use log::GuestLog;
 pub(crate) use state::{Active, Bounds, CallState, Facts};

@@ -36,7 +36,7 @@ pub(crate) async fn load(
         namespaces: Vec::new(),
         config: config.config.clone(),
         bounds: bounds(limits, config),
-        log_rations: Arc::default(),
+        log: Arc::default(),
     };
     let registration = register(engine, &pre, config, &facts).await?;
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
@@ -134,8 +134,12 @@ fn check(answer: registering::Registration) -> Result<Registration, String> {
         "shared" => return Err("mode \"shared\", which this host does not have yet".into()),
         other => return Err(format!("mode {other:?}; there are \"pooled\" and \"shared\"")),
     }
-    if let Some(hook) = answer.hooks.iter().find(|hook| !["timer", "server-event", "snapshot"].contains(&hook.as_str())) {
-        return Err(format!("the hook {hook:?}; there are timer, server-event, snapshot"));
+    for hook in &answer.hooks {
+        match hook.as_str() {
+            "timer" | "server-event" | "snapshot" => {}
+            "start" => return Err("the hook \"start\", which this host does not have yet".into()),
+            other => return Err(format!("the hook {other:?}; there are start, timer, server-event, snapshot")),
+        }
     }
     if let Some(unknown) = answer.capabilities.iter().find(|name| !capability::is_known(name)) {
         return Err(format!("the capability {unknown:?}; there are {}", capability::names()));

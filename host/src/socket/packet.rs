@@ -2,6 +2,9 @@
 //!
 //! Nothing is decoded here but the head; the JSON behind it goes through the gate when it is known how many attachments came.
 
+/// The largest whole number that JavaScript holds exactly, and so any client's.
+const ACK_MAX: u64 = (1 << 53) - 1;
+
 /// One packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Packet<'a> {
@@ -56,6 +59,9 @@ pub(super) fn parse(text: &str, attachments_max: usize) -> Result<Packet<'_>, Ma
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, body) = rest.split_at(digits);
     let ack = if id.is_empty() { None } else { Some(number(id)?) };
+    if ack.is_some_and(|ack| ack > ACK_MAX) {
+        return Err(Malformed);
+    }
     Ok(Packet { kind, namespace, ack, body, attachments })
 }
 
@@ -77,7 +83,7 @@ mod tests {
         #[test]
         fn a_head_survives_being_read(
             namespace in "(/[a-z0-9é?=&\"\\[-]{0,8})?",
-            ack in proptest::option::of(0u64..),
+            ack in proptest::option::of(0..=super::ACK_MAX),
             attachments in 0usize..=10,
             body in "(\\[\"[^0-9]{0,8})?",
         ) {
@@ -112,9 +118,19 @@ mod tests {
 
     #[test]
     fn what_is_no_packet_is_refused() {
-        for text in
-            ["", "7", "x", "4{}", "5[\"a\"]", "5-[\"a\"]", "5x-[\"a\"]", "511-[\"a\"]", "299999999999999999999999[\"a\"]", "é"]
-        {
+        for text in [
+            "",
+            "7",
+            "x",
+            "4{}",
+            "5[\"a\"]",
+            "5-[\"a\"]",
+            "5x-[\"a\"]",
+            "511-[\"a\"]",
+            "29007199254740992[\"a\"]",
+            "299999999999999999999999[\"a\"]",
+            "é",
+        ] {
             assert_eq!(parse(text, 10), Err(Malformed), "{text}");
         }
     }

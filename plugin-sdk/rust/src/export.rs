@@ -119,6 +119,10 @@ impl<A: Author> bindings::Guest for Component<A> {
 
     // What follows is never registered, so the host does not call it.
 
+    fn start(_call: CallId) -> Outcome {
+        Outcome::Done(None)
+    }
+
     fn timer(_timer: TimerCall) -> Outcome {
         Outcome::Done(None)
     }

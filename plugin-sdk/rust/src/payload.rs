@@ -145,5 +145,9 @@ mod tests {
             }
         );
         assert_eq!(payload.clone().into_payload().unwrap(), payload);
+        for alone in [Binary(vec![7]).into_payload(), (Binary(vec![7]),).into_payload()] {
+            let Payload { args, attachments } = alone.unwrap();
+            assert_eq!((args.as_str(), attachments), (r#"[{"_placeholder":true,"num":0}]"#, vec![vec![7]]));
+        }
     }
 }

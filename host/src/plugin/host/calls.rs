@@ -15,7 +15,7 @@ impl Host for CallState {
         if tickets.is_empty() {
             return tickets;
         }
-        let open = &active.tickets;
+        let open = &mut active.tickets;
         active.call.progress.set_awaits_clients(open.await_clients(&tickets));
         let mut clock = open.first_end(&tickets).map(|end| Box::pin(tokio::time::sleep_until(end)));
         let answered = poll_fn(|context| {

@@ -9,12 +9,12 @@ const ERRORS_MAX: u32 = 20;
 const OTHERS_MAX: u32 = 10_000;
 
 /// What all instances of a generation may write in each window of the ration: clients can make them write at will.
-pub(crate) struct LogRations {
+pub(crate) struct GuestLog {
     errors: Ration,
     others: Ration,
 }
 
-impl Default for LogRations {
+impl Default for GuestLog {
     fn default() -> Self {
         Self { errors: Ration::new(ERRORS_MAX), others: Ration::new(OTHERS_MAX) }
     }
@@ -34,13 +34,7 @@ impl log::Host for CallState {
             }
             return;
         }
-        let rations = &self.facts.log_rations;
-        let ration = if level == "error" { &rations.errors } else { &rations.others };
-        let Some(left_out) = ration.admit() else { return };
-        if left_out > 0 {
-            tracing::warn!(plugin, left_out, "lines of this plugin were left out of the log");
-        }
-        line(&level, plugin, sid.as_ref().map_or("", |sid| sid.as_str()), &message, &fields);
+        self.facts.log.line(&level, plugin, sid.as_ref().map_or("", |sid| sid.as_str()), &message, &fields);
     }
 }
 
@@ -50,7 +44,19 @@ impl config::Host for CallState {
     }
 }
 
-fn line(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
+impl GuestLog {
+    /// Writes a line, if the ration has one left.
+    pub(super) fn line(&self, level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
+        let ration = if level == "error" { &self.errors } else { &self.others };
+        let Some(left_out) = ration.admit() else { return };
+        if left_out > 0 {
+            tracing::warn!(plugin, left_out, "lines of this plugin were left out of the log");
+        }
+        write_line(level, plugin, sid, message, fields);
+    }
+}
+
+fn write_line(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
     let message = message.get(..message.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or_default();
     let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
     match level {

@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::WasiCtx;
 
-use super::LogRations;
+use super::GuestLog;
 use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Overlay, Target, Write};
@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     /// `[plugins.<name>.config]` as JSON.
     pub(crate) config: String,
     pub(crate) bounds: Bounds,
-    pub(crate) log_rations: Arc<LogRations>,
+    pub(crate) log: Arc<GuestLog>,
 }
 
 /// How much one call may do.
@@ -85,7 +85,7 @@ pub(crate) struct RunClock {
 impl CallState {
     pub(crate) fn new(facts: Arc<Facts>) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(facts.bounds.memory_bytes).build();
-        let (wasi, mut table) = (wasi::nothing(&facts.label), ResourceTable::new());
+        let (wasi, mut table) = (wasi::nothing(&facts), ResourceTable::new());
         table.set_max_capacity(RESOURCES_MAX);
         Self { facts, active: None, limits, clock: RunClock::default(), wasi, table }
     }

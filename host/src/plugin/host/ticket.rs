@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -110,14 +110,20 @@ impl Tickets {
         tickets.iter().filter_map(|ticket| self.open.get(ticket)).map(|ticket| ticket.until).min()
     }
 
-    /// Those of these that are answered. One that is not open counts as answered.
-    pub(super) fn answered(&self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
+    /// Those of these that are answered. One that is not open counts as answered; one that only slept is done with.
+    pub(super) fn answered(&mut self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
         let now = Instant::now();
         let is_answered = |ticket: &&u64| self.open.get(ticket).is_none_or(|open| open.poll(now, context).is_ready());
-        tickets.iter().filter(is_answered).copied().collect()
+        let answered: Vec<u64> = tickets.iter().filter(is_answered).copied().collect();
+        for ticket in &answered {
+            if matches!(self.open.get(ticket), Some(Ticket { kind: Kind::Sleep, .. })) {
+                self.open.remove(ticket);
+            }
+        }
+        answered
     }
 
-    /// The answers of clients. A question that is not answered yet is closed as it stands.
+    /// The answers of clients.
     pub(super) fn take_answers(&mut self, ticket: u64) -> Result<Answers, Failure> {
         let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else {
             return Err(unknown(ticket));
@@ -139,8 +145,9 @@ impl Tickets {
     }
 
     fn take(&mut self, ticket: u64, fits: impl Fn(&Kind) -> bool) -> Result<Kind, Failure> {
-        if !self.open.get(&ticket).is_some_and(|open| fits(&open.kind)) {
-            return Err(unknown(ticket));
+        let open = self.open.get(&ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
+        if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
+            return Err(refusal("unanswered", format!("ticket {ticket} has no answer yet: wait for it")));
         }
         self.open.remove(&ticket).map(|open| open.kind).ok_or_else(|| unknown(ticket))
     }

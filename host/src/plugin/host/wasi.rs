@@ -9,13 +9,14 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::CallState;
+use super::{CallState, Facts, GuestLog};
 
 const LINE_BYTES_MAX: usize = 4096;
 
 /// No files, environment, arguments, input or addresses.
-pub(super) fn nothing(label: &Arc<str>) -> WasiCtx {
-    WasiCtxBuilder::new().stdout(Printed(label.clone())).stderr(Printed(label.clone())).allow_tcp(false).allow_udp(false).build()
+pub(super) fn nothing(facts: &Facts) -> WasiCtx {
+    let printed = |level| Printed { label: facts.label.clone(), log: facts.log.clone(), level };
+    WasiCtxBuilder::new().stdout(printed("info")).stderr(printed("warn")).allow_tcp(false).allow_udp(false).build()
 }
 
 impl WasiView for CallState {
@@ -24,8 +25,13 @@ impl WasiView for CallState {
     }
 }
 
-/// Standard output and error of `plugin@generation`.
-struct Printed(Arc<str>);
+/// Standard output or error of `plugin@generation`.
+#[derive(Clone)]
+struct Printed {
+    label: Arc<str>,
+    log: Arc<GuestLog>,
+    level: &'static str,
+}
 
 impl IsTerminal for Printed {
     fn is_terminal(&self) -> bool {
@@ -35,13 +41,13 @@ impl IsTerminal for Printed {
 
 impl StdoutStream for Printed {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { label: self.0.clone(), line: Vec::new() })
+        Box::new(Lines { to: self.clone(), line: Vec::new() })
     }
 }
 
 /// Cuts what is printed into lines.
 struct Lines {
-    label: Arc<str>,
+    to: Printed,
     line: Vec<u8>,
 }
 
@@ -49,7 +55,8 @@ impl Lines {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
-        tracing::info!(plugin = &*self.label, "{}", text.trim_end());
+        let Printed { label, log, level } = &self.to;
+        log.line(level, label, "", text.trim_end(), &[]);
     }
 }
 
