@@ -76,7 +76,10 @@ async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
         plugins.push(plugin::load(&wasm, plugin, &config.limits, &sockets).await?);
     }
     let registry = Arc::new(Registry::new(&plugins));
-    tracing::debug!(namespaces = ?registry.namespaces(), "namespaces registered");
+    let namespaces = registry.namespaces();
+    tracing::debug!(?namespaces, "namespaces registered");
+    // They exist from the start, for whoever reaches for one that nobody has entered yet.
+    namespaces.iter().for_each(|name| drop(sockets.namespace(name)));
     let effects = Arc::new(House);
     let limits = &config.limits;
     let bounds = dispatch::Bounds { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };

@@ -18,7 +18,7 @@ pub(crate) use question::{Answers, Question};
 pub(crate) use record::{Handshake, Life, Record};
 pub(crate) use sink::{Packet, Sink};
 
-/// All namespaces that a client was ever let in to. There are as many as plugins registered, so none is ever removed.
+/// All namespaces. There are as many as plugins registered, so none is ever removed.
 #[derive(Default)]
 pub(crate) struct Sockets {
     namespaces: RwLock<HashMap<Arc<str>, Arc<Namespace>>>,
@@ -35,7 +35,7 @@ impl Sockets {
         namespaces.entry(name.into()).or_insert_with(made).clone()
     }
 
-    /// The namespace of this name, if anybody was ever let in.
+    /// The namespace of this name, if there is one.
     pub(crate) fn existing(&self, name: &str) -> Option<Arc<Namespace>> {
         self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }

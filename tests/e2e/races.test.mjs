@@ -23,10 +23,11 @@ for (const patience of ["close as soon as CONNECT is sent", "close as soon as th
       raw.socket.terminate();
     });
     const last = await connect(host, "/lobby");
-    await eventually("the last of all has come", () => door.came.has(last.id), MINUTE);
+    const { id } = last;
+    await eventually("the last of all has come", () => door.came.has(id), MINUTE);
     last.close();
 
-    await eventually("whoever came is gone", () => door.went.has(last.id) && door.went.size >= door.came.size, MINUTE);
+    await eventually("whoever came is gone", () => door.went.has(id) && door.went.size >= door.came.size, MINUTE);
     await eventually("the lobby is empty", async () => (await ask(door.client, "members")).length === 0, MINUTE);
     door.check();
     assert.ok(door.came.size > reached && door.came.size <= 4_001, `${door.came.size} of ${reached} connected`);

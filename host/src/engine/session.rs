@@ -146,7 +146,10 @@ impl Session {
             let mut more = self.read(cx);
             more |= self.upgrade(cx);
             more |= self.drive(cx);
+            let was_open = self.is_open();
             let blocked = self.write(cx);
+            // An end that came to light while writing: the socket side has been told and has yet to be driven.
+            more |= was_open && !self.is_open();
             if self.done && matches!(self.life, Life::Gone) {
                 return Poll::Ready(());
             }

@@ -1,0 +1,203 @@
+// The command line: mistakes are told at once, plugins refused by name, and the end of a server is orderly.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import {
+  WAYS, ask, component, configuration, connect, disconnected, eventually, next, open, refused, request, run, startHost, writeConfig,
+} from "./harness/index.mjs";
+
+test("all mistakes of a configuration are told at once, with line, key and remedy, and nothing is started", async (t) => {
+  const file = writeConfig(t, '[server]\nprot = 3001\nping_timeout = "soon"\n\n[plugins.chat]\ncomponent = "nowhere.wasm"\ngrants = ["stor"]\n');
+  const host = run(t, ["run", "--config", file]);
+  assert.equal(await host.exit(), 2);
+  const lines = host.text.trim().split("\n").map((line) => line.replace(`${path.dirname(file)}/`, ""));
+  assert.deepEqual(lines.slice(0, 2), [
+    "innkeeper.toml:2: server.prot: unknown key; did you mean `port`?",
+    'innkeeper.toml:3: server.ping_timeout: "soon" is not a duration; write "25s", "500ms", "2m" or a number of milliseconds',
+  ]);
+  assert.match(lines[2], /^innkeeper.toml:6: plugins.chat.component: there is no file .*; build it/);
+  assert.equal(lines[3], 'innkeeper.toml:7: plugins.chat.grants: "stor" is not a capability; did you mean "store"?');
+  assert.equal(lines[4], "innkeeper: 4 mistakes in the configuration, nothing was started");
+});
+
+test("a configuration that is not there is a mistake", async (t) => {
+  const host = run(t, ["run", "--config", "/nowhere/innkeeper.toml"]);
+  assert.equal(await host.exit(), 2);
+  assert.match(host.text, /\/nowhere\/innkeeper\.toml: no such file/);
+});
+
+test("wrong usage is told and ends with code 2", async (t) => {
+  for (const [args, told] of [[[], /Usage: innkeeper/], [["fly"], /unrecognized subcommand 'fly'/], [["run", "--prot"], /--prot/]]) {
+    const host = run(t, args);
+    assert.equal(await host.exit(), 2);
+    assert.match(host.text, told);
+  }
+});
+
+test("--version says it", async (t) => {
+  const host = run(t, ["--version"]);
+  assert.equal(await host.exit(), 0);
+  assert.match(host.stdout, /^innkeeper \d+\.\d+\.\d+\n$/);
+});
+
+const HEADS = { module: [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], component: [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0] };
+const UNFIT = {
+  "not WebAssembly": [Buffer.from("#!/bin/sh\n"), /plugin "guest": .*guest\.wasm is not WebAssembly; build it with `innkeeper build`/],
+  "a core module": [Buffer.from(HEADS.module), /plugin "guest": .*guest\.wasm is a core module, not a component; build it/],
+  "a component that exports nothing": [Buffer.from(HEADS.component), /plugin "guest": .*does not fit this host: no export `[a-z-]+` found/],
+  "a component that is cut short": [Buffer.from([...HEADS.component, 1, 0xff, 1]), /plugin "guest": .*is not a valid component/],
+};
+
+for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
+  test(`a plugin that is ${what} is refused by name`, async (t) => {
+    const file = path.join(folder(t), "guest.wasm");
+    writeFileSync(file, bytes);
+    const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { guest: { component: file } } }))]);
+    assert.equal(await host.exit(), 1);
+    assert.match(host.text, told);
+  });
+}
+
+test("a plugin that asks for what was not granted is refused with the line to add", async (t) => {
+  const plugins = { mine: { component: "behave", config: { secrets: true } } };
+  const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins }))]);
+  assert.equal(await host.exit(), 1);
+  const told = 'plugin "mine": asks for the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
+  assert.ok(host.text.includes(told), host.text);
+});
+
+for (const section of ["server", "internal"]) {
+  test(`a port in use is told, with the section to change ([${section}])`, async (t) => {
+    const port = await occupied(t);
+    const host = run(t, ["run", "--config", writeConfig(t, configuration({ [section]: { port } }))]);
+    assert.equal(await host.exit(), 1);
+    assert.match(host.text, new RegExp(`127\\.0\\.0\\.1:${port} is in use by another program; choose another port .*\\[${section}\\]`));
+  });
+}
+
+test("flags go over the environment, and that over the file", async (t) => {
+  const port = await occupied(t);
+  const file = writeConfig(t, configuration({ server: { port } }));
+  const started = async (args, env) => {
+    const host = run(t, ["run", "--config", file, ...args], { env });
+    await host.waitForLog((line) => line.message === "listening");
+    assert.equal(await host.stop(), 0);
+  };
+  await started([], { INNKEEPER_PORT: "0" });
+  await started(["--port", "0"], { INNKEEPER_PORT: String(port) });
+});
+
+test("where nobody reads along, every line of the log is JSON with time, level and message", async (t) => {
+  const host = await startHost(t, { plugins: ["echo", "behave"], log: "debug" });
+  await connect(host);
+  assert.equal(await host.stop(), 0);
+  for (const line of host.logs) {
+    assert.ok(!("text" in line), line.text);
+    assert.match(`${line.timestamp} ${line.level}`, /^\d{4}-\d\d-\d\dT[\d:.]+Z (ERROR|WARN|INFO|DEBUG|TRACE)$/);
+    assert.equal(typeof line.message, "string");
+  }
+});
+
+test("the internal interface tells health and version, and nothing of it is on the clients' port", async (t) => {
+  const host = await startHost(t);
+  const ask = (base, path, method) => request(host, { base, path, method });
+  const [health, version] = [await ask(host.internal, "/healthz"), await ask(host.internal, "/version")];
+  assert.deepEqual([health.status, health.json], [200, { status: "ok" }]);
+  assert.deepEqual([version.status, version.json.name], [200, "innkeeper"]);
+  assert.equal((await ask(host.internal, "/elsewhere")).status, 404);
+  assert.equal((await ask(host.internal, "/healthz", "POST")).status, 405);
+  for (const path of ["/healthz", "/version"]) assert.equal((await ask(host.url, path)).status, 404);
+});
+
+for (const via of WAYS) {
+  test(`SIGTERM tells the clients, calls every disconnect handler, and ends well (${via})`, async (t) => {
+    const host = await startHost(t, { plugins: ["behave"] });
+    const clients = await Promise.all([1, 2, 3].map(() => connect(host, "/", { via })));
+    const ids = clients.map((client) => client.id);
+    const told = Promise.all(clients.map(disconnected));
+    assert.equal(await host.stop("SIGTERM"), 0);
+    // As with Node, a polling client that is just between two polls finds the door shut.
+    const expected = via === "polling" ? /^transport (close|error)$/ : /^transport close$/;
+    for (const reason of await told) assert.match(reason, expected);
+    for (const id of ids) {
+      assert.equal(host.logged((line) => line.message === `disconnect: server shutting down: ${id}`).length, 1);
+    }
+    assert.deepEqual([...host.logged("WARN"), ...host.logged("ERROR")], []);
+  });
+}
+
+test("SIGINT does the same", async (t) => {
+  const host = await startHost(t, { plugins: ["behave"] });
+  const { id } = await connect(host);
+  assert.equal(await host.stop("SIGINT"), 0);
+  assert.ok(host.text.includes(`disconnect: server shutting down: ${id}`));
+});
+
+test("a host that shuts down lets nobody in", async (t) => {
+  const { host } = await lingering(t, "1m");
+  const error = await refused(host, "/");
+  assert.match(error.message, /websocket error|xhr poll error/);
+  await assert.rejects(request(host, { path: "/socket.io/?EIO=4&transport=polling" }), /ECONNREFUSED/);
+});
+
+test("a handler that does not end is waited for until the deadline, and no longer", async (t) => {
+  const { host } = await lingering(t, "300ms");
+  assert.equal(await host.exit(), 0);
+  await host.waitForLog((line) => line.level === "WARN" && /drain_deadline/.test(line.message), "the log says that it was cut off");
+});
+
+test("a second signal ends at once", async (t) => {
+  const { host } = await lingering(t, "1m");
+  assert.equal(await host.stop("SIGTERM", 3_000), 0);
+  await host.waitForLog((line) => line.message === "shut down at once", "the log says so");
+});
+
+test("a client comes back to a host that was started again on the same port", async (t) => {
+  const first = await startHost(t, { plugins: ["echo"] });
+  const port = Number(first.address.split(":")[1]);
+  const client = open(first, "/", { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 });
+  await next(client, "connect");
+  assert.equal(await first.stop(), 0);
+  const again = next(client, "connect", "the client is back");
+  const second = await startHost(t, { plugins: ["echo"], server: { port } });
+  await again;
+  assert.equal(await ask(client, "still", "here"), "here");
+  second.clients.add(client);
+});
+
+test("`innkeeper build` says what is wrong with a folder", async (t) => {
+  const empty = folder(t);
+  for (const [args, told] of [[[empty], /has no Cargo\.toml; give the plugin's folder/], [["/nowhere"], /has no Cargo\.toml/]]) {
+    const host = run(t, ["build", ...args]);
+    assert.notEqual(await host.exit(), 0);
+    assert.match(host.text, told);
+  }
+});
+
+/** A host that has been told to end, with one client whose disconnect handler takes a minute. */
+async function lingering(t, drain_deadline) {
+  const plugins = { behave: { component: component("behave"), call_ms: "2m" } };
+  const host = await startHost(t, { plugins, limits: { drain_deadline } });
+  const client = await connect(host);
+  await ask(client, "linger");
+  host.signal("SIGTERM");
+  await host.waitForLog((line) => line.message?.startsWith("disconnect: "), "the disconnect handler runs");
+  return { host, client };
+}
+
+async function occupied(t) {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await eventually("a port is taken", () => server.address());
+  return server.address().port;
+}
+
+function folder(t) {
+  const made = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}

@@ -1,0 +1,41 @@
+// Both ways to a component: the target wasm32-wasip2, and wasm32-unknown-unknown with the standard library from sources. A way
+// that this machine does not have is skipped, loudly; without any the test fails.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { ROOT, WAYS, ask, connect, run, startHost } from "./harness/index.mjs";
+
+/** The second way may install Debian's packages and compiles the standard library. */
+const BUILD_MS = 20 * 60_000;
+const possible = [];
+
+for (const way of ["wasip2", "unknown"]) {
+  test(`a plugin built with INNKEEPER_WASM_TARGET=${way} says hello`, async (t) => {
+    const component = path.join(folder(t), "echo.wasm");
+    const env = { INNKEEPER_WASM_TARGET: way };
+    const build = run(t, ["build", path.join(ROOT, "plugins/echo"), "--output", component], { env, cwd: ROOT });
+    const code = await build.exit(BUILD_MS);
+    if (code !== 0 && build.text.includes("no Rust toolchain here makes components")) {
+      console.log(`\n!!! the way "${way}" to a component is impossible on this machine, so it is NOT tested:\n${build.text}`);
+      return t.skip(`impossible here: ${way}`);
+    }
+    assert.equal(code, 0, build.text);
+    const host = await startHost(t, { plugins: { echo: { component } } });
+    for (const via of WAYS) assert.equal(await ask(await connect(host, "/", { via }), "echo", "hello"), "hello");
+    possible.push(way);
+  });
+}
+
+test("at least one of the ways is possible here", () => {
+  assert.notDeepEqual(possible, []);
+  console.log(`ways to a component that were tested here: ${possible.join(", ")}`);
+});
+
+function folder(t) {
+  const made = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
