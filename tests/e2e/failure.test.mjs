@@ -47,7 +47,7 @@ test("arguments that do not fit are told to the client as such", async (t) => {
 });
 
 for (const way of [...BREAKS, "host"]) {
-  test(`a handler that breaks (${way}) leaves nothing behind, is told once in neutral words, and the next event works`, async (t) => {
+  test(`a handler that breaks (${way}) leaves nothing behind, is told once, in neutral words, and the next event works`, async (t) => {
     const { client, heard } = await start(t);
 
     assert.deepEqual(await ask(client, "fail", way), NEUTRAL);
@@ -130,7 +130,7 @@ for (const way of [...BREAKS, "host"]) {
   });
 }
 
-test("connect middleware that rejects tells the client why; what it wrote to others stays, what it wrote to the client is gone", async (t) => {
+test("connect middleware that rejects tells the client why; its writes to others stay, those to the client are gone", async (t) => {
   const { host, client: observer } = await start(t);
   const knock = next(observer, "knock");
 

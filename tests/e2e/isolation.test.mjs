@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RawPolling, RawSocket, ask, askAll, configuration, connect, eventually, next, record, run, startHost, writeConfig } from "./harness/index.mjs";
+import { RawPolling, RawSocket, ask, askAll, configuration, connect, eventually } from "./harness/index.mjs";
+import { next, record, run, startHost, writeConfig } from "./harness/index.mjs";
 
 const MIB = 1 << 20;
 /** No deadline of the host comes to the rescue before a test gives up. */
@@ -95,7 +96,8 @@ test("two clients on two namespaces are pushed over their bounds from both sides
   for (let round = 1; round <= 5; round++) {
     const stalled = await Promise.all([stall(host, ["/", "/b"]), stall(host, ["/b", "/"])]);
     const speak = async (speaker) => {
-      for (let said = 0; watcher.gone.length < 2 * round && said < 1_000; said++) await ask(speaker, "cast", "room", said, 100_000);
+      let said = 0;
+      while (watcher.gone.length < 2 * round && said < 1_000) await ask(speaker, "cast", "room", said++, 100_000);
     };
     await Promise.all(speakers.map(speak));
 
@@ -134,7 +136,8 @@ test("what comes at once past the inbound bound ends the connection, with that r
   const watcher = await watch(host);
   const polling = await RawPolling.open(host);
   await polling.post("40");
-  const connected = await eventually("it is connected", async () => (await polling.poll()).packets.find((packet) => packet.startsWith("40")));
+  const isConnect = (packet) => packet.startsWith("40");
+  const connected = await eventually("it is connected", async () => (await polling.poll()).packets.find(isConnect));
   const { sid } = JSON.parse(connected.slice(2));
 
   await polling.post(Array(1_500).fill('42["doze",200]').join("\x1e"));

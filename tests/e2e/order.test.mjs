@@ -47,7 +47,8 @@ test("20,000 emits of one handler arrive in order, and its ack comes last", asyn
 
 test("what two sockets say at once is heard in one order by all members of a room", async (t) => {
   const host = await startHost(t, LEDGER);
-  const members = await Promise.all(Array.from({ length: 50 }, (_, i) => connect(host, "/", { via: i % 5 ? "websocket" : "polling" })));
+  const ways = Array.from({ length: 50 }, (_, i) => (i % 5 ? "websocket" : "polling"));
+  const members = await Promise.all(ways.map((via) => connect(host, "/", { via })));
   const logs = members.map((member) => {
     const log = [];
     member.on("said", (sender, number) => log.push(`${sender}${number}`));
@@ -100,9 +101,12 @@ test("binary events keep their place among the others", async (t) => {
   const back = [];
   client.on("item", (number) => back.push(number));
 
-  const sent = numbers(300).map((number) => (number % 3 ? askAll(client, "item", number) : client.emit("item", number, Buffer.from([number % 256]))));
+  const acks = numbers(300).map((number) => {
+    if (number % 3) return askAll(client, "item", number);
+    client.emit("item", number, Buffer.from([number % 256]));
+  });
 
-  await Promise.all(sent);
+  await Promise.all(acks);
   await eventually("all binary events are back", () => back.length >= 100);
   assert.deepEqual(back, numbers(300).filter((number) => number % 3 === 0));
 });
@@ -126,7 +130,8 @@ class Book {
   }
 
   isFull(count) {
-    return eventually(`${count} events and acks are back`, () => this.events.length >= count && this.acks.length >= count, MINUTE);
+    const full = () => this.events.length >= count && this.acks.length >= count;
+    return eventually(`${count} events and acks are back`, full, MINUTE);
   }
 
   /** Number sent and number seen are equal only if nothing was out of order, lost or handled twice. */

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RawSocket, ask, connect, connected, disconnected, eventually, next, open, record, startHost, within } from "./harness/index.mjs";
+import { RawSocket, ask, connect, connected, disconnected, eventually } from "./harness/index.mjs";
+import { next, open, record, startHost, within } from "./harness/index.mjs";
 
 const LOBBY = { plugins: ["lobby"] };
 const MINUTE = 60_000;
