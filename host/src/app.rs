@@ -12,6 +12,7 @@ use crate::dispatch::{self, Hall};
 use crate::drain::{self, Signals};
 use crate::effect::House;
 use crate::engine::{Engine, Options, Origins};
+use crate::files::{Client, Files};
 use crate::http;
 use crate::plugin::{self, PluginError, Registry, WasmEngine};
 use crate::socket::{self, Backlog, Door};
@@ -126,8 +127,15 @@ fn engine_options(config: &Config) -> Options {
         websocket: server.transports.websocket,
         allow_upgrades: server.allow_upgrades,
         origins: origins(&server.cors),
+        files: files(server),
         ..Options::default()
     }
+}
+
+/// The endpoint as the engine compares it: config made sure of its slashes.
+fn files(server: &config::Server) -> Files {
+    let client = Client { endpoint: server.path.clone(), folder: server.client_folder.clone() };
+    Files::new(server.static_folder.clone(), server.serve_client.then_some(client))
 }
 
 fn origins(cors: &config::Cors) -> Origins {

@@ -61,6 +61,12 @@ pub struct Server {
     pub allow_upgrades: bool,
     /// Which pages may connect. Socket.IO's `cors`.
     pub cors: Cors,
+    /// Whose files are served beside the endpoint; it existed when the configuration was read. Default none.
+    pub static_folder: Option<PathBuf>,
+    /// Whether the official client is given out at `<path>socket.io.min.js`. Socket.IO's `serveClient`, default true.
+    pub serve_client: bool,
+    /// Where its bundles lie: `node_modules/socket.io-client/dist`. Without it the answer says what is missing.
+    pub client_folder: Option<PathBuf>,
 }
 
 /// How clients may come in. At least one is true.
@@ -155,6 +161,9 @@ impl Default for Server {
             transports: Transports::default(),
             allow_upgrades: true,
             cors: Cors::default(),
+            static_folder: None,
+            serve_client: true,
+            client_folder: None,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::{
 use tokio::{net::TcpListener, sync::Notify};
 
 pub(crate) use self::{limits::Origins, outbox::Outbox};
-use crate::request::Request;
+use crate::{files::Files, request::Request};
 
 mod decoder;
 mod gate;
@@ -101,6 +101,8 @@ pub(crate) struct Options {
     pub(crate) allow_upgrades: bool,
     /// Whose pages may connect.
     pub(crate) origins: Origins,
+    /// What is served beside the endpoint.
+    pub(crate) files: Files,
     /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged by the peer's kernel.
     pub(crate) user_timeout: Option<Duration>,
     /// How long a request's head may take, and how long a kept-alive connection may stand idle.
@@ -126,6 +128,7 @@ impl Default for Options {
             websocket: true,
             allow_upgrades: true,
             origins: Origins::default(),
+            files: Files::default(),
             user_timeout: Some(Duration::from_secs(30)),
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),

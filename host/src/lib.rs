@@ -10,6 +10,7 @@ mod dispatch;
 mod drain;
 mod effect;
 mod engine;
+mod files;
 mod frame;
 mod http;
 mod json;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may know.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     // Leaves: they know nobody.
     ("frame", &[]),
     ("json", &[]),
@@ -17,15 +17,16 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("http", &[]),
+    ("files", &[]),
     // The house itself knows the leaves only.
     ("sockets", &["frame", "json", "request"]),
-    ("engine", &["frame", "request"]),
+    ("engine", &["files", "frame", "request"]),
     ("effect", &["frame", "json", "sockets"]),
     ("plugin", &["config", "effect", "json", "sockets"]),
     ("dispatch", &["effect", "json", "plugin", "sockets"]),
     ("socket", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "sockets"]),
     ("drain", &["engine"]),
-    ("app", &["config", "dispatch", "drain", "effect", "engine", "http", "plugin", "socket", "sockets"]),
+    ("app", &["config", "dispatch", "drain", "effect", "engine", "files", "http", "plugin", "socket", "sockets"]),
     ("cli", &["app", "config", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
@@ -35,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
 const FOREIGN: [(&str, &[&str]); 7] = [
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
-    ("hyper", &["engine", "http"]),
+    ("hyper", &["engine", "files", "http"]),
     ("hyper_util", &["engine", "http"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.

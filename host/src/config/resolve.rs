@@ -26,7 +26,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     let table = reader.parse();
     let mut root = Section::root(table.get_ref());
     let mut config = Config { file: Some(file.to_owned()), ..Config::default() };
-    server::read(&mut reader, &mut root, &mut config.server);
+    server::read(&mut reader, &mut root, &mut config.server, file);
     internal(&mut reader, &mut root, &mut config.internal);
     limits(&mut reader, &mut root, &mut config.limits);
     config.plugins = plugins::read(&mut reader, &mut root, file);

@@ -1,12 +1,14 @@
 //! `[server]` and its `cors`: values that only the clients' listener has.
 
+use std::path::{Path, PathBuf};
+
 use super::file::{Entry, Reader, Section};
 use super::resolve::{BYTES, DURATIONS};
 use super::value::{Given, Wrong, boolean, bytes, duration, host, once, port, text, word};
 use super::{Origins, Server, Transports};
 
 /// Reads the section.
-pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Server) {
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Server, file: &Path) {
     let mut section = reader.section(root, "server");
     reader.set(&mut section, "host", &mut into.host, host);
     reader.set(&mut section, "port", &mut into.port, port);
@@ -20,6 +22,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut S
         into.transports = transports(reader, &entry);
     }
     reader.set(&mut section, "allow_upgrades", &mut into.allow_upgrades, boolean);
+    reader.set(&mut section, "static_folder", &mut into.static_folder, |given| folder(given, file));
+    reader.set(&mut section, "serve_client", &mut into.serve_client, boolean);
+    // It need not be there yet: who asks for the client is told so.
+    reader.set(&mut section, "client_folder", &mut into.client_folder, |given| Ok(Some(beside(file, &text(given)?))));
     let mut cors = reader.section(&mut section, "cors");
     if let Some(entry) = reader.entry(&mut cors, "origin") {
         into.cors.origins = origins(reader.items(&entry, origin));
@@ -27,6 +33,19 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut S
     reader.set(&mut cors, "credentials", &mut into.cors.credentials, boolean);
     reader.close(cors);
     reader.close(section);
+}
+
+fn folder(given: &Given, file: &Path) -> Result<Option<PathBuf>, Wrong> {
+    let folder = beside(file, &text(given)?);
+    if folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    let problem = format!("there is no folder {:?}", folder.display().to_string());
+    Err(Wrong::new(problem, "make it or correct the path, which is relative to the configuration"))
+}
+
+fn beside(file: &Path, path: &str) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(path)
 }
 
 fn path(given: &Given) -> Result<String, Wrong> {

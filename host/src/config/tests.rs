@@ -38,6 +38,7 @@ path = "socket.io"
 transports = ["polling", "webscoket", "polling"]
 allow_upgrades = "yes"
 max_http_buffer_size = "16MiB"
+static_folder = "nowhere"
 cors = { origin = ["https://example.com/app", "example.com"], credential = true }
 [internal]
 port = 70000
@@ -73,30 +74,31 @@ innkeeper.toml:10: server.transports: "webscoket" is not a transport; did you me
 innkeeper.toml:10: server.transports: "polling" stands here twice; keep one of them
 innkeeper.toml:11: server.allow_upgrades: "yes" is not true or false; write true or false, without quotes
 innkeeper.toml:12: server.max_http_buffer_size: `server.max_http_buffer_size` (16777216) is above `limits.inbound_max_bytes` (8388608); lower the first or raise the second
-innkeeper.toml:13: server.cors.origin: "https://example.com/app" is not an origin; write "https://example.com", without a path, or "*" for every one
-innkeeper.toml:13: server.cors.origin: "example.com" is not an origin; write "https://example.com", without a path, or "*" for every one
-innkeeper.toml:13: server.cors.credential: unknown key; did you mean `credentials`?
-innkeeper.toml:15: internal.port: 70000 is out of range; use 0 to 65535
-innkeeper.toml:16: internal.enabled: 1 is not true or false; write true or false, without quotes
-innkeeper.toml:18: limits.attachments_max: 0 is out of range; use 1 to 10000000
-innkeeper.toml:19: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
-innkeeper.toml:20: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
-innkeeper.toml:21: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
-innkeeper.toml:22: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_bytes, inbound_max_bytes, write_bytes_per_call_max, data_bytes_max, inbound_high_events, inbound_max_events, attachments_max, namespaces_per_connection_max, writes_per_call_max, open_calls_per_socket, rooms_per_socket_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
-innkeeper.toml:24: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
-innkeeper.toml:25: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
-innkeeper.toml:25: plugins.chat.grants: "store:users" is narrower than a grant can be yet; grant the whole capability or leave it out
-innkeeper.toml:25: plugins.chat.grants: "store" stands here twice; keep one of them
-innkeeper.toml:25: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
-innkeeper.toml:26: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
-innkeeper.toml:27: plugins.chat.config: a table is expected, not a value of type string; begin it with [plugins.chat.config]
-innkeeper.toml:28: plugins.my plugin: "my plugin" cannot name a plugin; use 1 to 64 letters, digits, `-` and `_`
-innkeeper.toml:28: plugins.my plugin: the key `component` is missing; add component = "<file>.wasm"
-innkeeper.toml:29: plugins.my plugin.run_ms: `run_ms` (20s) is above `call_ms` (10s); lower the first or raise the second
-innkeeper.toml:30: plugins.my plugin.config.key: the environment variable `SECRET` is not set; set it, or give a default: ${SECRET:-…}
-innkeeper.toml:30: plugins.my plugin.config.ratio: nan is not a number in JSON; leave it out
-innkeeper.toml:32: plugins.echo: a table is expected, not a value of type string; begin it with [plugins.echo]
-innkeeper.toml:33: severs: unknown key; did you mean `server`?
+innkeeper.toml:13: server.static_folder: there is no folder "nowhere"; make it or correct the path, which is relative to the configuration
+innkeeper.toml:14: server.cors.origin: "https://example.com/app" is not an origin; write "https://example.com", without a path, or "*" for every one
+innkeeper.toml:14: server.cors.origin: "example.com" is not an origin; write "https://example.com", without a path, or "*" for every one
+innkeeper.toml:14: server.cors.credential: unknown key; did you mean `credentials`?
+innkeeper.toml:16: internal.port: 70000 is out of range; use 0 to 65535
+innkeeper.toml:17: internal.enabled: 1 is not true or false; write true or false, without quotes
+innkeeper.toml:19: limits.attachments_max: 0 is out of range; use 1 to 10000000
+innkeeper.toml:20: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
+innkeeper.toml:21: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
+innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
+innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_bytes, inbound_max_bytes, write_bytes_per_call_max, data_bytes_max, inbound_high_events, inbound_max_events, attachments_max, namespaces_per_connection_max, writes_per_call_max, open_calls_per_socket, rooms_per_socket_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
+innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
+innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
+innkeeper.toml:26: plugins.chat.grants: "store:users" is narrower than a grant can be yet; grant the whole capability or leave it out
+innkeeper.toml:26: plugins.chat.grants: "store" stands here twice; keep one of them
+innkeeper.toml:26: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
+innkeeper.toml:27: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
+innkeeper.toml:28: plugins.chat.config: a table is expected, not a value of type string; begin it with [plugins.chat.config]
+innkeeper.toml:29: plugins.my plugin: "my plugin" cannot name a plugin; use 1 to 64 letters, digits, `-` and `_`
+innkeeper.toml:29: plugins.my plugin: the key `component` is missing; add component = "<file>.wasm"
+innkeeper.toml:30: plugins.my plugin.run_ms: `run_ms` (20s) is above `call_ms` (10s); lower the first or raise the second
+innkeeper.toml:31: plugins.my plugin.config.key: the environment variable `SECRET` is not set; set it, or give a default: ${SECRET:-…}
+innkeeper.toml:31: plugins.my plugin.config.ratio: nan is not a number in JSON; leave it out
+innkeeper.toml:33: plugins.echo: a table is expected, not a value of type string; begin it with [plugins.echo]
+innkeeper.toml:34: severs: unknown key; did you mean `server`?
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
 }
@@ -178,6 +180,9 @@ ping_timeout = "1m"
 max_http_buffer_size = "2 MB"
 transports = ["websocket"]
 path = "/rt"
+static_folder = "."
+client_folder = "client"
+serve_client = false
 [plugins.second]
 component = "tests.rs"
 grants = ["store", "handshake:secrets"]
@@ -195,6 +200,9 @@ component = "tests.rs"
     assert_eq!(server.ping_timeout, Duration::from_secs(60));
     assert_eq!(server.max_http_buffer_size, 2_000_000);
     assert!(server.transports.websocket && !server.transports.polling);
+    assert_eq!(server.static_folder.as_deref(), Some(Path::new("src/config/.")));
+    assert_eq!(server.client_folder.as_deref(), Some(Path::new("src/config/client")));
+    assert!(!server.serve_client);
     let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["second", "first"]);
     let second = config.plugins.first().expect("two plugins");

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::future::Either;
-use hyper::{body::Incoming, server::conn::http1, service::Service};
+use http_body_util::{Either as Body, Full};
+use hyper::{Response, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -27,7 +29,7 @@ use super::{
     stream::Stream,
     websocket::Websocket,
 };
-use crate::frame::Frame;
+use crate::{files::Content, frame::Frame};
 
 /// hyper's own limit is 400 kB for the head of one request.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
@@ -100,19 +102,26 @@ struct Gate {
     upgrade: Mutex<Option<Upgrade>>,
 }
 
-type Held = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+/// An answer of the engine's own, or a file's.
+type Served = Response<Body<Full<Bytes>, Content>>;
+type Held = Pin<Box<dyn Future<Output = Result<Served, Infallible>> + Send>>;
 
 impl Service<hyper::Request<Incoming>> for Gate {
-    type Response = Answer;
+    type Response = Served;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Answer, Infallible>>, Held>;
+    type Future = Either<Ready<Result<Served, Infallible>>, Held>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let options = &self.engine.options;
         let route = match handshake::route(&self.engine, &parts, self.address) {
             Ok(route) => route,
-            Err(refusal @ (Refusal::Forbidden | Refusal::NotFound)) => return now(refusal.answer(), Cors::none()),
+            // Not the engine's; perhaps it is a file's.
+            Err(Refusal::NotFound) => match options.files.answer(&parts) {
+                Some(answer) => return Either::Right(Box::pin(async { Ok(answer.await.map(Body::Right)) })),
+                None => return now(Refusal::NotFound.answer(), Cors::none()),
+            },
+            Err(refusal @ Refusal::Forbidden) => return now(refusal.answer(), Cors::none()),
             Err(refusal) => return now(refusal.answer(), Cors::new(&options.origins, &parts.headers)),
         };
         let cors = Cors::new(&options.origins, &parts.headers);
@@ -135,14 +144,14 @@ impl Service<hyper::Request<Incoming>> for Gate {
 
 fn now(mut answer: Answer, cors: Cors) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
     cors.put_on(&mut answer);
-    Either::Left(std::future::ready(Ok(answer)))
+    Either::Left(std::future::ready(Ok(answer.map(Body::Left))))
 }
 
 fn held(reply: impl Future<Output = Reply> + Send + 'static, cors: Cors) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
     Either::Right(Box::pin(async move {
         let mut answer = reply.await.answer();
         cors.put_on(&mut answer);
-        Ok(answer)
+        Ok(answer.map(Body::Left))
     }))
 }
 

@@ -1,0 +1,147 @@
+//! From the path in a URL to a file in the folder, or to nothing.
+//!
+//! Two walls. The path itself: each part is decoded once, and a part that is empty, begins with a dot or holds a separator
+//! leads nowhere; so `..` in every spelling and every hidden file are out before the disk is asked. Then the place where it
+//! leads, with all symbolic links followed, must lie in the folder and be no hidden file either. (Whoever can swap a link
+//! between this look and the opening can write in the folder anyway.)
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// What a path leads to.
+pub(super) enum Found {
+    File(File),
+    /// A folder with a page, asked for without the slash at its end.
+    Folder,
+}
+
+/// A file that is open.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) handle: fs::File,
+    pub(super) bytes: u64,
+    /// Changes when the file does, as far as its time and length tell.
+    pub(super) etag: String,
+}
+
+/// Looks for what the path, as it stands in the URL, means in this folder. Blocks.
+pub(super) fn find(folder: &Path, path: &str) -> Option<Found> {
+    let (parts, is_folder) = parts(path)?;
+    let root = folder.canonicalize().ok()?;
+    let mut place = inside(&root, &parts.iter().fold(root.clone(), |place, part| place.join(part)))?;
+    if place.is_dir() {
+        place = inside(&root, &place.join("index.html"))?;
+        if !is_folder {
+            return place.is_file().then_some(Found::Folder);
+        }
+    } else if is_folder {
+        return None;
+    }
+    // Not a pipe or a device: opening one may wait for ever.
+    if !place.is_file() {
+        return None;
+    }
+    open(place).map(Found::File)
+}
+
+/// The decoded parts, and whether a slash stands at the end.
+fn parts(path: &str) -> Option<(Vec<String>, bool)> {
+    let path = path.strip_prefix('/')?;
+    if path.is_empty() {
+        return Some((Vec::new(), true));
+    }
+    let (path, is_folder) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
+    let parts: Option<Vec<_>> = path.split('/').map(part).collect();
+    Some((parts?, is_folder))
+}
+
+fn part(text: &str) -> Option<String> {
+    let part = decode(text)?;
+    let odd = |letter: char| matches!(letter, '/' | '\\') || letter.is_control();
+    (!part.is_empty() && !part.starts_with('.') && !part.contains(odd)).then_some(part)
+}
+
+/// `%20` for a space. What is not an escape, or not UTF-8, names no file.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The place with its links followed, if it is in the folder and hidden nowhere.
+fn inside(root: &Path, place: &Path) -> Option<PathBuf> {
+    let place = place.canonicalize().ok()?;
+    let below = place.strip_prefix(root).ok()?;
+    let shown = |part: Component<'_>| !part.as_os_str().as_encoded_bytes().starts_with(b".");
+    below.components().all(shown).then(|| place.clone())
+}
+
+fn open(path: PathBuf) -> Option<File> {
+    let handle = fs::File::open(&path).ok()?;
+    let metadata = handle.metadata().ok()?;
+    let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let etag = format!("W/\"{:x}-{:x}\"", metadata.len(), changed.as_nanos());
+    Some(File { path, handle, bytes: metadata.len(), etag })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test says what it expects")]
+mod tests {
+    use super::{Found, find, parts};
+    use std::path::Path;
+
+    #[test]
+    fn no_spelling_of_a_path_leaves_the_folder_or_shows_what_is_hidden() {
+        for path in [
+            "",
+            "x",
+            "//",
+            "//etc/passwd",
+            "/a//b",
+            "/..",
+            "/../x",
+            "/a/../b",
+            "/%2e%2e/x",
+            "/%2E./x",
+            "/.%2e/x",
+            "/a%2f..%2fb",
+            "/a%5cb",
+            "/a\\b",
+            "/.git/config",
+            "/%2egit",
+            "/a/.env",
+            "/a%00.html",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%ff",
+            "/./a",
+            "/a/./b",
+        ] {
+            assert_eq!(parts(path), None, "{path}");
+        }
+        assert_eq!(parts("/%252e%252e/x"), Some((vec!["%2e%2e".to_owned(), "x".to_owned()], false)));
+        assert_eq!(parts("/a%20b/%C3%A9/"), Some((vec!["a b".to_owned(), "é".to_owned()], true)));
+        assert_eq!(parts("/"), Some((Vec::new(), true)));
+    }
+
+    #[test]
+    fn files_are_found_by_their_own_address_only() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(find(here, "/src").is_none());
+        assert!(find(here, "/Cargo.toml/").is_none());
+        assert!(matches!(find(here, "/src/lib.rs"), Some(Found::File(file)) if file.bytes > 0));
+        assert!(matches!(find(here, "/assets/demo"), Some(Found::Folder)));
+        assert!(matches!(find(here, "/assets/demo/"), Some(Found::File(_))));
+        assert!(find(&here.join("nowhere"), "/").is_none());
+    }
+}

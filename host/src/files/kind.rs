@@ -1,0 +1,41 @@
+//! Content types by the end of a file's name: what pages are made of. Everything else is just bytes.
+
+use std::path::Path;
+
+const KINDS: [(&str, &str); 28] = [
+    ("html", "text/html; charset=utf-8"),
+    ("htm", "text/html; charset=utf-8"),
+    ("css", "text/css; charset=utf-8"),
+    ("js", "text/javascript; charset=utf-8"),
+    ("mjs", "text/javascript; charset=utf-8"),
+    ("json", "application/json"),
+    ("map", "application/json"),
+    ("webmanifest", "application/manifest+json"),
+    ("wasm", "application/wasm"),
+    ("txt", "text/plain; charset=utf-8"),
+    ("md", "text/markdown; charset=utf-8"),
+    ("csv", "text/csv; charset=utf-8"),
+    ("xml", "application/xml"),
+    ("pdf", "application/pdf"),
+    ("svg", "image/svg+xml"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("webp", "image/webp"),
+    ("avif", "image/avif"),
+    ("ico", "image/x-icon"),
+    ("woff", "font/woff"),
+    ("woff2", "font/woff2"),
+    ("mp3", "audio/mpeg"),
+    ("ogg", "audio/ogg"),
+    ("mp4", "video/mp4"),
+    ("webm", "video/webm"),
+];
+
+/// The content type of a file of this name.
+pub(super) fn of(path: &Path) -> &'static str {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+    let known = KINDS.iter().find(|(name, _)| end.eq_ignore_ascii_case(name));
+    known.map_or("application/octet-stream", |(_, kind)| kind)
+}
