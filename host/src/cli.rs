@@ -39,7 +39,7 @@ enum Command {
     },
     /// Build a Rust plugin into a component
     Build(build::Request),
-    /// Build the reference plugins `echo` and `chat` and start the server with them
+    /// Build the reference plugins `echo` and `chat` and start the server with them and a chat page
     Demo {
         #[command(flatten)]
         listen: Listen,
@@ -65,6 +65,8 @@ enum CliError {
     Build(#[from] build::BuildError),
     #[error("the demo needs the sources of its plugins, and {0:?} is not in this folder; run it in a checkout of innkeeper")]
     NoSources(&'static str),
+    #[error("the demo's page cannot be put in the target directory")]
+    Page(#[source] io::Error),
     #[error("the runtime does not start")]
     Runtime(#[source] io::Error),
     #[error("the server stopped")]

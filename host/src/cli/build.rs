@@ -3,7 +3,7 @@
 //! Four steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
 //! build, put the result where it is expected. Cargo knows what changed; nothing is skipped here.
 
-mod child;
+pub(super) mod child;
 mod error;
 mod package;
 mod toolchain;

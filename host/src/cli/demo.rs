@@ -1,4 +1,6 @@
-//! `innkeeper demo`: the reference plugins, built if need be, and a server with them.
+//! `innkeeper demo`: the reference plugins, built if need be, and a server with them and a page.
+
+mod page;
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +28,9 @@ pub(super) fn demo(flags: Flags) -> Result<(), CliError> {
         }
         plugins.push(PluginConfig::reference(name, component));
     }
-    let config = Config::built_in(plugins, &environment, flags)?;
+    let mut config = Config::built_in(plugins, &environment, flags)?;
+    config.server.static_folder = Some(page::unpack(&target.demo()).map_err(CliError::Page)?);
+    config.server.client_folder = page::client(&target.demo());
     tell_what_to_try(&config);
     run::serve(config)
 }
@@ -83,9 +87,11 @@ fn tell_what_to_try(config: &Config) {
     let address = format!("http://{host}:{port}");
     say(format_args!(
         r#"
-Innkeeper demo: {address}, plugins echo (on /) and chat (on /chat). Stop it with Ctrl-C.
+{address}/  <- the chat page: open it in two tabs
 
-Try it from another terminal:
+Innkeeper demo, with the plugins echo (on /) and chat (on /chat). Stop it with Ctrl-C.
+
+Or talk to it from another terminal:
 
   npm install socket.io-client
   cat > hello.mjs <<'END'

@@ -12,6 +12,11 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// What the demo serves.
+    pub(super) fn demo(&self) -> PathBuf {
+        self.folder.join("innkeeper").join("demo")
+    }
+
     /// Where `innkeeper build` puts the component of this name.
     pub(super) fn component(&self, name: &str) -> PathBuf {
         self.folder.join("innkeeper").join(format!("{name}.wasm"))

@@ -2,11 +2,14 @@
 //!
 //! | event | arguments | others in the room get | ack |
 //! |---|---|---|---|
-//! | `room:join` | roomId | `user:joined` `{id}` | `{success}` |
+//! | `room:join` | roomId | `user:joined` `{id, name?}` | `{success}` |
 //! | `room:leave` | roomId | `user:left` id | `{success}` |
 //! | `room:members` | roomId | – | a list of ids |
-//! | `chat:send` | `{roomId, text}` | `chat:message` `{id, roomId, text, from, sentAt}` | `{success, messageId}` |
+//! | `room:people` | roomId | – | a list of `{id, name?}` |
+//! | `chat:send` | `{roomId, text}` | `chat:message` `{id, roomId, text, from, name?, sentAt}` | `{success, messageId}` |
 //! | `action` | `{type: "typing", roomId}` | `user:typing` `{id, roomId}` | `{success}` |
+//!
+//! Who connects with `?name=…` goes by that name. It is what the client says, and proves nothing.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
 //! asked for none. Nothing of what a failed event began is done.
@@ -14,23 +17,35 @@
 mod message;
 
 use innkeeper_plugin::{Error, Plugin, Reply, Result, Socket, export, now_ms, random_id};
-use message::{Action, Message, RoomId, Send};
+use message::{Action, Message, Person, RoomId, Send, name_of};
 use serde_json::{Value, json};
+
+/// Where a socket's `data` has its name.
+const NAME: &str = "name";
 
 fn plugin() -> Plugin {
     Plugin::new()
         .namespace("/chat")
+        .connection(remember_name)
         .on("room:join", join)
         .on("room:leave", leave)
         .on("room:members", members)
+        .on("room:people", people)
         .on("chat:send", send)
         .on("action", action)
         .disconnecting(say_goodbye)
 }
 
+fn remember_name(socket: &Socket) -> Result<()> {
+    match socket.handshake()?.query("name").and_then(name_of) {
+        Some(name) => socket.set_data(NAME, name),
+        None => Ok(()),
+    }
+}
+
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
     socket.join(room.as_str())?;
-    socket.to(room.as_str()).emit("user:joined", json!({"id": socket.id()}))?;
+    socket.to(room.as_str()).emit("user:joined", &Person { id: socket.id().to_owned(), name: socket.data(NAME)? })?;
     Ok(success())
 }
 
@@ -47,9 +62,17 @@ fn members(socket: &Socket, room: RoomId) -> Result<Reply<Vec<String>>> {
     Ok(Reply(sockets.iter().map(|member| member.id().to_owned()).collect()))
 }
 
+fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Person>>> {
+    let sockets = socket.nsp().to(room.as_str()).fetch_sockets()?;
+    let people = sockets.iter().map(|member| Ok(Person { id: member.id().to_owned(), name: member.data(NAME)? }));
+    Ok(Reply(people.collect::<Result<_>>()?))
+}
+
 fn send(socket: &Socket, Send { room_id, text }: Send) -> Result<Reply<Value>> {
     must_be_in(socket, &room_id)?;
-    let message = Message { id: random_id(), room_id, text: text.checked()?, from: socket.id().to_owned(), sent_at: now_ms() };
+    let text = text.checked()?;
+    let (from, name) = (socket.id().to_owned(), socket.data(NAME)?);
+    let message = Message { id: random_id(), room_id, text, from, name, sent_at: now_ms() };
     socket.to(message.room_id.as_str()).emit("chat:message", &message)?;
     Ok(Reply(json!({"success": true, "messageId": message.id})))
 }

@@ -20,8 +20,27 @@ pub(crate) struct Message {
     pub(crate) text: String,
     /// The sender's socket.
     pub(crate) from: String,
+    /// The name that the sender goes by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// Milliseconds since 1970 (UTC).
     pub(crate) sent_at: u64,
+}
+
+/// Somebody in a room, as the others see them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+/// The name that somebody may go by; `None` if it is none to show.
+pub(crate) fn name_of(wanted: &str) -> Option<&str> {
+    const CHARACTERS_MAX: usize = 40;
+    let name = wanted.trim();
+    let fits = !name.is_empty() && name.chars().count() <= CHARACTERS_MAX && !name.chars().any(char::is_control);
+    fits.then_some(name)
 }
 
 /// What can be done besides talking.
@@ -94,7 +113,7 @@ impl Text {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Message, RoomId, Send, Text};
+    use super::{Action, Message, RoomId, Send, Text, name_of};
     use serde_json::{from_value, json, to_value};
 
     #[test]
@@ -116,6 +135,14 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_no_names_are_dropped() {
+        for wanted in ["", "  ", "a\nb", &"x".repeat(41)] {
+            assert_eq!(name_of(wanted), None, "{wanted:?}");
+        }
+        assert_eq!(name_of(" Zoë "), Some("Zoë"));
+    }
+
+    #[test]
     fn an_unknown_action_says_which_are_known() {
         let error = from_value::<Action>(json!({"type": "explode"})).unwrap_err();
         assert_eq!(error.to_string(), "unknown variant `explode`, expected `typing`");
@@ -127,7 +154,8 @@ mod tests {
     #[test]
     fn messages_have_the_names_that_javascript_expects() {
         let sent: Send = from_value(json!({"roomId": "lobby", "text": "hi"})).unwrap();
-        let message = Message { id: "1".into(), room_id: sent.room_id, text: sent.text.0, from: "abc".into(), sent_at: 5 };
+        let message =
+            Message { id: "1".into(), room_id: sent.room_id, text: sent.text.0, from: "abc".into(), name: None, sent_at: 5 };
 
         let expected = json!({"id": "1", "roomId": "lobby", "text": "hi", "from": "abc", "sentAt": 5});
         assert_eq!(to_value(message).unwrap(), expected);

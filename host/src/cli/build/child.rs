@@ -30,7 +30,7 @@ const LEAKING: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARG
 const POLL: Duration = Duration::from_millis(50);
 
 /// A command that knows nothing of how this program was built.
-pub(super) fn clean(program: impl AsRef<OsStr>) -> Command {
+pub(in crate::cli) fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(leaks) {
@@ -53,7 +53,7 @@ pub(super) fn output(command: &mut Command) -> Option<String> {
 }
 
 /// Whether the command ended well in time; if it takes longer it is killed. It prints nothing.
-pub(super) fn succeeds_within(command: &mut Command, deadline: Duration) -> bool {
+pub(in crate::cli) fn succeeds_within(command: &mut Command, deadline: Duration) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else {
         return false;

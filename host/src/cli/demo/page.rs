@@ -1,0 +1,80 @@
+//! The demo's chat page, and the official client that it speaks with.
+//!
+//! The page is in this program; the client is npm's. It is fetched once, by `npm`, and without it everything else still works.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::build::child;
+use crate::cli::say;
+
+const FILES: [(&str, &str); 3] = [
+    ("index.html", include_str!("../../../assets/demo/index.html")),
+    ("page.css", include_str!("../../../assets/demo/page.css")),
+    ("page.mjs", include_str!("../../../assets/demo/page.mjs")),
+];
+/// The client that the tests use too.
+const CLIENT: &str = "socket.io-client@4.8.4";
+/// A slow network gets that long; then the demo starts without.
+const FETCH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Puts the page into a folder, from which the server serves it as it would serve an operator's.
+pub(super) fn unpack(demo: &Path) -> io::Result<PathBuf> {
+    let folder = demo.join("public");
+    fs::create_dir_all(&folder)?;
+    for (name, text) in FILES {
+        let file = folder.join(name);
+        // One that is right keeps its time, and browsers keep what they have.
+        if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {
+            fs::write(file, text)?;
+        }
+    }
+    Ok(folder)
+}
+
+/// The folder of the client's bundles, fetched if it is not there; `None`, with a word on stderr, if it cannot be had.
+pub(super) fn client(demo: &Path) -> Option<PathBuf> {
+    let kept = demo.join(CLIENT);
+    let bundles = |folder: &Path| folder.join("node_modules/socket.io-client/dist");
+    if bundles(&kept).is_dir() {
+        return Some(bundles(&kept));
+    }
+    if !child::succeeds_within(child::clean("npm").arg("--version"), FETCH_DEADLINE) {
+        say(format_args!(
+            "innkeeper: the chat page needs npm, once, for {CLIENT}: install Node.js (https://nodejs.org) and start again"
+        ));
+        return None;
+    }
+    say(format_args!("innkeeper: fetching {CLIENT} with npm, this once"));
+    // Named only when it is whole: an npm that was cut off leaves nothing that looks like a client.
+    let fresh = demo.join(format!("fetching-{}", std::process::id()));
+    let fetched = fetch(&fresh) && bundles(&fresh).is_dir();
+    // If another demo was quicker, what it fetched is the same.
+    let _kept = fetched && fs::rename(&fresh, &kept).is_ok();
+    let _removed = fs::remove_dir_all(&fresh);
+    if bundles(&kept).is_dir() {
+        return Some(bundles(&kept));
+    }
+    let command = format!("npm install --prefix {} {CLIENT}", kept.display());
+    say(format_args!("innkeeper: npm could not fetch {CLIENT}, so the chat page stays empty; `{command}` says why"));
+    None
+}
+
+fn fetch(folder: &Path) -> bool {
+    let mut npm = child::clean("npm");
+    npm.args(["install", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--prefix"]);
+    npm.arg(folder).arg(CLIENT);
+    fs::create_dir_all(folder).is_ok() && child::succeeds_within(&mut npm, FETCH_DEADLINE)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_client_is_the_one_that_the_tests_use() {
+        let (name, version) = super::CLIENT.split_once('@').unwrap_or_default();
+        let tests = include_str!("../../../../tests/package.json");
+        assert!(tests.contains(&format!("\"{name}\": \"{version}\"")));
+    }
+}
