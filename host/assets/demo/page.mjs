@@ -260,6 +260,7 @@ function showRooms() {
     item.append(button);
     return item;
   }));
+  $("rooms").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   // The buttons are new; the keyboard stays where it was.
   if (focused) [...$("rooms").querySelectorAll("button")].find(({ dataset }) => dataset.room === focused)?.focus();
 }
