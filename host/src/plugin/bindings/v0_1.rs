@@ -44,7 +44,8 @@ pub(crate) async fn enter(
         return exports.call_start(store, id).await.map(outcome);
     }
     if let Entry::Timer(timer) = entry {
-        let call = arriving::TimerCall { call: id, name: &timer.name, socket: sid, data: &timer.data };
+        let namespace = socket.map(|socket| socket.namespace().name());
+        let call = arriving::TimerCall { call: id, name: &timer.name, socket: sid, namespace, data: &timer.data };
         return exports.call_timer(store, call).await.map(outcome);
     }
     let (Some(socket), Some(sid)) = (socket, sid) else { return Err(wasmtime::Error::msg("a call about a socket has none")) };
