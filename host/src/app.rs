@@ -14,7 +14,7 @@ use crate::effect::House;
 use crate::engine::{Engine, Options, Origins};
 use crate::files::{Client, Files};
 use crate::http;
-use crate::plugin::{self, PluginError, Registry, WasmEngine};
+use crate::plugin::{self, Call, Entry, PluginError, Registry, WasmEngine};
 use crate::socket::{self, Backlog, Door};
 use crate::sockets::Sockets;
 
@@ -85,8 +85,24 @@ async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
     let limits = &config.limits;
     let bounds = dispatch::Bounds { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let hall = Arc::new(Hall { registry, effects, bounds });
+    begin(&hall).await;
     let door = Door { hall, sockets, bounds: door_bounds(config) };
     Ok(Engine::new(engine_options(config), Arc::new(door)))
+}
+
+/// The plugins begin: each is started, in configured order, and from then on hears of its timers.
+async fn begin(hall: &Arc<Hall>) {
+    for plugin in hall.registry.plugins() {
+        if plugin.has_start() {
+            let (effects, progress) = (hall.effects.clone(), Arc::default());
+            // That it failed is in the log, from the plugin; it is there all the same.
+            plugin.clone().call(Call { entry: Entry::Start, socket: None, effects, progress }).await;
+        }
+        if let Some(alarms) = plugin.alarms() {
+            // Ends with the runtime.
+            tokio::spawn(dispatch::ring(hall.clone(), plugin.name().clone(), alarms.clone()));
+        }
+    }
 }
 
 /// Room for all instances of all plugins, and for as many again while they are being replaced.

@@ -1,9 +1,10 @@
-//! The command line: `innkeeper run | build | demo`.
+//! The command line: `innkeeper run | build | demo | config`.
 //!
 //! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for mistakes in the
 //! configuration and in the command line; 1 for everything else.
 
 mod build;
+mod configuration;
 mod demo;
 mod places;
 mod run;
@@ -44,6 +45,9 @@ enum Command {
         #[command(flatten)]
         listen: Listen,
     },
+    /// Write, check or show the configuration
+    #[command(subcommand)]
+    Config(configuration::Request),
 }
 
 /// Flags over file and environment.
@@ -61,6 +65,13 @@ struct Listen {
 enum CliError {
     #[error(transparent)]
     Config(#[from] Mistakes),
+    /// The same, where nothing was to be started.
+    #[error(transparent)]
+    Check(Mistakes),
+    #[error("{0:?} is there already; --force overwrites it")]
+    FileExists(String),
+    #[error("{0:?} cannot be written")]
+    Write(String, #[source] io::Error),
     #[error(transparent)]
     Build(#[from] build::BuildError),
     #[error("the demo needs the sources of its plugins, and {0:?} is not in this folder; run it in a checkout of innkeeper")]
@@ -82,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Run { config, listen } => run::run(config, listen.into()),
         Command::Build(request) => build::build(&request).map(|_| ()).map_err(CliError::from),
         Command::Demo { listen } => demo::demo(listen.into()),
+        Command::Config(request) => configuration::answer(request),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -91,11 +103,12 @@ pub fn main() -> ExitCode {
 
 /// Puts a failure on stderr, with its causes, and chooses the exit code.
 fn tell(error: &CliError) -> ExitCode {
-    if let CliError::Config(mistakes) = error {
+    if let CliError::Config(mistakes) | CliError::Check(mistakes) = error {
         say(format_args!("{mistakes}"));
         let count = mistakes.count();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
-        say(format_args!("innkeeper: {count} {noun} in the configuration, nothing was started"));
+        let then = if matches!(error, CliError::Check(_)) { "" } else { ", nothing was started" };
+        say(format_args!("innkeeper: {count} {noun} in the configuration{then}"));
         return ExitCode::from(2);
     }
     say(format_args!("innkeeper: {error}"));

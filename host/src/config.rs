@@ -1,25 +1,32 @@
 //! What the operator wants: `innkeeper.toml`, the environment over it, flags over that.
 //!
 //! A file is parsed as written (`file`, with the line of every value) and then resolved as meant (`resolve`), and all that is
-//! wrong with it is told at once (`mistake`). What leaves this room is the plain [`Config`]: real types, every value in its
+//! wrong with it is told at once (`mistake`). What there is to say at all is one table of `keys`, which the reader, the example
+//! (`document`), the reference and `show` share. What leaves this room is the plain [`Config`]: real types, every value in its
 //! range, every component file found. No other room reads the environment or knows TOML.
 
+mod document;
 mod file;
+mod keys;
 mod limits;
 mod mistake;
 mod plugins;
 mod resolve;
 mod server;
+mod show;
+mod slot;
+mod sources;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use document::{docs, example};
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
-pub(crate) use plugins::PluginConfig;
-pub(crate) use resolve::host_of;
+pub(crate) use plugins::{Grants, PluginConfig};
+pub(crate) use resolve::{Resolved, host_of};
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,25 +46,25 @@ pub struct Config {
 /// The listener for clients. Where a key has a namesake in Socket.IO, its comment says so and the default is the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Default 127.0.0.1: who starts a server to try it does not open it to the network. `--host 0.0.0.0` does.
+    /// Address to listen on.
     pub host: IpAddr,
-    /// TCP port, 0 for a free one. Default 3001, the port of the guide's examples.
+    /// TCP port, 0 for a free one. 3001 is the port of the guide's examples.
     pub port: u16,
     /// Begins and ends with a slash. Socket.IO's `path`, default `/socket.io/`.
     pub path: String,
-    /// How often the server pings. Socket.IO's `pingInterval`, default 25 s.
+    /// How often the server pings. Socket.IO's `pingInterval`.
     pub ping_interval: Duration,
-    /// How long a pong may take before the client counts as gone. Socket.IO's `pingTimeout`, default 20 s.
+    /// How long a pong may take before the client counts as gone. Socket.IO's `pingTimeout`.
     pub ping_timeout: Duration,
-    /// How long an upgrade to websocket may take. Socket.IO's `upgradeTimeout`, default 10 s.
+    /// How long an upgrade to websocket may take. Socket.IO's `upgradeTimeout`.
     pub upgrade_timeout: Duration,
-    /// How long a connection may go without joining a namespace. Socket.IO's `connectTimeout`, default 45 s.
+    /// How long a connection may go without joining a namespace. Socket.IO's `connectTimeout`.
     pub connect_timeout: Duration,
-    /// Bytes of one message, on both transports. Socket.IO's `maxHttpBufferSize`, default 1,000,000.
+    /// Bytes of one message, on both transports. Socket.IO's `maxHttpBufferSize`.
     pub max_http_buffer_size: usize,
-    /// Socket.IO's `transports`, default both.
+    /// Socket.IO's `transports`.
     pub transports: Transports,
-    /// Whether a polling client may upgrade. Socket.IO's `allowUpgrades`, default true.
+    /// Whether a polling client may upgrade. Socket.IO's `allowUpgrades`.
     pub allow_upgrades: bool,
     /// Which pages may connect. Socket.IO's `cors`.
     pub cors: Cors,
@@ -102,11 +109,11 @@ pub enum Origins {
 /// The listener for health, metrics and the admin interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Internal {
-    /// Default true. Without it nothing reports health or metrics.
+    /// Without it nothing reports health or metrics.
     pub enabled: bool,
-    /// Default 127.0.0.1: the admin interface is nothing for the network.
+    /// Address to listen on: the admin interface is nothing for the network.
     pub host: IpAddr,
-    /// TCP port, 0 for a free one. Default 3002, beside the clients' 3001.
+    /// TCP port, 0 for a free one. Beside the clients' by default.
     pub port: u16,
 }
 
@@ -123,16 +130,13 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 impl Config {
     /// Reads a file, then the environment and the flags over it.
     pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
-        match std::fs::read_to_string(file) {
-            Ok(text) => resolve::from_text(file, &text, environment, flags),
-            Err(error) => Err(Mistakes::unreadable(file, &error)),
-        }
+        Resolved::load(file, environment, flags).map(|resolved| resolved.config)
     }
 
     /// The configuration for a start without a file: defaults, environment and flags, and these plugins with what they ask.
     /// The caller vouches for the components: they are ours, built from this repository.
     pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
-        resolve::built_in(plugins, environment, flags)
+        Resolved::built_in(plugins, environment, flags).map(|resolved| resolved.config)
     }
 }
 

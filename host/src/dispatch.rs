@@ -11,10 +11,12 @@ mod leave;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 use std::sync::Arc;
 
 pub(crate) use queue::Queue;
+pub(crate) use timer::ring;
 
 use crate::effect::Effects;
 use crate::plugin::Registry;

@@ -5,12 +5,13 @@ mod overlay;
 mod packet;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use apply::{House, SERVER_DISCONNECT};
 pub(crate) use overlay::Overlay;
 pub(crate) use packet::{ack_packet, connect_error, connect_packet, disconnect_frame, event_packet};
 
-use crate::sockets::{Namespace, Packet, Question, Record, Rooms};
+use crate::sockets::{Namespace, Packet, Question, Record, Rooms, SocketId};
 
 /// One recorded write. Everything that could be refused was refused when it was recorded: leaving cannot fail.
 pub(crate) enum Write {
@@ -58,10 +59,34 @@ pub(crate) enum Write {
         socket: Arc<Record>,
         close: bool,
     },
+    SetTimer {
+        timers: Arc<dyn Timers>,
+        timer: Timer,
+    },
+    ClearTimer {
+        timers: Arc<dyn Timers>,
+        name: Box<str>,
+        socket: Option<Arc<Record>>,
+    },
     DisconnectAll {
         target: Target,
         close: bool,
     },
+}
+
+/// A timer to set. It replaces one of the same name and socket.
+pub(crate) struct Timer {
+    pub(crate) name: Box<str>,
+    pub(crate) socket: Option<Arc<Record>>,
+    pub(crate) delay: Duration,
+    pub(crate) every: Option<Duration>,
+    pub(crate) data: Box<str>,
+}
+
+/// Who keeps the timers of a plugin.
+pub(crate) trait Timers: Send + Sync {
+    fn set(&self, timer: Timer);
+    fn clear(&self, name: &str, socket: Option<SocketId>);
 }
 
 /// Sockets of a namespace.
@@ -105,6 +130,8 @@ impl Write {
                 texts(rooms)
             }
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
+            Self::SetTimer { timer, .. } => timer.name.len() + timer.data.len(),
+            Self::ClearTimer { name, .. } => name.len(),
             Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
         }
     }
@@ -118,6 +145,8 @@ impl Write {
             | Self::Leave { socket, .. }
             | Self::Data { socket, .. }
             | Self::Disconnect { socket, .. } => Some(socket),
+            Self::SetTimer { timer, .. } => timer.socket.as_ref(),
+            Self::ClearTimer { socket, .. } => socket.as_ref(),
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
         }
     }
@@ -125,7 +154,7 @@ impl Write {
     /// The namespace that has to be held for it. What concerns one client only, or its record only, needs none.
     fn namespace(&self) -> Option<&Arc<Namespace>> {
         match self {
-            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } => None,
+            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::SetTimer { .. } | Self::ClearTimer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
             Self::Broadcast { target, .. }
             | Self::JoinAll { target, .. }

@@ -3,6 +3,7 @@
 //! Everybody else sees a [`Runner`]: something that takes a [`Call`] and says how it [`Ended`]. Whether an instance serves one
 //! call at a time or many is the runner's own affair.
 
+mod alarms;
 mod bindings;
 mod capability;
 mod engine;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+pub(crate) use alarms::Alarms;
 pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
 pub(crate) use loader::load;
@@ -45,12 +47,23 @@ pub(crate) trait Runner: Send + Sync {
 
     /// The longest that a call may take, waiting included.
     fn call_limit(&self) -> Duration;
+
+    /// The timers that it set.
+    fn alarms(&self) -> Option<&Arc<Alarms>> {
+        None
+    }
+
+    /// Whether it wants to be called before anything else is.
+    fn has_start(&self) -> bool {
+        false
+    }
 }
 
 /// One entry into one export of one plugin, for one thing.
 pub(crate) struct Call {
     pub(crate) entry: Entry,
-    pub(crate) socket: Arc<Record>,
+    /// None for what concerns no socket: the plugin's start, a timer of its own.
+    pub(crate) socket: Option<Arc<Record>>,
     /// Where its writes and questions go.
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) progress: Arc<Progress>,
@@ -65,6 +78,15 @@ pub(crate) enum Entry {
     Event(Arc<Event>),
     Disconnecting { reason: &'static str },
     Disconnect { reason: &'static str },
+    Start,
+    Timer(Arc<TimerCall>),
+}
+
+/// A timer that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TimerCall {
+    pub(crate) name: Box<str>,
+    pub(crate) data: Box<str>,
 }
 
 /// An event of a client, or what middleware made of it.

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) use id::SocketId;
 pub(crate) use namespace::{Locked, Namespace, Rooms};
 pub(crate) use question::{Answers, Question};
-pub(crate) use record::{Handshake, Life, Record};
+pub(crate) use record::{Errand, Handshake, Life, Record};
 pub(crate) use sink::{Packet, Sink};
 
 /// All namespaces. There are as many as plugins registered, so none is ever removed.

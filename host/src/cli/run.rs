@@ -8,17 +8,21 @@ use crate::config::{Config, Flags, PluginConfig};
 
 use super::{CliError, environment, places, say};
 
-const FILE: &str = "innkeeper.toml";
+pub(super) const FILE: &str = "innkeeper.toml";
 /// What a shutdown leaves running in blocking threads (a compile) is not waited for any longer.
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(file: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
-    let here = || Some(PathBuf::from(FILE)).filter(|file| file.exists());
-    let config = match file.or_else(here) {
+    let config = match file_or_here(file) {
         Some(file) => Config::load(&file, &environment, flags)?,
         None => without_file(flags)?,
     };
     serve(config)
+}
+
+/// The file that was asked for, else the one in this folder, if it is there.
+pub(super) fn file_or_here(file: Option<PathBuf>) -> Option<PathBuf> {
+    file.or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()))
 }
 
 /// Runs the server on a runtime of its own until it has drained.
@@ -29,14 +33,19 @@ pub(super) fn serve(config: Config) -> Result<(), CliError> {
     ended.map_err(|error| CliError::Server(error.into()))
 }
 
-/// The built-in configuration: the reference plugins that were built before.
-fn without_file(flags: Flags) -> Result<Config, CliError> {
+/// The reference plugins that were built before.
+pub(super) fn built_plugins() -> Vec<PluginConfig> {
     let target = places::target();
     let built = places::REFERENCE_PLUGINS.iter().filter_map(|name| {
         let component = target.component(name);
         component.is_file().then(|| PluginConfig::reference(name, component))
     });
-    let plugins: Vec<_> = built.collect();
+    built.collect()
+}
+
+/// The built-in configuration.
+fn without_file(flags: Flags) -> Result<Config, CliError> {
+    let plugins = built_plugins();
     if plugins.is_empty() {
         say(format_args!(
             "innkeeper: no {FILE} here and no plugin built; the server starts empty (`innkeeper demo` shows one with plugins)"

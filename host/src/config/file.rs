@@ -1,7 +1,7 @@
 //! The file as written: tables, keys and values with the lines they stand on.
 //!
-//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section asks for its keys by name; what was not asked
-//! for by the time the section is closed is unknown. Mistakes are collected, never returned, so that one bad value does not
+//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section lets it read the section's [`Key`]s, and asks by
+//! name for those that are read by hand; what is in no table of keys is unknown. Mistakes are collected, never returned, so that one bad value does not
 //! hide the next; the resolved value then keeps its default, and the whole configuration is refused at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::{self, Key};
 use super::mistake::{Mistake, Mistakes, nearest};
-use super::value::{Given, Wrong, substitute};
+use super::resolve::Resolved;
+use super::sources::{Over, Sources};
+use super::value::{Given, Wrong, substitute, variables};
 use super::{Config, Environment};
 
 /// Reads one file and remembers what was wrong.
@@ -26,6 +29,8 @@ pub(super) struct Reader<'a> {
     broken: BTreeSet<usize>,
     /// Where each key that was asked for stands, for the checks between keys.
     seen: BTreeMap<String, usize>,
+    /// The variables and the overlays of the values, to tell where they came from.
+    sources: Sources,
 }
 
 /// One table of the file, or one that is not there: then every key is absent.
@@ -33,7 +38,6 @@ pub(super) struct Section<'t> {
     /// `plugins.chat`, empty for the file itself.
     path: String,
     table: Option<&'t DeTable<'t>>,
-    asked: Vec<&'static str>,
 }
 
 /// A key that is there, with its value.
@@ -44,7 +48,8 @@ pub(super) struct Entry<'t> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>) -> Self {
-        Self { file, text, environment, mistakes: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new() }
+        let sources = Sources { file: file.display().to_string(), ..Sources::default() };
+        Self { file, text, environment, mistakes: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new(), sources }
     }
 
     /// Parses the text; what cannot be parsed becomes a mistake and the rest is read on.
@@ -61,6 +66,19 @@ impl<'a> Reader<'a> {
         }
         self.broken = broken;
         table
+    }
+
+    /// Sets every key that the file has, save for those that are read by hand.
+    pub(super) fn read<T>(&mut self, section: &mut Section<'_>, keys: &[Key<T>], into: &mut T) {
+        for key in keys {
+            let slot = (key.slot)(into);
+            if slot.is_by_hand() {
+                continue;
+            }
+            if let Some(entry) = self.entry(section, key.name) {
+                self.value(&entry.key, entry.value, |given| slot.read(given));
+            }
+        }
     }
 
     /// Sets `target` to what the file says, if it says anything.
@@ -81,7 +99,6 @@ impl<'a> Reader<'a> {
 
     /// The key of this name, if it is there.
     pub(super) fn entry<'t>(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<Entry<'t>> {
-        section.asked.push(name);
         let (_, value) = section.table?.iter().find(|(key, _)| key.get_ref() == name)?;
         let entry = Entry { key: section.key(name), value };
         self.seen.insert(entry.key.clone(), value.span().start);
@@ -123,15 +140,16 @@ impl<'a> Reader<'a> {
         self.json_of(&entry.key, entry.value)
     }
 
-    /// Tells every key that nobody asked for.
+    /// Tells every key that is in no table of keys.
     pub(super) fn close(&mut self, section: Section<'_>) {
+        let known = keys::known(&section.path);
         for (name, _) in section.table.into_iter().flat_map(|table| table.iter()) {
-            if section.asked.contains(&name.get_ref().as_ref()) {
+            if known.contains(&name.get_ref().as_ref()) {
                 continue;
             }
-            let remedy = match nearest(name.get_ref(), &section.asked) {
+            let remedy = match nearest(name.get_ref(), &known) {
                 Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known here: {}", section.asked.join(", ")),
+                None => format!("known here: {}", known.join(", ")),
             };
             let key = section.key(name.get_ref());
             self.wrong_at(name.span().start, &key, Wrong::new("unknown key", remedy));
@@ -160,11 +178,18 @@ impl<'a> Reader<'a> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }
 
-    /// The configuration, if nothing was wrong.
-    pub(super) fn finish(mut self, config: Config) -> Result<Config, Mistakes> {
+    /// Remembers that a key was set over the file.
+    pub(super) fn over(&mut self, key: &str, over: Over) {
+        self.sources.over.insert(key.to_owned(), over);
+    }
+
+    /// The configuration with its sources, if nothing was wrong.
+    pub(super) fn finish(mut self, config: Config) -> Result<Resolved, Mistakes> {
+        let lines = self.seen.iter().map(|(key, offset)| (key.clone(), self.line(*offset)));
+        let sources = Sources { lines: lines.collect(), ..self.sources.clone() };
         self.mistakes.sort_by_key(|(offset, _)| *offset);
         let list = self.mistakes.into_iter().map(|(_, mistake)| mistake);
-        Mistakes::or(list.collect(), config)
+        Mistakes::or(list.collect(), Resolved { config, sources })
     }
 
     /// Whether the value is a table; if not, that is told.
@@ -185,12 +210,22 @@ impl<'a> Reader<'a> {
     }
 
     fn value<T>(&mut self, key: &str, value: &Spanned<DeValue<'_>>, read: impl FnOnce(&Given) -> Result<T, Wrong>) -> Option<T> {
+        self.note_variables(key, value);
         let given = Given::new(value.get_ref(), self.environment);
         let read = given.and_then(|given| read(&given));
         read.map_err(|wrong| self.wrong_at(value.span().start, key, wrong)).ok()
     }
 
+    fn note_variables(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
+        let names = value.get_ref().as_str().map(variables).unwrap_or_default();
+        if !names.is_empty() {
+            self.sources.variables.entry(key.to_owned()).or_default().extend(names);
+        }
+    }
+
     fn json_of(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> serde_json::Value {
+        self.seen.entry(key.to_owned()).or_insert(value.span().start);
+        self.note_variables(key, value);
         let read = match value.get_ref() {
             DeValue::String(text) => substitute(text, self.environment).map(Into::into),
             DeValue::Boolean(truth) => Ok((*truth).into()),
@@ -254,7 +289,7 @@ impl<'t> Section<'t> {
     }
 
     fn new(path: String, table: Option<&'t DeTable<'t>>) -> Self {
-        Self { path, table, asked: Vec::new() }
+        Self { path, table }
     }
 }
 

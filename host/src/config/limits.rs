@@ -1,41 +1,48 @@
-//! The bounds of the host, each with a default and its reason. None can be switched off; all can be raised.
+//! The bounds of the host. None can be switched off; all can be raised. What each is for, and why its default is what it is,
+//! stands in [`KEYS`].
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use super::Config;
+use super::keys::Key;
+use super::server::{BYTES, DURATIONS};
+use super::slot::Slot::{Bytes, Count, Duration as Time};
+
+const COUNTS: RangeInclusive<usize> = 1..=10_000_000;
 
 /// `[limits]`: what one connection, one call or the whole host may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes queued to one connection; past it the client is a slow consumer and is disconnected. Default 16 MiB: 20,000
-    /// small emits from one handler must pass, and a hundred stuck clients must not take the machine.
+    /// Bytes queued to one connection.
     pub outbox_bytes_max: usize,
-    /// Events received and not yet handled, per connection, above which reading pauses. Default 1,000.
+    /// Events received and not yet handled, per connection, above which reading pauses.
     pub inbound_high_events: usize,
-    /// The same in bytes. Default 1 MiB, one message of the largest size.
+    /// The same in bytes.
     pub inbound_high_bytes: usize,
-    /// Events received and not yet handled at which the client is disconnected. Default 20,000: what one client sends at
-    /// once (10,000) must pass.
+    /// Events received and not yet handled at which the client is disconnected.
     pub inbound_max_events: usize,
-    /// The same in bytes. Default 8 MiB; at least one message of the largest size.
+    /// The same in bytes.
     pub inbound_max_bytes: usize,
-    /// Binary attachments of one packet. Default 10, as in Socket.IO's parser.
+    /// Binary attachments of one packet.
     pub attachments_max: usize,
-    /// Namespaces that one connection may join. Default 100.
+    /// Namespaces that one connection may join.
     pub namespaces_per_connection_max: usize,
-    /// Writes that one call may record. Default 50,000: an emit to each of 20,000 sockets must pass.
+    /// Writes that one call may record.
     pub writes_per_call_max: usize,
-    /// The same in bytes. Default 8 MiB, half of an outbox, so that one call alone cannot make a slow consumer.
+    /// The same in bytes.
     pub write_bytes_per_call_max: usize,
-    /// Calls of one socket that may be open (waiting) at once. Default 16.
+    /// Calls of one socket that may be open (waiting) at once.
     pub open_calls_per_socket: usize,
-    /// Rooms that one socket may be in, its own included. Default 1,000.
+    /// Rooms that one socket may be in, its own included.
     pub rooms_per_socket_max: usize,
-    /// Bytes of one socket's `data` as JSON. Default 64 KiB: it travels with every `fetchSockets`.
+    /// Bytes of one socket's `data` as JSON.
     pub data_bytes_max: usize,
-    /// Acks of one socket that have been promised and not sent. Default 20,000, as many as events may wait.
+    /// Acks of one socket that have been promised and not sent.
     pub open_acks_per_socket_max: usize,
-    /// Log lines of one call; what is more is counted and dropped. Default 100.
+    /// Log lines of one call; what is more is counted and dropped.
     pub log_lines_per_call_max: usize,
-    /// How long a shutdown waits for open calls and queued writes. Default 10 s, well inside the 30 s of Kubernetes.
+    /// How long a shutdown waits for open calls and queued writes.
     pub drain_deadline: Duration,
 }
 
@@ -60,3 +67,82 @@ impl Default for Limits {
         }
     }
 }
+
+/// `[limits]`.
+pub(super) const KEYS: &[Key<Config>] = &[
+    Key::new(
+        "outbox_bytes_max",
+        |config| Bytes(&mut config.limits.outbox_bytes_max, BYTES),
+        "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not take the machine",
+    ),
+    Key::new(
+        "inbound_high_events",
+        |config| Count(&mut config.limits.inbound_high_events, COUNTS),
+        "events received and not yet handled, per connection, above which reading pauses",
+    ),
+    Key::new(
+        "inbound_high_bytes",
+        |config| Bytes(&mut config.limits.inbound_high_bytes, BYTES),
+        "the same in bytes: about one message of the largest size",
+    ),
+    Key::new(
+        "inbound_max_events",
+        |config| Count(&mut config.limits.inbound_max_events, COUNTS),
+        "events received and not yet handled at which the client is disconnected; what one client sends at once (10,000) must pass",
+    ),
+    Key::new(
+        "inbound_max_bytes",
+        |config| Bytes(&mut config.limits.inbound_max_bytes, BYTES),
+        "the same in bytes; at least one message of the largest size",
+    ),
+    Key::new(
+        "attachments_max",
+        |config| Count(&mut config.limits.attachments_max, COUNTS),
+        "binary attachments of one packet, as in Socket.IO's parser",
+    ),
+    Key::new(
+        "namespaces_per_connection_max",
+        |config| Count(&mut config.limits.namespaces_per_connection_max, COUNTS),
+        "namespaces that one connection may join",
+    ),
+    Key::new(
+        "writes_per_call_max",
+        |config| Count(&mut config.limits.writes_per_call_max, COUNTS),
+        "writes that one call may record; an emit to each of 20,000 sockets must pass",
+    ),
+    Key::new(
+        "write_bytes_per_call_max",
+        |config| Bytes(&mut config.limits.write_bytes_per_call_max, BYTES),
+        "the same in bytes; half of an outbox, so that one call alone cannot make a client too slow",
+    ),
+    Key::new(
+        "open_calls_per_socket",
+        |config| Count(&mut config.limits.open_calls_per_socket, COUNTS),
+        "calls of one socket that may be open (waiting) at once",
+    ),
+    Key::new(
+        "rooms_per_socket_max",
+        |config| Count(&mut config.limits.rooms_per_socket_max, COUNTS),
+        "rooms that one socket may be in, its own included",
+    ),
+    Key::new(
+        "data_bytes_max",
+        |config| Bytes(&mut config.limits.data_bytes_max, BYTES),
+        "one socket's data as JSON; it travels with every fetchSockets",
+    ),
+    Key::new(
+        "open_acks_per_socket_max",
+        |config| Count(&mut config.limits.open_acks_per_socket_max, COUNTS),
+        "acks of one socket that are promised and not sent; as many as events may wait",
+    ),
+    Key::new(
+        "log_lines_per_call_max",
+        |config| Count(&mut config.limits.log_lines_per_call_max, COUNTS),
+        "log lines of one call; what is more is counted and dropped",
+    ),
+    Key::new(
+        "drain_deadline",
+        |config| Time(&mut config.limits.drain_deadline, DURATIONS),
+        "how long a shutdown waits for open calls and queued writes; well inside the 30 s of Kubernetes",
+    ),
+];

@@ -4,14 +4,62 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::file::{Reader, Section};
-use super::value::{Given, Wrong, bytes, count, duration, once, text, word};
+use super::keys::Key;
+use super::slot::Slot::{ByHand, Bytes, Count, Duration as Time};
+use super::value::{Given, Wrong, once, text, word};
 
 /// What a registration may ask for; everything else needs no grant.
 const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
 const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// From one page of Wasm memory to all that 32 bits reach.
 const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
+
+/// `[plugins.<name>]`.
+pub(super) const KEYS: &[Key<PluginConfig>] = &[
+    Key::new(
+        "component",
+        |plugin: &mut PluginConfig| ByHand { kind: "file, relative to the configuration", value: shown_path(&plugin.component) },
+        "the plugin, as `innkeeper build` makes it; the one key that must be there",
+    )
+    .example("\"my-plugin.wasm\""),
+    Key::new(
+        "grants",
+        |plugin: &mut PluginConfig| ByHand { kind: GRANTS_KIND, value: Some(plugin.grants.shown()) },
+        "capabilities that it gets if it asks for them; without a grant, what asks for one is not loaded",
+    ),
+    Key::new(
+        "instances_max",
+        |plugin: &mut PluginConfig| Count(&mut plugin.limits.instances_max, 1..=100_000),
+        "instances at once; a call beyond them waits its turn. A call holds one for microseconds, or while it waits",
+    ),
+    Key::new(
+        "memory_bytes_max",
+        |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.memory_bytes_max, MEMORY),
+        "linear memory of one instance; Python needs 5 MiB at rest, and all instances together must fit the machine",
+    ),
+    Key::new(
+        "run_ms",
+        |plugin: &mut PluginConfig| Time(&mut plugin.limits.run_deadline, DEADLINES),
+        "how long a call may compute before it is ended; waiting does not count",
+    ),
+    Key::new(
+        "call_ms",
+        |plugin: &mut PluginConfig| Time(&mut plugin.limits.call_deadline, DEADLINES),
+        "how long a call may take with all its waiting",
+    ),
+    Key::new(
+        "config",
+        |plugin: &mut PluginConfig| ByHand { kind: "table", value: serde_json::from_str(&plugin.config).ok() },
+        "what the plugin reads as its configuration; the host does not look inside",
+    )
+    .example("{ greeting = \"hello\" }"),
+];
+/// As in [`CAPABILITIES`], which a test compares.
+const GRANTS_KIND: &str =
+    "list of \"store\", \"jwt\", \"http\", \"rate-limit\", \"handshake:secrets\", \"namespaces\", \"cluster\"";
 
 /// One plugin of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,26 +88,31 @@ pub enum Grants {
 /// What one plugin may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginLimits {
-    /// Instances at once; a call beyond them waits its turn. Default 64: a call holds one for microseconds, or while it waits.
+    /// Instances at once; a call beyond them waits its turn.
     pub instances_max: usize,
-    /// Bytes of linear memory per instance. Default 64 MiB: Python needs 5 at rest, and 64 instances must fit a machine.
+    /// Bytes of linear memory per instance.
     pub memory_bytes_max: usize,
-    /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`, default 500 ms.
+    /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`.
     pub run_deadline: Duration,
-    /// How long a call may take with all its waiting. Key `call_ms`, default 10 s.
+    /// How long a call may take with all its waiting. Key `call_ms`.
     pub call_deadline: Duration,
 }
 
 impl PluginConfig {
-    /// A reference plugin of the built-in configuration: default limits, no configuration, gets what it asks for.
-    pub(crate) fn reference(name: &str, component: PathBuf) -> Self {
+    /// As a file says that names only the component: default limits, no grants, no configuration.
+    pub(super) fn new(name: &str, component: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
             component,
-            grants: Grants::AsAsked,
+            grants: Grants::Listed(Vec::new()),
             limits: PluginLimits::default(),
             config: "{}".to_owned(),
         }
+    }
+
+    /// A reference plugin of the built-in configuration: default limits, no configuration, gets what it asks for.
+    pub(crate) fn reference(name: &str, component: PathBuf) -> Self {
+        Self { grants: Grants::AsAsked, ..Self::new(name, component) }
     }
 }
 
@@ -69,6 +122,14 @@ impl Grants {
         match self {
             Self::AsAsked => true,
             Self::Listed(list) => list.iter().any(|entry| entry == capability),
+        }
+    }
+
+    /// As a file would list them.
+    fn shown(&self) -> Value {
+        match self {
+            Self::AsAsked => CAPABILITIES.into_iter().collect(),
+            Self::Listed(list) => list.iter().map(String::as_str).collect(),
         }
     }
 }
@@ -100,13 +161,8 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path)
 }
 
 fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> PluginConfig {
-    let mut into = PluginConfig {
-        name: name.to_owned(),
-        component: PathBuf::new(),
-        grants: Grants::Listed(Vec::new()),
-        limits: PluginLimits::default(),
-        config: "{}".to_owned(),
-    };
+    let mut into = PluginConfig::new(name, PathBuf::new());
+    reader.read(section, KEYS, &mut into);
     reader.set(section, "component", &mut into.component, |given| component(given, file));
     if section.is_there() && !reader.has(&format!("{path}.component")) {
         let remedy = "add component = \"<file>.wasm\"";
@@ -117,7 +173,7 @@ fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section
         let grants = reader.items(&entry, |given| once(&mut seen, capability(given)?));
         into.grants = Grants::Listed(grants.into_iter().map(str::to_owned).collect());
     }
-    limits(reader, path, section, &mut into.limits);
+    deadlines(reader, path, &into.limits);
     if let Some(entry) = reader.entry(section, "config") {
         // Opened for its check only: that it is a table.
         if reader.is_table(&entry) {
@@ -127,14 +183,10 @@ fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section
     into
 }
 
-fn limits(reader: &mut Reader<'_>, path: &str, section: &mut Section<'_>, into: &mut PluginLimits) {
-    reader.set(section, "instances_max", &mut into.instances_max, count(1..=100_000));
-    reader.set(section, "memory_bytes_max", &mut into.memory_bytes_max, bytes(MEMORY));
-    reader.set(section, "run_ms", &mut into.run_deadline, duration(DEADLINES));
-    reader.set(section, "call_ms", &mut into.call_deadline, duration(DEADLINES));
-    if into.run_deadline > into.call_deadline {
+fn deadlines(reader: &mut Reader<'_>, path: &str, limits: &PluginLimits) {
+    if limits.run_deadline > limits.call_deadline {
         let (run, call) = (format!("{path}.run_ms"), format!("{path}.call_ms"));
-        let problem = format!("`run_ms` ({:?}) is above `call_ms` ({:?})", into.run_deadline, into.call_deadline);
+        let problem = format!("`run_ms` ({:?}) is above `call_ms` ({:?})", limits.run_deadline, limits.call_deadline);
         let key = if reader.has(&run) { run } else { call };
         reader.wrong(&key, Wrong::new(problem, "lower the first or raise the second"));
     }
@@ -173,4 +225,22 @@ fn capability(given: &Given) -> Result<&'static str, Wrong> {
 
 fn narrowed(written: &str) -> bool {
     written.split_once([':', '=']).is_some_and(|(name, _)| CAPABILITIES.contains(&name))
+}
+
+/// Whole, so that it means the same file from every folder.
+pub(super) fn shown_path(path: &Path) -> Option<Value> {
+    if path.as_os_str().is_empty() {
+        return None;
+    }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Some(path.to_string_lossy().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_of_grants_names_every_capability() {
+        let named: Vec<_> = super::CAPABILITIES.iter().map(|name| format!("\"{name}\"")).collect();
+        assert_eq!(super::GRANTS_KIND, format!("list of {}", named.join(", ")));
+    }
 }

@@ -1,44 +1,56 @@
 //! From the file as written to the configuration as meant.
 //!
-//! Sections in the order of [`Config`]; each key has its range here and its reason in the struct's comment. At the end come
-//! the checks between keys, which only make sense on resolved values.
+//! Sections in the order of [`Config`], each by its table of keys. At the end come the checks between keys, which only make
+//! sense on resolved values.
 
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::Path;
-use std::time::Duration;
 
 use super::file::{Reader, Section};
+use super::keys::Key;
 use super::mistake::Mistakes;
-
 use super::server::{origin, origins};
-use super::value::{Given, Wrong, boolean, bytes, count, duration, host, port};
-use super::{Config, Environment, Flags, Internal, Limits, Origins, PluginConfig};
-use super::{plugins, server};
+use super::sources::{Over, Sources};
+use super::value::{Given, Wrong, host};
+use super::{Config, Environment, Flags, Origins, PluginConfig};
+use super::{limits, plugins, server};
 
-/// Where a length of time may lie: short enough for tests, at most a day.
-pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
-const COUNTS: RangeInclusive<usize> = 1..=10_000_000;
-pub(super) const BYTES: RangeInclusive<usize> = 1_024..=4 << 30;
+/// A configuration, and where each of its values came from.
+pub(crate) struct Resolved {
+    pub(crate) config: Config,
+    pub(crate) sources: Sources,
+}
 
-pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Config, Mistakes> {
+impl Resolved {
+    /// As [`Config::load`].
+    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => from_text(file, &text, environment, flags),
+            Err(error) => Err(Mistakes::unreadable(file, &error)),
+        }
+    }
+
+    /// As [`Config::built_in`].
+    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
+        let mut config = Config { plugins, ..Config::default() };
+        overlay(&mut reader, &mut config, flags);
+        between(&mut reader, &config);
+        reader.finish(config)
+    }
+}
+
+pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Resolved, Mistakes> {
     let mut reader = Reader::new(file, source, environment);
     let table = reader.parse();
     let mut root = Section::root(table.get_ref());
     let mut config = Config { file: Some(file.to_owned()), ..Config::default() };
-    server::read(&mut reader, &mut root, &mut config.server, file);
-    internal(&mut reader, &mut root, &mut config.internal);
-    limits(&mut reader, &mut root, &mut config.limits);
+    server::read(&mut reader, &mut root, &mut config, file);
+    let mut section = reader.section(&mut root, "limits");
+    reader.read(&mut section, limits::KEYS, &mut config);
+    reader.close(section);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
-    overlay(&mut reader, &mut config, flags);
-    between(&mut reader, &config);
-    reader.finish(config)
-}
-
-pub(super) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Config, Mistakes> {
-    let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
-    let mut config = Config { plugins, ..Config::default() };
     overlay(&mut reader, &mut config, flags);
     between(&mut reader, &config);
     reader.finish(config)
@@ -49,51 +61,10 @@ pub(crate) fn host_of(text: &str) -> Result<IpAddr, String> {
     host(&Given::variable(text.to_owned())).map_err(|wrong| wrong.to_string())
 }
 
-fn internal(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Internal) {
-    let mut section = reader.section(root, "internal");
-    reader.set(&mut section, "enabled", &mut into.enabled, boolean);
-    reader.set(&mut section, "host", &mut into.host, host);
-    reader.set(&mut section, "port", &mut into.port, port);
-    reader.close(section);
-}
-
-fn limits(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Limits) {
-    let mut section = reader.section(root, "limits");
-    let sizes: [(&'static str, &mut usize); 5] = [
-        ("outbox_bytes_max", &mut into.outbox_bytes_max),
-        ("inbound_high_bytes", &mut into.inbound_high_bytes),
-        ("inbound_max_bytes", &mut into.inbound_max_bytes),
-        ("write_bytes_per_call_max", &mut into.write_bytes_per_call_max),
-        ("data_bytes_max", &mut into.data_bytes_max),
-    ];
-    for (name, target) in sizes {
-        reader.set(&mut section, name, target, bytes(BYTES));
-    }
-    let counts: [(&'static str, &mut usize); 9] = [
-        ("inbound_high_events", &mut into.inbound_high_events),
-        ("inbound_max_events", &mut into.inbound_max_events),
-        ("attachments_max", &mut into.attachments_max),
-        ("namespaces_per_connection_max", &mut into.namespaces_per_connection_max),
-        ("writes_per_call_max", &mut into.writes_per_call_max),
-        ("open_calls_per_socket", &mut into.open_calls_per_socket),
-        ("rooms_per_socket_max", &mut into.rooms_per_socket_max),
-        ("open_acks_per_socket_max", &mut into.open_acks_per_socket_max),
-        ("log_lines_per_call_max", &mut into.log_lines_per_call_max),
-    ];
-    for (name, target) in counts {
-        reader.set(&mut section, name, target, count(COUNTS));
-    }
-    reader.set(&mut section, "drain_deadline", &mut into.drain_deadline, duration(DURATIONS));
-    reader.close(section);
-}
-
 /// Environment and flags over the file.
 fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
-    if let Some(port) = from_variable(reader, "INNKEEPER_PORT", port) {
-        config.server.port = port;
-    }
-    if let Some(host) = from_variable(reader, "INNKEEPER_HOST", host) {
-        config.server.host = host;
+    for key in server::KEYS {
+        from_variable(reader, "server", key, config);
     }
     if let Some(urls) = reader.variable("CLIENT_URL") {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
@@ -102,14 +73,28 @@ fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
             Ok(list) => config.server.cors.origins = origins(list),
             Err(wrong) => reader.wrong_variable("CLIENT_URL", wrong),
         }
+        reader.over("server.cors.origin", Over::Variable("CLIENT_URL"));
     }
-    config.server.port = flags.port.unwrap_or(config.server.port);
-    config.server.host = flags.host.unwrap_or(config.server.host);
+    if let Some(port) = flags.port {
+        config.server.port = port;
+        reader.over("server.port", Over::Flag("--port"));
+    }
+    if let Some(host) = flags.host {
+        config.server.host = host;
+        reader.over("server.host", Over::Flag("--host"));
+    }
 }
 
-fn from_variable<T>(reader: &mut Reader<'_>, name: &str, read: fn(&Given) -> Result<T, Wrong>) -> Option<T> {
-    let given = Given::variable(reader.variable(name)?);
-    read(&given).map_err(|wrong| reader.wrong_variable(name, wrong)).ok()
+/// What the environment says about a key that a variable may set.
+fn from_variable(reader: &mut Reader<'_>, section: &str, key: &Key<Config>, config: &mut Config) {
+    let name = key.variable;
+    let Some(text) = Some(name).filter(|name| !name.is_empty()).and_then(|name| reader.variable(name)) else {
+        return;
+    };
+    if let Err(wrong) = (key.slot)(config).read(&Given::variable(text)) {
+        reader.wrong_variable(name, wrong);
+    }
+    reader.over(&format!("{section}.{}", key.name), Over::Variable(name));
 }
 
 /// What no key alone can tell.

@@ -1,38 +1,168 @@
-//! `[server]` and its `cors`: values that only the clients' listener has.
+//! The two listeners: `[server]` with its `cors`, and `[internal]`.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::file::{Entry, Reader, Section};
-use super::resolve::{BYTES, DURATIONS};
-use super::value::{Given, Wrong, boolean, bytes, duration, host, once, port, text, word};
-use super::{Origins, Server, Transports};
+use super::keys::Key;
+use super::plugins::shown_path;
+use super::slot::Slot::{Boolean, ByHand, Bytes, Duration as Time, Host, Port, Text};
+use super::value::{Given, Wrong, once, text, word};
+use super::{Config, Origins, Transports};
 
-/// Reads the section.
-pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Server, file: &Path) {
+/// Where a length of time may lie: short enough for tests, at most a day.
+pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+pub(super) const BYTES: RangeInclusive<usize> = 1_024..=4 << 30;
+
+const FOLDER_KIND: &str = "folder, relative to the configuration";
+
+/// `[server]`.
+pub(super) const KEYS: &[Key<Config>] = &[
+    Key::new("port", |config: &mut Config| Port(&mut config.server.port), "TCP port for clients, 0 for a free one")
+        .variable("INNKEEPER_PORT")
+        .flag("--port"),
+    Key::new(
+        "host",
+        |config: &mut Config| Host(&mut config.server.host),
+        "address to listen on; this machine only, until you say \"0.0.0.0\": who tries a server does not open it to the network",
+    )
+    .variable("INNKEEPER_HOST")
+    .flag("--host"),
+    Key::new(
+        "path",
+        |config: &mut Config| Text("path, begins with a slash", &mut config.server.path, path),
+        "where Socket.IO answers; clients give the same `path`",
+    )
+    .socket_io("path"),
+    Key::new(
+        "ping_interval",
+        |config: &mut Config| Time(&mut config.server.ping_interval, DURATIONS),
+        "how often the server pings a client",
+    )
+    .socket_io("pingInterval"),
+    Key::new(
+        "ping_timeout",
+        |config: &mut Config| Time(&mut config.server.ping_timeout, DURATIONS),
+        "how long a pong may take before the client counts as gone",
+    )
+    .socket_io("pingTimeout"),
+    Key::new(
+        "upgrade_timeout",
+        |config: &mut Config| Time(&mut config.server.upgrade_timeout, DURATIONS),
+        "how long an upgrade to websocket may take before it is cancelled",
+    )
+    .socket_io("upgradeTimeout"),
+    Key::new(
+        "connect_timeout",
+        |config: &mut Config| Time(&mut config.server.connect_timeout, DURATIONS),
+        "how long a connection may go without joining a namespace before it is closed",
+    )
+    .socket_io("connectTimeout"),
+    Key::new(
+        "max_http_buffer_size",
+        |config: &mut Config| Bytes(&mut config.server.max_http_buffer_size, BYTES),
+        "the largest message, on both transports; a larger one closes the connection",
+    )
+    .socket_io("maxHttpBufferSize"),
+    Key::new(
+        "transports",
+        |config: &mut Config| ByHand {
+            kind: "list of \"polling\", \"websocket\"",
+            value: Some(shown_transports(config.server.transports)),
+        },
+        "how clients may come in",
+    )
+    .socket_io("transports"),
+    Key::new(
+        "allow_upgrades",
+        |config: &mut Config| Boolean(&mut config.server.allow_upgrades),
+        "whether a polling client may upgrade to websocket",
+    )
+    .socket_io("allowUpgrades"),
+    Key::new(
+        "static_folder",
+        |config: &mut Config| ByHand { kind: FOLDER_KIND, value: config.server.static_folder.as_deref().and_then(shown_path) },
+        "files served beside the endpoint, with index.html for folders; nothing hidden, nothing outside. Without it, none",
+    )
+    .example("\"public\""),
+    Key::new(
+        "serve_client",
+        |config: &mut Config| Boolean(&mut config.server.serve_client),
+        "whether the official client is given out at `<path>socket.io.min.js`, from `client_folder`",
+    )
+    .socket_io("serveClient"),
+    Key::new(
+        "client_folder",
+        |config: &mut Config| ByHand { kind: FOLDER_KIND, value: config.server.client_folder.as_deref().and_then(shown_path) },
+        "where the bundles of the official client lie; without it, who asks for one is told what is missing",
+    )
+    .example("\"node_modules/socket.io-client/dist\""),
+];
+
+/// `[server.cors]`.
+pub(super) const CORS_KEYS: &[Key<Config>] = &[
+    Key::new(
+        "origin",
+        |config: &mut Config| ByHand {
+            kind: "origin, list of origins, or \"*\"",
+            value: shown_origins(&config.server.cors.origins),
+        },
+        "pages that may connect besides those of the same origin; without it, no other",
+    )
+    .socket_io("cors.origin")
+    .variable("CLIENT_URL")
+    .example("[\"https://example.com\"]"),
+    Key::new(
+        "credentials",
+        |config: &mut Config| Boolean(&mut config.server.cors.credentials),
+        "whether browsers may send cookies; never together with the origin \"*\"",
+    )
+    .socket_io("cors.credentials"),
+];
+
+/// `[internal]`.
+pub(super) const INTERNAL_KEYS: &[Key<Config>] = &[
+    Key::new(
+        "enabled",
+        |config: &mut Config| Boolean(&mut config.internal.enabled),
+        "whether there is one; without it nothing reports health or metrics",
+    ),
+    Key::new(
+        "host",
+        |config: &mut Config| Host(&mut config.internal.host),
+        "address to listen on; what operates the host is nothing for the network",
+    ),
+    Key::new(
+        "port",
+        |config: &mut Config| Port(&mut config.internal.port),
+        "TCP port, beside that for clients; 0 for a free one",
+    ),
+];
+
+/// Reads both sections.
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, config: &mut Config, file: &Path) {
     let mut section = reader.section(root, "server");
-    reader.set(&mut section, "host", &mut into.host, host);
-    reader.set(&mut section, "port", &mut into.port, port);
-    reader.set(&mut section, "path", &mut into.path, path);
-    reader.set(&mut section, "ping_interval", &mut into.ping_interval, duration(DURATIONS));
-    reader.set(&mut section, "ping_timeout", &mut into.ping_timeout, duration(DURATIONS));
-    reader.set(&mut section, "upgrade_timeout", &mut into.upgrade_timeout, duration(DURATIONS));
-    reader.set(&mut section, "connect_timeout", &mut into.connect_timeout, duration(DURATIONS));
-    reader.set(&mut section, "max_http_buffer_size", &mut into.max_http_buffer_size, bytes(BYTES));
+    reader.read(&mut section, KEYS, config);
     if let Some(entry) = reader.entry(&mut section, "transports") {
-        into.transports = transports(reader, &entry);
+        config.server.transports = transports(reader, &entry);
     }
-    reader.set(&mut section, "allow_upgrades", &mut into.allow_upgrades, boolean);
-    reader.set(&mut section, "static_folder", &mut into.static_folder, |given| folder(given, file));
-    reader.set(&mut section, "serve_client", &mut into.serve_client, boolean);
+    let server = &mut config.server;
+    reader.set(&mut section, "static_folder", &mut server.static_folder, |given| folder(given, file));
     // It need not be there yet: who asks for the client is told so.
-    reader.set(&mut section, "client_folder", &mut into.client_folder, |given| Ok(Some(beside(file, &text(given)?))));
+    reader.set(&mut section, "client_folder", &mut server.client_folder, |given| Ok(Some(beside(file, &text(given)?))));
     let mut cors = reader.section(&mut section, "cors");
     if let Some(entry) = reader.entry(&mut cors, "origin") {
-        into.cors.origins = origins(reader.items(&entry, origin));
+        config.server.cors.origins = origins(reader.items(&entry, origin));
     }
-    reader.set(&mut cors, "credentials", &mut into.cors.credentials, boolean);
+    reader.read(&mut cors, CORS_KEYS, config);
     reader.close(cors);
     reader.close(section);
+    let mut internal = reader.section(root, "internal");
+    reader.read(&mut internal, INTERNAL_KEYS, config);
+    reader.close(internal);
 }
 
 fn folder(given: &Given, file: &Path) -> Result<Option<PathBuf>, Wrong> {
@@ -99,5 +229,18 @@ pub(super) fn origins(list: Vec<String>) -> Origins {
         true => Origins::Any,
         false if list.is_empty() => Origins::Same,
         false => Origins::Listed(list),
+    }
+}
+
+fn shown_transports(transports: Transports) -> Value {
+    let names = [("polling", transports.polling), ("websocket", transports.websocket)];
+    names.into_iter().filter(|(_, open)| *open).map(|(name, _)| name).collect()
+}
+
+fn shown_origins(origins: &Origins) -> Option<Value> {
+    match origins {
+        Origins::Same => None,
+        Origins::Any => Some("*".into()),
+        Origins::Listed(list) => Some(list.iter().map(String::as_str).collect()),
     }
 }

@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::plugins::Grants;
-use super::{Config, Environment, Flags, Mistakes, Origins, resolve};
+use super::{Config, Environment, Flags, Grants, Mistakes, Origins, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -15,7 +14,7 @@ fn nothing(_: &str) -> Option<String> {
 
 /// Reads text as if it stood in a file beside this one, so that `tests.rs` can stand for a component.
 fn read(text: &str, environment: Environment<'_>) -> Result<Config, Mistakes> {
-    resolve::from_text(Path::new("src/config/innkeeper.toml"), text, environment, NO_FLAGS)
+    resolve::from_text(Path::new("src/config/innkeeper.toml"), text, environment, NO_FLAGS).map(|resolved| resolved.config)
 }
 
 fn mistakes(text: &str) -> Vec<String> {
@@ -84,7 +83,7 @@ innkeeper.toml:19: limits.attachments_max: 0 is out of range; use 1 to 10000000
 innkeeper.toml:20: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
 innkeeper.toml:21: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
 innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
-innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_bytes, inbound_max_bytes, write_bytes_per_call_max, data_bytes_max, inbound_high_events, inbound_max_events, attachments_max, namespaces_per_connection_max, writes_per_call_max, open_calls_per_socket, rooms_per_socket_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
+innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
 innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
 innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
 innkeeper.toml:26: plugins.chat.grants: "store:users" is narrower than a grant can be yet; grant the whole capability or leave it out
@@ -163,7 +162,7 @@ fn flags_go_over_the_environment_and_that_over_the_file() {
     };
     let flags = Flags { port: Some(3), ..NO_FLAGS };
     let path = Path::new("innkeeper.toml");
-    let config = resolve::from_text(path, text, &environment, flags).expect("nothing is wrong");
+    let config = resolve::from_text(path, text, &environment, flags).expect("nothing is wrong").config;
 
     assert_eq!((config.server.host.to_string(), config.server.port), ("::1".to_owned(), 3));
     let expected = ["http://localhost:5173", "https://example.com"].map(str::to_owned);

@@ -229,3 +229,19 @@ fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Wrong>
         Wrong::new(format!("the environment variable `{name}` is not set"), remedy)
     })
 }
+
+/// The names of the variables that `substitute` puts in.
+pub(super) fn variables(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        rest = after;
+        if before.ends_with('$') {
+            continue;
+        }
+        let (inside, after) = after.split_once('}').unwrap_or((after, ""));
+        names.push(inside.split_once(":-").map_or(inside, |(name, _)| name).to_owned());
+        rest = after;
+    }
+    names
+}

@@ -75,7 +75,7 @@ impl Opening {
     }
 
     fn call(self: &Arc<Self>, entry: Entry, progress: &Arc<Progress>) -> Call {
-        Call { entry, socket: self.socket.clone(), effects: self.clone(), progress: progress.clone() }
+        Call { entry, socket: Some(self.socket.clone()), effects: self.clone(), progress: progress.clone() }
     }
 
     fn refuse(&self, refusal: &Failure) {

@@ -55,6 +55,6 @@ impl Run<'_> {
 
     fn call(&self, entry: Entry) -> Call {
         let (effects, progress) = (self.hall.effects.clone(), self.progress.clone());
-        Call { entry, socket: self.socket.clone(), effects, progress }
+        Call { entry, socket: Some(self.socket.clone()), effects, progress }
     }
 }

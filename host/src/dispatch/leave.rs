@@ -20,7 +20,7 @@ pub(super) async fn leave(
         let met = chain.members.iter().filter(|member| reached.contains(member.plugin.name()) && member.has(hook));
         for member in met {
             let (effects, progress) = (hall.effects.clone(), progress.clone());
-            member.plugin.clone().call(Call { entry: entry.clone(), socket: socket.clone(), effects, progress }).await;
+            member.plugin.clone().call(Call { entry: entry.clone(), socket: Some(socket.clone()), effects, progress }).await;
         }
     }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::{Hall, connect, event, leave};
+use super::{Hall, connect, event, leave, timer};
 use crate::plugin::{Event, Progress};
-use crate::sockets::Record;
+use crate::sockets::{Errand, Record};
 
 /// Events that start in one poll; then the task's neighbours have their turn.
 const STARTS_PER_POLL: usize = 64;
@@ -22,7 +22,7 @@ const STARTS_PER_POLL: usize = 64;
 pub(crate) struct Queue {
     hall: Arc<Hall>,
     socket: Arc<Record>,
-    waiting: VecDeque<Event>,
+    waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     open: Vec<Job>,
     /// The plugins that will hear of its end.
@@ -41,6 +41,12 @@ enum Stage {
     /// The disconnect chain runs.
     Parting,
     Over,
+}
+
+/// What has not started yet.
+enum Waiting {
+    Event(Event),
+    Errand(Errand),
 }
 
 struct Job {
@@ -79,7 +85,7 @@ impl Queue {
     pub(crate) fn push(&mut self, event: Event) {
         if let Stage::Here = self.stage {
             self.waiting_bytes += event.payload.len() + event.name.len();
-            self.waiting.push_back(event);
+            self.waiting.push_back(Waiting::Event(event));
         }
     }
 
@@ -96,6 +102,7 @@ impl Queue {
     /// Runs what can run. Ready when the last `disconnect` has returned.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_open(context);
+        self.take_errands();
         self.note_departure(context);
         for started in 0.. {
             if started == STARTS_PER_POLL {
@@ -110,6 +117,14 @@ impl Queue {
         match self.stage {
             Stage::Over => Poll::Ready(()),
             _ => Poll::Pending,
+        }
+    }
+
+    /// Timers of the socket that are due: they end with it.
+    fn take_errands(&mut self) {
+        let errands = self.socket.take_errands();
+        if let Stage::Here = self.stage {
+            self.waiting.extend(errands.into_iter().map(Waiting::Errand));
         }
     }
 
@@ -177,8 +192,10 @@ impl Queue {
         if !self.may_start() {
             return None;
         }
-        if let Some(event) = self.waiting.pop_front() {
-            return Some(self.event_job(event));
+        match self.waiting.pop_front() {
+            Some(Waiting::Event(event)) => return Some(self.event_job(event)),
+            Some(Waiting::Errand(errand)) => return Some(self.errand_job(errand)),
+            None => {}
         }
         if self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();
@@ -208,6 +225,16 @@ impl Queue {
         let chain = event::event(self.hall.clone(), self.socket.clone(), event, progress.clone());
         let run = Box::pin(async {
             chain.await;
+            Done::Handled
+        });
+        Job { run, progress }
+    }
+
+    fn errand_job(&self, errand: Errand) -> Job {
+        let progress = Arc::new(Progress::default());
+        let run = timer::errand(self.hall.clone(), self.socket.clone(), errand, progress.clone());
+        let run = Box::pin(async {
+            run.await;
             Done::Handled
         });
         Job { run, progress }

@@ -40,6 +40,8 @@ impl Runner for Scripted {
             Entry::Event(event) => event.name.clone(),
             Entry::Disconnecting { reason } => format!("disconnecting {reason}"),
             Entry::Disconnect { reason } => format!("disconnect {reason}"),
+            Entry::Start => "start".to_owned(),
+            Entry::Timer(timer) => format!("timer {}", timer.name),
         };
         self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
         (self.script)(call)
@@ -70,6 +72,8 @@ impl Sink for Wire {
     }
 
     fn close(&self) {}
+
+    fn nudge(&self) {}
 
     fn transport(&self) -> &'static str {
         "websocket"
@@ -150,16 +154,20 @@ fn failed(message: &str, broke: bool) -> Ended {
     }
 }
 
+fn about(call: &Call) -> Arc<Record> {
+    call.socket.clone().unwrap()
+}
+
 fn emit(call: &Call, name: &str) {
     let packet = event_packet("/", name, &Payload { args: "[]".into(), attachments: Vec::new() }, None);
-    call.effects.leave(&mut vec![Write::Emit { socket: call.socket.clone(), packet, volatile: false }]);
+    call.effects.leave(&mut vec![Write::Emit { socket: about(call), packet, volatile: false }]);
 }
 
 fn ack(call: &Call) {
     let Entry::Event(event) = &call.entry else { return };
     let Some(ack) = event.ack else { return };
     let packet = ack_packet("/", ack, &Payload { args: "[1]".into(), attachments: Vec::new() });
-    call.effects.leave(&mut vec![Write::Ack { socket: call.socket.clone(), ack, packet }]);
+    call.effects.leave(&mut vec![Write::Ack { socket: about(call), ack, packet }]);
 }
 
 #[tokio::test]
@@ -226,7 +234,8 @@ async fn disconnect_is_called_for_whom_the_chain_reached() {
     // The client goes while the first `connection` runs: the second plugin never hears of it.
     let leaving = script(|call| {
         if let Entry::Connection { .. } = call.entry {
-            call.socket.namespace().lock().depart(&call.socket, "transport close", None);
+            let socket = about(call);
+            socket.namespace().lock().depart(&socket, "transport close", None);
         }
         None
     });

@@ -66,7 +66,9 @@ fn apply_to(locked: &mut Locked<'_>, writes: &mut Vec<Write>) {
 
 fn apply_locked(locked: &mut Locked<'_>, write: Write) {
     match write {
-        Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } => apply_alone(write),
+        Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
+            apply_alone(write);
+        }
         Write::Broadcast { target, packet, volatile } => locked.emit(&target.rooms, &packet, volatile),
         Write::Join { socket, rooms } => rooms.iter().for_each(|room| locked.join(socket.id(), room)),
         Write::Leave { socket, rooms } => rooms.iter().for_each(|room| locked.leave(socket.id(), room)),
@@ -101,6 +103,8 @@ fn apply_alone(write: Write) {
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
+        Write::SetTimer { timers, timer } => timers.set(timer),
+        Write::ClearTimer { timers, name, socket } => timers.clear(&name, socket.map(|socket| socket.id())),
         _ => {}
     }
 }

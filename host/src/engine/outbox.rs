@@ -63,6 +63,8 @@ struct State {
     turn: bool,
     /// The task was woken and has not begun its turn.
     woken: bool,
+    /// The socket side has something to see that came after the turn's look at it.
+    nudged: bool,
     /// The transport takes nothing now: a full socket, or no poll. It wakes the task itself when it does.
     blocked: bool,
     /// Nothing is taken any more.
@@ -98,6 +100,7 @@ impl Outbox {
             wish: None,
             turn: false,
             woken: false,
+            nudged: false,
             blocked: false,
             sealed: false,
             ended: false,
@@ -146,6 +149,13 @@ impl Outbox {
     /// Marks the connection to be closed by the server's will; its task does the rest.
     pub(crate) fn close(&self) {
         self.lock().wish(Wish::Close);
+    }
+
+    /// Makes the task look at its socket side once more.
+    pub(crate) fn nudge(&self) {
+        let mut state = self.lock();
+        state.nudged = true;
+        state.wake();
     }
 
     /// The transport in use: `polling` or `websocket`.
@@ -203,6 +213,7 @@ impl Outbox {
         let mut state = self.lock();
         state.turn = true;
         state.woken = false;
+        state.nudged = false;
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
@@ -213,7 +224,7 @@ impl Outbox {
     pub(super) fn rest(&self, blocked: bool) -> bool {
         let mut state = self.lock();
         state.blocked = blocked;
-        if state.wish.is_some() || !state.mail.is_empty() || !blocked && !state.queue.is_empty() {
+        if state.wish.is_some() || state.nudged || !state.mail.is_empty() || !blocked && !state.queue.is_empty() {
             return false;
         }
         if state.queue.is_empty() && state.queue.capacity() > 0 {

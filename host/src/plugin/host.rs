@@ -12,6 +12,7 @@ mod rooms;
 mod sockets;
 mod state;
 mod ticket;
+mod timers;
 mod wasi;
 
 pub(crate) use log::GuestLog;

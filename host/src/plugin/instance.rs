@@ -57,7 +57,7 @@ impl Instance {
         self.store.data_mut().begin(call, ends_at);
         self.store.set_epoch_deadline(1);
         let id = ENTRIES.fetch_add(1, Ordering::Relaxed);
-        let returned = v0_1::enter(&self.exports, &mut self.store, id, &entry, &socket).await?;
+        let returned = v0_1::enter(&self.exports, &mut self.store, id, &entry, socket.as_deref()).await?;
         Ok((returned, self.store.data_mut().active.take()))
     }
 }

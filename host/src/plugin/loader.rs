@@ -37,10 +37,13 @@ pub(crate) async fn load(
         config: config.config.clone(),
         bounds: bounds(limits, config),
         log: Arc::default(),
+        alarms: Arc::default(),
+        has_timer_hook: false,
     };
     let registration = register(engine, &pre, config, &facts).await?;
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
     facts.capabilities = registration.capabilities;
+    facts.has_timer_hook = registration.timer;
     facts.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
     let plugin = Pooled {
         name: config.name.as_str().into(),
@@ -51,6 +54,7 @@ pub(crate) async fn load(
         limits: limits_of_plugin,
         idle: Mutex::default(),
         reporter: Reporter::new(label),
+        has_start: registration.start,
     };
     let plugin = Arc::new(plugin);
     pool::keep_trimmed(&plugin);
@@ -136,8 +140,7 @@ fn check(answer: registering::Registration) -> Result<Registration, String> {
     }
     for hook in &answer.hooks {
         match hook.as_str() {
-            "timer" | "server-event" | "snapshot" => {}
-            "start" => return Err("the hook \"start\", which this host does not have yet".into()),
+            "start" | "timer" | "server-event" | "snapshot" => {}
             other => return Err(format!("the hook {other:?}; there are start, timer, server-event, snapshot")),
         }
     }
@@ -155,7 +158,8 @@ fn check(answer: registering::Registration) -> Result<Registration, String> {
     let mut capabilities = answer.capabilities;
     capabilities.sort_unstable();
     capabilities.dedup();
-    Ok(Registration { namespaces, capabilities, sdk: answer.sdk })
+    let has = |name: &str| answer.hooks.iter().any(|hook| hook == name);
+    Ok(Registration { start: has("start"), timer: has("timer"), namespaces, capabilities, sdk: answer.sdk })
 }
 
 fn check_namespace(namespace: registering::NamespaceRegistration) -> Result<NamespaceRegistration, String> {

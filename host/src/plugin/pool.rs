@@ -15,7 +15,7 @@ use super::bindings::v0_1::{ExportsPre, types};
 use super::host::{Active, CallState, Facts};
 use super::instance::{Instance, OverRunTime, Returned};
 use super::report::Reporter;
-use super::{Call, Ended, Entry, Failure, Runner, WasmEngine, text};
+use super::{Alarms, Call, Ended, Entry, Failure, Runner, WasmEngine, text};
 use crate::effect::{Write, ack_packet};
 use crate::json::{self, Payload};
 
@@ -42,6 +42,7 @@ pub(super) struct Pooled {
     /// Most recently used last. Never held over an await.
     pub(super) idle: Mutex<Vec<Instance>>,
     pub(super) reporter: Reporter,
+    pub(super) has_start: bool,
 }
 
 impl Runner for Pooled {
@@ -56,6 +57,14 @@ impl Runner for Pooled {
     fn call_limit(&self) -> Duration {
         self.limits.call
     }
+
+    fn alarms(&self) -> Option<&Arc<Alarms>> {
+        Some(&self.facts.alarms)
+    }
+
+    fn has_start(&self) -> bool {
+        self.has_start
+    }
 }
 
 impl Pooled {
@@ -65,7 +74,7 @@ impl Pooled {
         let what = || describe(&entry);
         let Some(permit) = self.permit(ends_at).await else {
             let failure = Failure::new("SATURATED", "the server is busy, try again");
-            self.reporter.broke(&what(), &socket, "every instance was busy for all of call_ms");
+            self.reporter.broke(&what(), socket.as_deref(), "every instance was busy for all of call_ms");
             return Ended::Failed { failure, broke: true };
         };
         // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
@@ -86,10 +95,10 @@ impl Pooled {
         if let Ok(Ended::Failed { failure, .. }) = &ended
             && is_told_to_nobody(&entry)
         {
-            self.reporter.broke(&what(), &socket, &failure.message);
+            self.reporter.broke(&what(), socket.as_deref(), &failure.message);
         }
         ended.unwrap_or_else(|cause| {
-            self.reporter.broke(&what(), &socket, &cause);
+            self.reporter.broke(&what(), socket.as_deref(), &cause);
             Ended::Failed { failure: Failure::neutral(), broke: true }
         })
     }
@@ -154,6 +163,8 @@ fn describe(entry: &Entry) -> String {
         Entry::Event(event) => format!("event {:?}", event.name),
         Entry::Disconnecting { .. } => "disconnecting".into(),
         Entry::Disconnect { .. } => "disconnect".into(),
+        Entry::Start => "start".into(),
+        Entry::Timer(timer) => format!("timer {:?}", timer.name),
     }
 }
 
@@ -190,10 +201,10 @@ fn conclude(returned: Returned, active: Active) -> Result<Ended, String> {
 /// The ack that a handler returned, if the client asked for one.
 fn returned_ack(call: &Call, reply: types::PayloadResult) -> Result<Option<Write>, String> {
     let payload = checked(reply)?;
-    let Entry::Event(event) = &call.entry else { return Ok(None) };
+    let (Entry::Event(event), Some(socket)) = (&call.entry, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
-    let packet = ack_packet(call.socket.namespace().name(), ack, &payload);
-    Ok(Some(Write::Ack { socket: call.socket.clone(), ack, packet }))
+    let packet = ack_packet(socket.namespace().name(), ack, &payload);
+    Ok(Some(Write::Ack { socket: socket.clone(), ack, packet }))
 }
 
 fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<Ended, String> {

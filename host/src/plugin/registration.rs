@@ -6,6 +6,10 @@ use std::collections::HashSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registration {
     pub(crate) namespaces: Vec<NamespaceRegistration>,
+    /// The export `start` is to be called.
+    pub(crate) start: bool,
+    /// The plugin sets timers.
+    pub(crate) timer: bool,
     /// Sorted and without repetition.
     pub(crate) capabilities: Vec<String>,
     /// What made the component, for the log.

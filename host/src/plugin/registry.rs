@@ -13,7 +13,11 @@ pub(crate) struct Registry {
     table: ArcSwap<Table>,
 }
 
-type Table = HashMap<Box<str>, Arc<Chain>>;
+struct Table {
+    chains: HashMap<Box<str>, Arc<Chain>>,
+    /// In configured order.
+    plugins: Vec<Arc<dyn Runner>>,
+}
 
 /// The plugins of one namespace in configured order.
 #[derive(Default)]
@@ -42,25 +46,36 @@ impl Member {
 impl Registry {
     /// Builds the table out of the plugins in configured order. The main namespace always exists.
     pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
-        let mut table: HashMap<Box<str>, Chain> = HashMap::from([("/".into(), Chain::default())]);
+        let mut chains: HashMap<Box<str>, Chain> = HashMap::from([("/".into(), Chain::default())]);
         for (plugin, namespaces) in plugins {
             for registration in namespaces {
                 let member = Member { plugin: plugin.clone(), registration: registration.clone() };
-                table.entry(registration.name.clone()).or_default().members.push(member);
+                chains.entry(registration.name.clone()).or_default().members.push(member);
             }
         }
-        let table = table.into_iter().map(|(name, chain)| (name, Arc::new(chain))).collect();
-        Self { table: ArcSwap::from_pointee(table) }
+        let chains = chains.into_iter().map(|(name, chain)| (name, Arc::new(chain))).collect();
+        let plugins = plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
+        Self { table: ArcSwap::from_pointee(Table { chains, plugins }) }
     }
 
     /// The chain of a namespace; none if no plugin registered it.
     pub(crate) fn chain(&self, namespace: &str) -> Option<Arc<Chain>> {
-        self.table.load().get(namespace).cloned()
+        self.table.load().chains.get(namespace).cloned()
+    }
+
+    /// The plugin of this name, as it is now.
+    pub(crate) fn plugin(&self, name: &str) -> Option<Arc<dyn Runner>> {
+        self.table.load().plugins.iter().find(|plugin| **plugin.name() == *name).cloned()
+    }
+
+    /// All plugins, in configured order.
+    pub(crate) fn plugins(&self) -> Vec<Arc<dyn Runner>> {
+        self.table.load().plugins.clone()
     }
 
     /// All namespaces, for whoever lists them.
     pub(crate) fn namespaces(&self) -> Vec<Box<str>> {
-        let mut names: Vec<_> = self.table.load().keys().cloned().collect();
+        let mut names: Vec<_> = self.table.load().chains.keys().cloned().collect();
         names.sort_unstable();
         names
     }

@@ -21,12 +21,18 @@ impl Reporter {
     }
 
     /// A call failed: the plugin broke, or said so where no client hears it.
-    pub(super) fn broke(&self, what: &str, socket: &Record, cause: &str) {
+    pub(super) fn broke(&self, what: &str, socket: Option<&Record>, cause: &str) {
         let Some(left_out) = self.ration.admit() else { return };
-        let (plugin, sid, ns) = (&*self.label, socket.id(), socket.namespace().name());
+        let plugin = &*self.label;
         if left_out > 0 {
             tracing::error!(plugin, left_out, "failures like the next were left out of the log");
         }
-        tracing::error!(plugin, ns, %sid, "{what} failed: {cause}");
+        match socket {
+            Some(socket) => {
+                let (sid, ns) = (socket.id(), socket.namespace().name());
+                tracing::error!(plugin, ns, %sid, "{what} failed: {cause}");
+            }
+            None => tracing::error!(plugin, "{what} failed: {cause}"),
+        }
     }
 }

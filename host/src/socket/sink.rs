@@ -20,6 +20,10 @@ impl Sink for Outbox {
         Self::close(self);
     }
 
+    fn nudge(&self) {
+        Self::nudge(self);
+    }
+
     fn transport(&self) -> &'static str {
         Self::transport(self)
     }

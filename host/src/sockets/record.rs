@@ -45,6 +45,8 @@ pub(crate) struct Record {
     shut: AtomicBool,
     /// Rooms that it is in, besides its own. Written under the namespace's lock; read without, as an estimate.
     rooms: AtomicUsize,
+    /// Whether there are errands; saves the lock in every turn of the connection.
+    has_errands: AtomicBool,
     /// A leaf in the order of locks.
     state: Mutex<State>,
 }
@@ -57,8 +59,17 @@ struct State {
     open_acks: BTreeSet<u64>,
     /// Questions that the client has not answered, by our ids.
     questions: Vec<(u64, Arc<Question>)>,
+    /// Not yet taken by the socket's queue.
+    errands: Vec<Errand>,
     /// What the socket was in when it left, and why it left.
     departure: Option<Departure>,
+}
+
+/// Something that a socket's queue has to do besides the client's events: a timer of a plugin that is due.
+pub(crate) struct Errand {
+    pub(crate) plugin: Arc<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) data: Box<str>,
 }
 
 struct Departure {
@@ -70,7 +81,17 @@ impl Record {
     /// A pending socket.
     pub(crate) fn new(id: SocketId, namespace: Arc<Namespace>, handshake: Handshake, sink: Arc<dyn Sink>) -> Self {
         let (life, shut) = (AtomicU8::new(Life::Pending as u8), AtomicBool::new(false));
-        Self { id, namespace, handshake, sink, life, shut, rooms: AtomicUsize::new(0), state: Mutex::default() }
+        Self {
+            id,
+            namespace,
+            handshake,
+            sink,
+            life,
+            shut,
+            rooms: AtomicUsize::new(0),
+            has_errands: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
     }
 
     pub(crate) fn id(&self) -> SocketId {
@@ -145,6 +166,28 @@ impl Record {
         for (_, question) in questions {
             question.left(self.id);
         }
+    }
+
+    /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left.
+    pub(crate) fn post(&self, errand: Errand) {
+        {
+            let mut state = self.lock();
+            if state.departure.is_some() {
+                return;
+            }
+            state.errands.push(errand);
+            // Release pairs with `take_errands`. The lock orders the errand itself.
+            self.has_errands.store(true, Ordering::Release);
+        }
+        self.sink.nudge();
+    }
+
+    /// What was posted since the last time.
+    pub(crate) fn take_errands(&self) -> Vec<Errand> {
+        if !self.has_errands.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.lock().errands)
     }
 
     /// Calls `read` with `socket.data`.

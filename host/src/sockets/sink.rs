@@ -38,6 +38,9 @@ pub(crate) trait Sink: Send + Sync {
     /// Marks the connection: its own task closes it once everything that was queued is delivered.
     fn close(&self);
 
+    /// Wakes the connection's task: there is something for it to see that is in no queue of its own.
+    fn nudge(&self);
+
     /// `polling` or `websocket`.
     fn transport(&self) -> &'static str;
 }

@@ -12,6 +12,7 @@ use crate::payload::Payload;
 use crate::plugin::{Namespace, Plugin};
 use crate::router::Router;
 use crate::socket::Socket;
+use crate::timer::Timer;
 use std::cell::OnceCell;
 use std::marker::PhantomData;
 
@@ -117,15 +118,17 @@ impl<A: Author> bindings::Guest for Component<A> {
         outcome(Self::router(|router| router.disconnect(&socket, &reason)).map(|()| None))
     }
 
-    // What follows is never registered, so the host does not call it.
-
     fn start(_call: CallId) -> Outcome {
-        Outcome::Done(None)
+        outcome(Self::router(Router::start).map(|()| None))
     }
 
-    fn timer(_timer: TimerCall) -> Outcome {
-        Outcome::Done(None)
+    fn timer(call: TimerCall) -> Outcome {
+        let socket = call.socket.zip(call.namespace).map(|(id, namespace)| Socket::new(id, namespace));
+        let timer = Timer::new(call.name, socket, call.data);
+        outcome(Self::router(|router| router.timer(&timer)).map(|()| None))
     }
+
+    // What follows is never registered, so the host does not call it.
 
     fn server_event(_event: ServerEventCall) -> Outcome {
         Outcome::Done(None)
@@ -173,7 +176,7 @@ fn registration(router: &Router) -> Registration {
     Registration {
         mode: "pooled".to_owned(),
         namespaces: router.namespaces().iter().map(namespace_registration).collect(),
-        hooks: Vec::new(),
+        hooks: router.hooks(),
         capabilities: router.capabilities().to_vec(),
         sdk: concat!("innkeeper-plugin ", env!("CARGO_PKG_VERSION")).to_owned(),
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) use crate::bindings::innkeeper::plugin::emit::Answers;
 pub(crate) use crate::bindings::innkeeper::plugin::sockets::{Handshake, RemoteSocket};
+pub(crate) use crate::bindings::innkeeper::plugin::timers::Setting;
 
 pub(crate) fn emit_to_socket(socket: &str, name: &str, payload: Payload, flags: &[String]) -> Result<()> {
     emit::to_socket(socket, name, &payload.into(), flags).map_err(Error::of_host)
@@ -86,6 +87,14 @@ pub(crate) fn fetch(target: &Target, timeout: Option<Duration>) -> Result<Vec<Re
 
 pub(crate) fn sleep(delay: Duration) -> Result<()> {
     answer(timers::ask_sleep(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)), |_| Ok(()))
+}
+
+pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
+    timers::set(setting).map_err(Error::of_host)
+}
+
+pub(crate) fn clear_timer(name: &str, socket: Option<&str>) -> Result<()> {
+    timers::clear(name, socket).map_err(Error::of_host)
 }
 
 pub(crate) fn flush() {

@@ -38,6 +38,7 @@ mod rooms;
 mod router;
 mod runtime;
 mod socket;
+mod timer;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -56,6 +57,7 @@ pub use plugin::Plugin;
 pub use rooms::Rooms;
 pub use runtime::{config, flush, now_ms, random_bytes, random_id, sleep};
 pub use socket::{Emit, Socket};
+pub use timer::{Timer, TimerSetting, timer};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -5,12 +5,16 @@ use crate::event::{Event, IntoReply};
 use crate::handler::{Handler, IntoDone, Lifecycle};
 use crate::payload::Payload;
 use crate::socket::Socket;
+use crate::timer::Timer;
 use std::collections::BTreeMap;
 
 pub(crate) type OnConnect = Box<dyn Fn(&Socket) -> Result<()>>;
 pub(crate) type OnLife = Box<dyn Fn(&Socket, &str) -> Result<()>>;
 pub(crate) type OnMiddleware = Box<dyn Fn(&Socket, &mut Event) -> Result<()>>;
 pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>;
+
+pub(crate) type OnStart = Box<dyn Fn() -> Result<()>>;
+pub(crate) type OnTimer = Box<dyn Fn(&Timer) -> Result<()>>;
 
 /// A plugin, put together as one would set up a Socket.IO server.
 ///
@@ -38,10 +42,18 @@ pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>
 /// ```
 #[derive(Default)]
 pub struct Plugin {
-    capabilities: Vec<String>,
+    whole: Whole,
     /// The namespace that is being filled.
     current: Namespace,
     others: Vec<Namespace>,
+}
+
+/// What belongs to no namespace.
+#[derive(Default)]
+pub(crate) struct Whole {
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) start: Vec<OnStart>,
+    pub(crate) timers: BTreeMap<String, OnTimer>,
 }
 
 /// The functions of one namespace.
@@ -68,7 +80,22 @@ impl Plugin {
     /// Asks for a capability, such as `store`, `jwt` or `handshake:secrets`. The operator has to grant it.
     #[must_use]
     pub fn capability(mut self, name: impl Into<String>) -> Self {
-        self.capabilities.push(name.into());
+        self.whole.capabilities.push(name.into());
+        self
+    }
+
+    /// Runs once before anything else, when the host has loaded the plugin: the place to set a first timer.
+    #[must_use]
+    pub fn start<R: IntoDone>(mut self, run: impl Fn() -> R + 'static) -> Self {
+        self.whole.start.push(Box::new(move || run().into_done()));
+        self
+    }
+
+    /// What a timer of this name does when it is due; [`timer`](crate::timer()) and [`Socket::timer`] set it. It belongs to no
+    /// namespace. A second function for the same name replaces the first.
+    #[must_use]
+    pub fn timer<R: IntoDone>(mut self, name: impl Into<String>, run: impl Fn(&Timer) -> R + 'static) -> Self {
+        self.whole.timers.insert(name.into(), Box::new(move |timer| run(timer).into_done()));
         self
     }
 
@@ -138,10 +165,10 @@ impl Plugin {
         self
     }
 
-    /// All that was put together: the capabilities and the namespaces.
-    pub(crate) fn into_parts(mut self) -> (Vec<String>, Vec<Namespace>) {
+    /// All that was put together.
+    pub(crate) fn into_parts(mut self) -> (Whole, Vec<Namespace>) {
         self.leave();
-        (self.capabilities, self.others)
+        (self.whole, self.others)
     }
 
     fn enter(mut self, name: String, pattern: bool) -> Self {

@@ -3,23 +3,41 @@
 use crate::error::Result;
 use crate::event::Event;
 use crate::payload::Payload;
-use crate::plugin::{Namespace, OnLife, Plugin};
+use crate::plugin::{Namespace, OnLife, Plugin, Whole};
 use crate::socket::Socket;
+use crate::timer::Timer;
 
 /// A plugin that is finished and only looked up in.
 pub(crate) struct Router {
-    capabilities: Vec<String>,
+    whole: Whole,
     namespaces: Vec<Namespace>,
 }
 
 impl Router {
     pub(crate) fn new(plugin: Plugin) -> Self {
-        let (capabilities, namespaces) = plugin.into_parts();
-        Self { capabilities, namespaces }
+        let (whole, namespaces) = plugin.into_parts();
+        Self { whole, namespaces }
     }
 
     pub(crate) fn capabilities(&self) -> &[String] {
-        &self.capabilities
+        &self.whole.capabilities
+    }
+
+    /// The hooks that belong to no namespace.
+    pub(crate) fn hooks(&self) -> Vec<String> {
+        let hooks = [("start", self.whole.start.is_empty()), ("timer", self.whole.timers.is_empty())];
+        hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    pub(crate) fn start(&self) -> Result<()> {
+        self.whole.start.iter().try_for_each(|run| run())
+    }
+
+    pub(crate) fn timer(&self, timer: &Timer) -> Result<()> {
+        match self.whole.timers.get(timer.name()) {
+            Some(run) => run(timer),
+            None => Err(format!("there is no function for the timer {:?}; add one with `Plugin::timer`", timer.name()).into()),
+        }
     }
 
     pub(crate) fn namespaces(&self) -> &[Namespace] {

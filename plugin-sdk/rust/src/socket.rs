@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::handshake::Handshake;
 use crate::host;
 use crate::payload::{Args, Payload};
+use crate::timer::TimerSetting;
 use crate::{json, rooms::Rooms};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -87,6 +88,11 @@ impl Socket {
     /// `socket.join(room)`, or several.
     pub fn join(&self, rooms: impl Rooms) -> Result<()> {
         host::join(&self.id, &rooms.into_rooms())
+    }
+
+    /// A timer of this socket, to be set or cleared: it runs in the order of the socket's events and ends with the socket.
+    pub fn timer(&self, name: impl Into<String>) -> TimerSetting {
+        TimerSetting::new(name.into(), Some(self.id.clone()))
     }
 
     /// `socket.leave(room)`, or several.

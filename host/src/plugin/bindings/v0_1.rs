@@ -36,10 +36,20 @@ pub(crate) async fn enter(
     store: &mut Store<CallState>,
     id: u64,
     entry: &Entry,
-    socket: &Record,
+    socket: Option<&Record>,
 ) -> wasmtime::Result<Returned> {
-    let (sid, namespace) = (socket.id(), socket.namespace().name());
-    let sid = sid.as_str();
+    let sid = socket.map(Record::id);
+    let sid = sid.as_ref().map(|sid| sid.as_str());
+    if let Entry::Start = entry {
+        return exports.call_start(store, id).await.map(outcome);
+    }
+    if let Entry::Timer(timer) = entry {
+        let namespace = socket.map(|socket| socket.namespace().name());
+        let call = arriving::TimerCall { call: id, name: &timer.name, socket: sid, namespace, data: &timer.data };
+        return exports.call_timer(store, call).await.map(outcome);
+    }
+    let (Some(socket), Some(sid)) = (socket, sid) else { return Err(wasmtime::Error::msg("a call about a socket has none")) };
+    let namespace = socket.namespace().name();
     let returned = match entry {
         Entry::ConnectMiddleware => verdict(exports.call_connect_middleware(store, id, sid, namespace).await?),
         Entry::Connection { kind } => outcome(exports.call_connection(store, id, sid, namespace, kind).await?),
@@ -53,6 +63,7 @@ pub(crate) async fn enter(
         }
         Entry::Disconnecting { reason } => outcome(exports.call_disconnecting(store, id, sid, namespace, reason).await?),
         Entry::Disconnect { reason } => outcome(exports.call_disconnect(store, id, sid, namespace, reason).await?),
+        Entry::Start | Entry::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
     };
     Ok(returned)
 }

@@ -1,12 +1,9 @@
 //! Interfaces of the contract whose host side is still to come. They answer with the code `unsupported`, in one place each, so
 //! that a plugin built today runs unchanged when they are there. `docs/unsupported.md` lists them.
 
-use std::time::Duration;
-
 use super::CallState;
-use super::ticket::Ticket;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, store, timers, types};
+use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, store, types};
 use crate::plugin::text::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
@@ -14,24 +11,6 @@ fn unsupported<T>(what: &str) -> Result<T, Failure> {
 }
 
 impl types::Host for CallState {}
-
-impl timers::Host for CallState {
-    fn set(&mut self, _setting: timers::Setting) -> Result<(), Failure> {
-        unsupported("timers")
-    }
-
-    fn clear(&mut self, _name: String, _socket: Option<String>) -> Result<(), Failure> {
-        unsupported("timers")
-    }
-
-    /// Sleeping is a question like any other, and is there.
-    fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
-        let active = self.active()?;
-        active.tickets.check_room()?;
-        active.flush();
-        Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
-    }
-}
 
 impl store::Host for CallState {
     fn ask_get(&mut self, _bucket: String, _key: String) -> Result<u64, Failure> {

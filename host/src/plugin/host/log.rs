@@ -26,7 +26,7 @@ impl log::Host for CallState {
         let plugin = &*self.facts.label;
         let (lines, sid) = self.active.as_mut().map_or((1, None), |active| {
             active.log_lines += 1;
-            (active.log_lines, Some(active.call.socket.id()))
+            (active.log_lines, active.call.socket.as_ref().map(|socket| socket.id()))
         });
         if lines > most {
             if lines == most + 1 {

@@ -13,7 +13,7 @@ use super::wasi;
 use crate::effect::{Overlay, Target, Write};
 use crate::plugin::bindings::v0_1::types;
 use crate::plugin::text::{self, refusal};
-use crate::plugin::{Call, capability};
+use crate::plugin::{Alarms, Call, capability};
 use crate::sockets::{Namespace, Record, Rooms, SocketId, Sockets};
 
 /// What is the same for all instances of one generation.
@@ -30,6 +30,9 @@ pub(crate) struct Facts {
     pub(crate) config: String,
     pub(crate) bounds: Bounds,
     pub(crate) log: Arc<GuestLog>,
+    /// Of the plugin, not of this generation.
+    pub(crate) alarms: Arc<Alarms>,
+    pub(crate) has_timer_hook: bool,
 }
 
 /// How much one call may do.
@@ -128,8 +131,8 @@ impl CallState {
     /// The same for writes, which do nothing if the socket is gone.
     pub(super) fn find(&mut self, id: &str) -> Result<Option<Arc<Record>>, types::Failure> {
         let active = self.active()?;
-        if active.call.socket.id().as_str() == id {
-            return Ok(Some(active.call.socket.clone()));
+        if let Some(own) = active.call.socket.as_ref().filter(|own| own.id().as_str() == id) {
+            return Ok(Some(own.clone()));
         }
         let Some(id) = SocketId::parse(id) else { return Ok(None) };
         let Some(found) = self.facts.sockets.find(id) else { return Ok(None) };
@@ -156,8 +159,8 @@ impl CallState {
     }
 
     fn namespace(&mut self, name: &str) -> Result<Arc<Namespace>, types::Failure> {
-        let own = self.active()?.call.socket.namespace();
-        if own.name() == name {
+        let own = self.active()?.call.socket.as_ref().map(|socket| socket.namespace());
+        if let Some(own) = own.filter(|own| own.name() == name) {
             return Ok(own.clone());
         }
         self.may_touch(name)?;

@@ -1,0 +1,141 @@
+//! `innkeeper config init | check | show`: the configuration without a server.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use crate::config::{self, Config, Flags, Grants, PluginConfig, Resolved};
+
+use super::{CliError, Listen, environment, places, run, say};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Request {
+    /// Write an example of innkeeper.toml, with every key, its default and its reason
+    Init {
+        /// Overwrite a file that is there
+        #[arg(long)]
+        force: bool,
+        /// The file to write
+        #[arg(value_name = "FILE", default_value = run::FILE)]
+        file: PathBuf,
+    },
+    /// Tell all mistakes at once, or what would be loaded; exit code 0 or 2
+    Check(Chosen),
+    /// Show the resolved configuration as TOML, without its secrets
+    Show {
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Say behind each value where it came from: default, file and line, environment variable, or flag
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Write docs/configuration.md to the standard output
+    #[command(hide = true)]
+    Docs,
+}
+
+/// The configuration that `innkeeper run` would start with.
+#[derive(Debug, Args)]
+pub(super) struct Chosen {
+    /// The configuration [default: innkeeper.toml in this folder, if it is there, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    listen: Listen,
+}
+
+pub(super) fn answer(request: Request) -> Result<(), CliError> {
+    match request {
+        Request::Init { force, file } => init(&file, force),
+        Request::Check(chosen) => {
+            let resolved = resolve(chosen, run::built_plugins())?;
+            print(&loaded(&resolved.config))
+        }
+        Request::Show { chosen, origin } => {
+            // The reference plugins belong to the built-in configuration, also before they are built.
+            let resolved = resolve(chosen, reference_plugins())?;
+            tell_unbuilt(&resolved.config);
+            print(&resolved.to_toml(origin))
+        }
+        Request::Docs => print(&config::docs()),
+    }
+}
+
+fn init(file: &Path, force: bool) -> Result<(), CliError> {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(force).create(force).create_new(!force);
+    let written = options.open(file).and_then(|mut file| file.write_all(config::example().as_bytes()));
+    let shown = file.display().to_string();
+    match written {
+        Ok(()) => say(format_args!("innkeeper: wrote {shown:?}; change it, then try `innkeeper config check --config {shown}`")),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(CliError::FileExists(shown)),
+        Err(error) => return Err(CliError::Write(shown, error)),
+    }
+    Ok(())
+}
+
+fn resolve(chosen: Chosen, built_in: Vec<PluginConfig>) -> Result<Resolved, CliError> {
+    let flags = Flags::from(chosen.listen);
+    let resolved = match run::file_or_here(chosen.config) {
+        Some(file) => Resolved::load(&file, &environment, flags),
+        None => Resolved::built_in(built_in, &environment, flags),
+    };
+    resolved.map_err(CliError::Check)
+}
+
+fn reference_plugins() -> Vec<PluginConfig> {
+    let target = places::target();
+    places::REFERENCE_PLUGINS.iter().map(|name| PluginConfig::reference(name, target.component(name))).collect()
+}
+
+/// Only the built-in configuration can name a component that is not there.
+fn tell_unbuilt(config: &Config) {
+    for plugin in config.plugins.iter().filter(|plugin| !plugin.component.is_file()) {
+        let name = &plugin.name;
+        say(format_args!(
+            "innkeeper: the reference plugin {name} is not built yet; `innkeeper demo` builds it, `run` leaves it out"
+        ));
+    }
+}
+
+/// What a server with this configuration would start with.
+fn loaded(config: &Config) -> String {
+    let file = config.file.as_ref().map_or_else(|| "the built-in configuration".to_owned(), |file| file.display().to_string());
+    let mut lines = vec![format!("{file}: no mistakes; `innkeeper run` would")];
+    let server = &config.server;
+    lines.push(format!("  listen for clients on {}, path {}", address(server.host, server.port), server.path));
+    let internal = &config.internal;
+    lines.push(match internal.enabled {
+        true => format!("  listen for health and metrics on {}", address(internal.host, internal.port)),
+        false => "  not listen for health and metrics".to_owned(),
+    });
+    lines.extend(config.plugins.iter().map(|plugin| {
+        let grants = match &plugin.grants {
+            Grants::AsAsked => "granted what it asks for".to_owned(),
+            Grants::Listed(list) if list.is_empty() => "no grants".to_owned(),
+            Grants::Listed(list) => format!("granted {}", list.join(", ")),
+        };
+        format!("  load the plugin {} from {}, {grants}", plugin.name, plugin.component.display())
+    }));
+    if config.plugins.is_empty() {
+        lines.push("  load no plugin, and so serve no namespace; add a [plugins.<name>]".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+fn address(host: std::net::IpAddr, port: u16) -> String {
+    match port {
+        0 => format!("{host}, a free port"),
+        port => std::net::SocketAddr::new(host, port).to_string(),
+    }
+}
+
+/// On the standard output. Whoever closed it has read enough.
+fn print(text: &str) -> Result<(), CliError> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write("the standard output".to_owned(), error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,125 @@
+//! The table of keys as prose: the example that `innkeeper config init` writes, and `docs/configuration.md`.
+
+use std::fmt::Write;
+
+use super::keys::{Row, TABLES, described};
+use super::show::plain;
+
+/// How an operator calls a plugin that is only an example.
+const EXAMPLE_NAME: &str = "my-plugin";
+
+const EXAMPLE_HEAD: &str = "\
+# The configuration of Innkeeper, with every key and its default. To change one, take the `#` away before it.
+#
+# Durations: \"25s\", \"500ms\", \"2m\", or a number of milliseconds. Sizes: \"64KiB\", \"1MB\", or a number of bytes.
+# A string may hold ${NAME} or ${NAME:-default} from the environment; $${ stands for ${ itself.
+# `innkeeper config check` tells every mistake at once, `innkeeper config show --origin` where each value comes from.
+";
+
+const DOCS_HEAD: &str = "\
+<!-- Written by `cargo run -- config docs > docs/configuration.md` from the table of keys in host/src/config. -->
+# Configuration
+
+`innkeeper run` reads `innkeeper.toml` in its folder, or the file of `--config FILE`. Without one it starts with the defaults
+and the reference plugins that are built. What is set in more than one place: **flag over environment over file over default**.
+
+| command | |
+|---|---|
+| `innkeeper config init [--force] [FILE]` | writes an example with every key, commented out |
+| `innkeeper config check [--config FILE]` | tells every mistake at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
+| `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` says where each value came from |
+
+- **Durations** are `\"25s\"`, `\"500ms\"`, `\"2m\"`, `\"1h\"`, or a number of milliseconds, as in Socket.IO.
+- **Sizes** are `\"64KiB\"`, `\"8MiB\"`, `\"1MB\"`, or a number of bytes.
+- **Variables**: a string may hold `${NAME}` or `${NAME:-default}`; a number may then stand in quotes. `$${` stands for `${`.
+  A variable that is not set, and has no default, is a mistake. An empty one counts as not set.
+- **Paths** are relative to the file that they stand in.
+- **Unknown keys** are mistakes, with the nearest known key as the remedy. Socket.IO's spelling (`pingInterval`) is recognized.
+- **Secrets** are not shown by `config show`: values of keys like `secret`, `token` or `password`, strings made of variables with
+  SECRET, TOKEN, PASSWORD or KEY in their names, and passwords in URLs.
+";
+
+/// The example file.
+pub(crate) fn example() -> String {
+    let mut text = EXAMPLE_HEAD.to_owned();
+    for table in TABLES {
+        let named = table.path.ends_with("<name>");
+        // A table that must have content stays commented out with it.
+        let mark = if named { "#" } else { "" };
+        let path = table.path.replace("<name>", EXAMPLE_NAME);
+        let _infallible = write!(text, "\n# {}.\n{mark}[{path}]\n", table.about);
+        for row in described(table) {
+            let value = if row.example.is_empty() { default(&row) } else { row.example.to_owned() };
+            let _infallible = write!(text, "\n# {}.\n# {}.\n#{} = {value}\n", sentence(row.why), facts(&row), row.name);
+        }
+    }
+    text
+}
+
+/// `docs/configuration.md`.
+pub(crate) fn docs() -> String {
+    let mut text = DOCS_HEAD.to_owned();
+    for table in TABLES {
+        let _infallible = write!(
+            text,
+            "\n## `[{}]`\n\n{}.\n\n| key | default | type, range | in Socket.IO | |\n|---|---|---|---|---|\n",
+            table.path, table.about
+        );
+        for row in described(table) {
+            let _infallible = writeln!(
+                text,
+                "| `{}` | {} | {} | {} | {}.{} |",
+                row.name,
+                code(&default(&row)),
+                row.kind,
+                code(row.socket_io),
+                sentence(row.why),
+                overlays(&row, |name| format!("`{name}`"))
+            );
+        }
+    }
+    text
+}
+
+/// Type, range, namesake and what goes over the file, in one line.
+fn facts(row: &Row) -> String {
+    let mut facts = row.kind.clone();
+    let default = default(row);
+    let _infallible = match default.is_empty() {
+        true => write!(facts, "; no default"),
+        false => write!(facts, "; default {default}"),
+    };
+    if !row.socket_io.is_empty() {
+        let _infallible = write!(facts, "; Socket.IO: {}", row.socket_io);
+    }
+    let overlays = overlays(row, str::to_owned);
+    if !overlays.is_empty() {
+        let _infallible = write!(facts, ".{}", overlays.trim_end_matches('.'));
+    }
+    sentence(&facts)
+}
+
+/// ` Environment: …, flag: ….`, empty if neither goes over the file.
+fn overlays(row: &Row, write: impl Fn(&str) -> String) -> String {
+    let all = [("environment", row.variable), ("flag", row.flag)];
+    let named: Vec<_> =
+        all.iter().filter(|(_, name)| !name.is_empty()).map(|(what, name)| format!("{what}: {}", write(name))).collect();
+    if named.is_empty() { String::new() } else { format!(" {}.", sentence(&named.join(", "))) }
+}
+
+fn default(row: &Row) -> String {
+    row.value.as_ref().map(plain).unwrap_or_default()
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { "–".to_owned() } else { format!("`{text}`") }
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

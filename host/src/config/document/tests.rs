@@ -1,0 +1,80 @@
+//! The example can be read, commented out and not; the reference is what the code says.
+#![allow(clippy::expect_used, reason = "a test says what it expects")]
+
+use std::path::Path;
+
+use super::{docs, example};
+use crate::config::keys::{TABLES, described};
+use crate::config::{Config, Environment, Flags, resolve};
+
+/// Keys that cannot stand beside the others of their table, as `table.key`: each is tried in the place of `instead_of`.
+const ALTERNATIVES: [(&str, &str); 0] = [];
+const NO_FLAGS: Flags = Flags { host: None, port: None };
+
+/// Reads text as if it stood beside this file, which can then stand for a component, as its folder can for one of pages.
+fn read(text: &str, environment: Environment<'_>) -> Config {
+    let text = text.replace("\"my-plugin.wasm\"", "\"tests.rs\"").replace("\"public\"", "\".\"");
+    let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
+    read.unwrap_or_else(|mistakes| panic!("{mistakes}\n\n{text}")).config
+}
+
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+/// The example with all that is commented out, except the keys that `leave` names.
+fn uncommented(leave: &[&str]) -> String {
+    let mut table = String::new();
+    let line = |line: &str| {
+        let bare = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' ')).unwrap_or(line);
+        if let Some(header) = bare.strip_prefix('[') {
+            table = header.trim_end_matches(']').replace("my-plugin", "<name>");
+        }
+        let key = bare.split(" = ").next().unwrap_or_default();
+        if leave.contains(&format!("{table}.{key}").as_str()) { line.to_owned() } else { bare.to_owned() }
+    };
+    example().lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_as_written_means_the_defaults() {
+    let config = read(&example(), &nothing);
+    assert_eq!(config, Config { file: config.file.clone(), ..Config::default() });
+}
+
+#[test]
+fn the_example_uncommented_has_every_key_and_no_mistake() {
+    let all: Vec<_> = ALTERNATIVES.iter().map(|(key, _)| *key).collect();
+    let text = uncommented(&all);
+    let config = read(&text, &nothing);
+    let defaults = Config::default();
+    assert_eq!((config.limits, config.internal), (defaults.limits, defaults.internal));
+    assert_eq!(config.plugins.len(), 1);
+
+    for (key, instead_of) in ALTERNATIVES {
+        let others = all.iter().filter(|other| **other != key).copied().chain([instead_of]);
+        read(&uncommented(&others.collect::<Vec<_>>()), &nothing);
+    }
+    for row in TABLES.iter().flat_map(described) {
+        assert!(example().contains(&format!("\n#{} = ", row.name)), "{} is not in the example", row.name);
+    }
+}
+
+#[test]
+fn every_key_says_why_in_one_line_and_has_a_value_to_show() {
+    for table in TABLES {
+        assert!(!described(table).is_empty(), "{}: keys::example() has no entry to describe the keys by", table.path);
+        for row in described(table) {
+            let place = format!("{}.{}", table.path, row.name);
+            assert!(!row.why.is_empty() && !row.why.contains(['\n', '|']) && !row.why.ends_with('.'), "{place}: {:?}", row.why);
+            assert!(row.value.is_some() || !row.example.is_empty(), "{place}: neither a default nor an example");
+        }
+    }
+}
+
+#[test]
+fn docs_configuration_md_is_what_the_code_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(written == docs(), "docs/configuration.md is stale; write it with: cargo run -- config docs > docs/configuration.md");
+}

@@ -1,0 +1,92 @@
+//! Where a key's value lives, and so what it is: its type, its range, how it is read and how it is shown.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::value::{Given, Wrong, boolean, bytes, count, duration, host, port};
+
+/// A field of the configuration, lent to whoever reads or shows it.
+pub(super) enum Slot<'a> {
+    Boolean(&'a mut bool),
+    Bytes(&'a mut usize, RangeInclusive<usize>),
+    Count(&'a mut usize, RangeInclusive<usize>),
+    Duration(&'a mut Duration, RangeInclusive<Duration>),
+    Host(&'a mut IpAddr),
+    Port(&'a mut u16),
+    /// The first says what text it is.
+    Text(&'static str, &'a mut String, fn(&Given) -> Result<String, Wrong>),
+    /// Read by its section, which asks for it by name: lists, tables, files, and what one key alone cannot decide.
+    ByHand {
+        kind: &'static str,
+        value: Option<Value>,
+    },
+}
+
+impl Slot<'_> {
+    /// Whether its section reads it.
+    pub(super) fn is_by_hand(&self) -> bool {
+        matches!(self, Self::ByHand { .. })
+    }
+
+    /// Takes the value over.
+    pub(super) fn read(self, given: &Given) -> Result<(), Wrong> {
+        match self {
+            Self::Boolean(target) => *target = boolean(given)?,
+            Self::Bytes(target, range) => *target = bytes(range)(given)?,
+            Self::Count(target, range) => *target = count(range)(given)?,
+            Self::Duration(target, range) => *target = duration(range)(given)?,
+            Self::Host(target) => *target = host(given)?,
+            Self::Port(target) => *target = port(given)?,
+            Self::Text(_, target, read) => *target = read(given)?,
+            Self::ByHand { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Type and range in words.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Boolean(_) => "true or false".to_owned(),
+            Self::Bytes(_, range) => format!("size, {} to {}", size(*range.start()), size(*range.end())),
+            Self::Count(_, range) => format!("whole number, {} to {}", range.start(), range.end()),
+            Self::Duration(_, range) => format!("duration, {} to {}", time(*range.start()), time(*range.end())),
+            Self::Host(_) => "IP address or \"localhost\"".to_owned(),
+            Self::Port(_) => format!("port, 0 to {}", u16::MAX),
+            Self::Text(kind, ..) | Self::ByHand { kind, .. } => (*kind).to_owned(),
+        }
+    }
+
+    /// The value as the file would say it.
+    pub(super) fn value(self) -> Option<Value> {
+        Some(match self {
+            Self::Boolean(value) => (*value).into(),
+            Self::Bytes(value, _) => size(*value).into(),
+            Self::Count(value, _) => (*value).into(),
+            Self::Duration(value, _) => time(*value).into(),
+            Self::Host(value) => value.to_string().into(),
+            Self::Port(value) => (*value).into(),
+            Self::Text(_, value, _) => value.as_str().into(),
+            Self::ByHand { value, .. } => return value,
+        })
+    }
+}
+
+/// A length of time in the largest unit that says it in a whole number.
+pub(super) fn time(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let fits = |(_, factor): &&(&str, u128)| milliseconds > 0 && milliseconds.is_multiple_of(*factor);
+    let (unit, factor) = units.iter().find(fits).copied().unwrap_or(("ms", 1));
+    format!("{}{unit}", milliseconds / factor)
+}
+
+/// A number of bytes in the largest unit that says it in a whole number.
+pub(super) fn size(bytes: usize) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1_000)];
+    let fits = |(_, factor): &&(&str, usize)| bytes > 0 && bytes.is_multiple_of(*factor);
+    let (unit, factor) = units.iter().find(fits).copied().unwrap_or(("B", 1));
+    format!("{}{unit}", bytes / factor)
+}

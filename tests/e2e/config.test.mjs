@@ -1,0 +1,74 @@
+// `innkeeper config`: the example, the check, and what is shown of a configuration.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { run, writeConfig } from "./harness/index.mjs";
+
+test("`config init` writes an example that `config check` likes, and does not overwrite without --force", async (t) => {
+  const file = path.join(folder(t), "innkeeper.toml");
+  assert.equal((await config(t, ["init", file])).code, 0);
+  const example = readFileSync(file, "utf8");
+  assert.match(example, /^#ping_interval = "25s"$/m);
+  const checked = await config(t, ["check", "--config", file]);
+  assert.equal(checked.code, 0, checked.text);
+  assert.match(checked.stdout, /no mistakes[^]*127\.0\.0\.1:3001[^]*load no plugin/);
+
+  writeFileSync(file, "# mine\n");
+  const refused = await config(t, ["init", file]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.text, /is there already; --force overwrites it/);
+  assert.equal(readFileSync(file, "utf8"), "# mine\n");
+  assert.equal((await config(t, ["init", "--force", file])).code, 0);
+  assert.equal(readFileSync(file, "utf8"), example);
+});
+
+test("`config check` tells all mistakes at once and ends with code 2", async (t) => {
+  const file = writeConfig(t, '[server]\nprot = 3001\nping_timeout = "soon"\n');
+  const checked = await config(t, ["check", "--config", file]);
+  assert.equal(checked.code, 2);
+  assert.match(checked.text, /innkeeper\.toml:2: server\.prot: unknown key; did you mean `port`\?/);
+  assert.match(checked.text, /innkeeper\.toml:3: server\.ping_timeout: "soon" is not a duration/);
+  assert.match(checked.text, /^innkeeper: 2 mistakes in the configuration$/m);
+});
+
+test("`config show --origin` tells default, file, environment and flag, and no secret", async (t) => {
+  const component = path.join(folder(t), "mine.wasm");
+  writeFileSync(component, "");
+  const lines = [`[server]`, `path = "/rt"`, `[plugins.mine]`, `component = "${component}"`, `config = { secret = "s3", auth = "\${MY_TOKEN}" }`];
+  const file = writeConfig(t, `${lines.join("\n")}\n`);
+  const env = { INNKEEPER_HOST: "0.0.0.0", MY_TOKEN: "t0" };
+  const { code, stdout, text } = await config(t, ["show", "--origin", "--config", file, "--port", "4000"], env);
+  assert.equal(code, 0, text);
+  const shown = stdout.replaceAll(`${path.dirname(file)}/`, "").split("\n");
+  for (const line of [
+    "port = 4000  # flag --port",
+    'host = "0.0.0.0"  # environment variable INNKEEPER_HOST',
+    'path = "/rt/"  # innkeeper.toml:2',
+    'ping_interval = "25s"  # default',
+    'config.secret = "<redacted>"  # innkeeper.toml:5',
+    'config.auth = "<redacted>"  # innkeeper.toml:5, environment variable ${MY_TOKEN}',
+  ]) {
+    assert.ok(shown.includes(line), `${line}\n\n${stdout}`);
+  }
+});
+
+test("`config show` without a file shows the built-in configuration with the reference plugins", async (t) => {
+  const { code, stdout } = await config(t, ["show"]);
+  assert.equal(code, 0);
+  for (const part of ["[server]\nport = 3001\n", "[plugins.echo]\n", "[plugins.chat]\n"]) assert.ok(stdout.includes(part), stdout);
+});
+
+async function config(t, args, env = {}) {
+  const program = run(t, ["config", ...args], { env, cwd: folder(t) });
+  const code = await program.exit();
+  return { code, stdout: program.stdout, text: program.text };
+}
+
+function folder(t) {
+  const made = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
