@@ -10,6 +10,7 @@ mod mistake;
 mod plugins;
 mod resolve;
 mod server;
+mod store;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,6 +21,7 @@ pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::PluginConfig;
 pub(crate) use resolve::host_of;
+pub(crate) use store::StoreConfig;
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub internal: Internal,
     /// Every bound of the host: `[limits]`. The bounds of one plugin stand in its [`PluginConfig`].
     pub limits: Limits,
+    /// What outlives the plugins: `[store]`.
+    pub store: StoreConfig,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
     pub plugins: Vec<PluginConfig>,
 }
@@ -121,6 +125,11 @@ impl Config {
             Ok(text) => resolve::from_text(file, &text, environment, flags),
             Err(error) => Err(Mistakes::unreadable(file, &error)),
         }
+    }
+
+    /// The file of the store.
+    pub(crate) fn store_path(&self) -> PathBuf {
+        self.store.file(self.file.as_deref())
     }
 
     /// The configuration for a start without a file: defaults, environment and flags, and these plugins with what they ask.

@@ -13,12 +13,16 @@ const FILE: &str = "innkeeper.toml";
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(file: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
-    let here = || Some(PathBuf::from(FILE)).filter(|file| file.exists());
-    let config = match file.or_else(here) {
+    let config = match configuration_file(file) {
         Some(file) => Config::load(&file, &environment, flags)?,
         None => without_file(flags)?,
     };
     serve(config)
+}
+
+/// The configuration that was named, or the one that is here.
+pub(super) fn configuration_file(named: Option<PathBuf>) -> Option<PathBuf> {
+    named.or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()))
 }
 
 /// Runs the server on a runtime of its own until it has drained.

@@ -14,7 +14,7 @@ use super::mistake::Mistakes;
 use super::server::{origin, origins};
 use super::value::{Given, Wrong, boolean, bytes, count, duration, host, port};
 use super::{Config, Environment, Flags, Internal, Limits, Origins, PluginConfig};
-use super::{plugins, server};
+use super::{plugins, server, store};
 
 /// Where a length of time may lie: short enough for tests, at most a day.
 pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
@@ -29,6 +29,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     server::read(&mut reader, &mut root, &mut config.server);
     internal(&mut reader, &mut root, &mut config.internal);
     limits(&mut reader, &mut root, &mut config.limits);
+    store::read(&mut reader, &mut root, file, &mut config.store);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);

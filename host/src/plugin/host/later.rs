@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::CallState;
 use super::ticket::Ticket;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, store, timers, types};
+use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, timers, types};
 use crate::plugin::text::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
@@ -30,54 +30,6 @@ impl timers::Host for CallState {
         active.tickets.check_room()?;
         active.flush();
         Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
-    }
-}
-
-impl store::Host for CallState {
-    fn ask_get(&mut self, _bucket: String, _key: String) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_set(&mut self, _bucket: String, _key: String, _value: Vec<u8>, _ttl_ms: Option<u64>) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_delete(&mut self, _bucket: String, _key: String) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_increment(&mut self, _bucket: String, _key: String, _by: i64) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_compare_and_swap(
-        &mut self,
-        _bucket: String,
-        _key: String,
-        _expected: Option<Vec<u8>>,
-        _value: Option<Vec<u8>>,
-    ) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_scan(&mut self, _bucket: String, _prefix: String, _after: Option<String>, _limit: u32) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn value(&mut self, _ticket: u64) -> Result<Option<Vec<u8>>, Failure> {
-        unsupported("a store")
-    }
-
-    fn done(&mut self, _ticket: u64) -> Result<bool, Failure> {
-        unsupported("a store")
-    }
-
-    fn number(&mut self, _ticket: u64) -> Result<i64, Failure> {
-        unsupported("a store")
-    }
-
-    fn entries(&mut self, _ticket: u64) -> Result<Vec<store::Entry>, Failure> {
-        unsupported("a store")
     }
 }
 
