@@ -17,6 +17,7 @@ mod plugin;
 mod request;
 mod socket;
 mod sockets;
+mod store;
 mod telemetry;
 
 pub use config::Config;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may know.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     // Leaves: they know nobody.
     ("frame", &[]),
     ("json", &[]),
@@ -17,26 +17,28 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("http", &[]),
+    ("store", &[]),
     // The house itself knows the leaves only.
     ("sockets", &["frame", "json", "request"]),
     ("engine", &["frame", "request"]),
     ("effect", &["frame", "json", "sockets"]),
-    ("plugin", &["config", "effect", "json", "sockets"]),
+    ("plugin", &["config", "effect", "json", "sockets", "store"]),
     ("dispatch", &["effect", "json", "plugin", "sockets"]),
     ("socket", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "sockets"]),
     ("drain", &["engine"]),
-    ("app", &["config", "dispatch", "drain", "effect", "engine", "http", "plugin", "socket", "sockets"]),
-    ("cli", &["app", "config", "telemetry"]),
+    ("app", &["config", "dispatch", "drain", "effect", "engine", "http", "plugin", "socket", "sockets", "store"]),
+    ("cli", &["app", "config", "store", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
 ];
 
 /// Foreign crates that only some rooms may know.
-const FOREIGN: [(&str, &[&str]); 7] = [
+const FOREIGN: [(&str, &[&str]); 8] = [
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("hyper", &["engine", "http"]),
     ("hyper_util", &["engine", "http"]),
+    ("redb", &["store"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.
     ("toml", &["config", "cli"]),
