@@ -14,15 +14,19 @@ use crate::effect::House;
 use crate::engine::{Engine, Options, Origins};
 use crate::files::{Client, Files};
 use crate::http;
-use crate::plugin::{self, Call, Entry, PluginError, Registry, WasmEngine};
+use crate::plugin::{self, Call, Entry, PluginError, Registry, Services, WasmEngine};
 use crate::socket::{self, Backlog, Door};
 use crate::sockets::Sockets;
+use crate::store::{LazyStore, StoreError};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
+
+    #[error(transparent)]
+    Store(#[from] StoreError),
 
     #[error("{address} is in use by another program; choose another port with --port or port in [{section}] of innkeeper.toml")]
     InUse { address: SocketAddr, section: &'static str },
@@ -71,10 +75,15 @@ fn address_of(listener: &TcpListener) -> String {
 /// Loads the plugins and puts the rooms together, from the inside out.
 async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
     let sockets = Arc::new(Sockets::default());
+    let store = Arc::new(LazyStore::new(config.store_path(), config.store.seed.clone()));
+    if config.store.path.is_some() || config.store.seed.is_some() {
+        store.get().await?;
+    }
+    let services = Services { sockets: sockets.clone(), store };
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {
-        plugins.push(plugin::load(&wasm, plugin, &config.limits, &sockets).await?);
+        plugins.push(plugin::load(&wasm, plugin, &config.limits, &services).await?);
     }
     let registry = Arc::new(Registry::new(&plugins));
     let namespaces = registry.namespaces();

@@ -1,4 +1,4 @@
-//! The command line: `innkeeper run | build | demo | config`.
+//! The command line: `innkeeper run | build | demo | config | store`.
 //!
 //! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for mistakes in the
 //! configuration and in the command line; 1 for everything else.
@@ -8,6 +8,7 @@ mod configuration;
 mod demo;
 mod places;
 mod run;
+mod store;
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Mistakes};
+use crate::store::StoreError;
 use crate::telemetry;
 
 #[derive(Debug, Parser)]
@@ -48,6 +50,8 @@ enum Command {
     /// Write, check or show the configuration
     #[command(subcommand)]
     Config(configuration::Request),
+    /// Read and change what plugins keep in the store, while the server is stopped
+    Store(store::Request),
 }
 
 /// Flags over file and environment.
@@ -80,6 +84,16 @@ enum CliError {
     Page(#[source] io::Error),
     #[error("the runtime does not start")]
     Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no store {}; name its file with --path or its configuration with --config", .0.display())]
+    NoStore(PathBuf),
+    #[error("bucket {bucket:?} has no key {key:?}")]
+    NoValue { bucket: String, key: String },
+    #[error("the value is not JSON; quote it for the shell: '{{\"name\": \"Ann\"}}', '\"text\"'")]
+    NoJson(#[source] serde_json::Error),
+    #[error("cannot write what was found")]
+    Output(#[source] io::Error),
     #[error("the server stopped")]
     Server(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -92,6 +106,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run { config, listen } => run::run(config, listen.into()),
         Command::Build(request) => build::build(&request).map(|_| ()).map_err(CliError::from),
+        Command::Store(request) => store::store(request),
         Command::Demo { listen } => demo::demo(listen.into()),
         Command::Config(request) => configuration::answer(request),
     };

@@ -16,6 +16,7 @@ mod server;
 mod show;
 mod slot;
 mod sources;
+mod store;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,6 +28,7 @@ pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::{Grants, PluginConfig};
 pub(crate) use resolve::{Resolved, host_of};
+pub(crate) use store::StoreConfig;
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub internal: Internal,
     /// Every bound of the host: `[limits]`. The bounds of one plugin stand in its [`PluginConfig`].
     pub limits: Limits,
+    /// What outlives the plugins: `[store]`.
+    pub store: StoreConfig,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
     pub plugins: Vec<PluginConfig>,
 }
@@ -131,6 +135,11 @@ impl Config {
     /// Reads a file, then the environment and the flags over it.
     pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
         Resolved::load(file, environment, flags).map(|resolved| resolved.config)
+    }
+
+    /// The file of the store.
+    pub(crate) fn store_path(&self) -> PathBuf {
+        self.store.file(self.file.as_deref())
     }
 
     /// The configuration for a start without a file: defaults, environment and flags, and these plugins with what they ask.

@@ -18,6 +18,7 @@ mod plugin;
 mod request;
 mod socket;
 mod sockets;
+mod store;
 mod telemetry;
 
 pub use config::Config;

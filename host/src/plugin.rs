@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(crate) use alarms::Alarms;
 pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
-pub(crate) use loader::load;
+pub(crate) use loader::{Services, load};
 pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::NamespaceRegistration;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may know.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     // Leaves: they know nobody.
     ("frame", &[]),
     ("json", &[]),
@@ -18,26 +18,28 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("telemetry", &[]),
     ("http", &[]),
     ("files", &[]),
+    ("store", &[]),
     // The house itself knows the leaves only.
     ("sockets", &["frame", "json", "request"]),
     ("engine", &["files", "frame", "request"]),
     ("effect", &["frame", "json", "sockets"]),
-    ("plugin", &["config", "effect", "json", "sockets"]),
+    ("plugin", &["config", "effect", "json", "sockets", "store"]),
     ("dispatch", &["effect", "json", "plugin", "sockets"]),
     ("socket", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "sockets"]),
     ("drain", &["engine"]),
-    ("app", &["config", "dispatch", "drain", "effect", "engine", "files", "http", "plugin", "socket", "sockets"]),
-    ("cli", &["app", "config", "telemetry"]),
+    ("app", &["config", "dispatch", "drain", "effect", "engine", "files", "http", "plugin", "socket", "sockets", "store"]),
+    ("cli", &["app", "config", "store", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
 ];
 
 /// Foreign crates that only some rooms may know.
-const FOREIGN: [(&str, &[&str]); 7] = [
+const FOREIGN: [(&str, &[&str]); 8] = [
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("hyper", &["engine", "files", "http"]),
     ("hyper_util", &["engine", "http"]),
+    ("redb", &["store"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.
     ("toml", &["config", "cli"]),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::slot::Slot;
-use super::{Config, PluginConfig, limits, plugins, server};
+use super::{Config, PluginConfig, limits, plugins, server, store};
 
 /// One key of a table that sets something in a `T`.
 #[derive(Debug)]
@@ -84,6 +84,11 @@ pub(super) const TABLES: &[Table] = &[
         path: "limits",
         about: "What one connection, one call or the whole host may use. No bound can be switched off; all can be raised",
         shown: |config| host(config, "limits", limits::KEYS),
+    },
+    Table {
+        path: "store",
+        about: "The file in which plugins keep what outlives them",
+        shown: |config| host(config, "store", store::KEYS),
     },
     Table {
         path: "plugins.<name>",

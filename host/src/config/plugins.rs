@@ -13,6 +13,8 @@ use super::value::{Given, Wrong, once, text, word};
 
 /// What a registration may ask for; everything else needs no grant.
 const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
+/// As the contract has it.
+const BUCKET_BYTES_MAX: usize = 64;
 const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// From one page of Wasm memory to all that 32 bits reach.
 const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
@@ -81,7 +83,7 @@ pub struct PluginConfig {
 pub enum Grants {
     /// All of them: only the reference plugins of the built-in configuration.
     AsAsked,
-    /// These: `grants = ["store", …]`, default none.
+    /// These: `grants = ["store", …]`, default none. An entry `store:users` grants one bucket of the store.
     Listed(Vec<String>),
 }
 
@@ -121,7 +123,17 @@ impl Grants {
     pub fn allow(&self, capability: &str) -> bool {
         match self {
             Self::AsAsked => true,
-            Self::Listed(list) => list.iter().any(|entry| entry == capability),
+            Self::Listed(list) => list.iter().any(|entry| entry == capability || narrows(entry, capability).is_some()),
+        }
+    }
+
+    /// What a capability is narrowed to, if it is: `["users"]` for `store:users`. Beside the whole, narrower entries mean nothing.
+    pub fn narrowed(&self, capability: &str) -> Option<Vec<String>> {
+        match self {
+            Self::Listed(list) if !list.iter().any(|entry| entry == capability) => {
+                Some(list.iter().filter_map(|entry| narrows(entry, capability)).map(str::to_owned).collect())
+            }
+            _ => None,
         }
     }
 
@@ -170,8 +182,8 @@ fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section
     }
     if let Some(entry) = reader.entry(section, "grants") {
         let mut seen = Vec::new();
-        let grants = reader.items(&entry, |given| once(&mut seen, capability(given)?));
-        into.grants = Grants::Listed(grants.into_iter().map(str::to_owned).collect());
+        let grants = reader.items(&entry, |given| once(&mut seen, grant(given)?));
+        into.grants = Grants::Listed(grants);
     }
     deadlines(reader, path, &into.limits);
     if let Some(entry) = reader.entry(section, "config") {
@@ -212,19 +224,38 @@ fn component(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
     Err(Wrong::new(problem, remedy))
 }
 
-/// A narrowed grant (`store:users`) is refused, not widened: this version grants a capability whole or not at all.
-fn capability(given: &Given) -> Result<&'static str, Wrong> {
-    word(given, &CAPABILITIES, "capability").map_err(|wrong| match text(given) {
-        Ok(written) if narrowed(&written) => {
-            let remedy = "grant the whole capability or leave it out";
-            Wrong::new(format!("{written:?} is narrower than a grant can be yet"), remedy)
-        }
-        _ => wrong,
+/// A capability, or a narrower part of one: of the store a bucket. Where a capability has no parts, none is granted.
+fn grant(given: &Given) -> Result<String, Wrong> {
+    let whole = |wrong| match text(given) {
+        Ok(written) => part(&written).unwrap_or(Err(wrong)),
+        Err(_) => Err(wrong),
+    };
+    word(given, &CAPABILITIES, "capability").map(str::to_owned).or_else(whole)
+}
+
+/// What to make of `store:users`; None if it does not begin with a capability.
+fn part(written: &str) -> Option<Result<String, Wrong>> {
+    let (name, part) = written.split_once([':', '=']).filter(|(name, _)| CAPABILITIES.contains(name))?;
+    Some(match name {
+        "store" if written == format!("store:{part}") && (1..=BUCKET_BYTES_MAX).contains(&part.len()) => Ok(written.to_owned()),
+        "store" => Err(Wrong::new(
+            format!("{written:?} names no bucket"),
+            format!("write \"store:users\", one entry for each bucket, with a name of 1 to {BUCKET_BYTES_MAX} bytes"),
+        )),
+        _ => Err(Wrong::new(
+            format!("{written:?} is narrower than a grant can be yet"),
+            "grant the whole capability or leave it out",
+        )),
     })
 }
 
-fn narrowed(written: &str) -> bool {
-    written.split_once([':', '=']).is_some_and(|(name, _)| CAPABILITIES.contains(&name))
+/// The part of a capability that an entry names.
+fn narrows<'e>(entry: &'e str, capability: &str) -> Option<&'e str> {
+    // `handshake:secrets` is a capability of its own.
+    if CAPABILITIES.contains(&entry) {
+        return None;
+    }
+    entry.strip_prefix(capability)?.strip_prefix(':')
 }
 
 /// Whole, so that it means the same file from every folder.

@@ -13,7 +13,7 @@ use super::server::{origin, origins};
 use super::sources::{Over, Sources};
 use super::value::{Given, Wrong, host};
 use super::{Config, Environment, Flags, Origins, PluginConfig};
-use super::{limits, plugins, server};
+use super::{limits, plugins, server, store};
 
 /// A configuration, and where each of its values came from.
 pub(crate) struct Resolved {
@@ -49,6 +49,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     let mut section = reader.section(&mut root, "limits");
     reader.read(&mut section, limits::KEYS, &mut config);
     reader.close(section);
+    store::read(&mut reader, &mut root, file, &mut config.store);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);

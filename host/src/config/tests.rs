@@ -50,7 +50,7 @@ drain_deadline = true
 quux = 1
 [plugins.chat]
 component = "nowhere.wasm"
-grants = ["store", "stor", "store:users", "store", "root"]
+grants = ["store", "stor", "store:", "jwt:main", "store:users", "store:users", "root"]
 memory_bytes_max = "1KiB"
 config = "x"
 [plugins."my plugin"]
@@ -86,8 +86,9 @@ innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "
 innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
 innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
 innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
-innkeeper.toml:26: plugins.chat.grants: "store:users" is narrower than a grant can be yet; grant the whole capability or leave it out
-innkeeper.toml:26: plugins.chat.grants: "store" stands here twice; keep one of them
+innkeeper.toml:26: plugins.chat.grants: "store:" names no bucket; write "store:users", one entry for each bucket, with a name of 1 to 64 bytes
+innkeeper.toml:26: plugins.chat.grants: "jwt:main" is narrower than a grant can be yet; grant the whole capability or leave it out
+innkeeper.toml:26: plugins.chat.grants: "store:users" stands here twice; keep one of them
 innkeeper.toml:26: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
 innkeeper.toml:27: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
 innkeeper.toml:28: plugins.chat.config: a table is expected, not a value of type string; begin it with [plugins.chat.config]
@@ -210,4 +211,33 @@ component = "tests.rs"
     assert_eq!(second.component, Path::new("src/config/tests.rs"));
     assert_eq!(second.config, r#"{"literal":"${SECRET}","nested":{"list":[1,2.5,true]},"secret":"hush"}"#);
     assert_eq!(config.plugins.get(1).map(|plugin| &plugin.grants), Some(&Grants::Listed(vec![])));
+}
+
+#[test]
+fn a_grant_of_the_store_may_name_buckets() {
+    let grants = |list: &str| {
+        let text = format!("[plugins.chat]\ncomponent = 'tests.rs'\ngrants = {list}");
+        read(&text, &nothing).expect("nothing is wrong").plugins.remove(0).grants
+    };
+    let narrow = grants(r#"["store:users", "store:a:b", "handshake:secrets"]"#);
+    assert!(narrow.allow("store") && narrow.allow("handshake:secrets") && !narrow.allow("handshake") && !narrow.allow("users"));
+    assert_eq!(narrow.narrowed("store"), Some(vec!["users".to_owned(), "a:b".to_owned()]));
+    assert_eq!(grants(r#"["store:users", "store"]"#).narrowed("store"), None);
+    assert!(!grants(r#"["jwt"]"#).allow("store"));
+    assert_eq!(Grants::AsAsked.narrowed("store"), None);
+}
+
+#[test]
+fn the_store_is_beside_the_configuration() {
+    let config = |text: &str| read(text, &nothing).expect("nothing is wrong");
+    assert_eq!(config("").store_path(), Path::new("src/config/innkeeper.redb"));
+    assert_eq!(config("store = { path = 'x/y.redb', seed = 'tests.rs' }").store_path(), Path::new("src/config/x/y.redb"));
+    assert_eq!(Config::default().store_path(), Path::new(".innkeeper/store.redb"));
+    let told = mistakes("[store]\npath = ''\nseed = 'nowhere.json'\nttl = 1");
+    let expected = [
+        "innkeeper.toml:2: store.path: \"\" is not a path; name a file, or leave the key out",
+        "innkeeper.toml:3: store.seed: there is no file \"nowhere.json\"; correct the path, which is relative to the configuration, or leave the key out",
+        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed",
+    ];
+    assert_eq!(told, expected);
 }

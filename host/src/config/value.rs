@@ -132,11 +132,11 @@ pub(super) fn word(given: &Given, known: &[&'static str], kind: &str) -> Result<
 }
 
 /// Refuses a word that was there before.
-pub(super) fn once(seen: &mut Vec<&'static str>, name: &'static str) -> Result<&'static str, Wrong> {
+pub(super) fn once<T: PartialEq + fmt::Display + Clone>(seen: &mut Vec<T>, name: T) -> Result<T, Wrong> {
     if seen.contains(&name) {
         return Err(Wrong::new(format!("\"{name}\" stands here twice"), "keep one of them"));
     }
-    seen.push(name);
+    seen.push(name.clone());
     Ok(name)
 }
 

@@ -1,7 +1,10 @@
 //! Capabilities: a registration asks, the operator grants, the host refuses the rest when the plugin is loaded.
 
 /// What a registration may ask for. Everything else needs no grant.
-const KNOWN: [&str; 7] = ["store", "jwt", "http", "rate-limit", HANDSHAKE_SECRETS, NAMESPACES, "cluster"];
+const KNOWN: [&str; 7] = [STORE, "jwt", "http", "rate-limit", HANDSHAKE_SECRETS, NAMESPACES, "cluster"];
+
+/// Keys and values that last.
+pub(crate) const STORE: &str = "store";
 
 /// `auth`, cookies and the authorization header of a handshake.
 pub(crate) const HANDSHAKE_SECRETS: &str = "handshake:secrets";

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::store::StoreError;
+
 /// A plugin that was not loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PluginError {
@@ -27,6 +29,9 @@ pub(crate) enum PluginError {
         "plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
     )]
     NotGranted { plugin: String, capability: String },
+
+    #[error("plugin {plugin:?} needs the store: {source}")]
+    Store { plugin: String, source: StoreError },
 
     #[error("the WebAssembly engine does not start: {0:#}")]
     Engine(wasmtime::Error),

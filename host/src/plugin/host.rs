@@ -11,9 +11,11 @@ mod log;
 mod rooms;
 mod sockets;
 mod state;
+mod store;
 mod ticket;
 mod timers;
 mod wasi;
 
 pub(crate) use log::GuestLog;
 pub(crate) use state::{Active, Bounds, CallState, Facts};
+pub(crate) use store::StoreAccess;

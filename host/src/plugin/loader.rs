@@ -9,7 +9,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::v0_1::{self, ExportsPre, registering};
 use super::capability;
-use super::host::{Bounds, CallState, Facts};
+use super::host::{Bounds, CallState, Facts, StoreAccess};
 use super::instance::Instance;
 use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
@@ -17,20 +17,28 @@ use super::report::Reporter;
 use super::{PluginError, Runner, WasmEngine, text};
 use crate::config::{Limits, PluginConfig};
 use crate::sockets::Sockets;
+use crate::store::LazyStore;
+
+/// The parts of the house that plugins reach through their imports.
+pub(crate) struct Services {
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) store: Arc<LazyStore>,
+}
 
 /// Loads one plugin.
 pub(crate) async fn load(
     engine: &Arc<WasmEngine>,
     config: &PluginConfig,
     limits: &Limits,
-    sockets: &Arc<Sockets>,
+    services: &Services,
 ) -> Result<(Arc<dyn Runner>, Vec<NamespaceRegistration>), PluginError> {
     let pre = compile(engine, config).await?;
     let limits_of_plugin =
         PoolLimits { instances: config.limits.instances_max, run: config.limits.run_deadline, call: config.limits.call_deadline };
     let label: Arc<str> = format!("{}@1", config.name).into();
     let mut facts = Facts {
-        sockets: sockets.clone(),
+        sockets: services.sockets.clone(),
+        store: None,
         label: label.clone(),
         capabilities: Vec::new(),
         namespaces: Vec::new(),
@@ -42,6 +50,9 @@ pub(crate) async fn load(
     };
     let registration = register(engine, &pre, config, &facts).await?;
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
+    if registration.capabilities.iter().any(|asked| asked == capability::STORE) {
+        facts.store = Some(store(config, services).await?);
+    }
     facts.capabilities = registration.capabilities;
     facts.has_timer_hook = registration.timer;
     facts.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
@@ -59,6 +70,13 @@ pub(crate) async fn load(
     let plugin = Arc::new(plugin);
     pool::keep_trimmed(&plugin);
     Ok((plugin, registration.namespaces))
+}
+
+/// The store, narrowed to what was granted. The first plugin that comes here opens it.
+async fn store(config: &PluginConfig, services: &Services) -> Result<StoreAccess, PluginError> {
+    let opened = services.store.get().await;
+    let store = opened.map_err(|source| PluginError::Store { plugin: config.name.clone(), source })?;
+    Ok(StoreAccess { store, buckets: config.grants.narrowed(capability::STORE) })
 }
 
 fn bounds(limits: &Limits, config: &PluginConfig) -> Bounds {

@@ -77,7 +77,7 @@ impl Error {
     }
 
     /// What was given as code; empty if nothing was. Of an error of the host it is one of `denied`, `disconnected`, `invalid`,
-    /// `limit`, `pending`, `resumed`, `timeout`, `unknown`, `unsupported`.
+    /// `limit`, `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`.
     pub fn code_str(&self) -> &str {
         &self.code
     }

@@ -3,7 +3,7 @@
 //! Natively (in an author's unit tests) there is no host: every call here then ends the test with a panic of the bindings.
 
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
-use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, log, rooms, sockets, timers};
+use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, log, rooms, sockets, store, timers};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
@@ -95,6 +95,32 @@ pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
 
 pub(crate) fn clear_timer(name: &str, socket: Option<&str>) -> Result<()> {
     timers::clear(name, socket).map_err(Error::of_host)
+}
+
+pub(crate) fn store_get(bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    answer(store::ask_get(bucket, key), store::value)
+}
+
+pub(crate) fn store_set(bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
+    let ttl = ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+    answer(store::ask_set(bucket, key, value, ttl), store::done)
+}
+
+pub(crate) fn store_delete(bucket: &str, key: &str) -> Result<bool> {
+    answer(store::ask_delete(bucket, key), store::done)
+}
+
+pub(crate) fn store_increment(bucket: &str, key: &str, by: i64) -> Result<i64> {
+    answer(store::ask_increment(bucket, key, by), store::number)
+}
+
+pub(crate) fn store_compare_and_swap(bucket: &str, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool> {
+    answer(store::ask_compare_and_swap(bucket, key, expected, value), store::done)
+}
+
+pub(crate) fn store_scan(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
+    let entries = answer(store::ask_scan(bucket, prefix, after, limit), store::entries)?;
+    Ok(entries.into_iter().map(|entry| (entry.key, entry.value)).collect())
 }
 
 pub(crate) fn flush() {

@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A handler's writes happen together when it ends well, or not at all. The memory of a plugin is a cache: an instance serves one
-//! call at a time and any socket, so what must last goes into [`Socket::set_data`].
+//! call at a time and any socket, so what must last goes into [`Socket::set_data`] or into the [`store`].
 
 mod args;
 mod binary;
@@ -45,6 +45,7 @@ pub mod bindings;
 #[doc(hidden)]
 pub mod export;
 pub mod log;
+pub mod store;
 
 pub use binary::Binary;
 pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};

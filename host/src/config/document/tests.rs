@@ -13,7 +13,10 @@ const NO_FLAGS: Flags = Flags { host: None, port: None };
 
 /// Reads text as if it stood beside this file, which can then stand for a component, as its folder can for one of pages.
 fn read(text: &str, environment: Environment<'_>) -> Config {
-    let text = text.replace("\"my-plugin.wasm\"", "\"tests.rs\"").replace("\"public\"", "\".\"");
+    let text = text
+        .replace("\"my-plugin.wasm\"", "\"tests.rs\"")
+        .replace("\"seed.json\"", "\"tests.rs\"")
+        .replace("\"public\"", "\".\"");
     let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
     read.unwrap_or_else(|mistakes| panic!("{mistakes}\n\n{text}")).config
 }

@@ -3,7 +3,7 @@
 
 use super::CallState;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, store, types};
+use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, types};
 use crate::plugin::text::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
@@ -11,54 +11,6 @@ fn unsupported<T>(what: &str) -> Result<T, Failure> {
 }
 
 impl types::Host for CallState {}
-
-impl store::Host for CallState {
-    fn ask_get(&mut self, _bucket: String, _key: String) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_set(&mut self, _bucket: String, _key: String, _value: Vec<u8>, _ttl_ms: Option<u64>) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_delete(&mut self, _bucket: String, _key: String) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_increment(&mut self, _bucket: String, _key: String, _by: i64) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_compare_and_swap(
-        &mut self,
-        _bucket: String,
-        _key: String,
-        _expected: Option<Vec<u8>>,
-        _value: Option<Vec<u8>>,
-    ) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn ask_scan(&mut self, _bucket: String, _prefix: String, _after: Option<String>, _limit: u32) -> Result<u64, Failure> {
-        unsupported("a store")
-    }
-
-    fn value(&mut self, _ticket: u64) -> Result<Option<Vec<u8>>, Failure> {
-        unsupported("a store")
-    }
-
-    fn done(&mut self, _ticket: u64) -> Result<bool, Failure> {
-        unsupported("a store")
-    }
-
-    fn number(&mut self, _ticket: u64) -> Result<i64, Failure> {
-        unsupported("a store")
-    }
-
-    fn entries(&mut self, _ticket: u64) -> Result<Vec<store::Entry>, Failure> {
-        unsupported("a store")
-    }
-}
 
 impl jwt::Host for CallState {
     fn verify(&mut self, _key: String, _token: String) -> Result<String, Failure> {

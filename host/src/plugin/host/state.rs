@@ -8,6 +8,7 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::WasiCtx;
 
 use super::GuestLog;
+use super::store::StoreAccess;
 use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Overlay, Target, Write};
@@ -20,6 +21,8 @@ use crate::sockets::{Namespace, Record, Rooms, SocketId, Sockets};
 #[derive(Clone)]
 pub(crate) struct Facts {
     pub(crate) sockets: Arc<Sockets>,
+    /// None if the plugin did not ask for it.
+    pub(crate) store: Option<StoreAccess>,
     /// `plugin@generation`, for the log.
     pub(crate) label: Arc<str>,
     /// What the registration asked for and the operator granted.

@@ -1,12 +1,14 @@
 //! The questions of a call: what was asked, until when, and what came of it.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::plugin::bindings::v0_1::rate_limit::Decision;
 use crate::plugin::bindings::v0_1::sockets::RemoteSocket;
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::text::refusal;
@@ -34,7 +36,20 @@ pub(crate) struct Ticket {
 enum Kind {
     Clients(Clients),
     Sockets(Vec<RemoteSocket>),
+    /// Asked of a part of the host, which is at work on it whether or not anybody waits.
+    Coming(Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>),
+    Came(Result<Answer, Failure>),
     Sleep,
+}
+
+/// What a part of the host answers.
+pub(crate) enum Answer {
+    Value(Option<Vec<u8>>),
+    Done(bool),
+    Number(i64),
+    Entries(Vec<(String, Vec<u8>)>),
+    #[allow(dead_code, reason = "limits of rate are still to come")]
+    Decision(Decision),
 }
 
 /// An emit that awaits acks. Dropping it closes the question, so that no client's record keeps it.
@@ -69,15 +84,24 @@ impl Ticket {
         Self { kind: Kind::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
     }
 
-    fn poll(&self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
-        if self.until <= now {
-            return Poll::Ready(());
+    /// What a part of the host will answer, at the latest when the call ends.
+    pub(super) fn coming(answer: impl Future<Output = Result<Answer, Failure>> + Send + 'static, ends_at: Instant) -> Self {
+        Self { kind: Kind::Coming(Box::pin(answer)), until: ends_at }
+    }
+
+    fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.kind {
+            Kind::Sockets(_) | Kind::Came(_) => return Poll::Ready(()),
+            Kind::Coming(answer) => {
+                if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                    self.kind = Kind::Came(answer);
+                    return Poll::Ready(());
+                }
+            }
+            Kind::Clients(clients) if clients.question.poll(context).is_ready() => return Poll::Ready(()),
+            Kind::Clients(_) | Kind::Sleep => {}
         }
-        match &self.kind {
-            Kind::Clients(clients) => clients.question.poll(context),
-            Kind::Sockets(_) => Poll::Ready(()),
-            Kind::Sleep => Poll::Pending,
-        }
+        if self.until <= now { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -113,8 +137,8 @@ impl Tickets {
     /// Those of these that are answered. One that is not open counts as answered; one that only slept is done with.
     pub(super) fn answered(&mut self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
         let now = Instant::now();
-        let is_answered = |ticket: &&u64| self.open.get(ticket).is_none_or(|open| open.poll(now, context).is_ready());
-        let answered: Vec<u64> = tickets.iter().filter(is_answered).copied().collect();
+        let mut is_answered = |ticket: &u64| self.open.get_mut(ticket).is_none_or(|open| open.poll(now, context).is_ready());
+        let answered: Vec<u64> = tickets.iter().copied().filter(&mut is_answered).collect();
         for ticket in &answered {
             if matches!(self.open.get(ticket), Some(Ticket { kind: Kind::Sleep, .. })) {
                 self.open.remove(ticket);
@@ -144,8 +168,16 @@ impl Tickets {
         }
     }
 
+    /// What a part of the host answered. `pick` takes the kind of answer that was asked for.
+    pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(Answer) -> Result<T, Answer>) -> Result<T, Failure> {
+        match self.take(ticket, |kind| matches!(kind, Kind::Coming(_) | Kind::Came(_)))? {
+            Kind::Came(answer) => pick(answer?).map_err(|_| unknown(ticket)),
+            _ => Err(refusal("timeout", "operation has timed out")),
+        }
+    }
+
     fn take(&mut self, ticket: u64, fits: impl Fn(&Kind) -> bool) -> Result<Kind, Failure> {
-        let open = self.open.get(&ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
+        let open = self.open.get_mut(&ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
         if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
             return Err(refusal("unanswered", format!("ticket {ticket} has no answer yet: wait for it")));
         }

@@ -1,0 +1,114 @@
+//! `innkeeper store`: the operator's look into the store's file, and hand on it. The server must not be running.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::config::{Config, Flags};
+use crate::store::{Embedded, Store, StoreError};
+
+use super::{CliError, environment, run, say};
+
+/// Entries that are read at once.
+const PAGE: u32 = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct Request {
+    #[command(subcommand)]
+    what: What,
+    /// The store's file
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "config")]
+    path: Option<PathBuf>,
+    /// The configuration that names the file [default: innkeeper.toml in this folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print a value
+    Get { bucket: String, key: String },
+    /// Write a value, for good
+    Set {
+        bucket: String,
+        key: String,
+        /// The value as JSON: '{"name": "Ann"}', 5, '"text"'
+        json: String,
+    },
+    /// Remove a value
+    Delete { bucket: String, key: String },
+    /// Print keys and values, in the order of the keys
+    List {
+        bucket: String,
+        /// What the keys begin with
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+}
+
+pub(super) fn store(request: Request) -> Result<(), CliError> {
+    let file = match request.path {
+        Some(path) => path,
+        None => match run::file_or_here(request.config) {
+            Some(file) => Config::load(&file, &environment, Flags::default())?.store_path(),
+            None => Config::default().store_path(),
+        },
+    };
+    if !matches!(request.what, What::Set { .. }) && !file.exists() {
+        return Err(CliError::NoStore(file));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(CliError::Runtime)?;
+    let store = Embedded::open(&file)?;
+    runtime.block_on(answer(&store, request.what))
+}
+
+async fn answer(store: &dyn Store, what: What) -> Result<(), CliError> {
+    match what {
+        What::Get { bucket, key } => match store.get(&bucket, &key).await? {
+            Some(value) => print(&value, b"\n"),
+            None => Err(CliError::NoValue { bucket, key }),
+        },
+        What::Set { bucket, key, json } => {
+            let value: Box<serde_json::value::RawValue> = serde_json::from_str(&json).map_err(CliError::NoJson)?;
+            store.set(&bucket, &key, value.get().as_bytes().to_vec(), None).await?;
+            Ok(())
+        }
+        What::Delete { bucket, key } => match store.delete(&bucket, &key).await? {
+            true => Ok(()),
+            false => Err(CliError::NoValue { bucket, key }),
+        },
+        What::List { bucket, prefix } => list(store, &bucket, &prefix).await,
+    }
+}
+
+async fn list(store: &dyn Store, bucket: &str, prefix: &str) -> Result<(), CliError> {
+    let (mut after, mut page): (Option<String>, _) = (None, PAGE);
+    loop {
+        let entries = match store.scan(bucket, prefix, after.as_deref(), page).await {
+            // Large values: fewer at once. One always fits.
+            Err(StoreError::Limit(_)) if page > 1 => {
+                page /= 10;
+                continue;
+            }
+            entries => entries?,
+        };
+        for (key, value) in &entries {
+            print(key.as_bytes(), b"\t")?;
+            print(value, b"\n")?;
+        }
+        match entries.into_iter().last() {
+            Some((last, _)) => after = Some(last),
+            None => break,
+        }
+    }
+    if after.is_none() {
+        say(format_args!("innkeeper: nothing in {bucket:?} begins with {prefix:?}"));
+    }
+    Ok(())
+}
+
+fn print(text: &[u8], end: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text).and_then(|()| out.write_all(end)).map_err(CliError::Output)
+}

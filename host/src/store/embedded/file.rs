@@ -1,0 +1,290 @@
+//! The file itself: two tables of redb, and what each operation does to them.
+//!
+//! An entry has its expiry beside the value, and a row in a second table that is ordered by time, for the sweep. Both change in one
+//! transaction. A failure of the disk closes the file until the writer has opened it again: redb trusts nothing behind one.
+
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::Clock;
+use super::opening;
+use crate::store::{Entry, StoreError, rules};
+
+/// Bucket and key; when it expires (0: never) and the value.
+const ENTRIES: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::new("entries");
+/// When, bucket and key of everything that expires.
+const EXPIRIES: TableDefinition<(u64, &str, &str), ()> = TableDefinition::new("expiries");
+/// Expired entries that one commit removes.
+const SWEEP_MAX: usize = 1_000;
+
+/// A write.
+pub(super) enum Operation {
+    Set { value: Vec<u8>, ttl: Option<Duration> },
+    Delete,
+    Increment { by: i64 },
+    Swap { expected: Option<Vec<u8>>, value: Option<Vec<u8>> },
+}
+
+/// What a write answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Done(bool),
+    Number(i64),
+}
+
+/// One answer for each write, and whether more has expired than was swept.
+pub(super) type Committed = (Vec<Result<Written, StoreError>>, bool);
+
+/// The open file.
+pub(super) struct Data {
+    path: PathBuf,
+    clock: Clock,
+    /// Read by everyone; written when the file is opened again. None between a failure and that.
+    database: RwLock<Option<Database>>,
+    /// Whether the last commit failed, so that the log has the change and not each failure.
+    failing: AtomicBool,
+}
+
+impl Operation {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Set { value, .. } | Self::Swap { value: Some(value), .. } => rules::check_value(value),
+            Self::Delete | Self::Increment { .. } | Self::Swap { value: None, .. } => Ok(()),
+        }
+    }
+
+    /// What it holds while it waits.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Set { value, .. } => value.len(),
+            Self::Delete | Self::Increment { .. } => 0,
+            Self::Swap { expected, value } => expected.as_ref().map_or(0, Vec::len) + value.as_ref().map_or(0, Vec::len),
+        }
+    }
+}
+
+impl Data {
+    pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let database = opening::open(path, true, &|database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(ENTRIES)?;
+            transaction.open_table(EXPIRIES)?;
+            Ok(transaction.commit()?)
+        })?;
+        Ok(Self { path: path.to_owned(), clock, database: RwLock::new(Some(database)), failing: AtomicBool::new(false) })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Opens the file again after a failure. What was acknowledged before is in it.
+    pub(super) fn reopen(&self) {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // First, for the file is locked as long as it is open.
+        *database = None;
+        match opening::open(&self.path, false, &|_| Ok(())) {
+            Ok(opened) => *database = Some(opened),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    pub(super) fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let now = (self.clock)();
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(ENTRIES)?;
+            let found = table.get((bucket, key))?;
+            Ok(found.and_then(|found| {
+                let (expires, value) = found.value();
+                is_alive(expires, now).then(|| value.to_vec())
+            }))
+        })
+    }
+
+    pub(super) fn scan(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let now = (self.clock)();
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded((bucket, after)),
+            _ => Bound::Included((bucket, prefix)),
+        };
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(ENTRIES)?;
+            let mut scanned = rules::Scanned::default();
+            for row in table.range::<(&str, &str)>((from, Bound::Unbounded))? {
+                let (name, row) = row?;
+                let ((in_bucket, key), (expires, value)) = (name.value(), row.value());
+                if scanned.entries.len() >= limit || in_bucket != bucket || !key.starts_with(prefix) {
+                    break;
+                }
+                if !is_alive(expires, now) {
+                    continue;
+                }
+                if let Err(refused) = scanned.push(key, value) {
+                    return Ok(Err(refused));
+                }
+            }
+            Ok(Ok(scanned.entries))
+        })?
+    }
+
+    /// Does all of it in one transaction, which is on the disk when this returns.
+    pub(super) fn commit(&self, writes: &[(&str, &str, &Operation)], sweeps: bool) -> Result<Committed, StoreError> {
+        let now = (self.clock)();
+        if writes.is_empty() && !(sweeps && self.has_expired(now)) {
+            return Ok((Vec::new(), false));
+        }
+        let committed = self.with(|database| {
+            let transaction = database.begin_write()?;
+            let committed = change(&transaction, writes, sweeps, now)?;
+            transaction.commit()?;
+            Ok(committed)
+        });
+        let failed = committed.is_err();
+        if self.failing.swap(failed, Ordering::Relaxed) && !failed {
+            tracing::info!(path = %self.path.display(), "the store works again");
+        }
+        if failed && self.is_open() {
+            self.reopen();
+        }
+        committed
+    }
+
+    pub(super) fn has_expired(&self, now: u64) -> bool {
+        let first = self.with(|database| {
+            let table = database.begin_read()?.open_table(EXPIRIES)?;
+            let first = table.first()?.map(|(row, _)| row.value().0);
+            Ok(first)
+        });
+        first.is_ok_and(|first| first.is_some_and(|expires| !is_alive(expires, now)))
+    }
+
+    /// Uses the open file. What fails is told in the log, and so is a panic of redb, which trusts what it finds in a file.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(StoreError::Unavailable)?;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(database)));
+        let failure = match worked {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the file is damaged".to_owned(),
+        };
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            let path = self.path.display();
+            tracing::error!(%path, error = failure, "the store cannot be used; free space on its disk, or restore the file");
+        }
+        Err(StoreError::Unavailable)
+    }
+}
+
+fn is_alive(expires: u64, now: u64) -> bool {
+    expires == 0 || expires > now
+}
+
+fn change(
+    transaction: &WriteTransaction,
+    writes: &[(&str, &str, &Operation)],
+    sweeps: bool,
+    now: u64,
+) -> Result<Committed, redb::Error> {
+    let mut tables = Tables { entries: transaction.open_table(ENTRIES)?, expiries: transaction.open_table(EXPIRIES)?, now };
+    let mut answers = Vec::with_capacity(writes.len());
+    for (bucket, key, operation) in writes {
+        answers.push(tables.apply(bucket, key, operation)?);
+    }
+    let more = sweeps && tables.sweep()?;
+    Ok((answers, more))
+}
+
+/// The tables while they are written.
+struct Tables<'t> {
+    entries: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
+    expiries: Table<'t, (u64, &'static str, &'static str), ()>,
+    now: u64,
+}
+
+impl Tables<'_> {
+    /// Does one operation. The inner error is the plugin's, the outer one the disk's.
+    fn apply(&mut self, bucket: &str, key: &str, operation: &Operation) -> Result<Result<Written, StoreError>, redb::Error> {
+        let present = self.present(bucket, key)?;
+        // A changed value keeps the time that it has left.
+        let expires = present.as_ref().map_or(0, |(expires, _)| *expires);
+        let present = present.map(|(_, value)| value);
+        let done = match operation {
+            Operation::Set { value, ttl } => {
+                self.put(bucket, key, Some(value), ttl.map_or(0, |ttl| self.end_of(ttl)))?;
+                Written::Done(true)
+            }
+            Operation::Delete => {
+                self.put(bucket, key, None, 0)?;
+                Written::Done(present.is_some())
+            }
+            Operation::Increment { by } => {
+                let sum = match rules::sum(present.as_deref(), *by) {
+                    Ok(sum) => sum,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                self.put(bucket, key, Some(sum.to_string().as_bytes()), expires)?;
+                Written::Number(sum)
+            }
+            Operation::Swap { expected, value } => {
+                let fits = present == *expected;
+                if fits {
+                    self.put(bucket, key, value.as_deref(), expires)?;
+                }
+                Written::Done(fits)
+            }
+        };
+        Ok(Ok(done))
+    }
+
+    /// The value that is there and has not expired, with its expiry.
+    fn present(&self, bucket: &str, key: &str) -> Result<Option<(u64, Vec<u8>)>, redb::Error> {
+        let found = self.entries.get((bucket, key))?;
+        Ok(found.and_then(|found| {
+            let (expires, value) = found.value();
+            is_alive(expires, self.now).then(|| (expires, value.to_vec()))
+        }))
+    }
+
+    fn end_of(&self, ttl: Duration) -> u64 {
+        self.now.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Writes or removes an entry, and its row in the order of time.
+    fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<(), redb::Error> {
+        let before = match value {
+            Some(value) => self.entries.insert((bucket, key), (expires, value))?.map(|old| old.value().0),
+            None => self.entries.remove((bucket, key))?.map(|old| old.value().0),
+        };
+        if let Some(before) = before.filter(|before| *before != 0) {
+            self.expiries.remove((before, bucket, key))?;
+        }
+        if value.is_some() && expires != 0 {
+            self.expiries.insert((expires, bucket, key), ())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what has expired, up to the bound; says whether it was reached.
+    fn sweep(&mut self) -> Result<bool, redb::Error> {
+        let mut expired = Vec::new();
+        for row in self.expiries.iter()?.take(SWEEP_MAX) {
+            let (row, ()) = row.map(|(row, unit)| (row, unit.value()))?;
+            let (expires, bucket, key) = row.value();
+            if is_alive(expires, self.now) {
+                break;
+            }
+            expired.push((bucket.to_owned(), key.to_owned()));
+        }
+        for (bucket, key) in &expired {
+            self.put(bucket, key, None, 0)?;
+        }
+        Ok(expired.len() >= SWEEP_MAX)
+    }
+}

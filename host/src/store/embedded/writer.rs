@@ -1,0 +1,89 @@
+//! The thread that writes: groups what is queued, commits, answers; sweeps what has expired; opens the file again after a failure.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::file::{Data, Operation, Written};
+use super::load::Share;
+use crate::store::StoreError;
+
+/// Writes in one commit. More would let the first wait for long.
+const GROUP_MAX: usize = 1_000;
+const GROUP_BYTES_MAX: usize = 16 << 20;
+/// Expired entries are invisible at once; this is how long they take up room.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Between two attempts to open a file that failed.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// One write, and who awaits it. The share goes back when the job is done.
+pub(super) struct Job {
+    pub(super) bucket: Box<str>,
+    pub(super) key: Box<str>,
+    pub(super) operation: Operation,
+    pub(super) answer: oneshot::Sender<Result<Written, StoreError>>,
+    pub(super) share: Share,
+}
+
+/// Works until the queue is closed and empty.
+pub(super) fn run(data: &Data, jobs: &Receiver<Job>) {
+    let mut next_sweep = Instant::now() + SWEEP_EVERY;
+    let mut next_try = Instant::now();
+    loop {
+        let first = match jobs.recv_timeout(next_sweep.saturating_duration_since(Instant::now())) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let group = group(first, jobs);
+        let sweeps = next_sweep <= Instant::now();
+        if !data.is_open() && next_try <= Instant::now() {
+            next_try = Instant::now() + RETRY_EVERY;
+            data.reopen();
+        }
+        let more = commit(data, group, sweeps);
+        if sweeps {
+            next_sweep = Instant::now() + if more { Duration::ZERO } else { SWEEP_EVERY };
+        }
+    }
+}
+
+/// The first job and those that wait behind it.
+fn group(first: Option<Job>, jobs: &Receiver<Job>) -> Vec<Job> {
+    let mut bytes = 0;
+    let mut group = Vec::from_iter(first);
+    while !group.is_empty() && group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(job) = jobs.try_recv() else { break };
+        bytes += job.operation.bytes();
+        group.push(job);
+    }
+    group
+}
+
+/// Writes the group, all of it or nothing, and answers. Says whether more has expired than one sweep takes.
+fn commit(data: &Data, group: Vec<Job>, sweeps: bool) -> bool {
+    let writes: Vec<_> = group.iter().map(|job| (&*job.bucket, &*job.key, &job.operation)).collect();
+    let committed = data.commit(&writes, sweeps);
+    match committed {
+        Ok((answers, more)) => {
+            for (job, answer) in group.into_iter().zip(answers) {
+                tell(job, answer);
+            }
+            more
+        }
+        Err(error) => {
+            for job in group {
+                tell(job, Err(error.clone()));
+            }
+            false
+        }
+    }
+}
+
+/// Whoever asked may be gone by now.
+fn tell(job: Job, answer: Result<Written, StoreError>) {
+    let Job { answer: sender, share, .. } = job;
+    drop(share);
+    let _gone = sender.send(answer);
+}

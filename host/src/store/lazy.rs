@@ -1,0 +1,98 @@
+//! A store that is opened when the first plugin comes that may use it, so that a host without such plugins leaves no file behind.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+use super::{Embedded, Store, StoreError};
+
+/// How many entries of a seed are under way at once: more would be more than the store queues.
+const SEED_AT_ONCE: usize = 1_000;
+
+/// Where the store is, and the store once it is open.
+pub(crate) struct LazyStore {
+    path: PathBuf,
+    seed: Option<PathBuf>,
+    open: OnceCell<Arc<dyn Store>>,
+}
+
+impl LazyStore {
+    pub(crate) fn new(path: PathBuf, seed: Option<PathBuf>) -> Self {
+        Self { path, seed, open: OnceCell::new() }
+    }
+
+    /// The store, opened and seeded if it was not yet.
+    pub(crate) async fn get(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.open.get_or_try_init(|| self.open()).await.cloned()
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let path = self.path.clone();
+        // Opening reads the whole file: after a crash to mend it, else to see that it is sound.
+        let opened = tokio::task::spawn_blocking(move || Embedded::open(&path)).await;
+        let store: Arc<dyn Store> = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
+        if let Some(seed) = &self.seed {
+            let set = plant(&*store, seed).await?;
+            tracing::info!(seed = %seed.display(), set, "store seeded");
+        }
+        tracing::info!(path = %self.path.display(), "store open");
+        Ok(store)
+    }
+}
+
+/// Sets what the seed file has and the store has not; says how many.
+async fn plant(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
+    let wrong = |what: String| StoreError::Seed { path: file.to_owned(), what };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string().to_lowercase()))?;
+    let buckets: BTreeMap<String, BTreeMap<String, Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| {
+        wrong(format!("{error}; write it like {{\"users\": {{\"1\": {{\"name\": \"Ann\"}}}}}}: buckets, keys, values"))
+    })?;
+    let pairs: Vec<_> =
+        buckets.iter().flat_map(|(bucket, entries)| entries.iter().map(move |(key, value)| (bucket, key, value))).collect();
+    let mut set = 0;
+    for some in pairs.chunks(SEED_AT_ONCE) {
+        let asked = some.iter().map(|(bucket, key, value)| {
+            (bucket, key, store.compare_and_swap(bucket, key, None, Some(value.get().as_bytes().to_vec())))
+        });
+        // Asked first, all of them, so that they share a commit.
+        for (bucket, key, answer) in asked.collect::<Vec<_>>() {
+            let wrote = answer.await.map_err(|error| wrong(format!("{bucket:?} {key:?}: {error}")))?;
+            set += usize::from(wrote);
+        }
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LazyStore;
+    use crate::store::embedded::folder;
+
+    #[tokio::test]
+    async fn a_seed_sets_what_is_absent_and_no_more() {
+        let folder = folder("seed");
+        let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
+        std::fs::write(&seed, r#"{"users": {"1": {"name": "Ann"}, "2": [1]}}"#).unwrap();
+        for _ in 0..2 {
+            let store = LazyStore::new(path.clone(), Some(seed.clone())).get().await.unwrap();
+            store.set("users", "2", b"mine".to_vec(), None).await.unwrap();
+            assert_eq!(store.get("users", "1").await.unwrap().unwrap(), br#"{"name": "Ann"}"#);
+        }
+        let store = LazyStore::new(path, Some(seed)).get().await.unwrap();
+        assert_eq!(store.get("users", "2").await.unwrap().unwrap(), b"mine");
+    }
+
+    #[tokio::test]
+    async fn a_seed_that_is_none_is_told_with_its_file() {
+        let folder = folder("bad-seed");
+        let seed = folder.join("seed.json");
+        for (text, told) in [("{", "eof"), (r#"{"users": 1}"#, "buckets, keys, values"), (r#"{"": {"a": 1}}"#, "1 to 64 bytes")] {
+            std::fs::write(&seed, text).unwrap();
+            let error = LazyStore::new(folder.join("store.redb"), Some(seed.clone())).get().await.err().unwrap().to_string();
+            assert!(error.contains("seed.json") && error.to_lowercase().contains(told), "{error}");
+        }
+    }
+}

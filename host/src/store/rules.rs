@@ -1,0 +1,104 @@
+//! What every kind of store keeps to: the bounds of names, values and scans, and what counts as a number.
+
+use super::{Entry, StoreError};
+
+const BUCKET_BYTES_MAX: usize = 64;
+const KEY_BYTES_MAX: usize = 1_024;
+const VALUE_BYTES_MAX: usize = 1 << 20;
+const SCAN_ENTRIES_MAX: u32 = 1_000;
+/// All entries of one scan together: as long as nobody takes it, the host holds the answer.
+const SCAN_BYTES_MAX: usize = 4 << 20;
+
+pub(super) fn check_names(bucket: &str, key: &str) -> Result<(), StoreError> {
+    if bucket.is_empty() || bucket.len() > BUCKET_BYTES_MAX {
+        return Err(limit(format!("a bucket's name has 1 to {BUCKET_BYTES_MAX} bytes, not {}", bucket.len())));
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(limit(format!("a key has at most {KEY_BYTES_MAX} bytes, not {}", key.len())));
+    }
+    Ok(())
+}
+
+pub(super) fn check_value(value: &[u8]) -> Result<(), StoreError> {
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(limit(format!("a value has at most {VALUE_BYTES_MAX} bytes, not {}", value.len())));
+    }
+    Ok(())
+}
+
+pub(super) fn check_scan(bucket: &str, prefix: &str, after: Option<&str>, wanted: u32) -> Result<(), StoreError> {
+    check_names(bucket, prefix)?;
+    check_names(bucket, after.unwrap_or_default())?;
+    if wanted > SCAN_ENTRIES_MAX {
+        return Err(limit(format!("a scan gives at most {SCAN_ENTRIES_MAX} entries, not {wanted}")));
+    }
+    Ok(())
+}
+
+/// The answer of a scan while it grows.
+#[derive(Default)]
+pub(super) struct Scanned {
+    pub(super) entries: Vec<Entry>,
+    bytes: usize,
+}
+
+impl Scanned {
+    pub(super) fn push(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.bytes += key.len() + value.len();
+        if self.bytes > SCAN_BYTES_MAX {
+            return Err(limit(format!("the entries of a scan have at most {SCAN_BYTES_MAX} bytes together: ask for fewer")));
+        }
+        self.entries.push((key.to_owned(), value.to_vec()));
+        Ok(())
+    }
+}
+
+/// The sum, if `present` is a number and the sum still is one.
+pub(super) fn sum(present: Option<&[u8]>, by: i64) -> Result<i64, StoreError> {
+    let Some(present) = present else { return Ok(by) };
+    let number = std::str::from_utf8(present).ok().and_then(|text| text.parse::<i64>().ok());
+    let number = number.ok_or_else(|| StoreError::Invalid("the value is not a whole number of 64 bits".into()))?;
+    number.checked_add(by).ok_or_else(|| StoreError::Invalid("the sum does not fit 64 bits".into()))
+}
+
+pub(super) fn limit(message: String) -> StoreError {
+    StoreError::Limit(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scanned, check_names, check_scan, check_value, sum};
+
+    #[test]
+    fn names_values_and_scans_have_bounds() {
+        let code = |checked: Result<(), super::StoreError>| checked.err().map(|error| error.code());
+        let long = "x".repeat(1_025);
+        assert_eq!(code(check_names("", "k")), Some("limit"));
+        assert_eq!(code(check_names(&long[..65], "k")), Some("limit"));
+        assert_eq!(code(check_names("b", &long)), Some("limit"));
+        assert_eq!(code(check_value(&vec![0; (1 << 20) + 1])), Some("limit"));
+        assert_eq!(code(check_scan("b", &long, None, 1)), Some("limit"));
+        assert_eq!(code(check_scan("b", "", Some(&long), 1)), Some("limit"));
+        assert_eq!(code(check_scan("b", "", None, 1_001)), Some("limit"));
+
+        assert_eq!(code(check_names(&long[..64], &long[..1_024])), None);
+        assert_eq!(code(check_value(&vec![0; 1 << 20])), None);
+        assert_eq!(code(check_scan("b", "", None, 1_000)), None);
+    }
+
+    #[test]
+    fn the_bytes_of_a_scan_are_bounded_together() {
+        let (mut scanned, value) = (Scanned::default(), vec![0; 1 << 20]);
+        assert!((0..3).all(|_| scanned.push("k", &value).is_ok()));
+        assert_eq!(scanned.push("k", &value).unwrap_err().code(), "limit");
+    }
+
+    #[test]
+    fn only_whole_numbers_can_be_added_to() {
+        for text in ["", "1.5", "\"1\"", " 1", "9223372036854775808"] {
+            assert_eq!(sum(Some(text.as_bytes()), 1).unwrap_err().code(), "invalid", "{text:?}");
+        }
+        assert_eq!(sum(Some(i64::MAX.to_string().as_bytes()), 1).unwrap_err().code(), "invalid");
+        assert_eq!((sum(None, -3), sum(Some(b"-3"), 5)), (Ok(-3), Ok(2)));
+    }
+}

@@ -1,0 +1,153 @@
+//! The host's store: keys and values in buckets, which outlive the plugin and the host.
+//!
+//! It needs the capability `store`; the operator may grant some buckets only. Every operation is done at once and stays done, also if
+//! the handler fails afterwards; when it returns, the value is on the disk. What was recorded before is sent first.
+//!
+//! ```no_run
+//! use innkeeper_plugin::{Plugin, Reply, Result, Socket, export, store};
+//!
+//! fn plugin() -> Plugin {
+//!     Plugin::new().capability("store").on("visit", visit)
+//! }
+//!
+//! fn visit(_socket: &Socket, name: String) -> Result<Reply<i64>> {
+//!     store::bucket("visits").increment(&name, 1).map(Reply)
+//! }
+//!
+//! export!(plugin);
+//! ```
+
+use crate::error::{Error, Result};
+use crate::host;
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// The bucket of this name, which has at most 64 bytes. It is there as soon as something is in it.
+pub fn bucket(name: impl Into<String>) -> Bucket {
+    Bucket { name: name.into() }
+}
+
+/// Keys of at most 1,024 bytes, and values of at most 1 MiB: JSON, or bytes where a method says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    name: String,
+}
+
+impl Bucket {
+    /// The value of a key, or `None` if there is none, or it has expired.
+    ///
+    /// ```no_run
+    /// # fn f() -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::store;
+    /// let name = store::bucket("users").get::<String>("1")?.unwrap_or_else(|| "nobody".to_owned());
+    /// # Ok(()) }
+    /// ```
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.get_bytes(key)?.map(|value| self.read(key, &value)).transpose()
+    }
+
+    /// Writes a value, for good.
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
+        self.set_bytes(key, &serde_json::to_vec(value)?, None)
+    }
+
+    /// Writes a value that is gone after this time.
+    ///
+    /// ```no_run
+    /// # fn f() -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::store; use std::time::Duration;
+    /// store::bucket("codes").set_for("ann", &4711, Duration::from_secs(300))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn set_for<T: Serialize + ?Sized>(&self, key: &str, value: &T, ttl: Duration) -> Result<()> {
+        self.set_bytes(key, &serde_json::to_vec(value)?, Some(ttl))
+    }
+
+    /// Removes a value; says whether there was one.
+    pub fn delete(&self, key: &str) -> Result<bool> {
+        host::store_delete(&self.name, key)
+    }
+
+    /// Adds to a number, from 0 if there is none, and returns the sum: nobody else's addition is lost. A time to live goes on. If
+    /// the value is no whole number, the error has the code `invalid`.
+    pub fn increment(&self, key: &str, by: i64) -> Result<i64> {
+        host::store_increment(&self.name, key, by)
+    }
+
+    /// Writes `value` if the present value is `expected`, and says whether it was. `None` stands for no value: as `expected`
+    /// it writes only what is absent, as `value` it deletes. A time to live goes on.
+    ///
+    /// Values are compared as JSON text. A type that writes its members in changing order (a `HashMap`) does not equal itself.
+    ///
+    /// ```no_run
+    /// # fn f() -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::store;
+    /// let seats = store::bucket("seats");
+    /// let taken = !seats.compare_and_swap("12A", None, Some("ann"))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn compare_and_swap<T: Serialize + ?Sized>(&self, key: &str, expected: Option<&T>, value: Option<&T>) -> Result<bool> {
+        host::store_compare_and_swap(&self.name, key, text(expected)?.as_deref(), text(value)?.as_deref())
+    }
+
+    /// The entries whose keys begin with `prefix`, in the order of their bytes, behind the key `after`: at most `limit` of them,
+    /// which is at most 1,000. All entries together have at most 4 MiB, else the error has the code `limit`.
+    ///
+    /// ```no_run
+    /// # fn f() -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::store;
+    /// let users = store::bucket("users");
+    /// let mut after = None;
+    /// loop {
+    ///     let page = users.scan::<String>("eu/", after.as_deref(), 100)?;
+    ///     let Some((last, _)) = page.last() else { break };
+    ///     after = Some(last.clone());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn scan<T: DeserializeOwned>(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, T)>> {
+        let entries = self.scan_bytes(prefix, after, limit)?.into_iter();
+        entries.map(|(key, value)| self.read(&key, &value).map(|value| (key, value))).collect()
+    }
+
+    /// The value of a key as it is stored.
+    pub fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        host::store_get(&self.name, key)
+    }
+
+    /// Writes bytes as they are, for good or for some time.
+    pub fn set_bytes(&self, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<()> {
+        host::store_set(&self.name, key, value, ttl).map(|_| ())
+    }
+
+    /// [`scan`](Self::scan) with the values as they are stored.
+    pub fn scan_bytes(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
+        host::store_scan(&self.name, prefix, after, limit)
+    }
+
+    fn read<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {
+        serde_json::from_slice(value).map_err(|error| Error::new(format!("{}: {key}: {error}", self.name)))
+    }
+}
+
+fn text<T: Serialize + ?Sized>(value: Option<&T>) -> Result<Option<Vec<u8>>> {
+    Ok(value.map(serde_json::to_vec).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bucket, text};
+
+    #[test]
+    fn a_value_that_does_not_fit_is_named() {
+        let error = bucket("users").read::<u8>("1", b"\"old\"").unwrap_err();
+        assert!(error.message().starts_with("users: 1: invalid type"), "{error}");
+    }
+
+    #[test]
+    fn no_value_is_not_null() {
+        assert_eq!(text::<str>(None).unwrap(), None);
+        assert_eq!(text(Some(&None::<u8>)).unwrap(), Some(b"null".to_vec()));
+        assert_eq!(text(Some("ann")).unwrap(), Some(b"\"ann\"".to_vec()));
+    }
+}

@@ -1,0 +1,160 @@
+// The store: each operation through a plugin, grants, what survives the end of the host, and files that are no store.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { ask, configuration, connect, next, record, run, startHost, writeConfig } from "./harness/index.mjs";
+
+const GRANTED = { keeper: { grants: ["store"] } };
+
+test("every operation answers as the contract says", async (t) => {
+  const host = await startHost(t, { plugins: GRANTED });
+  const client = await connect(host);
+  const says = async (expected, ...args) => assert.deepEqual(await ask(client, ...args), { ok: expected }, args.join(" "));
+
+  await says(null, "get", "users", "1");
+  await says(null, "set", "users", "1", { name: "Ann" });
+  await says({ name: "Ann" }, "get", "users", "1");
+  await says(null, "get", "others", "1");
+  await says(false, "swap", "users", "1", { name: "Bob" }, { name: "Eve" });
+  await says(true, "swap", "users", "1", { name: "Ann" }, { name: "Eve" });
+  await says(false, "swap", "users", "1", null, { name: "Bob" });
+  await says(true, "swap", "users", "2", null, "new");
+  await says(true, "swap", "users", "2", "new", null);
+  await says(false, "delete", "users", "2");
+  await says(true, "delete", "users", "1");
+  await says(3, "increment", "counts", "n", 3);
+  await says(-1, "increment", "counts", "n", -4);
+  await says(-1, "get", "counts", "n");
+  await says([0, 255, 10], "bytes", "raw");
+  for (const key of ["b/2", "a", "b/1", "b/10", "c"]) await says(null, "set", "list", key, key);
+  await says([["b/1", "b/1"], ["b/10", "b/10"], ["b/2", "b/2"]], "scan", "list", "b/", null, 10);
+  await says([["b/10", "b/10"]], "scan", "list", "b/", "b/1", 1);
+});
+
+test("what has expired is gone", async (t) => {
+  const host = await startHost(t, { plugins: GRANTED });
+  const client = await connect(host);
+
+  assert.deepEqual(await ask(client, "set-for", "codes", "short", 1, 50), { ok: null });
+  assert.deepEqual(await ask(client, "set-for", "codes", "long", 2, 60_000), { ok: null });
+  await new Promise((resolve) => setTimeout(resolve, 60));
+
+  assert.deepEqual(await ask(client, "scan", "codes", "", null, 10), { ok: [["long", 2]] });
+});
+
+test("what is too large, or no number, is refused", async (t) => {
+  const host = await startHost(t, { plugins: GRANTED });
+  const client = await connect(host);
+  const code = async (...args) => (await ask(client, ...args)).code;
+
+  assert.equal(await code("get", "x".repeat(65), "k"), "limit");
+  assert.equal(await code("get", "b", "x".repeat(1_025)), "limit");
+  assert.equal(await code("scan", "b", "", null, 1_001), "limit");
+  await ask(client, "set", "b", "text", "one");
+  assert.equal(await code("increment", "b", "text", 1), "invalid");
+});
+
+test("a question to the store sends what was recorded, and what it did stays when the handler fails", async (t) => {
+  const host = await startHost(t, { plugins: GRANTED });
+  const client = await connect(host);
+  const heard = record(client, "after");
+  const before = next(client, "before");
+
+  assert.equal((await ask(client, "set-and-fail", "1")).success, false);
+
+  await before;
+  assert.deepEqual(await ask(client, "get", "users", "1"), { ok: "kept" });
+  assert.deepEqual(heard, []);
+});
+
+test("without the grant the plugin is not loaded, and one that did not ask is denied", async (t) => {
+  const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { keeper: {} } }))]);
+  assert.equal(await refused.exit(), 1);
+  assert.match(refused.text, /grants = \["store"\]/);
+
+  const host = await startHost(t, { plugins: { keeper: { grants: ["store"], config: { asks: false } } } });
+  const answer = await ask(await connect(host), "get", "users", "1");
+  assert.equal(answer.code, "denied");
+  assert.match(answer.message, /grants = \["store"\]/);
+});
+
+test("a narrowed grant reaches its buckets and no other", async (t) => {
+  const host = await startHost(t, { plugins: { keeper: { grants: ["store:users", "store:messages"] } } });
+  const client = await connect(host);
+
+  assert.deepEqual(await ask(client, "set", "users", "1", 1), { ok: null });
+  assert.deepEqual(await ask(client, "set", "messages", "1", 1), { ok: null });
+  const answer = await ask(client, "set", "secrets", "1", 1);
+  assert.equal(answer.code, "denied");
+  assert.match(answer.message, /"store:secrets"/);
+});
+
+test("what was acknowledged as stored survives kill -9, fifty times", async (t) => {
+  const store = { path: storeFile(t) };
+  let stored = 0;
+  for (let round = 0; round < 50; round++) {
+    const host = await startHost(t, { plugins: GRANTED, store });
+    const client = await connect(host);
+    const found = (await ask(client, "increment", "rounds", "n", 0)).ok;
+    assert.ok(found >= stored, `round ${round}: ${found} are there, ${stored} were acknowledged`);
+    stored = found;
+    // It is killed while more are under way.
+    let killed = false;
+    client.on("disconnect", () => (killed = true));
+    const acked = new Promise((resolve) => {
+      for (let i = 0; i < 20; i++) {
+        client.emit("increment", "rounds", "n", 1, ({ ok }) => {
+          stored = Math.max(stored, ok);
+          if (i === round % 10) resolve();
+        });
+      }
+    });
+    await acked;
+    assert.equal(await host.stop("SIGKILL"), "SIGKILL");
+    assert.ok(killed || stored > found);
+    client.close();
+  }
+});
+
+test("a damaged file stops the start with its name and a remedy, and is left as it is", async (t) => {
+  const file = storeFile(t);
+  writeFileSync(file, "this was a store once");
+
+  const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: GRANTED, store: { path: file } }))]);
+
+  assert.equal(await host.exit(), 1);
+  assert.match(host.text, /store\.redb.*damaged.*restore it from a copy/);
+  assert.equal(readFileSync(file, "utf8"), "this was a store once");
+});
+
+test("operators read and change a store that nobody has open, and a seed fills what is absent", async (t) => {
+  const file = storeFile(t);
+  const seed = path.join(path.dirname(file), "seed.json");
+  writeFileSync(seed, JSON.stringify({ users: { 1: { name: "Ann" }, 2: "seeded" } }));
+  const store = async (...args) => {
+    const command = run(t, ["store", ...args, "--path", file]);
+    return { code: await command.exit(), out: command.stdout, told: command.text };
+  };
+
+  assert.equal((await store("set", "users", "2", '"by hand"')).code, 0);
+  const host = await startHost(t, { plugins: GRANTED, store: { path: file, seed } });
+  assert.deepEqual(await ask(await connect(host), "get", "users", "1"), { ok: { name: "Ann" } });
+  assert.match((await store("list", "users")).told, /another program has it open/);
+  assert.equal(await host.stop(), 0);
+
+  assert.equal((await store("list", "users")).out, '1\t{"name":"Ann"}\n2\t"by hand"\n');
+  assert.equal((await store("delete", "users", "1")).code, 0);
+  assert.equal((await store("get", "users", "1")).code, 1);
+  assert.equal((await store("get", "users", "2")).out, '"by hand"\n');
+  assert.match((await store("set", "users", "3", "{")).told, /not JSON/);
+});
+
+/** A path for a store, in a folder that ends with the test. */
+function storeFile(t) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-store-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return path.join(folder, "store.redb");
+}
