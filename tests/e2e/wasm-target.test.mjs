@@ -20,6 +20,7 @@ for (const way of ["wasip2", "unknown"]) {
     const code = await build.exit(BUILD_MS);
     if (code !== 0 && build.text.includes("no Rust toolchain here makes components")) {
       console.log(`\n!!! the way "${way}" to a component is impossible on this machine, so it is NOT tested:\n${build.text}`);
+      // Closed networks have one way only; the last test fails if a machine has none.
       return t.skip(`impossible here: ${way}`);
     }
     assert.equal(code, 0, build.text);
