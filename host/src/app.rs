@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use crate::auth::{AuthError, Keys};
 use crate::config::{self, Config};
 use crate::dispatch::{self, Hall};
 use crate::drain::{self, Signals};
@@ -14,6 +15,7 @@ use crate::effect::House;
 use crate::engine::{Engine, Options, Origins};
 use crate::http;
 use crate::plugin::{self, PluginError, Registry, WasmEngine};
+use crate::rate_limit::RateLimits;
 use crate::socket::{self, Backlog, Door};
 use crate::sockets::Sockets;
 
@@ -22,6 +24,9 @@ use crate::sockets::Sockets;
 pub(crate) enum AppError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
+
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 
     #[error("{address} is in use by another program; choose another port with --port or port in [{section}] of innkeeper.toml")]
     InUse { address: SocketAddr, section: &'static str },
@@ -70,10 +75,12 @@ fn address_of(listener: &TcpListener) -> String {
 /// Loads the plugins and puts the rooms together, from the inside out.
 async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
     let sockets = Arc::new(Sockets::default());
+    let rate_limits = RateLimits::new(config.limits.rate_limit_keys_max);
+    let shared = plugin::Shared { sockets: sockets.clone(), keys: Arc::new(Keys::load(&config.keys)?), rate_limits };
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {
-        plugins.push(plugin::load(&wasm, plugin, &config.limits, &sockets).await?);
+        plugins.push(plugin::load(&wasm, plugin, &config.limits, &shared).await?);
     }
     let registry = Arc::new(Registry::new(&plugins));
     let namespaces = registry.namespaces();

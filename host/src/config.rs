@@ -5,6 +5,7 @@
 //! range, every component file found. No other room reads the environment or knows TOML.
 
 mod file;
+mod keys;
 mod limits;
 mod mistake;
 mod plugins;
@@ -16,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use keys::{KeyConfig, KeySource, Secret};
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::PluginConfig;
@@ -32,6 +34,8 @@ pub struct Config {
     pub internal: Internal,
     /// Every bound of the host: `[limits]`. The bounds of one plugin stand in its [`PluginConfig`].
     pub limits: Limits,
+    /// `[keys.<name>]`: what tokens are verified with. Names are unique.
+    pub keys: Vec<KeyConfig>,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
     pub plugins: Vec<PluginConfig>,
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
-pub(crate) use loader::load;
+pub(crate) use loader::{Shared, load};
 pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::NamespaceRegistration;

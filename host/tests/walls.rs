@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may know.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     // Leaves: they know nobody.
     ("frame", &[]),
     ("json", &[]),
@@ -17,22 +17,26 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("http", &[]),
+    ("rate_limit", &[]),
+    // Keys come out of the configuration.
+    ("auth", &["config"]),
     // The house itself knows the leaves only.
     ("sockets", &["frame", "json", "request"]),
     ("engine", &["frame", "request"]),
     ("effect", &["frame", "json", "sockets"]),
-    ("plugin", &["config", "effect", "json", "sockets"]),
+    ("plugin", &["auth", "config", "effect", "json", "rate_limit", "sockets"]),
     ("dispatch", &["effect", "json", "plugin", "sockets"]),
     ("socket", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "sockets"]),
     ("drain", &["engine"]),
-    ("app", &["config", "dispatch", "drain", "effect", "engine", "http", "plugin", "socket", "sockets"]),
+    ("app", &["auth", "config", "dispatch", "drain", "effect", "engine", "http", "plugin", "rate_limit", "socket", "sockets"]),
     ("cli", &["app", "config", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
 ];
 
 /// Foreign crates that only some rooms may know.
-const FOREIGN: [(&str, &[&str]); 7] = [
+const FOREIGN: [(&str, &[&str]); 8] = [
+    ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("hyper", &["engine", "http"]),

@@ -35,6 +35,9 @@ pub struct Limits {
     pub open_acks_per_socket_max: usize,
     /// Log lines of one call; what is more is counted and dropped. Default 100.
     pub log_lines_per_call_max: usize,
+    /// Keys of one plugin whose rate-limit windows are open. Default 1,000,000, some 150 MB: more than the sockets, users and
+    /// addresses of a minute on one machine.
+    pub rate_limit_keys_max: usize,
     /// How long a shutdown waits for open calls and queued writes. Default 10 s, well inside the 30 s of Kubernetes.
     pub drain_deadline: Duration,
 }
@@ -56,6 +59,7 @@ impl Default for Limits {
             data_bytes_max: 64 << 10,
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: 100,
+            rate_limit_keys_max: 1_000_000,
             drain_deadline: Duration::from_secs(10),
         }
     }

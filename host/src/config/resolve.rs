@@ -13,8 +13,8 @@ use super::mistake::Mistakes;
 
 use super::server::{origin, origins};
 use super::value::{Given, Wrong, boolean, bytes, count, duration, host, port};
-use super::{Config, Environment, Flags, Internal, Limits, Origins, PluginConfig};
-use super::{plugins, server};
+use super::{Config, Environment, Flags, Internal, KeyConfig, Limits, Origins, PluginConfig, Secret};
+use super::{keys, plugins, server};
 
 /// Where a length of time may lie: short enough for tests, at most a day.
 pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
@@ -29,6 +29,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     server::read(&mut reader, &mut root, &mut config.server);
     internal(&mut reader, &mut root, &mut config.internal);
     limits(&mut reader, &mut root, &mut config.limits);
+    config.keys = keys::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);
@@ -39,9 +40,19 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
 pub(super) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Config, Mistakes> {
     let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
     let mut config = Config { plugins, ..Config::default() };
+    config.keys.extend(default_key(&mut reader));
     overlay(&mut reader, &mut config, flags);
     between(&mut reader, &config);
     reader.finish(config)
+}
+
+/// Without a file, `JWT_SECRET` is the key `default`.
+fn default_key(reader: &mut Reader<'_>) -> Option<KeyConfig> {
+    let secret = reader.variable("JWT_SECRET")?;
+    if let Err(wrong) = keys::check_secret(&secret) {
+        reader.wrong_variable("JWT_SECRET", wrong);
+    }
+    Some(KeyConfig::secret("default", Secret::new(secret)))
 }
 
 /// An address as a flag gives it.
@@ -69,7 +80,7 @@ fn limits(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Limits) {
     for (name, target) in sizes {
         reader.set(&mut section, name, target, bytes(BYTES));
     }
-    let counts: [(&'static str, &mut usize); 9] = [
+    let counts: [(&'static str, &mut usize); 10] = [
         ("inbound_high_events", &mut into.inbound_high_events),
         ("inbound_max_events", &mut into.inbound_max_events),
         ("attachments_max", &mut into.attachments_max),
@@ -79,6 +90,7 @@ fn limits(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Limits) {
         ("rooms_per_socket_max", &mut into.rooms_per_socket_max),
         ("open_acks_per_socket_max", &mut into.open_acks_per_socket_max),
         ("log_lines_per_call_max", &mut into.log_lines_per_call_max),
+        ("rate_limit_keys_max", &mut into.rate_limit_keys_max),
     ];
     for (name, target) in counts {
         reader.set(&mut section, name, target, count(COUNTS));

@@ -6,8 +6,10 @@
 mod acks;
 mod calls;
 mod emit;
+mod jwt;
 mod later;
 mod log;
+mod rate_limit;
 mod rooms;
 mod sockets;
 mod state;

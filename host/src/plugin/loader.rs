@@ -15,22 +15,33 @@ use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
 use super::{PluginError, Runner, WasmEngine, text};
+use crate::auth::Keys;
 use crate::config::{Limits, PluginConfig};
+use crate::rate_limit::RateLimits;
 use crate::sockets::Sockets;
+
+/// What all plugins share.
+pub(crate) struct Shared {
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) rate_limits: RateLimits,
+}
 
 /// Loads one plugin.
 pub(crate) async fn load(
     engine: &Arc<WasmEngine>,
     config: &PluginConfig,
     limits: &Limits,
-    sockets: &Arc<Sockets>,
+    house: &Shared,
 ) -> Result<(Arc<dyn Runner>, Vec<NamespaceRegistration>), PluginError> {
     let pre = compile(engine, config).await?;
     let limits_of_plugin =
         PoolLimits { instances: config.limits.instances_max, run: config.limits.run_deadline, call: config.limits.call_deadline };
     let label: Arc<str> = format!("{}@1", config.name).into();
     let mut facts = Facts {
-        sockets: sockets.clone(),
+        sockets: house.sockets.clone(),
+        keys: house.keys.clone(),
+        rate_limits: house.rate_limits.of(&config.name),
         label: label.clone(),
         capabilities: Vec::new(),
         namespaces: Vec::new(),

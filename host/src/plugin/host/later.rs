@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::CallState;
 use super::ticket::Ticket;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, store, timers, types};
+use crate::plugin::bindings::v0_1::{cluster, http, store, timers, types};
 use crate::plugin::text::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
@@ -78,22 +78,6 @@ impl store::Host for CallState {
 
     fn entries(&mut self, _ticket: u64) -> Result<Vec<store::Entry>, Failure> {
         unsupported("a store")
-    }
-}
-
-impl jwt::Host for CallState {
-    fn verify(&mut self, _key: String, _token: String) -> Result<String, Failure> {
-        unsupported("verification of tokens")
-    }
-}
-
-impl rate_limit::Host for CallState {
-    fn ask_consume(&mut self, _key: String, _points: u32, _limit: rate_limit::Limit) -> Result<u64, Failure> {
-        unsupported("limits of rate")
-    }
-
-    fn consumed(&mut self, _ticket: u64) -> Result<rate_limit::Decision, Failure> {
-        unsupported("limits of rate")
     }
 }
 

@@ -43,6 +43,7 @@ enum Kind {
 }
 
 /// What a part of the host answers.
+#[allow(dead_code, reason = "all but `Decision` are answers of the store, which is to come")]
 pub(crate) enum Answer {
     Value(Option<Vec<u8>>),
     Done(bool),
