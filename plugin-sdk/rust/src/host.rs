@@ -3,7 +3,7 @@
 //! Natively (in an author's unit tests) there is no host: every call here then ends the test with a panic of the bindings.
 
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
-use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, log, rooms, sockets, timers};
+use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, timers};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
@@ -86,6 +86,14 @@ pub(crate) fn fetch(target: &Target, timeout: Option<Duration>) -> Result<Vec<Re
 
 pub(crate) fn sleep(delay: Duration) -> Result<()> {
     answer(timers::ask_sleep(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)), |_| Ok(()))
+}
+
+pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
+    jwt::verify(key, token).map_err(Error::of_host)
+}
+
+pub(crate) fn consume(key: &str, points: u32, limit: rate_limit::Limit) -> Result<rate_limit::Decision> {
+    answer(rate_limit::ask_consume(key, points, limit), rate_limit::consumed)
 }
 
 pub(crate) fn flush() {

@@ -43,7 +43,9 @@ mod socket;
 pub mod bindings;
 #[doc(hidden)]
 pub mod export;
+pub mod jwt;
 pub mod log;
+pub mod rate_limit;
 
 pub use binary::Binary;
 pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};
