@@ -44,6 +44,8 @@ pub(crate) struct RoomId(String);
 
 impl RoomId {
     const CHARACTERS_MAX: usize = 100;
+    /// Where the plugin `auth` puts the sockets of each user: who could join would read what is meant for somebody else.
+    const USERS: &str = "user:";
     const SOCKET_ID_CHARACTERS: usize = 20;
 
     pub(crate) fn as_str(&self) -> &str {
@@ -65,6 +67,7 @@ impl TryFrom<String> for RoomId {
             count if count > Self::CHARACTERS_MAX => {
                 Err(format!("a room's name has at most {} characters", Self::CHARACTERS_MAX))
             }
+            _ if name.starts_with(Self::USERS) => Err(format!("{name:?} is a room of the server's")),
             _ if Self::could_be_a_socket(&name) => Err(format!("{name:?} could be the id of a socket")),
             _ => Ok(Self(name)),
         }
@@ -104,6 +107,7 @@ mod tests {
         assert_eq!(refused(""), "a room needs a name");
         assert_eq!(refused(&"x".repeat(101)), "a room's name has at most 100 characters");
         assert_eq!(refused("WJCZ-_4q0gpPTk6gAAAB"), "\"WJCZ-_4q0gpPTk6gAAAB\" could be the id of a socket");
+        assert_eq!(refused("user:7"), "\"user:7\" is a room of the server's");
         assert!(from_value::<RoomId>(json!(7)).is_err());
         assert_eq!(from_value::<RoomId>(json!("größe")).unwrap().as_str(), "größe");
     }
