@@ -23,7 +23,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => p
  * Starts a host and waits until it listens. It ends with the test `t`, also if that fails.
  *
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
- * `component` is a name or a path, by default the plugin's name. `options.server`, `internal`, `limits`: those sections of the
+ * `component` is a name or a path, by default the plugin's name. `options.server`, `internal`, `limits`, `keys`: those sections of the
  * configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  */
 export async function startHost(t, options = {}) {
@@ -56,11 +56,11 @@ export function writeConfig(t, config) {
 }
 
 /** The options of `startHost` as the sections of a configuration. */
-export function configuration({ plugins = {}, server, internal, limits }) {
+export function configuration({ plugins = {}, server, internal, limits, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
   const tables = Object.entries(named).map(([name, table]) => [name, { ...table, component: component(table.component ?? name) }]);
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
-  return limits ? { ...config, limits } : config;
+  return { ...config, ...(limits && { limits }), ...(keys && { keys }) };
 }
 
 class Host {
