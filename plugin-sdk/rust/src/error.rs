@@ -92,6 +92,11 @@ impl Error {
         Self { code: failure.code, message: failure.message, data: failure.data, origin: Origin::Host }
     }
 
+    /// What would be refused by the host if it knew the types.
+    pub(crate) fn host(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), data: None, origin: Origin::Host }
+    }
+
     /// Arguments that do not fit.
     pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(message).code(INVALID_ARGUMENT)

@@ -44,7 +44,9 @@ mod timer;
 pub mod bindings;
 #[doc(hidden)]
 pub mod export;
+pub mod jwt;
 pub mod log;
+pub mod rate_limit;
 pub mod store;
 
 pub use binary::Binary;
