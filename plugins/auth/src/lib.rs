@@ -1,7 +1,8 @@
-//! Lets in who brings a valid token, on `/` and `/chat`. Load it before the plugins that rely on it.
+//! Lets in who brings a valid token of a known user, on `/` and `/chat`. Load it before the plugins that rely on it.
 //!
-//! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`, with one that
-//! is not valid `Auth failed`. Later plugins find the user in `socket.data.user`; all sockets of a user are in the room `user:<id>`.
+//! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`; with one that
+//! is not valid, or that names nobody in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
+//! of a user are in the room `user:<id>`.
 //!
 //! ```toml
 //! [keys.default]
@@ -9,20 +10,30 @@
 //!
 //! [plugins.auth]
 //! component = "target/innkeeper/auth.wasm"
-//! grants = ["jwt", "handshake:secrets"]
-//! config = { key = "default" }              # the name of another key, if need be
+//! grants = ["jwt:default", "handshake:secrets", "store:users"]
+//! config = { key = "default", bucket = "users" }      # the defaults
 //! ```
+//!
+//! Users are JSON objects in the store, by their ids: `innkeeper store set users ann '{"name": "Ann"}'`, or a file named by `seed`.
+//! What stands there, other users may see: no passwords.
 
-use innkeeper_plugin::{Error, Plugin, Result, Socket, config, export, jwt};
+use innkeeper_plugin::{Error, Plugin, Result, Socket, config, export, jwt, store};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
 
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default, rename = "userId")]
+    user_id: Value,
+}
+
 fn plugin() -> Plugin {
     Plugin::new()
         .capability("jwt")
         .capability("handshake:secrets")
+        .capability("store")
         .namespace("/")
         .connect_middleware(authenticate)
         .namespace("/chat")
@@ -30,23 +41,28 @@ fn plugin() -> Plugin {
 }
 
 #[derive(Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Config {
     /// A name out of `[keys]`.
     key: String,
+    /// Where the store has the users.
+    bucket: String,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { key: "default".to_owned() }
+        Self { key: "default".to_owned(), bucket: "users".to_owned() }
     }
 }
 
 fn authenticate(socket: &Socket) -> Result<()> {
     let token = token(socket.handshake()?.auth("token")?)?;
-    let Config { key } = config()?;
+    let Config { key, bucket } = config()?;
     let claims = jwt::verify(&key, &token).map_err(refusal)?;
-    let (room, user) = find_user(claims)?;
+    let id = user_id(claims)?;
+    let mut user: Object = store::bucket(&bucket).get(&id)?.ok_or_else(auth_failed)?;
+    let room = format!("user:{id}");
+    user.insert("id".to_owned(), id.into());
     socket.set_data("user", &user)?;
     socket.join(room)
 }
@@ -66,16 +82,13 @@ fn refusal(error: Error) -> Error {
     if error.is_host() && error.code_str() != "invalid" { error } else { auth_failed() }
 }
 
-/// The user whom the claims name, and the room of that user. Who keeps users elsewhere looks them up here.
-fn find_user(mut claims: Object) -> Result<(String, Object)> {
-    let id = claims.remove("userId").ok_or_else(auth_failed)?;
-    let room = match &id {
-        Value::String(id) if !id.is_empty() => format!("user:{id}"),
-        Value::Number(id) => format!("user:{id}"),
-        _ => return Err(auth_failed()),
-    };
-    claims.insert("id".to_owned(), id);
-    Ok((room, claims))
+/// The user whom the claims name; a number goes by its digits.
+fn user_id(Claims { user_id }: Claims) -> Result<String> {
+    match user_id {
+        Value::String(id) if !id.is_empty() => Ok(id),
+        Value::Number(id) => Ok(id.to_string()),
+        _ => Err(auth_failed()),
+    }
 }
 
 fn auth_failed() -> Error {
@@ -86,27 +99,17 @@ export!(plugin);
 
 #[cfg(test)]
 mod tests {
-    use super::{find_user, token};
-    use serde_json::{Value, json};
-
-    fn found(claims: Value) -> Option<(String, Value)> {
-        let Value::Object(claims) = claims else { return None };
-        find_user(claims).ok().map(|(room, user)| (room, Value::Object(user)))
-    }
+    use super::{token, user_id};
+    use serde_json::{Value, from_value, json};
 
     #[test]
     fn claims_that_name_nobody_are_refused() {
+        let id = |claims: Value| user_id(from_value(claims).unwrap()).ok();
         for claims in [json!({}), json!({"userId": ""}), json!({"userId": null}), json!({"userId": ["a"]}), json!({"id": 1})] {
-            assert_eq!(found(claims), None);
+            assert_eq!(id(claims), None);
         }
-    }
-
-    #[test]
-    fn the_user_is_made_of_the_claims_and_no_claim_takes_the_place_of_the_id() {
-        let user = json!({"id": "ann", "name": "Ann", "exp": 5});
-        let claims = json!({"userId": "ann", "id": "bob", "name": "Ann", "exp": 5});
-        assert_eq!(found(claims), Some(("user:ann".into(), user)));
-        assert_eq!(found(json!({"userId": 7})), Some(("user:7".into(), json!({"id": 7}))));
+        assert_eq!(id(json!({"userId": "ann"})).as_deref(), Some("ann"));
+        assert_eq!(id(json!({"userId": 7})).as_deref(), Some("7"));
     }
 
     #[test]
