@@ -60,7 +60,7 @@ test("chat:send that fails is answered with success false, and nobody hears it",
   const heard = record(bob, "chat:message");
   const stranger = await connect(host, "/chat");
   const refusals = [
-    [alice, { roomId: "room-123", text: "  " }, { success: false, error: "argument 1: the text is empty", code: "INVALID_ARGUMENT" }],
+    [alice, { roomId: "room-123", text: "  " }, { success: false, error: "chat:send: argument 1: the text is empty", code: "INVALID_ARGUMENT" }],
     [stranger, { roomId: "room-123", text: "hi" }, { success: false, error: 'you are not in the room "room-123"', code: "NOT_IN_ROOM" }],
   ];
   for (const [client, message, expected] of refusals) assert.deepEqual(await ask(client, "chat:send", message), expected);
