@@ -20,11 +20,11 @@ const CLIENT: &str = "socket.io-client@4.8.4";
 /// A slow network gets that long; then the demo starts without.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Puts the page into a folder, from which the server serves it as it would serve an operator's.
-pub(super) fn unpack(demo: &Path) -> io::Result<PathBuf> {
+/// Puts the page, and the tokens that it offers, into a folder from which the server serves them as it would an operator's.
+pub(super) fn unpack(demo: &Path, tokens: &str) -> io::Result<PathBuf> {
     let folder = demo.join("public");
     fs::create_dir_all(&folder)?;
-    for (name, text) in FILES {
+    for (name, text) in FILES.into_iter().chain([("users.json", tokens)]) {
         let file = folder.join(name);
         // One that is right keeps its time, and browsers keep what they have.
         if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {
