@@ -12,7 +12,7 @@ import { PATIENCE_MS, within } from "./wait.mjs";
 /** A plugin may be compiled at the first start. */
 const START_MS = 60_000;
 /** What must not leak from the developer's environment into a test. */
-const FOREIGN = ["CLIENT_URL", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
+const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
 
 /** Processes that are to end with this one, however it ends. */
 const running = new Set();
@@ -48,7 +48,8 @@ export function run(t, args, options = {}) {
   const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
   if (options.log) env.INNKEEPER_LOG = options.log;
-  const child = spawn(PROGRAM, args, { env, cwd: options.cwd ?? tmpdir(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(PROGRAM, args, { env, cwd: options.cwd ?? tmpdir(), stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+  child.stdin?.end(options.input);
   const host = new Host(child);
   t.after(() => host.end());
   return host;

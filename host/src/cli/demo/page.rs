@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::cli::build::child;
 use crate::cli::say;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("index.html", include_str!("../../../assets/demo/index.html")),
     ("page.css", include_str!("../../../assets/demo/page.css")),
     ("page.mjs", include_str!("../../../assets/demo/page.mjs")),
+    ("draw.mjs", include_str!("../../../assets/demo/draw.mjs")),
 ];
 /// The client that the tests use too.
 const CLIENT: &str = "socket.io-client@4.8.4";
