@@ -119,10 +119,10 @@ test("a notification reaches all tabs of one user and nobody else; what is for e
 
   await tabs.ann.click('#people [data-of="bob"]');
   await sees(tabs.ann, "#log", "you waved at Bob");
-  for (const tab of [tabs.bob, tabs.again]) await sees(tab, "#notices", "Ann: waves at you");
+  for (const tab of [tabs.bob, tabs.again]) await sees(tab, "#notices", "Ann to you: Hello, Bob!");
   await picture(tabs.bob, "notification");
   await say(tabs.carol, "Last orders!", "all");
-  for (const tab of Object.values(tabs)) await sees(tab, ".entry.announcement", "Carol to everybody");
+  for (const [who, tab] of Object.entries(tabs)) await sees(tab, ".entry.announcement", `${who === "carol" ? "You" : "Carol"} to everybody`);
   for (const tab of [tabs.ann, tabs.carol]) assert.equal(await tab.$(".notice"), null);
 
   await tabs.bob.click(".notice button");
@@ -184,7 +184,7 @@ test("on a phone nothing lies beside the screen", async (t) => {
   }
   await tab.click('[data-of="lobby"]');
   await bob.click('#people [data-of="ann"]');
-  await sees(tab, "#notices", "Bob: waves at you");
+  await sees(tab, "#notices", "Bob to you: Hello, Ann!");
   await say(tab, `A long word: ${"w".repeat(300)}`);
   for (let line = 0; line < 12; line += 1) await say(tab, `line ${line}`);
   await sees(tab, "#log", "line 11");
@@ -215,9 +215,10 @@ test("everything has a name and can be reached with the keyboard", async (t) => 
   const bob = await enter(browser, url, "Bob");
   await bob.focus("#people button");
   await bob.keyboard.press("Enter");
-  await sees(tab, "#notices", "Bob: waves at you");
+  await sees(tab, "#notices", "Bob to you: Hello, Ann!");
   await say(tab, "hello", "all");
   await sees(tab, ".announcement", "hello");
+  await sees(tab, "#people", "Bob");
 
   const nameless = await tab.evaluate(() => {
     const named = (element) => element.labels?.length || element.ariaLabel || element.textContent.trim();

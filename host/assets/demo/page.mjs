@@ -49,6 +49,8 @@ $("say").addEventListener("submit", (event) => {
   if (!current) return complain("Join a room first.");
   const [said, to] = [text.value, $("to").value];
   text.value = "";
+  // The next one is for many only if that is chosen again.
+  $("to").value = "room";
   if (to === "room") send(current, said);
   else if (to === "rooms") tellMany("announce", { rooms: [...rooms.keys()], text: said });
   else tellMany("global", { text: said });
@@ -164,13 +166,12 @@ function connect(who, room) {
   mine.on("user:joined", gather);
   mine.on("user:left", gather);
   mine.on("chat:message", (message) => add(message.roomId, said(message)));
-  mine.on("announcement", ({ rooms: names, text, from }) => {
-    for (const name of names) add(name, { who: nameOf(from), about: `to ${names.join(", ")}`, said: text, at: Date.now() });
-  });
-  mine.on("global", ({ text, from }) => {
-    for (const name of rooms.keys()) add(name, { who: nameOf(from), about: "to everybody", said: text, at: Date.now() });
-  });
-  mine.on("notification", ({ text, from }) => notice(`${nameOf(from)}: ${text}`));
+  const announce = (names, to, { text, from }) => {
+    for (const name of names) add(name, { ...said({ text, from, sentAt: Date.now() }), about: `to ${to}` });
+  };
+  mine.on("announcement", (told) => announce(told.rooms, told.rooms.join(", "), told));
+  mine.on("global", (told) => announce(rooms.keys(), "everybody", told));
+  mine.on("notification", ({ text, from }) => notice(`${nameOf(from)} to you: ${text}`));
   mine.on("error", ({ message, ...rest }) => current && add(current, { error: reason({ error: message, ...rest }) }));
 }
 
@@ -255,7 +256,7 @@ async function tellMany(event, argument) {
 
 async function wave(id, name) {
   const room = current;
-  const answer = await ask("notify", { userId: id, text: "waves at you 👋" });
+  const answer = await ask("notify", { userId: id, text: `Hello, ${name}!` });
   if (answer.success) note(room, `you waved at ${name}`);
   else add(room, { error: `${name} was not told: ${reason(answer)}` });
 }
