@@ -90,6 +90,8 @@ enum CliError {
     NoSources(&'static str),
     #[error("the demo cannot write into {}", .0.display())]
     Demo(PathBuf, #[source] io::Error),
+    #[error("another demo is running in {}; stop it, or give this one a folder of its own with --folder", .0.display())]
+    DemoRuns(PathBuf),
     #[error("the system gives out no random bytes for a key; set the variable JWT_SECRET")]
     Random(#[source] io::Error),
     #[error(transparent)]

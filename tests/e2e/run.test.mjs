@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -91,6 +91,7 @@ test("without a configuration the plugins that are built are loaded, and auth wi
   const closed = await started(KEY);
   assert.deepEqual(loaded(closed), ["audit", "auth", "rate-limit", "chat", "echo"]);
   assert.doesNotMatch(closed.text, /everybody may come in|nobody could guess/);
+  assert.match(closed.text, /`innkeeper store set users ann /);
   for (const namespace of ["/", "/chat"]) assert.equal((await refused(closed, namespace)).message, "No token");
 });
 
@@ -106,7 +107,13 @@ test("the client that the demo gives out to paste talks to all of it", async (t)
   const client = spawnSync(process.execPath, ["--input-type=module", "--eval", pasted], { cwd: TESTS, encoding: "utf8", timeout: 30_000 });
   assert.equal(client.status, 0, client.stderr);
   assert.match(client.stdout, /echo says hello\n[^]*bob reads \{[^]*text: 'hi Bob'[^]*name: 'Ann'/);
-  assert.match(client.stdout, /ann gets \{ success: true, messageId: 1 \}/);
+  assert.match(client.stdout, /ann gets \{ messageId: 1, success: true \}/);
+
+  const users = readFileSync(path.join(kept, "public", "users.json"), "utf8");
+  const second = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept });
+  assert.equal(await second.exit(), 1);
+  assert.match(second.text, /another demo is running in .*; stop it, or give this one a folder of its own with --folder/);
+  assert.equal(readFileSync(path.join(kept, "public", "users.json"), "utf8"), users, "the first one's tokens are left alone");
   assert.deepEqual([existsSync(path.join(kept, "store.redb")), existsSync(path.join(kept, ".innkeeper"))], [true, false]);
 });
 

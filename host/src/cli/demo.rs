@@ -3,7 +3,7 @@
 mod page;
 mod people;
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -21,6 +21,9 @@ const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 
 
 pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
     let target = places::target();
+    let folder = folder.unwrap_or_else(|| target.demo());
+    // Until the end of the demo, as the lock goes with the file.
+    let _lock = lock(&folder)?;
     let mut config = Config::built_in(plugins(&target)?, &environment, flags)?;
     run::free_internal(&mut config);
     let shared = !config.keys.is_empty();
@@ -28,13 +31,24 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError
         config.keys.push(people::key()?);
     }
     let tokens = config.keys.first().map(people::tokens).transpose()?.unwrap_or_default();
-    let folder = folder.unwrap_or_else(|| target.demo());
     let cannot_write = |error| CliError::Demo(folder.clone(), error);
     config.server.static_folder = Some(page::unpack(&folder, &tokens).map_err(cannot_write)?);
     config.store = people::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
     tell_what_to_try(&config, shared);
     run::serve(config)
+}
+
+/// One demo in a folder: a second one would take the first one's tokens away and not get its store.
+fn lock(folder: &Path) -> Result<File, CliError> {
+    let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+    let cannot_write = |error| CliError::Demo(folder.to_owned(), error);
+    let file = opened.map_err(cannot_write)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::DemoRuns(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(cannot_write(error)),
+    }
 }
 
 /// The reference plugins, built anew where their sources are newer.
@@ -136,7 +150,7 @@ fn client(address: &str) -> String {
     format!(
         r#"import {{ io }} from "socket.io-client";
 const {{ users }} = await (await fetch("{address}/users.json")).json();
-const [ann, bob] = users.map(({{ token }}) => io("{address}/chat", {{ forceNew: true, auth: {{ token }} }}));
+const [ann, bob] = users.slice(0, 2).map(({{ token }}) => io("{address}/chat", {{ forceNew: true, auth: {{ token }} }}));
 const echo = io("{address}", {{ auth: {{ token: users[0].token }} }});
 console.log("echo says", await echo.emitWithAck("echo", "hello"));
 bob.on("chat:message", (message) => console.log("bob reads", message));

@@ -79,6 +79,11 @@ fn without_file(flags: Flags) -> Result<Config, CliError> {
         ));
     }
     tell_open(&plugins);
+    if plugins.iter().any(|plugin| plugin.name == places::AUTH) {
+        say(format_args!(
+            "innkeeper: auth lets in who is in the store; `innkeeper store set users ann '{{\"name\": \"Ann\"}}'` adds somebody while the server is stopped"
+        ));
+    }
     let mut config = Config::built_in(plugins, &environment, flags)?;
     free_internal(&mut config);
     if config.server.host.is_loopback() {

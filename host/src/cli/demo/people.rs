@@ -44,3 +44,32 @@ pub(super) fn tokens(key: &KeyConfig) -> Result<String, Unsigned> {
     let expired = token::make(key, USERS.first().map_or("", |(id, _)| id), now - EXPIRED_SINCE, Claims::new())?;
     Ok(format!("{:#}\n", json!({"users": users, "expired": expired})))
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test says what it expects")]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::Value;
+
+    use super::{USERS, key, tokens};
+    use crate::auth::{Keys, Refused};
+
+    #[test]
+    fn everybody_has_a_token_for_half_a_day_and_one_token_has_expired() {
+        let key = key().expect("a key");
+        let offered: Value = serde_json::from_str(&tokens(&key).expect("tokens")).expect("JSON");
+        let keys = Keys::load(std::slice::from_ref(&key)).expect("a key that can be used");
+        let now = SystemTime::now();
+        let verify = |token: &Value, at| keys.verify("default", token.as_str().unwrap_or_default(), at);
+
+        let users = offered["users"].as_array().expect("a list");
+        assert_eq!(users.len(), USERS.len());
+        for user in users {
+            let claims = verify(&user["token"], now + Duration::from_hours(11)).expect("still valid");
+            assert_eq!(claims.get("userId"), user.get("id"));
+            assert!(matches!(verify(&user["token"], now + Duration::from_hours(13)), Err(Refused::Expired { .. })));
+        }
+        assert!(matches!(verify(&offered["expired"], now), Err(Refused::Expired { .. })));
+    }
+}
