@@ -63,6 +63,15 @@ export function writeConfig(t, config) {
   return file;
 }
 
+/** A file for `store.seed`, which ends with the test. */
+export function seed(t, buckets) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-seed-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "seed.json");
+  writeFileSync(file, JSON.stringify(buckets));
+  return file;
+}
+
 /** The options of `startHost` as the sections of a configuration. */
 export function configuration({ plugins = {}, server, internal, limits, store, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
