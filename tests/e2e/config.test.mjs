@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { run, writeConfig } from "./harness/index.mjs";
+import { ROOT, TARGET, run, writeConfig } from "./harness/index.mjs";
 
 test("`config init` writes an example that `config check` likes, and does not overwrite without --force", async (t) => {
   const file = path.join(folder(t), "innkeeper.toml");
@@ -72,6 +72,16 @@ test("`config check` without a file says what would be loaded, and that everybod
   for (const name of ["audit", "rate-limit", "chat", "echo"]) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, granted what it asks for`));
   assert.doesNotMatch(stdout, /the plugin auth/);
   assert.match(text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
+});
+
+test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {
+  const guide = readFileSync(path.join(ROOT, "docs", "guide.md"), "utf8");
+  const [, written] = guide.match(/```toml\n([^]*?)```/);
+  const file = writeConfig(t, written.replaceAll("target/innkeeper/", `${path.join(TARGET, "innkeeper")}/`));
+  writeFileSync(path.join(path.dirname(file), "users.json"), '{"users": {"ann": {"name": "Ann"}}}');
+  const { code, stdout, text } = await config(t, ["check", "--config", file], { JWT_SECRET: "a secret of 32 bytes, or of more" });
+  assert.equal(code, 0, text);
+  assert.match(stdout, /audit[^]*auth[^]*rate-limit[^]*chat/);
 });
 
 async function config(t, args, env = {}) {
