@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { openTab, picture, sees, startBrowser } from "./harness/browser.mjs";
-import { run } from "./harness/index.mjs";
+import { ROOT, run, startHost } from "./harness/index.mjs";
 import { inSeconds, token } from "./harness/token.mjs";
 
 test("two people meet, talk, and see each other leave", async (t) => {
@@ -242,6 +242,25 @@ test("everything has a name and can be reached with the keyboard", async (t) => 
   }
   assert.deepEqual(order, ["lobby", "room", "Join", "leave", "log", "to", "text", "Send", "Wave at Bob", "out"]);
   await plain();
+});
+
+test("on a server of one's own the page offers no users, and without `auth` everybody comes in", async (t) => {
+  const folders = { static_folder: path.join(ROOT, "host/assets/demo"), client_folder: path.join(ROOT, "tests/node_modules/socket.io-client/dist") };
+  const host = await startHost(t, { plugins: ["chat"], server: folders });
+  const browser = await startBrowser(t);
+  const tab = async () => openTab(await browser.createBrowserContext(), host.url);
+  const tabs = [await tab(), await tab()];
+  for (const tab of tabs) {
+    const offered = await tab.$$eval("label:not([hidden]) > [name=who]", (all) => all.map(({ value }) => value));
+    assert.deepEqual(offered, ["none", "own"]);
+    await tab.click("[value=none]");
+    await tab.click("#enter > button");
+    await sees(tab, "#people", "(you)");
+  }
+  await say(tabs[1], "hello");
+  await sees(tabs[0], "#log", "hello");
+  assert.match(await tabs[0].$eval("#people", (people) => people.textContent), /guest .{5} \(you\)/);
+  assert.deepEqual(tabs.flatMap(({ errors }) => errors), []);
 });
 
 test("the token goes along as `auth.token`", async (t) => {

@@ -44,7 +44,7 @@ export async function startHost(t, options = {}) {
   return host;
 }
 
-/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. */
+/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. `options.input`: its standard input. */
 export function run(t, args, options = {}) {
   const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
