@@ -1,10 +1,11 @@
-//! Who somebody is: JSON Web Tokens, verified with keys that only the host holds.
+//! Who somebody is: JSON Web Tokens, verified with keys that only the host holds, and signed for whoever works at its console.
 //!
 //! `jwt` knows keys and signatures; the rules about claims are here, those of Node's `jsonwebtoken`. Which algorithms pass is the
 //! key's affair and never the token's, so `alg: none` and an HMAC made with a public key are nothing that could be asked for.
 //! Nothing in here shows a token or a secret; why one was refused is for the debug log, and nobody else is told.
 
 mod jwt;
+mod sign;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{KeyConfig, KeySource};
 use jwt::Verifier;
+pub(crate) use sign::{Unsigned, sign};
 
 /// The longest token that is looked at; a socket's whole `auth` has no more.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
@@ -55,6 +57,14 @@ pub(crate) enum Refused {
     #[error("there is no key {0:?} in the configuration")]
     UnknownKey(String),
 
+    /// `exp`, in seconds since 1970.
+    #[error("it has expired")]
+    Expired { at: f64 },
+
+    /// `nbf`, in seconds since 1970.
+    #[error("it is not valid yet")]
+    Early { from: f64 },
+
     /// The reason is for the operator, not for whoever brought the token.
     #[error("{0}")]
     Invalid(String),
@@ -82,35 +92,36 @@ impl Keys {
             return Err(Refused::Invalid(format!("it has more than {TOKEN_BYTES_MAX} bytes")));
         }
         let claims = key.verifier.verify(token).map_err(Refused::Invalid)?;
-        key.check(&claims, seconds(now)).map_err(|reason| Refused::Invalid(reason.to_owned()))?;
+        key.check(&claims, seconds(now))?;
         Ok(claims)
     }
 }
 
 impl Key {
     /// The registered claims: each is optional in the token unless the configuration names its value.
-    fn check(&self, claims: &Claims, now: f64) -> Result<(), &'static str> {
+    fn check(&self, claims: &Claims, now: f64) -> Result<(), Refused> {
+        let invalid = |reason: &str| Refused::Invalid(reason.to_owned());
         let leeway = self.leeway.as_secs_f64();
-        let time = |name: &str, wrong| match claims.get(name) {
+        let time = |name: &str| match claims.get(name) {
             None => Ok(None),
-            Some(value) => value.as_f64().map(Some).ok_or(wrong),
+            Some(value) => value.as_f64().map(Some).ok_or_else(|| invalid(&format!("`{name}` is not a number"))),
         };
-        if time("nbf", "`nbf` is not a number")?.is_some_and(|from| from > now + leeway) {
-            return Err("it is not valid yet");
+        if let Some(from) = time("nbf")?.filter(|from| *from > now + leeway) {
+            return Err(Refused::Early { from });
         }
-        if time("exp", "`exp` is not a number")?.is_some_and(|until| now >= until + leeway) {
-            return Err("it has expired");
+        if let Some(at) = time("exp")?.filter(|until| now >= until + leeway) {
+            return Err(Refused::Expired { at });
         }
         let is_named = |list: &[String], value: &Value| value.as_str().is_some_and(|name| list.iter().any(|one| one == name));
         if !self.issuer.is_empty() && !claims.get("iss").is_some_and(|issuer| is_named(&self.issuer, issuer)) {
-            return Err("it is from another issuer");
+            return Err(invalid("it is from another issuer"));
         }
         let for_us = |audience: &Value| match audience {
             Value::Array(list) => list.iter().any(|one| is_named(&self.audience, one)),
             one => is_named(&self.audience, one),
         };
         if !self.audience.is_empty() && !claims.get("aud").is_some_and(for_us) {
-            return Err("it is for another audience");
+            return Err(invalid("it is for another audience"));
         }
         Ok(())
     }

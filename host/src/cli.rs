@@ -1,4 +1,4 @@
-//! The command line: `innkeeper run | build | demo | config | store`.
+//! The command line: `innkeeper run | build | demo | config | store | token`.
 //!
 //! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for mistakes in the
 //! configuration and in the command line; 1 for everything else.
@@ -9,6 +9,7 @@ mod demo;
 mod places;
 mod run;
 mod store;
+mod token;
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::auth::{AuthError, Unsigned};
 use crate::config::{self, Mistakes};
 use crate::store::StoreError;
 use crate::telemetry;
@@ -42,8 +44,11 @@ enum Command {
     },
     /// Build a Rust plugin into a component
     Build(build::Request),
-    /// Build the reference plugins `echo` and `chat` and start the server with them and a chat page
+    /// Build the reference plugins and start the server with them, a few users and a chat page
     Demo {
+        /// Where it keeps its page and its store [default: innkeeper/demo in cargo's target directory]
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
         #[command(flatten)]
         listen: Listen,
     },
@@ -52,6 +57,9 @@ enum Command {
     Config(configuration::Request),
     /// Read and change what plugins keep in the store, while the server is stopped
     Store(store::Request),
+    /// Make a token for somebody, or check one
+    #[command(subcommand)]
+    Token(token::Request),
 }
 
 /// Flags over file and environment.
@@ -80,8 +88,22 @@ enum CliError {
     Build(#[from] build::BuildError),
     #[error("the demo needs the sources of its plugins, and {0:?} is not in this folder; run it in a checkout of innkeeper")]
     NoSources(&'static str),
-    #[error("the demo's page cannot be put in the target directory")]
-    Page(#[source] io::Error),
+    #[error("the demo cannot write into {}", .0.display())]
+    Demo(PathBuf, #[source] io::Error),
+    #[error("another demo is running in {}; stop it, or give this one a folder of its own with --folder", .0.display())]
+    DemoRuns(PathBuf),
+    #[error("the system gives out no random bytes for a key; set the variable JWT_SECRET")]
+    Random(#[source] io::Error),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
+    #[error("{0}")]
+    NoKey(String),
+    #[error("the token is refused: {0}")]
+    Refused(String),
+    #[error("cannot read the standard input")]
+    Input(#[source] io::Error),
     #[error("the runtime does not start")]
     Runtime(#[source] io::Error),
     #[error(transparent)]
@@ -107,7 +129,8 @@ pub fn main() -> ExitCode {
         Command::Run { config, listen } => run::run(config, listen.into()),
         Command::Build(request) => build::build(&request).map(|_| ()).map_err(CliError::from),
         Command::Store(request) => store::store(request),
-        Command::Demo { listen } => demo::demo(listen.into()),
+        Command::Token(request) => token::token(request),
+        Command::Demo { folder, listen } => demo::demo(folder, listen.into()),
         Command::Config(request) => configuration::answer(request),
     };
     match done {

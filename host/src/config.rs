@@ -30,11 +30,9 @@ pub(crate) use document::{docs, example};
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::{Grants, PluginConfig};
-pub(crate) use resolve::{Resolved, host_of};
+pub(crate) use resolve::{Resolved, duration_of, host_of};
 pub(crate) use store::StoreConfig;
-#[cfg(test)]
-pub(crate) use tokens::Secret;
-pub(crate) use tokens::{KeyConfig, KeySource};
+pub(crate) use tokens::{KeyConfig, KeySource, Secret};
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -48,7 +48,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "store",
         ],
     ),
-    ("cli", &["app", "config", "store", "telemetry"]),
+    ("cli", &["app", "auth", "config", "store", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
 ];

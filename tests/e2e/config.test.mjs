@@ -55,10 +55,23 @@ test("`config show --origin` tells default, file, environment and flag, and no s
   }
 });
 
-test("`config show` without a file shows the built-in configuration with the reference plugins", async (t) => {
+test("`config show` without a file shows the built-in configuration with the reference plugins; auth where there is a key", async (t) => {
   const { code, stdout } = await config(t, ["show"]);
   assert.equal(code, 0);
   for (const part of ["[server]\nport = 3001\n", "[plugins.echo]\n", "[plugins.chat]\n"]) assert.ok(stdout.includes(part), stdout);
+  const plugins = (text) => [...text.matchAll(/^\[plugins\.([^\]]+)\]$/gm)].map(([, name]) => name);
+  assert.deepEqual(plugins(stdout), ["audit", "rate-limit", "chat", "echo"]);
+  const keyed = await config(t, ["show"], { JWT_SECRET: "a secret of the tests that nobody could guess" });
+  assert.deepEqual(plugins(keyed.stdout), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.doesNotMatch(keyed.stdout + keyed.text, /nobody could guess/);
+});
+
+test("`config check` without a file says what would be loaded, and that everybody may come in without a key", async (t) => {
+  const { code, stdout, text } = await config(t, ["check"]);
+  assert.equal(code, 0, text);
+  for (const name of ["audit", "rate-limit", "chat", "echo"]) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, granted what it asks for`));
+  assert.doesNotMatch(stdout, /the plugin auth/);
+  assert.match(text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
 });
 
 test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {

@@ -1,14 +1,17 @@
 // The command line: mistakes are told at once, plugins refused by name, and the end of a server is orderly.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import {
-  WAYS, ask, component, configuration, connect, disconnected, eventually, next, open, refused, request, run, startHost, writeConfig,
+  ROOT, WAYS, ask, component, configuration, connect, disconnected, eventually, next, open, refused, request, run, startHost, writeConfig,
 } from "./harness/index.mjs";
+
+const TESTS = path.join(ROOT, "tests");
 
 test("all mistakes of a configuration are told at once, with line, key and remedy, and nothing is started", async (t) => {
   const file = writeConfig(t, '[server]\nprot = 3001\nping_timeout = "soon"\n\n[plugins.chat]\ncomponent = "nowhere.wasm"\ngrants = ["stor"]\n');
@@ -68,6 +71,50 @@ test("a plugin that asks for what was not granted is refused with the line to ad
   assert.equal(await host.exit(), 1);
   const told = 'plugin "mine": asks for the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
   assert.ok(host.text.includes(told), host.text);
+});
+
+const KEY = { JWT_SECRET: "a secret of the tests that nobody could guess" };
+const loaded = (host) => host.logged((line) => line.message === "plugin loaded").map(({ plugin }) => plugin.split("@")[0]);
+
+test("without a configuration the plugins that are built are loaded, and auth with a key only", async (t) => {
+  const started = async (env) => {
+    const cwd = folder(t);
+    const host = run(t, ["run", "--port", "0"], { cwd, env });
+    const { address } = await host.waitForLog((line) => line.message === "listening", "it listens", 60_000);
+    return Object.assign(host, { url: `http://${address}` });
+  };
+  const open = await started({ JWT_SECRET: "" });
+  assert.deepEqual(loaded(open), ["audit", "rate-limit", "chat", "echo"]);
+  assert.match(open.text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
+  assert.deepEqual(await ask(await connect(open, "/chat"), "room:join", "lobby"), { success: true });
+
+  const closed = await started(KEY);
+  assert.deepEqual(loaded(closed), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.doesNotMatch(closed.text, /everybody may come in|nobody could guess/);
+  assert.match(closed.text, /`innkeeper store set users ann /);
+  for (const namespace of ["/", "/chat"]) assert.equal((await refused(closed, namespace)).message, "No token");
+});
+
+test("the client that the demo gives out to paste talks to all of it", async (t) => {
+  const kept = folder(t);
+  const host = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept, env: KEY });
+  const { address } = await host.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
+  assert.deepEqual(loaded(host), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.match(host.text, /the demo signs with your JWT_SECRET/);
+  assert.doesNotMatch(host.text, /nobody could guess|eyJ/, "neither the key nor a token is shown");
+  const [, script] = /<<'END'\n([^]*?)\nEND\n/.exec(host.text);
+  const pasted = script.replaceAll("127.0.0.1:<the port in the log>", address);
+  const client = spawnSync(process.execPath, ["--input-type=module", "--eval", pasted], { cwd: TESTS, encoding: "utf8", timeout: 30_000 });
+  assert.equal(client.status, 0, client.stderr);
+  assert.match(client.stdout, /echo says hello\n[^]*bob reads \{[^]*text: 'hi Bob'[^]*name: 'Ann'/);
+  assert.match(client.stdout, /ann gets \{ messageId: 1, success: true \}/);
+
+  const users = readFileSync(path.join(kept, "public", "users.json"), "utf8");
+  const second = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept });
+  assert.equal(await second.exit(), 1);
+  assert.match(second.text, /another demo is running in .*; stop it, or give this one a folder of its own with --folder/);
+  assert.equal(readFileSync(path.join(kept, "public", "users.json"), "utf8"), users, "the first one's tokens are left alone");
+  assert.deepEqual([existsSync(path.join(kept, "store.redb")), existsSync(path.join(kept, ".innkeeper"))], [true, false]);
 });
 
 for (const section of ["server", "internal"]) {

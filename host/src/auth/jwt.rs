@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Header, Validation};
 
 use super::{AuthError, Claims};
 use crate::config::{KeyConfig, KeySource};
@@ -33,7 +34,7 @@ impl Verifier {
 
     /// The claims of a token whose signature is right; else the reason, for the log.
     pub(super) fn verify(&self, token: &str) -> Result<Claims, String> {
-        let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
+        let header = jsonwebtoken::decode_header(token).map_err(|error| no_token(&error))?;
         if header.crit.is_some() {
             return Err("it demands extensions (`crit`), and there are none here".to_owned());
         }
@@ -44,7 +45,7 @@ impl Verifier {
         };
         let one = one.ok_or("its `kid` names none of the keys")?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &one.key, &one.validation);
-        decoded.map(|data| data.claims).map_err(|error| error.to_string())
+        decoded.map(|data| data.claims).map_err(|error| one.reason(&header, &error))
     }
 
     fn one(config: &KeyConfig, key: DecodingKey, algorithms: &[Algorithm]) -> Result<Self, AuthError> {
@@ -82,6 +83,27 @@ impl PublicOrSecret {
         (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
         Some(Self { id, key, validation })
     }
+
+    fn reason(&self, header: &Header, error: &Error) -> String {
+        match error.kind() {
+            ErrorKind::InvalidAlgorithm => {
+                let taken: Vec<_> = self.validation.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
+                format!("its algorithm is {:?}, and this key takes {}", header.alg, taken.join(", "))
+            }
+            ErrorKind::InvalidSignature => "its signature was not made with this key".to_owned(),
+            _ => no_token(error),
+        }
+    }
+}
+
+/// A token of these claims. None, if the algorithm does not go with secrets.
+pub(super) fn signed(secret: &str, algorithm: &str, claims: &Claims) -> Option<String> {
+    let header = Header::new(algorithm.parse().ok()?);
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
+}
+
+fn no_token(error: &Error) -> String {
+    format!("it is not a token of a kind that is known here ({error})")
 }
 
 fn algorithm(config: &KeyConfig, name: &str) -> Result<Algorithm, AuthError> {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-use super::{Claims, Keys, Refused};
+use super::{Claims, Keys, Refused, sign};
 use crate::config::{KeyConfig, KeySource, Secret};
 
 const SECRET: &str = "a secret that is long enough not to be guessed";
@@ -159,4 +159,30 @@ fn an_unknown_key_is_no_invalid_token_and_no_secret_is_shown() {
     assert!(matches!(refused, Refused::UnknownKey(name) if name == "other"));
     let shown = format!("{:?}", secret(SECRET));
     assert!(shown.contains("[redacted]") && !shown.contains(SECRET), "{shown}");
+}
+
+#[test]
+fn what_is_signed_with_a_key_passes_it_and_no_other() {
+    let claims = json!({"userId": "ann", "exp": NOW + 1}).as_object().cloned().expect("an object");
+    let strict = KeyConfig {
+        algorithms: vec!["HS384".into(), "HS512".into()],
+        issuer: vec!["us".into()],
+        audience: vec!["app".into(), "web".into()],
+        ..secret(SECRET)
+    };
+    for config in [secret(SECRET), KeyConfig { algorithms: vec!["HS512".into(), "HS256".into()], ..secret(SECRET) }, strict] {
+        let token = sign(&config, claims.clone()).expect("a secret signs");
+        assert_eq!(verify(&config, &token).expect("it passes").get("userId"), Some(&json!("ann")));
+        assert!(verify(&KeyConfig { algorithms: config.algorithms.clone(), ..secret("another one") }, &token).is_err());
+    }
+    let told = sign(&key(KeySource::PublicKey(file("rsa.pem"))), claims).expect_err("a public key signs nothing").to_string();
+    assert!(told.starts_with("keys.k is a public key"), "{told}");
+}
+
+#[test]
+fn the_operator_is_told_which_algorithm_and_whose_signature_it_was() {
+    let strong = KeyConfig { algorithms: vec!["HS512".into()], ..secret(SECRET) };
+    let token = signed(&secret(SECRET), json!({"userId": 1}));
+    assert_eq!(verify(&strong, &token), Err("its algorithm is HS256, and this key takes HS512".into()));
+    assert_eq!(verify(&secret("another"), &token), Err("its signature was not made with this key".into()));
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::config::{self, Config, Flags, Grants, PluginConfig, Resolved};
 
-use super::{CliError, Listen, environment, places, run, say};
+use super::{CliError, Listen, environment, run, say};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Request {
@@ -51,11 +51,14 @@ pub(super) fn answer(request: Request) -> Result<(), CliError> {
         Request::Init { force, file } => init(&file, force),
         Request::Check(chosen) => {
             let resolved = resolve(chosen, run::built_plugins())?;
+            if resolved.config.file.is_none() {
+                run::tell_open(&resolved.config.plugins);
+            }
             print(&loaded(&resolved.config))
         }
         Request::Show { chosen, origin } => {
             // The reference plugins belong to the built-in configuration, also before they are built.
-            let resolved = resolve(chosen, reference_plugins())?;
+            let resolved = resolve(chosen, run::reference_plugins())?;
             tell_unbuilt(&resolved.config);
             print(&resolved.to_toml(origin))
         }
@@ -83,11 +86,6 @@ fn resolve(chosen: Chosen, built_in: Vec<PluginConfig>) -> Result<Resolved, CliE
         None => Resolved::built_in(built_in, &environment, flags),
     };
     resolved.map_err(CliError::Check)
-}
-
-fn reference_plugins() -> Vec<PluginConfig> {
-    let target = places::target();
-    places::REFERENCE_PLUGINS.iter().map(|name| PluginConfig::reference(name, target.component(name))).collect()
 }
 
 /// Only the built-in configuration can name a component that is not there.

@@ -1,9 +1,10 @@
 //! `innkeeper demo`: the reference plugins, built if need be, and a server with them and a page.
 
 mod page;
+mod people;
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::{Config, Flags, PluginConfig};
@@ -15,24 +16,59 @@ const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "
 /// Folders that hold no sources.
 const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 
-pub(super) fn demo(flags: Flags) -> Result<(), CliError> {
-    let workspace = places::workspace();
+/// The plugin `rate-limit` as it is shown here: whoever tries sees it, and two tabs at one address do not share their points.
+const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 60000, "per": ["socket", "user"]}"#);
+
+pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
     let target = places::target();
+    let folder = folder.unwrap_or_else(|| target.demo());
+    // Until the end of the demo, as the lock goes with the file.
+    let _lock = lock(&folder)?;
+    let mut config = Config::built_in(plugins(&target)?, &environment, flags)?;
+    run::free_internal(&mut config);
+    let shared = !config.keys.is_empty();
+    if !shared {
+        config.keys.push(people::key()?);
+    }
+    let tokens = config.keys.first().map(people::tokens).transpose()?.unwrap_or_default();
+    let cannot_write = |error| CliError::Demo(folder.clone(), error);
+    config.server.static_folder = Some(page::unpack(&folder, &tokens).map_err(cannot_write)?);
+    config.store = people::store(&folder).map_err(cannot_write)?;
+    config.server.client_folder = page::client(&target.demo());
+    tell_what_to_try(&config, shared);
+    run::serve(config)
+}
+
+/// One demo in a folder: a second one would take the first one's tokens away and not get its store.
+fn lock(folder: &Path) -> Result<File, CliError> {
+    let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+    let cannot_write = |error| CliError::Demo(folder.to_owned(), error);
+    let file = opened.map_err(cannot_write)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::DemoRuns(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(cannot_write(error)),
+    }
+}
+
+/// The reference plugins, built anew where their sources are newer.
+fn plugins(target: &places::Target) -> Result<Vec<PluginConfig>, CliError> {
+    let workspace = places::workspace();
     // No sources, no time: whatever was built counts as fresh.
     let changed = SOURCES.iter().filter_map(|path| newest(&workspace.join(path))).max();
     let mut plugins = Vec::new();
     for name in places::REFERENCE_PLUGINS {
         let component = target.component(name);
         if !is_fresh(&component, changed) {
-            build_reference(&workspace, &target, name, &component)?;
+            build_reference(&workspace, target, name, &component)?;
         }
-        plugins.push(PluginConfig::reference(name, component));
+        let mut plugin = PluginConfig::reference(name, component);
+        if name == RATE_LIMIT.0 {
+            RATE_LIMIT.1.clone_into(&mut plugin.config);
+        }
+        plugins.push(plugin);
     }
-    let mut config = Config::built_in(plugins, &environment, flags)?;
-    config.server.static_folder = Some(page::unpack(&target.demo()).map_err(CliError::Page)?);
-    config.server.client_folder = page::client(&target.demo());
-    tell_what_to_try(&config);
-    run::serve(config)
+    Ok(plugins)
 }
 
 fn build_reference(workspace: &Path, target: &places::Target, name: &'static str, component: &Path) -> Result<(), CliError> {
@@ -78,18 +114,21 @@ fn has_sources(path: &Path) -> bool {
     !name.starts_with('.') && !NO_SOURCES.contains(&name.as_str())
 }
 
-fn tell_what_to_try(config: &Config) {
+fn tell_what_to_try(config: &Config, shared_key: bool) {
     let (host, port) = (config.server.host, config.server.port);
     let host = if host.is_unspecified() { "localhost".to_owned() } else { host.to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     // Which port is free only the server finds out; it logs it.
     let port = if port == 0 { "<the port in the log>".to_owned() } else { port.to_string() };
     let address = format!("http://{host}:{port}");
+    if shared_key {
+        say(format_args!("innkeeper: the demo signs with your JWT_SECRET, and its page gives tokens to whoever can open it"));
+    }
     say(format_args!(
         r#"
-{address}/  <- the chat page: open it in two tabs
+{address}/  <- the chat page: open it in two tabs and sign in as two people
 
-Innkeeper demo, with the plugins echo (on /) and chat (on /chat). Stop it with Ctrl-C.
+Innkeeper demo, with the plugins {}. Stop it with Ctrl-C.
 
 Or talk to it from another terminal:
 
@@ -101,22 +140,24 @@ END
 
 Next: read plugins/echo, change it, and start the demo again.
 "#,
+        places::REFERENCE_PLUGINS.join(", "),
         client(&address)
     ));
 }
 
-/// A few lines that talk to both plugins and end by themselves.
+/// A few lines that sign in, talk to the plugins and end by themselves.
 fn client(address: &str) -> String {
     format!(
         r#"import {{ io }} from "socket.io-client";
-const echo = io("{address}");
+const {{ users }} = await (await fetch("{address}/users.json")).json();
+const [ann, bob] = users.slice(0, 2).map(({{ token }}) => io("{address}/chat", {{ forceNew: true, auth: {{ token }} }}));
+const echo = io("{address}", {{ auth: {{ token: users[0].token }} }});
 console.log("echo says", await echo.emitWithAck("echo", "hello"));
-const [alice, bob] = [1, 2].map(() => io("{address}/chat", {{ forceNew: true }}));
 bob.on("chat:message", (message) => console.log("bob reads", message));
-for (const socket of [alice, bob]) await socket.emitWithAck("room:join", "lobby");
-console.log("alice gets", await alice.emitWithAck("chat:send", {{ roomId: "lobby", text: "hi Bob" }}));
+for (const socket of [ann, bob]) await socket.emitWithAck("room:join", "lobby");
+console.log("ann gets", await ann.emitWithAck("chat:send", {{ roomId: "lobby", text: "hi Bob" }}));
 await new Promise((done) => setTimeout(done, 200));
-for (const socket of [echo, alice, bob]) socket.disconnect();"#
+for (const socket of [echo, ann, bob]) socket.disconnect();"#
     )
 }
 

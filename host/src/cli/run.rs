@@ -33,14 +33,41 @@ pub(super) fn serve(config: Config) -> Result<(), CliError> {
     ended.map_err(|error| CliError::Server(error.into()))
 }
 
-/// The reference plugins that were built before.
-pub(super) fn built_plugins() -> Vec<PluginConfig> {
+/// The reference plugins, built or not; `auth` only where there is a key for it.
+pub(super) fn reference_plugins() -> Vec<PluginConfig> {
     let target = places::target();
-    let built = places::REFERENCE_PLUGINS.iter().filter_map(|name| {
-        let component = target.component(name);
-        component.is_file().then(|| PluginConfig::reference(name, component))
-    });
-    built.collect()
+    let names = places::REFERENCE_PLUGINS.into_iter().filter(|name| *name != places::AUTH || has_key());
+    names.map(|name| PluginConfig::reference(name, target.component(name))).collect()
+}
+
+/// Those that were built before.
+pub(super) fn built_plugins() -> Vec<PluginConfig> {
+    reference_plugins().into_iter().filter(|plugin| plugin.component.is_file()).collect()
+}
+
+/// One line if everybody is let in: that should be no surprise.
+pub(super) fn tell_open(plugins: &[PluginConfig]) {
+    if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == places::AUTH) {
+        return;
+    }
+    match has_key() {
+        true => {
+            say(format_args!("innkeeper: everybody may come in, for auth is not built; `innkeeper build plugins/auth` builds it"))
+        }
+        false => say(format_args!("innkeeper: everybody may come in; with JWT_SECRET set, auth would ask for tokens")),
+    }
+}
+
+/// Without a file `JWT_SECRET` is the key `default`. An empty one is none.
+fn has_key() -> bool {
+    environment("JWT_SECRET").is_some_and(|secret| !secret.is_empty())
+}
+
+/// Whoever takes a free port for clients may start several; the operator's side is not to stand in their way.
+pub(super) fn free_internal(config: &mut Config) {
+    if config.server.port == 0 {
+        config.internal.port = 0;
+    }
 }
 
 /// The built-in configuration.
@@ -51,7 +78,14 @@ fn without_file(flags: Flags) -> Result<Config, CliError> {
             "innkeeper: no {FILE} here and no plugin built; the server starts empty (`innkeeper demo` shows one with plugins)"
         ));
     }
-    let config = Config::built_in(plugins, &environment, flags)?;
+    tell_open(&plugins);
+    if plugins.iter().any(|plugin| plugin.name == places::AUTH) {
+        say(format_args!(
+            "innkeeper: auth lets in who is in the store; `innkeeper store set users ann '{{\"name\": \"Ann\"}}'` adds somebody while the server is stopped"
+        ));
+    }
+    let mut config = Config::built_in(plugins, &environment, flags)?;
+    free_internal(&mut config);
     if config.server.host.is_loopback() {
         say(format_args!(
             "innkeeper: listening for this machine only; --host 0.0.0.0 or INNKEEPER_HOST=0.0.0.0 opens it to the network"

@@ -21,7 +21,7 @@ const DOCS_HEAD: &str = "\
 # Configuration
 
 `innkeeper run` reads `innkeeper.toml` in its folder, or the file of `--config FILE`. Without one it starts with the defaults
-and the reference plugins that are built. What is set in more than one place: **flag over environment over file over default**.
+and the reference plugins that are built (`auth` only if JWT_SECRET is set). What is set in more than one place: **flag over environment over file over default**.
 
 | command | |
 |---|---|

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use super::file::{Reader, Section};
 use super::keys::Key;
@@ -12,7 +13,7 @@ use super::mistake::Mistakes;
 use super::server::{origin, origins};
 use super::sources::{Over, Sources};
 use super::tokens::{KeyConfig, Secret};
-use super::value::{Given, Wrong, host};
+use super::value::{Given, Wrong, duration, host};
 use super::{Config, Environment, Flags, Origins, PluginConfig};
 use super::{limits, plugins, server, store, tokens};
 
@@ -73,6 +74,13 @@ fn default_key(reader: &mut Reader<'_>) -> Option<KeyConfig> {
 /// An address as a flag gives it.
 pub(crate) fn host_of(text: &str) -> Result<IpAddr, String> {
     host(&Given::variable(text.to_owned())).map_err(|wrong| wrong.to_string())
+}
+
+/// A length of time as a flag gives it, from a second to ten years.
+pub(crate) fn duration_of(text: &str) -> Result<Duration, String> {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let range = Duration::from_secs(1)..=YEAR.saturating_mul(10);
+    duration(range)(&Given::variable(text.to_owned())).map_err(|wrong| wrong.to_string())
 }
 
 /// Environment and flags over the file.

@@ -12,7 +12,7 @@ import { PATIENCE_MS, within } from "./wait.mjs";
 /** A plugin may be compiled at the first start. */
 const START_MS = 60_000;
 /** What must not leak from the developer's environment into a test. */
-const FOREIGN = ["CLIENT_URL", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
+const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
 
 /** Processes that are to end with this one, however it ends. */
 const running = new Set();
@@ -44,7 +44,7 @@ export async function startHost(t, options = {}) {
   return host;
 }
 
-/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. */
+/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. `options.input`: its standard input. */
 export function run(t, args, options = {}) {
   const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
@@ -52,7 +52,9 @@ export function run(t, args, options = {}) {
   // The shell makes the limit and becomes the program, which then gets an error where it would be stopped by a signal.
   const limited = ["-c", `trap "" XFSZ; ulimit -f ${options.fileKiB}; exec "$0" "$@"`, PROGRAM, ...args];
   const [program, all] = options.fileKiB ? ["bash", limited] : [PROGRAM, args];
-  const child = spawn(program, all, { env, cwd: options.cwd ?? tmpdir(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, all, { env, cwd: options.cwd ?? tmpdir(), stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+  // A program that ends without reading has not failed for that.
+  child.stdin?.on("error", () => {}).end(options.input);
   const host = new Host(child);
   t.after(() => host.end());
   return host;

@@ -10,21 +10,22 @@ use std::time::Duration;
 use crate::cli::build::child;
 use crate::cli::say;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("index.html", include_str!("../../../assets/demo/index.html")),
     ("page.css", include_str!("../../../assets/demo/page.css")),
     ("page.mjs", include_str!("../../../assets/demo/page.mjs")),
+    ("draw.mjs", include_str!("../../../assets/demo/draw.mjs")),
 ];
 /// The client that the tests use too.
 const CLIENT: &str = "socket.io-client@4.8.4";
 /// A slow network gets that long; then the demo starts without.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Puts the page into a folder, from which the server serves it as it would serve an operator's.
-pub(super) fn unpack(demo: &Path) -> io::Result<PathBuf> {
+/// Puts the page, and the tokens that it offers, into a folder from which the server serves them as it would an operator's.
+pub(super) fn unpack(demo: &Path, tokens: &str) -> io::Result<PathBuf> {
     let folder = demo.join("public");
     fs::create_dir_all(&folder)?;
-    for (name, text) in FILES {
+    for (name, text) in FILES.into_iter().chain([("users.json", tokens)]) {
         let file = folder.join(name);
         // One that is right keeps its time, and browsers keep what they have.
         if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {

@@ -29,8 +29,8 @@ impl Host for CallState {
         match access.keys.verify(&key, &token, SystemTime::now()) {
             Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
             Err(unknown @ Refused::UnknownKey(_)) => Err(refusal("unknown", unknown.to_string())),
-            Err(Refused::Invalid(reason)) => {
-                tracing::debug!(plugin = &*self.facts.label, key, reason, "a token was refused");
+            Err(reason) => {
+                tracing::debug!(plugin = &*self.facts.label, key, %reason, "a token was refused");
                 Err(refusal("invalid", "the token is not valid"))
             }
         }

@@ -1,0 +1,38 @@
+//! Making tokens: for the operator who needs one, and for the demo. Plugins cannot ask for it.
+
+use serde_json::Value;
+
+use super::{Claims, jwt};
+use crate::config::{KeyConfig, KeySource};
+
+/// What is signed with where the key does not say otherwise.
+const ALGORITHM: &str = "HS256";
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsigned {
+    #[error(
+        "keys.{0} is a public key: it verifies and cannot sign; get a token from whoever has its private key, or name a key that has a secret"
+    )]
+    PublicKey(String),
+
+    #[error("keys.{key}: the algorithm {algorithm:?} does not sign with a secret; use HS256, HS384 or HS512")]
+    Algorithm { key: String, algorithm: String },
+}
+
+/// A token that this key lets pass: signed in an algorithm that it takes, and with its issuer and audience unless the claims name
+/// theirs.
+pub(crate) fn sign(key: &KeyConfig, mut claims: Claims) -> Result<String, Unsigned> {
+    let KeySource::Secret(secret) = &key.source else {
+        return Err(Unsigned::PublicKey(key.name.clone()));
+    };
+    for (name, list) in [("iss", &key.issuer), ("aud", &key.audience)] {
+        if let Some(first) = list.first() {
+            claims.entry(name).or_insert_with(|| Value::from(first.as_str()));
+        }
+    }
+    let ordinary = key.algorithms.is_empty() || key.algorithms.iter().any(|name| name == ALGORITHM);
+    let algorithm = key.algorithms.first().filter(|_| !ordinary).map_or(ALGORITHM, String::as_str);
+    let unfit = || Unsigned::Algorithm { key: key.name.clone(), algorithm: algorithm.to_owned() };
+    jwt::signed(secret.reveal(), algorithm, &claims).ok_or_else(unfit)
+}

@@ -1,0 +1,75 @@
+//! Who can sign in to the demo: its users, as its store and its page know them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use crate::auth::{Claims, Unsigned};
+use crate::cli::{CliError, token};
+use crate::config::{KeyConfig, Secret, StoreConfig};
+
+/// Ids and names.
+const USERS: [(&str, &str); 3] = [("ann", "Ann"), ("bob", "Bob"), ("carol", "Carol")];
+const LIFETIME: Duration = Duration::from_hours(12);
+const EXPIRED_SINCE: Duration = Duration::from_hours(1);
+
+/// The demo's store, which has the users from its first start on.
+pub(super) fn store(folder: &Path) -> io::Result<StoreConfig> {
+    let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
+    let users: Map<_, _> = USERS.iter().map(|(id, name)| ((*id).to_owned(), json!({"name": name}))).collect();
+    fs::write(&seed, format!("{:#}\n", json!({"users": users})))?;
+    Ok(StoreConfig { path: Some(path), seed: Some(seed) })
+}
+
+/// A key that nobody else has: at the next start there is another.
+pub(super) fn key() -> Result<KeyConfig, CliError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| CliError::Random(error.into()))?;
+    Ok(KeyConfig::secret("default", Secret::new(URL_SAFE_NO_PAD.encode(secret))))
+}
+
+/// What the page signs in with, for it to fetch: `{users: [{id, name, token}], expired}`.
+pub(super) fn tokens(key: &KeyConfig) -> Result<String, Unsigned> {
+    let now = SystemTime::now();
+    let user = |(id, name): &(&str, &str)| -> Result<Value, Unsigned> {
+        let token = token::make(key, id, now + LIFETIME, Claims::new())?;
+        Ok(json!({"id": id, "name": name, "token": token}))
+    };
+    let users = USERS.iter().map(user).collect::<Result<Vec<_>, _>>()?;
+    let expired = token::make(key, USERS.first().map_or("", |(id, _)| id), now - EXPIRED_SINCE, Claims::new())?;
+    Ok(format!("{:#}\n", json!({"users": users, "expired": expired})))
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test says what it expects")]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::Value;
+
+    use super::{USERS, key, tokens};
+    use crate::auth::{Keys, Refused};
+
+    #[test]
+    fn everybody_has_a_token_for_half_a_day_and_one_token_has_expired() {
+        let key = key().expect("a key");
+        let offered: Value = serde_json::from_str(&tokens(&key).expect("tokens")).expect("JSON");
+        let keys = Keys::load(std::slice::from_ref(&key)).expect("a key that can be used");
+        let now = SystemTime::now();
+        let verify = |token: &Value, at| keys.verify("default", token.as_str().unwrap_or_default(), at);
+
+        let users = offered["users"].as_array().expect("a list");
+        assert_eq!(users.len(), USERS.len());
+        for user in users {
+            let claims = verify(&user["token"], now + Duration::from_hours(11)).expect("still valid");
+            assert_eq!(claims.get("userId"), user.get("id"));
+            assert!(matches!(verify(&user["token"], now + Duration::from_hours(13)), Err(Refused::Expired { .. })));
+        }
+        assert!(matches!(verify(&offered["expired"], now), Err(Refused::Expired { .. })));
+    }
+}

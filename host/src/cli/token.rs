@@ -1,0 +1,201 @@
+//! `innkeeper token gen | check`: a token for somebody, and why one is refused. Secrets are used and never shown.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::slice;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::auth::{self, Claims, Keys, Refused, Unsigned};
+use crate::config::{self, Config, Flags, KeyConfig};
+
+use super::{CliError, environment, run};
+
+/// Claims that have their own place on the command line.
+const PLACED: [(&str, &str); 3] = [("userId", "give it as <USER_ID>"), ("exp", "say --for"), ("iat", "it is the time of making")];
+/// More than any token has.
+const INPUT_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Request {
+    /// Print a token for a user, signed with a secret of the configuration
+    Gen {
+        /// The user's id, which becomes the claim `userId`
+        #[arg(value_name = "USER_ID", value_parser = NonEmptyStringValueParser::new())]
+        user_id: String,
+        /// How long it is valid
+        #[arg(long = "for", value_name = "TIME", default_value = "12h", value_parser = config::duration_of)]
+        lifetime: Duration,
+        /// One more claim; the value is JSON, or else a text. May be given several times
+        #[arg(long = "claim", value_name = "KEY=VALUE", value_parser = claim)]
+        claims: Vec<(String, Value)>,
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+    /// Print what a token says, or why it is refused; exit code 0 or 1
+    Check {
+        /// The token; - reads it from the standard input, where no list of processes shows it
+        token: String,
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+}
+
+/// Which key.
+#[derive(Debug, Args)]
+pub(super) struct Chosen {
+    /// The key: a [keys.<NAME>] of the configuration
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    key: String,
+    /// The configuration [default: innkeeper.toml in this folder; without one JWT_SECRET is the key `default`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn token(request: Request) -> Result<(), CliError> {
+    match request {
+        Request::Gen { user_id, lifetime, claims, chosen } => {
+            let made = make(&chosen.find()?, &user_id, SystemTime::now() + lifetime, claims.into_iter().collect())?;
+            print(&made)
+        }
+        Request::Check { token, chosen } => {
+            let key = chosen.find()?;
+            let keys = Keys::load(slice::from_ref(&key))?;
+            let token = if token == "-" { input().map_err(CliError::Input)? } else { token };
+            match keys.verify(&key.name, token.trim(), SystemTime::now()) {
+                Ok(claims) => print(&format!("{:#}", Value::Object(claims))),
+                Err(refused) => Err(CliError::Refused(why(&refused, seconds(SystemTime::now())))),
+            }
+        }
+    }
+}
+
+/// A token for this user until then.
+pub(super) fn make(key: &KeyConfig, user_id: &str, until: SystemTime, mut claims: Claims) -> Result<String, Unsigned> {
+    claims.insert("userId".to_owned(), user_id.into());
+    claims.insert("iat".to_owned(), seconds(until.min(SystemTime::now())).into());
+    claims.insert("exp".to_owned(), seconds(until).into());
+    auth::sign(key, claims)
+}
+
+impl Chosen {
+    /// The key, or what to do so that there is one.
+    fn find(self) -> Result<KeyConfig, CliError> {
+        let file = run::file_or_here(self.config);
+        let keys = match &file {
+            Some(file) => Config::load(file, &environment, Flags::default())?.keys,
+            None => Config::built_in(Vec::new(), &environment, Flags::default())?.keys,
+        };
+        let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+        let there = if names.is_empty() { String::new() } else { format!("; the keys there are: {}", names.join(", ")) };
+        let told = match &file {
+            Some(file) => {
+                format!("{}: there is no [keys.{}]; add it, with secret = \"${{JWT_SECRET}}\"{there}", file.display(), self.key)
+            }
+            None => format!(
+                "there is no key {:?}; set the variable JWT_SECRET, which is the key \"default\", or name a configuration with --config",
+                self.key
+            ),
+        };
+        keys.into_iter().find(|key| key.name == self.key).ok_or(CliError::NoKey(told))
+    }
+}
+
+/// `key=value` of the command line.
+fn claim(written: &str) -> Result<(String, Value), String> {
+    let (name, value) = written.split_once('=').ok_or("write it as KEY=VALUE")?;
+    if let Some((_, instead)) = PLACED.iter().find(|(placed, _)| *placed == name) {
+        return Err(format!("the claim {name:?} has its own place: {instead}"));
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
+}
+
+fn why(refused: &Refused, now: u64) -> String {
+    match refused {
+        Refused::Expired { at } => format!("it has expired, on {}", moment(*at, now)),
+        Refused::Early { from } => format!("it is not valid yet, but from {}", moment(*from, now)),
+        other => other.to_string(),
+    }
+}
+
+/// A claim's time for people, and how far away that is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float that is too large becomes the largest integer, and is shown as it is"
+)]
+fn moment(claimed: f64, now: u64) -> String {
+    const YEAR_10000: i64 = 253_402_300_800;
+    let time = claimed as i64;
+    if !(0..YEAR_10000).contains(&time) {
+        return format!("{claimed} (in seconds since 1970)");
+    }
+    let (days, second) = (time / 86_400, time % 86_400);
+    let (year, month, day) = date(days);
+    let away = time - i64::try_from(now).unwrap_or(i64::MAX);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let words = if away <= 0 { format!("{} ago", length(-away)) } else { format!("in {}", length(away)) };
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC, {words}")
+}
+
+/// Year, month and day of a day since 1970: Hinnant's `civil_from_days`, for which a year begins in March.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// In the largest unit that it has at least two of.
+fn length(seconds: i64) -> String {
+    let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
+    let fitting = units.iter().find(|(_, unit)| seconds >= 2 * unit);
+    fitting.map_or_else(|| format!("{seconds} s"), |(name, unit)| format!("{} {name}", seconds / unit))
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn input() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().lock().take(INPUT_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn print(line: &str) -> Result<(), CliError> {
+    writeln!(io::stdout().lock(), "{line}").map_err(CliError::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{claim, moment};
+
+    #[test]
+    fn times_are_told_for_people() {
+        assert_eq!(moment(0.0, 30), "1970-01-01 00:00:00 UTC, 30 s ago");
+        assert_eq!(moment(1_709_210_096.9, 1_709_210_096 - 7_300), "2024-02-29 12:34:56 UTC, in 2 hours");
+        assert_eq!(moment(1_735_689_599.0, 1_735_689_599 + 86_400 * 9), "2024-12-31 23:59:59 UTC, 9 days ago");
+        assert_eq!(moment(253_402_300_799.0, 253_402_300_799), "9999-12-31 23:59:59 UTC, 0 s ago");
+        assert_eq!(moment(-1.0, 0), "-1 (in seconds since 1970)");
+        assert_eq!(moment(1e300, 0).len(), "1".len() + 300 + " (in seconds since 1970)".len());
+    }
+
+    #[test]
+    fn a_claim_is_json_or_a_text() {
+        assert_eq!(claim("admin=true"), Ok(("admin".into(), json!(true))));
+        assert_eq!(claim("name=Ann = B"), Ok(("name".into(), json!("Ann = B"))));
+        assert_eq!(claim("aud=[\"a\"]"), Ok(("aud".into(), json!(["a"]))));
+        assert!(claim("admin").is_err());
+        assert_eq!(claim("exp=5"), Err("the claim \"exp\" has its own place: say --for".into()));
+    }
+}
