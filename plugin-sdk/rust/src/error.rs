@@ -88,8 +88,14 @@ impl Error {
     }
 
     /// What the host refused. (`From` would not do: it takes the texts of foreign errors, and the bindings' type is one.)
+    #[cfg(any(target_family = "wasm", test))]
     pub(crate) fn of_host(failure: Failure) -> Self {
         Self { code: failure.code, message: failure.message, data: failure.data, origin: Origin::Host }
+    }
+
+    /// What would be refused by the host if it knew the types.
+    pub(crate) fn host(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), data: None, origin: Origin::Host }
     }
 
     /// Arguments that do not fit.

@@ -15,6 +15,8 @@
 //! asked for none. Nothing of what a failed event began is done.
 
 mod message;
+#[cfg(test)]
+mod tests;
 
 use innkeeper_plugin::{Error, Plugin, Reply, Result, Socket, export, now_ms, random_id};
 use message::{Action, Message, Person, RoomId, Send, name_of};
