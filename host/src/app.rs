@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use crate::auth::{AuthError, Keys};
 use crate::config::{self, Config};
 use crate::dispatch::{self, Hall};
 use crate::drain::{self, Signals};
@@ -15,6 +16,7 @@ use crate::engine::{Engine, Options, Origins};
 use crate::files::{Client, Files};
 use crate::http;
 use crate::plugin::{self, Call, Entry, PluginError, Registry, Services, WasmEngine};
+use crate::rate_limit::RateLimits;
 use crate::socket::{self, Backlog, Door};
 use crate::sockets::Sockets;
 use crate::store::{LazyStore, StoreError};
@@ -24,6 +26,9 @@ use crate::store::{LazyStore, StoreError};
 pub(crate) enum AppError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
+
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,7 +84,9 @@ async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
     if config.store.path.is_some() || config.store.seed.is_some() {
         store.get().await?;
     }
-    let services = Services { sockets: sockets.clone(), store };
+    let keys = Arc::new(Keys::load(&config.keys)?);
+    let rate_limits = RateLimits::new(config.limits.rate_limit_keys_max);
+    let services = Services { sockets: sockets.clone(), store, keys, rate_limits };
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {

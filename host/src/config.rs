@@ -17,6 +17,7 @@ mod show;
 mod slot;
 mod sources;
 mod store;
+mod tokens;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,6 +30,9 @@ pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::{Grants, PluginConfig};
 pub(crate) use resolve::{Resolved, host_of};
 pub(crate) use store::StoreConfig;
+#[cfg(test)]
+pub(crate) use tokens::Secret;
+pub(crate) use tokens::{KeyConfig, KeySource};
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// What outlives the plugins: `[store]`.
     pub store: StoreConfig,
+    /// `[keys.<name>]`: what tokens are verified with. Names are unique.
+    pub keys: Vec<KeyConfig>,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
     pub plugins: Vec<PluginConfig>,
 }

@@ -5,6 +5,7 @@
 pub mod cli;
 
 mod app;
+mod auth;
 mod config;
 mod dispatch;
 mod drain;
@@ -15,6 +16,7 @@ mod frame;
 mod http;
 mod json;
 mod plugin;
+mod rate_limit;
 mod request;
 mod socket;
 mod sockets;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may know.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     // Leaves: they know nobody.
     ("frame", &[]),
     ("json", &[]),
@@ -18,23 +18,44 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("telemetry", &[]),
     ("http", &[]),
     ("files", &[]),
+    ("rate_limit", &[]),
     ("store", &[]),
+    // Keys come out of the configuration.
+    ("auth", &["config"]),
     // The house itself knows the leaves only.
     ("sockets", &["frame", "json", "request"]),
     ("engine", &["files", "frame", "request"]),
     ("effect", &["frame", "json", "sockets"]),
-    ("plugin", &["config", "effect", "json", "sockets", "store"]),
+    ("plugin", &["auth", "config", "effect", "json", "rate_limit", "sockets", "store"]),
     ("dispatch", &["effect", "json", "plugin", "sockets"]),
     ("socket", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "sockets"]),
     ("drain", &["engine"]),
-    ("app", &["config", "dispatch", "drain", "effect", "engine", "files", "http", "plugin", "socket", "sockets", "store"]),
+    (
+        "app",
+        &[
+            "auth",
+            "config",
+            "dispatch",
+            "drain",
+            "effect",
+            "engine",
+            "files",
+            "http",
+            "plugin",
+            "rate_limit",
+            "socket",
+            "sockets",
+            "store",
+        ],
+    ),
     ("cli", &["app", "config", "store", "telemetry"]),
     ("lib", &["cli", "config"]),
     ("main", &[]),
 ];
 
 /// Foreign crates that only some rooms may know.
-const FOREIGN: [(&str, &[&str]); 8] = [
+const FOREIGN: [(&str, &[&str]); 9] = [
+    ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("hyper", &["engine", "files", "http"]),

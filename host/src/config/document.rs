@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::keys::{Row, TABLES, described};
 use super::show::plain;
 
-/// How an operator calls a plugin that is only an example.
-const EXAMPLE_NAME: &str = "my-plugin";
+/// How an operator calls what is only an example.
+const EXAMPLE_NAMES: [(&str, &str); 2] = [("keys.<name>", "keys.default"), ("plugins.<name>", "plugins.my-plugin")];
 
 const EXAMPLE_HEAD: &str = "\
 # The configuration of Innkeeper, with every key and its default. To change one, take the `#` away before it.
@@ -46,7 +46,7 @@ pub(crate) fn example() -> String {
         let named = table.path.ends_with("<name>");
         // A table that must have content stays commented out with it.
         let mark = if named { "#" } else { "" };
-        let path = table.path.replace("<name>", EXAMPLE_NAME);
+        let path = EXAMPLE_NAMES.iter().find(|(path, _)| *path == table.path).map_or(table.path, |(_, example)| example);
         let _infallible = write!(text, "\n# {}.\n{mark}[{path}]\n", table.about);
         for row in described(table) {
             let value = if row.example.is_empty() { default(&row) } else { row.example.to_owned() };

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::slot::Slot;
+use super::tokens::{self, KeyConfig, Secret};
 use super::{Config, PluginConfig, limits, plugins, server, store};
 
 /// One key of a table that sets something in a `T`.
@@ -91,6 +92,11 @@ pub(super) const TABLES: &[Table] = &[
         shown: |config| host(config, "store", store::KEYS),
     },
     Table {
+        path: "keys.<name>",
+        about: "What the tokens of clients are verified with. Plugins ask by this name and never see the key",
+        shown: |config| config.keys.iter().map(|key| named("keys", &key.name, key, tokens::KEYS)).collect(),
+    },
+    Table {
         path: "plugins.<name>",
         about: "One table for each plugin. Their order in the file is the order of every chain",
         shown: |config| config.plugins.iter().map(|plugin| named("plugins", &plugin.name, plugin, plugins::KEYS)).collect(),
@@ -99,7 +105,8 @@ pub(super) const TABLES: &[Table] = &[
 
 /// A configuration with one entry in each table of names: what the keys are described by.
 pub(super) fn example() -> Config {
-    Config { plugins: vec![PluginConfig::new("<name>", PathBuf::new())], ..Config::default() }
+    let key = KeyConfig { algorithms: Vec::new(), ..KeyConfig::secret("<name>", Secret::new(String::new())) };
+    Config { keys: vec![key], plugins: vec![PluginConfig::new("<name>", PathBuf::new())], ..Config::default() }
 }
 
 /// The keys of a table as they are before anybody sets them.

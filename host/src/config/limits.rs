@@ -42,6 +42,8 @@ pub struct Limits {
     pub open_acks_per_socket_max: usize,
     /// Log lines of one call; what is more is counted and dropped.
     pub log_lines_per_call_max: usize,
+    /// Keys of one plugin whose rate-limit windows are open.
+    pub rate_limit_keys_max: usize,
     /// How long a shutdown waits for open calls and queued writes.
     pub drain_deadline: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for Limits {
             data_bytes_max: 64 << 10,
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: 100,
+            rate_limit_keys_max: 1_000_000,
             drain_deadline: Duration::from_secs(10),
         }
     }
@@ -139,6 +142,11 @@ pub(super) const KEYS: &[Key<Config>] = &[
         "log_lines_per_call_max",
         |config| Count(&mut config.limits.log_lines_per_call_max, COUNTS),
         "log lines of one call; what is more is counted and dropped",
+    ),
+    Key::new(
+        "rate_limit_keys_max",
+        |config| Count(&mut config.limits.rate_limit_keys_max, COUNTS),
+        "keys of one plugin whose rate-limit windows are open (some 150 bytes each); more than the sockets, users and addresses of a minute on one machine",
     ),
     Key::new(
         "drain_deadline",

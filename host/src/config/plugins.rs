@@ -13,8 +13,10 @@ use super::value::{Given, Wrong, once, text, word};
 
 /// What a registration may ask for; everything else needs no grant.
 const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
-/// As the contract has it.
-const BUCKET_BYTES_MAX: usize = 64;
+/// Capabilities that can be granted in part, with what a part is called and an example.
+const NARROWED: [(&str, &str, &str); 2] = [("store", "bucket", "store:users"), ("jwt", "key", "jwt:default")];
+/// The contract's bound for the names of buckets; those of keys are ours.
+const PART_BYTES_MAX: usize = 64;
 const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// From one page of Wasm memory to all that 32 bits reach.
 const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
@@ -83,7 +85,8 @@ pub struct PluginConfig {
 pub enum Grants {
     /// All of them: only the reference plugins of the built-in configuration.
     AsAsked,
-    /// These: `grants = ["store", …]`, default none. An entry `store:users` grants one bucket of the store.
+    /// These: `grants = ["store", …]`, default none. An entry `store:users` grants one bucket
+    /// of the store, `jwt:default` one key.
     Listed(Vec<String>),
 }
 
@@ -224,7 +227,7 @@ fn component(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
     Err(Wrong::new(problem, remedy))
 }
 
-/// A capability, or a narrower part of one: of the store a bucket. Where a capability has no parts, none is granted.
+/// A capability, or a narrower part of one: a bucket of the store, a key for tokens. Where a capability has no parts, none is granted.
 fn grant(given: &Given) -> Result<String, Wrong> {
     let whole = |wrong| match text(given) {
         Ok(written) => part(&written).unwrap_or(Err(wrong)),
@@ -233,20 +236,22 @@ fn grant(given: &Given) -> Result<String, Wrong> {
     word(given, &CAPABILITIES, "capability").map(str::to_owned).or_else(whole)
 }
 
-/// What to make of `store:users`; None if it does not begin with a capability.
+/// What to make of `store:users` or `jwt:default`; None if it does not begin with a capability.
 fn part(written: &str) -> Option<Result<String, Wrong>> {
     let (name, part) = written.split_once([':', '=']).filter(|(name, _)| CAPABILITIES.contains(name))?;
-    Some(match name {
-        "store" if written == format!("store:{part}") && (1..=BUCKET_BYTES_MAX).contains(&part.len()) => Ok(written.to_owned()),
-        "store" => Err(Wrong::new(
-            format!("{written:?} names no bucket"),
-            format!("write \"store:users\", one entry for each bucket, with a name of 1 to {BUCKET_BYTES_MAX} bytes"),
-        )),
-        _ => Err(Wrong::new(
+    let Some((_, what, example)) = NARROWED.iter().find(|(capability, ..)| *capability == name) else {
+        return Some(Err(Wrong::new(
             format!("{written:?} is narrower than a grant can be yet"),
             "grant the whole capability or leave it out",
-        )),
-    })
+        )));
+    };
+    if written == format!("{name}:{part}") && (1..=PART_BYTES_MAX).contains(&part.len()) {
+        return Some(Ok(written.to_owned()));
+    }
+    Some(Err(Wrong::new(
+        format!("{written:?} names no {what}"),
+        format!("write {example:?}, one entry for each {what}, with a name of 1 to {PART_BYTES_MAX} bytes"),
+    )))
 }
 
 /// The part of a capability that an entry names.

@@ -11,9 +11,10 @@ use super::keys::Key;
 use super::mistake::Mistakes;
 use super::server::{origin, origins};
 use super::sources::{Over, Sources};
+use super::tokens::{KeyConfig, Secret};
 use super::value::{Given, Wrong, host};
 use super::{Config, Environment, Flags, Origins, PluginConfig};
-use super::{limits, plugins, server, store};
+use super::{limits, plugins, server, store, tokens};
 
 /// A configuration, and where each of its values came from.
 pub(crate) struct Resolved {
@@ -34,6 +35,7 @@ impl Resolved {
     pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
         let mut config = Config { plugins, ..Config::default() };
+        config.keys.extend(default_key(&mut reader));
         overlay(&mut reader, &mut config, flags);
         between(&mut reader, &config);
         reader.finish(config)
@@ -50,11 +52,22 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     reader.read(&mut section, limits::KEYS, &mut config);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
+    config.keys = tokens::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);
     between(&mut reader, &config);
     reader.finish(config)
+}
+
+/// Without a file, `JWT_SECRET` is the key `default`.
+fn default_key(reader: &mut Reader<'_>) -> Option<KeyConfig> {
+    let secret = reader.variable("JWT_SECRET")?;
+    if let Err(wrong) = tokens::check_secret(&secret) {
+        reader.wrong_variable("JWT_SECRET", wrong);
+    }
+    reader.over("keys.default.secret", Over::Variable("JWT_SECRET"));
+    Some(KeyConfig::secret("default", Secret::new(secret)))
 }
 
 /// An address as a flag gives it.

@@ -50,7 +50,7 @@ drain_deadline = true
 quux = 1
 [plugins.chat]
 component = "nowhere.wasm"
-grants = ["store", "stor", "store:", "jwt:main", "store:users", "store:users", "root"]
+grants = ["store", "stor", "store:", "http:main", "jwt:main", "store:users", "store:users", "root"]
 memory_bytes_max = "1KiB"
 config = "x"
 [plugins."my plugin"]
@@ -83,11 +83,11 @@ innkeeper.toml:19: limits.attachments_max: 0 is out of range; use 1 to 10000000
 innkeeper.toml:20: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
 innkeeper.toml:21: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
 innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
-innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, drain_deadline
+innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, rate_limit_keys_max, drain_deadline
 innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
 innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
 innkeeper.toml:26: plugins.chat.grants: "store:" names no bucket; write "store:users", one entry for each bucket, with a name of 1 to 64 bytes
-innkeeper.toml:26: plugins.chat.grants: "jwt:main" is narrower than a grant can be yet; grant the whole capability or leave it out
+innkeeper.toml:26: plugins.chat.grants: "http:main" is narrower than a grant can be yet; grant the whole capability or leave it out
 innkeeper.toml:26: plugins.chat.grants: "store:users" stands here twice; keep one of them
 innkeeper.toml:26: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
 innkeeper.toml:27: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
@@ -240,4 +240,54 @@ fn the_store_is_beside_the_configuration() {
         "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed",
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn keys_are_told_what_is_wrong_without_their_secrets() {
+    let told = mistakes(
+        r#"
+[keys.none]
+[keys.both]
+secret = "hush hush"
+public_key = "tests.rs"
+[keys.kind]
+secret = "hush hush"
+algorithms = ["RS256"]
+[keys.public]
+public_key = "tests.rs"
+algorithms = ["HS256"]
+[keys.odd]
+secret = 12345
+[keys.pem]
+secret = "-----BEGIN PUBLIC KEY-----"
+[keys.gone]
+jwks = "nowhere.json"
+algorithms = ["none"]
+"#,
+    );
+    let expected = r#"
+innkeeper.toml:2: keys.none: the key itself is missing; give it one of `secret`, `public_key` and `jwks`
+innkeeper.toml:3: keys.both: there are several keys of one name; give it one of `secret`, `public_key` and `jwks`
+innkeeper.toml:8: keys.kind.algorithms: "RS256" does not go with this key; use HS256, HS384 or HS512 with a secret
+innkeeper.toml:11: keys.public.algorithms: "HS256" does not go with this key; use one of RS, PS, ES or EdDSA with public keys
+innkeeper.toml:13: keys.odd.secret: the secret is not a string; write it like "${JWT_SECRET}"
+innkeeper.toml:15: keys.pem.secret: the secret is a PEM key; anybody who has it could sign; write public_key = "<file>"
+innkeeper.toml:17: keys.gone.jwks: there is no file "nowhere.json"; correct the path, which is relative to the configuration
+innkeeper.toml:18: keys.gone.algorithms: no algorithm is left; name one, or leave the key out
+innkeeper.toml:18: keys.gone.algorithms: "none" is not a signature algorithm; known: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA
+"#;
+    assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+}
+
+#[test]
+fn without_a_file_jwt_secret_is_the_key_default() {
+    let with = |secret: &'static str| {
+        let environment = move |name: &str| (name == "JWT_SECRET").then(|| secret.to_owned());
+        Config::built_in(Vec::new(), &environment, NO_FLAGS)
+    };
+    let config = with("hush hush").expect("nothing is wrong");
+    assert_eq!(config.keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert!(!format!("{config:?}").contains("hush"));
+    assert!(with("").expect("as if it were not set").keys.is_empty());
+    assert!(with("  ").is_err());
 }

@@ -208,9 +208,9 @@ pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<Str
             continue;
         }
         result.push_str(before);
-        let (inside, after) = after.split_once('}').ok_or_else(|| {
-            Wrong::new(format!("`${{` without `}}` in {text:?}"), "close it, or write `$${` for the characters themselves")
-        })?;
+        let (inside, after) = after
+            .split_once('}')
+            .ok_or_else(|| Wrong::new("`${` without `}`", "close it, or write `$${` for the characters themselves"))?;
         result.push_str(&variable(inside, environment)?);
         rest = after;
     }

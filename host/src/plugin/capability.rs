@@ -1,10 +1,16 @@
 //! Capabilities: a registration asks, the operator grants, the host refuses the rest when the plugin is loaded.
 
 /// What a registration may ask for. Everything else needs no grant.
-const KNOWN: [&str; 7] = [STORE, "jwt", "http", "rate-limit", HANDSHAKE_SECRETS, NAMESPACES, "cluster"];
+const KNOWN: [&str; 7] = [STORE, JWT, "http", RATE_LIMIT, HANDSHAKE_SECRETS, NAMESPACES, "cluster"];
 
 /// Keys and values that last.
 pub(crate) const STORE: &str = "store";
+
+/// Verification of tokens.
+pub(crate) const JWT: &str = "jwt";
+
+/// Limits of rate.
+pub(crate) const RATE_LIMIT: &str = "rate-limit";
 
 /// `auth`, cookies and the authorization header of a handshake.
 pub(crate) const HANDSHAKE_SECRETS: &str = "handshake:secrets";

@@ -6,8 +6,10 @@
 mod acks;
 mod calls;
 mod emit;
+mod jwt;
 mod later;
 mod log;
+mod rate_limit;
 mod rooms;
 mod sockets;
 mod state;
@@ -16,6 +18,7 @@ mod ticket;
 mod timers;
 mod wasi;
 
+pub(crate) use jwt::KeyAccess;
 pub(crate) use log::GuestLog;
 pub(crate) use state::{Active, Bounds, CallState, Facts};
 pub(crate) use store::StoreAccess;

@@ -9,13 +9,15 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::v0_1::{self, ExportsPre, registering};
 use super::capability;
-use super::host::{Bounds, CallState, Facts, StoreAccess};
+use super::host::{Bounds, CallState, Facts, KeyAccess, StoreAccess};
 use super::instance::Instance;
 use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
 use super::{PluginError, Runner, WasmEngine, text};
+use crate::auth::Keys;
 use crate::config::{Limits, PluginConfig};
+use crate::rate_limit::RateLimits;
 use crate::sockets::Sockets;
 use crate::store::LazyStore;
 
@@ -23,6 +25,8 @@ use crate::store::LazyStore;
 pub(crate) struct Services {
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) store: Arc<LazyStore>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) rate_limits: RateLimits,
 }
 
 /// Loads one plugin.
@@ -39,6 +43,8 @@ pub(crate) async fn load(
     let mut facts = Facts {
         sockets: services.sockets.clone(),
         store: None,
+        keys: KeyAccess { keys: services.keys.clone(), names: config.grants.narrowed(capability::JWT) },
+        rate_limits: services.rate_limits.of(&config.name),
         label: label.clone(),
         capabilities: Vec::new(),
         namespaces: Vec::new(),

@@ -3,7 +3,7 @@
 //! Natively this file is not compiled: `testing/host.rs` stands in its place, with the same functions.
 
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
-use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, log, rooms, sockets, store, timers};
+use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
@@ -121,6 +121,14 @@ pub(crate) fn store_compare_and_swap(bucket: &str, key: &str, expected: Option<&
 pub(crate) fn store_scan(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
     let entries = answer(store::ask_scan(bucket, prefix, after, limit), store::entries)?;
     Ok(entries.into_iter().map(|entry| (entry.key, entry.value)).collect())
+}
+
+pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
+    jwt::verify(key, token).map_err(Error::of_host)
+}
+
+pub(crate) fn consume(key: &str, points: u32, limit: rate_limit::Limit) -> Result<rate_limit::Decision> {
+    answer(rate_limit::ask_consume(key, points, limit), rate_limit::consumed)
 }
 
 pub(crate) fn flush() {

@@ -46,7 +46,9 @@ mod timer;
 pub mod bindings;
 #[doc(hidden)]
 pub mod export;
+pub mod jwt;
 pub mod log;
+pub mod rate_limit;
 pub mod store;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

@@ -211,6 +211,18 @@ impl Host {
         Bucket { inn: self, name: bucket.to_owned() }
     }
 
+    /// Makes a token valid for a key, with these claims: the claims are all that a plugin sees. `exp` and `nbf` are kept to. Every
+    /// other token is refused with the code `invalid`.
+    ///
+    /// ```
+    /// # use innkeeper_plugin::{Plugin, testing::Host};
+    /// # let inn = Host::new(Plugin::new);
+    /// inn.token("default", "ann's token", serde_json::json!({"userId": "ann"}));
+    /// ```
+    pub fn token(&self, key: &str, token: &str, claims: Value) {
+        self.shared.world().tokens.insert((key.to_owned(), token.to_owned()), claims);
+    }
+
     /// The host ends: every client is disconnected with `server shutting down`.
     pub fn shut_down(&self) {
         let shared = self.begun();

@@ -1,115 +1,127 @@
-//! Rooms and messages on `/chat`.
+//! Rooms and messages on `/chat`. Needs `grants = ["store:messages"]`.
 //!
-//! | event | arguments | others in the room get | ack |
+//! | event | arguments | who gets what | ack |
 //! |---|---|---|---|
-//! | `room:join` | roomId | `user:joined` `{id, name?}` | `{success}` |
-//! | `room:leave` | roomId | `user:left` id | `{success}` |
-//! | `room:members` | roomId | – | a list of ids |
-//! | `room:people` | roomId | – | a list of `{id, name?}` |
-//! | `chat:send` | `{roomId, text}` | `chat:message` `{id, roomId, text, from, name?, sentAt}` | `{success, messageId}` |
-//! | `action` | `{type: "typing", roomId}` | `user:typing` `{id, roomId}` | `{success}` |
+//! | `room:join` | roomId | the others in the room: `user:joined` user | `{success}` |
+//! | `room:leave` | roomId | the others in the room: `user:left` id | `{success}` |
+//! | `room:people` | roomId | – | a list of users |
+//! | `chat:send` | `{roomId, text}` | the others in the room: `chat:message` message | `{success, messageId}` |
+//! | `chat:history` | `{roomId, before?}` | – | `{success, messages}`: the last 50 (before that id), the newest last |
+//! | `announce` | `{rooms, text}` | everybody in any of the rooms, once: `announcement` `{rooms, text, from}` | `{success}` |
+//! | `notify` | `{userId, text}` | every socket of that user: `notification` `{text, from}` | `{success}` |
+//! | `global` | `{text}` | everybody: `global` `{text, from}` | `{success}` |
 //!
-//! Who connects with `?name=…` goes by that name. It is what the client says, and proves nothing.
+//! A *user* is `socket.data.user`, which the plugin `auth` puts there; without it `{id}`, the id of the socket. A *message* is
+//! `{id, roomId, text, from, sentAt}`, with an id that counts up in its room and a user in `from`.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
 //! asked for none. Nothing of what a failed event began is done.
 
+mod history;
 mod message;
 #[cfg(test)]
 mod tests;
 
-use innkeeper_plugin::{Error, Plugin, Reply, Result, Socket, export, now_ms, random_id};
-use message::{Action, Message, Person, RoomId, Send, name_of};
+use innkeeper_plugin::{Error, Plugin, Reply, Result, Socket, export};
+use message::{Announcement, Notification, Past, RoomId, Send};
 use serde_json::{Value, json};
-
-/// Where a socket's `data` has its name.
-const NAME: &str = "name";
 
 fn plugin() -> Plugin {
     Plugin::new()
+        .capability("store")
         .namespace("/chat")
-        .connection(remember_name)
         .on("room:join", join)
         .on("room:leave", leave)
-        .on("room:members", members)
         .on("room:people", people)
         .on("chat:send", send)
-        .on("action", action)
+        .on("chat:history", history)
+        .on("announce", announce)
+        .on("notify", notify)
+        .on("global", global)
         .disconnecting(say_goodbye)
-}
-
-fn remember_name(socket: &Socket) -> Result<()> {
-    match socket.handshake()?.query("name").and_then(name_of) {
-        Some(name) => socket.set_data(NAME, name),
-        None => Ok(()),
-    }
 }
 
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
     socket.join(room.as_str())?;
-    socket.to(room.as_str()).emit("user:joined", &Person { id: socket.id().to_owned(), name: socket.data(NAME)? })?;
-    Ok(success())
+    socket.to(room.as_str()).emit("user:joined", user(socket)?)?;
+    success()
 }
 
 fn leave(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
-    if is_in(socket, &room)? {
-        socket.leave(room.as_str())?;
-        socket.to(room.as_str()).emit("user:left", socket.id())?;
-    }
-    Ok(success())
+    must_be_in(socket, &room)?;
+    socket.leave(room.as_str())?;
+    socket.to(room.as_str()).emit("user:left", user_id(socket)?)?;
+    success()
 }
 
-fn members(socket: &Socket, room: RoomId) -> Result<Reply<Vec<String>>> {
+fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Value>>> {
     let sockets = socket.nsp().to(room.as_str()).fetch_sockets()?;
-    Ok(Reply(sockets.iter().map(|member| member.id().to_owned()).collect()))
-}
-
-fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Person>>> {
-    let sockets = socket.nsp().to(room.as_str()).fetch_sockets()?;
-    let people = sockets.iter().map(|member| Ok(Person { id: member.id().to_owned(), name: member.data(NAME)? }));
-    Ok(Reply(people.collect::<Result<_>>()?))
+    sockets.iter().map(|member| Ok(user_or_id(member.data("user")?, member.id()))).collect::<Result<_>>().map(Reply)
 }
 
 fn send(socket: &Socket, Send { room_id, text }: Send) -> Result<Reply<Value>> {
     must_be_in(socket, &room_id)?;
-    let text = text.checked()?;
-    let (from, name) = (socket.id().to_owned(), socket.data(NAME)?);
-    let message = Message { id: random_id(), room_id, text, from, name, sent_at: now_ms() };
-    socket.to(message.room_id.as_str()).emit("chat:message", &message)?;
+    let message = history::keep(&room_id, &text, user(socket)?)?;
+    socket.to(room_id.as_str()).emit("chat:message", &message)?;
     Ok(Reply(json!({"success": true, "messageId": message.id})))
 }
 
-/// Takes anything, so that what it does not understand is an error of its own, met by `?`: the client reads `INTERNAL_ERROR`.
-fn action(socket: &Socket, action: Value) -> Result<Reply<Value>> {
-    match serde_json::from_value(action)? {
-        Action::Typing { room_id } => {
-            must_be_in(socket, &room_id)?;
-            socket.to(room_id.as_str()).emit("user:typing", json!({"id": socket.id(), "roomId": room_id}))?;
-        }
+fn history(socket: &Socket, Past { room_id, before }: Past) -> Result<Reply<Value>> {
+    must_be_in(socket, &room_id)?;
+    Ok(Reply(json!({"success": true, "messages": history::last(&room_id, before)?})))
+}
+
+/// Several rooms in one emit: whoever is in more than one gets it once.
+fn announce(socket: &Socket, Announcement { rooms, text }: Announcement) -> Result<Reply<Value>> {
+    const ROOMS_MAX: usize = 20;
+    if rooms.is_empty() || rooms.len() > ROOMS_MAX {
+        return Err(Error::new(format!("name 1 to {ROOMS_MAX} rooms")).code("INVALID_ROOMS"));
     }
-    Ok(success())
+    rooms.iter().try_for_each(|room| must_be_in(socket, room))?;
+    let everybody = rooms.iter().fold(socket.nsp(), |target, room| target.to(room.as_str()));
+    everybody.emit("announcement", json!({"rooms": rooms, "text": text, "from": user(socket)?}))?;
+    success()
+}
+
+/// To the room where `auth` puts all sockets of a user. Whether there are any is nobody's business.
+fn notify(socket: &Socket, Notification { user_id, text }: Notification) -> Result<Reply<Value>> {
+    let notification = json!({"text": text, "from": user(socket)?});
+    socket.nsp().to(format!("user:{user_id}")).emit("notification", notification)?;
+    success()
+}
+
+fn global(socket: &Socket, Announcement { text, .. }: Announcement) -> Result<Reply<Value>> {
+    socket.nsp().emit("global", json!({"text": text, "from": user(socket)?}))?;
+    success()
 }
 
 fn say_goodbye(socket: &Socket) -> Result<()> {
-    for room in socket.rooms()?.into_iter().filter(|room| room != socket.id()) {
-        socket.to(room).emit("user:left", socket.id())?;
-    }
-    Ok(())
+    let id = user_id(socket)?;
+    let rooms = socket.rooms()?.into_iter().filter_map(|room| RoomId::try_from(room).ok());
+    rooms.into_iter().try_for_each(|room| socket.to(room.as_str()).emit("user:left", &id))
 }
 
-fn is_in(socket: &Socket, room: &RoomId) -> Result<bool> {
-    Ok(socket.rooms()?.iter().any(|joined| joined == room.as_str()))
+fn user(socket: &Socket) -> Result<Value> {
+    Ok(user_or_id(socket.data("user")?, socket.id()))
+}
+
+fn user_or_id(user: Option<Value>, id: &str) -> Value {
+    user.unwrap_or_else(|| json!({"id": id}))
+}
+
+fn user_id(socket: &Socket) -> Result<Value> {
+    Ok(user(socket)?.get("id").cloned().unwrap_or_default())
 }
 
 fn must_be_in(socket: &Socket, room: &RoomId) -> Result<()> {
-    if is_in(socket, room)? {
+    if socket.rooms()?.iter().any(|joined| joined == room.as_str()) {
         return Ok(());
     }
     Err(Error::new(format!("you are not in the room {:?}", room.as_str())).code("NOT_IN_ROOM"))
 }
 
-fn success() -> Reply<Value> {
-    Reply(json!({"success": true}))
+fn success() -> Result<Reply<Value>> {
+    Ok(Reply(json!({"success": true})))
 }
 
 export!(plugin);

@@ -1,7 +1,7 @@
 //! What clients send and receive, and what of it is acceptable. No host is needed here.
 
-use innkeeper_plugin::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A message that somebody wants to send.
 #[derive(Debug, Deserialize)]
@@ -11,67 +11,48 @@ pub(crate) struct Send {
     pub(crate) text: Text,
 }
 
-/// A message as the others see it.
-#[derive(Debug, Serialize)]
+/// A message as it is stored, and as the others see it.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Message {
-    pub(crate) id: String,
+    pub(crate) id: u64,
     pub(crate) room_id: RoomId,
-    pub(crate) text: String,
-    /// The sender's socket.
-    pub(crate) from: String,
-    /// The name that the sender goes by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
+    pub(crate) text: Text,
+    pub(crate) from: Value,
     /// Milliseconds since 1970 (UTC).
     pub(crate) sent_at: u64,
 }
 
-/// Somebody in a room, as the others see them.
-#[derive(Debug, Serialize)]
-pub(crate) struct Person {
-    pub(crate) id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Past {
+    pub(crate) room_id: RoomId,
+    pub(crate) before: Option<u64>,
 }
 
-/// The name that somebody may go by; `None` if it is none to show.
-pub(crate) fn name_of(wanted: &str) -> Option<&str> {
-    const CHARACTERS_MAX: usize = 40;
-    let name = wanted.trim();
-    let fits = !name.is_empty() && name.chars().count() <= CHARACTERS_MAX && !name.chars().any(char::is_control);
-    fits.then_some(name)
+#[derive(Debug, Deserialize)]
+pub(crate) struct Announcement {
+    /// None for everybody.
+    #[serde(default)]
+    pub(crate) rooms: Vec<RoomId>,
+    pub(crate) text: Text,
 }
 
-/// What can be done besides talking.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    expecting = "an action, an object with a `type`"
-)]
-pub(crate) enum Action {
-    Typing { room_id: RoomId },
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Notification {
+    pub(crate) user_id: String,
+    pub(crate) text: Text,
 }
 
-/// The name of a room that clients may be in. Every socket has a room of its own, named by its id, and the ids are no secret
-/// here: names that could be one are refused, or anybody could listen in there.
+/// The name of a room that clients may be in. Not in those of the server's: a socket's own, named by its id, and a user's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct RoomId(String);
 
 impl RoomId {
-    const CHARACTERS_MAX: usize = 100;
-    const SOCKET_ID_CHARACTERS: usize = 20;
-
     pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn could_be_a_socket(name: &str) -> bool {
-        let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        name.len() == Self::SOCKET_ID_CHARACTERS && name.bytes().all(of_an_id)
     }
 }
 
@@ -79,85 +60,30 @@ impl TryFrom<String> for RoomId {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
+        let of_an_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         match name.chars().count() {
             0 => Err("a room needs a name".to_owned()),
-            count if count > Self::CHARACTERS_MAX => {
-                Err(format!("a room's name has at most {} characters", Self::CHARACTERS_MAX))
-            }
-            _ if Self::could_be_a_socket(&name) => Err(format!("{name:?} could be the id of a socket")),
+            101.. => Err("a room's name has at most 100 characters".to_owned()),
+            20 if name.bytes().all(of_an_id) => Err(format!("{name:?} could be the id of a socket")),
+            _ if name.starts_with("user:") => Err(format!("{name:?} is a room of the server's")),
             _ => Ok(Self(name)),
         }
     }
 }
 
-/// A text that has not been looked at.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
+/// A text that others should have to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) struct Text(String);
 
-impl Text {
-    const CHARACTERS_MAX: usize = 2_000;
+impl TryFrom<String> for Text {
+    type Error = String;
 
-    /// The text, if others should have to read it.
-    pub(crate) fn checked(self) -> Result<String> {
-        if self.0.trim().is_empty() {
-            return Err(Error::new("the text is empty").code("INVALID_TEXT"));
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.chars().count() {
+            _ if text.trim().is_empty() => Err("the text is empty".to_owned()),
+            2_001.. => Err("the text has more than 2000 characters".to_owned()),
+            _ => Ok(Self(text)),
         }
-        if self.0.chars().count() > Self::CHARACTERS_MAX {
-            let message = format!("the text has more than {} characters", Self::CHARACTERS_MAX);
-            return Err(Error::new(message).code("INVALID_TEXT"));
-        }
-        Ok(self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Action, Message, RoomId, Send, Text, name_of};
-    use serde_json::{from_value, json, to_value};
-
-    #[test]
-    fn rooms_without_a_fit_name_are_refused() {
-        let refused = |name: &str| from_value::<RoomId>(json!(name)).unwrap_err().to_string();
-
-        assert_eq!(refused(""), "a room needs a name");
-        assert_eq!(refused(&"x".repeat(101)), "a room's name has at most 100 characters");
-        assert_eq!(refused("WJCZ-_4q0gpPTk6gAAAB"), "\"WJCZ-_4q0gpPTk6gAAAB\" could be the id of a socket");
-        assert!(from_value::<RoomId>(json!(7)).is_err());
-        assert_eq!(from_value::<RoomId>(json!("größe")).unwrap().as_str(), "größe");
-    }
-
-    #[test]
-    fn texts_that_are_empty_or_endless_are_refused() {
-        assert_eq!(Text(" \n".into()).checked().unwrap_err().to_string(), "the text is empty (INVALID_TEXT)");
-        assert_eq!(Text("ä".repeat(2_001)).checked().unwrap_err().message(), "the text has more than 2000 characters");
-        assert_eq!(Text("ä".repeat(2_000)).checked().unwrap().chars().count(), 2_000);
-    }
-
-    #[test]
-    fn names_that_are_no_names_are_dropped() {
-        for wanted in ["", "  ", "a\nb", &"x".repeat(41)] {
-            assert_eq!(name_of(wanted), None, "{wanted:?}");
-        }
-        assert_eq!(name_of(" Zoë "), Some("Zoë"));
-    }
-
-    #[test]
-    fn an_unknown_action_says_which_are_known() {
-        let error = from_value::<Action>(json!({"type": "explode"})).unwrap_err();
-        assert_eq!(error.to_string(), "unknown variant `explode`, expected `typing`");
-        let error = from_value::<Action>(json!("boom")).unwrap_err();
-        assert_eq!(error.to_string(), "invalid type: string \"boom\", expected an action, an object with a `type`");
-        assert!(from_value::<Action>(json!({"type": "typing", "roomId": "lobby"})).is_ok());
-    }
-
-    #[test]
-    fn messages_have_the_names_that_javascript_expects() {
-        let sent: Send = from_value(json!({"roomId": "lobby", "text": "hi"})).unwrap();
-        let message =
-            Message { id: "1".into(), room_id: sent.room_id, text: sent.text.0, from: "abc".into(), name: None, sent_at: 5 };
-
-        let expected = json!({"id": "1", "roomId": "lobby", "text": "hi", "from": "abc", "sentAt": 5});
-        assert_eq!(to_value(message).unwrap(), expected);
     }
 }

@@ -1,110 +1,174 @@
-use innkeeper_plugin::testing::{Client, Host};
-use serde_json::{Value, json};
+//! What clients do to each other, and what of it is acceptable.
 
-/// A client that goes by a name.
-fn named(inn: &Host, name: &str) -> Client {
-    inn.socket("/chat").query("name", name).connect().unwrap()
+use crate::message::{RoomId, Text};
+use innkeeper_plugin::testing::{Client, Host};
+use innkeeper_plugin::{Plugin, Socket};
+use serde_json::{Value, from_value, json};
+use std::time::Duration;
+
+/// The chat behind a plugin that does what `auth` does, with whatever the client says that it is.
+fn inn() -> Host {
+    let named = || {
+        Plugin::new().namespace("/chat").connect_middleware(|socket: &Socket| match socket.handshake()?.query("user") {
+            Some(id) => socket.set_data("user", &json!({"id": id})).and_then(|()| socket.join(format!("user:{id}"))),
+            None => Ok(()),
+        })
+    };
+    Host::chain().plugin("auth", named).plugin("chat", crate::plugin).now(1_000)
 }
 
-/// A client that is in a room.
-fn in_room(inn: &Host, name: &str, room: &str) -> Client {
-    let client = named(inn, name);
-    client.emit("room:join", room);
+/// A client of this user who is in a room.
+fn in_room(inn: &Host, user: &str, room: &str) -> Client {
+    let client = inn.socket("/chat").query("user", user).connect().unwrap();
+    assert_eq!(client.emit_with_ack::<Value>("room:join", room), json!({"success": true}));
     client
 }
 
-#[test]
-fn the_others_in_the_room_hear_who_joins() {
-    let inn = Host::new(crate::plugin);
-    let (ann, elsewhere, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Eve", "cellar"), named(&inn, "Bob"));
-
-    assert_eq!(bob.emit_with_ack::<Value>("room:join", "lobby"), json!({"success": true}));
-
-    assert_eq!(ann.received(), [("user:joined", json!([{"id": bob.id(), "name": "Bob"}]))]);
-    assert!(elsewhere.received().is_empty() && bob.received().is_empty());
-    assert_eq!(bob.rooms(), ["lobby"]);
+fn say(client: &Client, text: &str) -> Value {
+    client.emit_with_ack::<Value>("chat:send", json!({"roomId": "lobby", "text": text}))["messageId"].clone()
 }
 
 #[test]
-fn who_is_no_member_leaves_unheard() {
-    let inn = Host::new(crate::plugin);
-    let (ann, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Bob", "lobby"));
-    ann.received();
+fn the_others_in_the_room_hear_who_comes_and_who_goes() {
+    let inn = inn();
+    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
 
-    for _twice in 0..2 {
-        assert_eq!(bob.emit_with_ack::<Value>("room:leave", "lobby"), json!({"success": true}));
-    }
+    bob.emit("room:leave", "lobby");
 
-    assert_eq!(ann.received(), [("user:left", json!([bob.id()]))]);
-    assert!(bob.rooms().is_empty());
-}
-
-#[test]
-fn members_and_people_are_those_in_the_room() {
-    let inn = Host::new(crate::plugin);
-    let (ann, eve) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, " ", "lobby"));
-    in_room(&inn, "Bob", "cellar");
-
-    assert_eq!(ann.emit_with_ack::<Vec<String>>("room:members", "lobby"), [ann.id(), eve.id()]);
-    let people: Value = ann.emit_with_ack("room:people", "lobby");
-    assert_eq!(people, json!([{"id": ann.id(), "name": "Ann"}, {"id": eve.id()}]));
-}
-
-#[test]
-fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
-    let inn = Host::new(crate::plugin).now(1_000);
-    let (ann, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Bob", "lobby"));
-    ann.received();
-
-    let ack: Value = ann.emit_with_ack("chat:send", json!({"roomId": "lobby", "text": "hi"}));
-
-    let said = json!({
-        "id": ack["messageId"], "roomId": "lobby", "text": "hi", "from": ann.id(), "name": "Ann", "sentAt": 1_000
-    });
-    assert_eq!(ack["success"], true);
-    assert_eq!(bob.received(), [("chat:message", json!([said]))]);
-    assert!(ann.received().is_empty());
-}
-
-#[test]
-fn who_types_is_shown_to_the_others() {
-    let inn = Host::new(crate::plugin);
-    let (ann, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Bob", "lobby"));
-
-    ann.emit("action", json!({"type": "typing", "roomId": "lobby"}));
-
-    assert_eq!(bob.received(), [("user:typing", json!([{"id": ann.id(), "roomId": "lobby"}]))]);
-}
-
-#[test]
-fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
-    let inn = Host::new(crate::plugin);
-    let (ann, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Bob", "lobby"));
-    let code = |name: &str, args: Value| ann.emit_with_ack::<Value>(name, args)["code"].clone();
-    ann.received();
-
-    assert_eq!(code("room:join", json!(7)), "INVALID_ARGUMENT");
-    assert_eq!(code("room:join", json!("")), "INVALID_ARGUMENT");
-    assert_eq!(code("room:join", json!(bob.id())), "INVALID_ARGUMENT");
-    assert_eq!(code("chat:send", json!({"roomId": "lobby"})), "INVALID_ARGUMENT");
-    assert_eq!(code("chat:send", json!({"roomId": "lobby", "text": " "})), "INVALID_TEXT");
-    assert_eq!(code("chat:send", json!({"roomId": "cellar", "text": "hi"})), "NOT_IN_ROOM");
-    assert_eq!(code("action", json!({"type": "explode"})), "INTERNAL_ERROR");
-    ann.emit("room:join", 7);
-
-    assert_eq!(ann.take("error").args()[0]["code"], "INVALID_ARGUMENT");
-    assert_eq!((ann.rooms(), bob.received().len()), (vec!["lobby".to_owned()], 0));
+    assert_eq!(ann.received(), [("user:joined", json!([{"id": "bob"}])), ("user:left", json!(["bob"]))]);
+    assert!(eve.received().is_empty() && bob.received().is_empty());
+    assert_eq!(bob.rooms(), ["user:bob"]);
 }
 
 #[test]
 fn who_is_gone_has_left_every_room() {
-    let inn = Host::new(crate::plugin);
-    let (ann, eve, bob) = (in_room(&inn, "Ann", "lobby"), in_room(&inn, "Eve", "cellar"), in_room(&inn, "Bob", "lobby"));
+    let inn = inn();
+    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
     bob.emit("room:join", "cellar");
     (ann.received(), eve.received());
 
     bob.close("transport close");
 
-    assert_eq!(ann.received(), [("user:left", json!([bob.id()]))]);
-    assert_eq!(eve.received(), [("user:left", json!([bob.id()]))]);
+    assert_eq!(ann.received(), [("user:left", json!(["bob"]))]);
+    assert_eq!(eve.received(), [("user:left", json!(["bob"]))]);
+}
+
+#[test]
+fn without_a_user_people_go_by_their_sockets() {
+    let inn = inn();
+    let (ann, guest) = (in_room(&inn, "ann", "lobby"), inn.socket("/chat").connect().unwrap());
+    guest.emit("room:join", "lobby");
+
+    let people: Value = ann.emit_with_ack("room:people", "lobby");
+
+    assert_eq!(people, json!([{"id": "ann"}, {"id": guest.id()}]));
+}
+
+#[test]
+fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
+    let inn = inn();
+    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    ann.received();
+
+    let (first, second) = (say(&ann, "hi"), say(&ann, "anybody?"));
+
+    let said =
+        |id: &Value, text: &str| json!([{"id": id, "roomId": "lobby", "text": text, "from": {"id": "ann"}, "sentAt": 1_000}]);
+    assert_eq!((&first, &second), (&json!(1), &json!(2)));
+    let expected = [("chat:message", said(&first, "hi")), ("chat:message", said(&second, "anybody?"))];
+    assert_eq!(bob.received(), expected);
+    assert!(ann.received().is_empty());
+}
+
+#[test]
+fn the_history_has_the_last_messages_newest_last_and_forgets_after_a_month() {
+    let inn = inn();
+    let ann = in_room(&inn, "ann", "lobby");
+    (0..60).for_each(|number| drop(say(&ann, &number.to_string())));
+    let ids = |before: Value| {
+        let past: Value = ann.emit_with_ack("chat:history", json!({"roomId": "lobby", "before": before}));
+        let messages = past["messages"].as_array().cloned().unwrap_or_default();
+        messages.iter().filter_map(|message| message["id"].as_u64()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(ids(json!(null)), (11..=60).collect::<Vec<_>>());
+    assert_eq!(ids(json!(11)), (1..=10).collect::<Vec<_>>());
+    inn.advance(Duration::from_secs(30 * 86_400));
+    assert!(ids(json!(null)).is_empty());
+    assert_eq!(say(&ann, "again"), 61);
+}
+
+#[test]
+fn an_announcement_reaches_everybody_in_the_rooms_once() {
+    let inn = inn();
+    let (ann, bob, eve) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"), in_room(&inn, "eve", "attic"));
+    ann.emit("room:join", "cellar");
+    bob.emit("room:join", "cellar");
+    (ann.received(), bob.received());
+
+    ann.emit("announce", json!({"rooms": ["lobby", "cellar"], "text": "tea"}));
+
+    let announced = json!([{"rooms": ["lobby", "cellar"], "text": "tea", "from": {"id": "ann"}}]);
+    assert_eq!(ann.received(), [("announcement", announced.clone())]);
+    assert_eq!(bob.received(), [("announcement", announced)]);
+    assert!(eve.received().is_empty());
+}
+
+#[test]
+fn a_notification_reaches_every_socket_of_a_user_and_global_everybody() {
+    let inn = inn();
+    let (ann, bob, also_bob) = (in_room(&inn, "ann", "a"), in_room(&inn, "bob", "b"), in_room(&inn, "bob", "c"));
+
+    ann.emit("notify", json!({"userId": "bob", "text": "psst"}));
+    bob.emit("global", json!({"text": "what?"}));
+
+    let told = [
+        ("notification", json!([{"text": "psst", "from": {"id": "ann"}}])),
+        ("global", json!([{"text": "what?", "from": {"id": "bob"}}])),
+    ];
+    assert_eq!(bob.received(), told);
+    assert_eq!(also_bob.received(), told);
+    assert_eq!(ann.received(), told[1..]);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
+    let inn = inn();
+    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    let code = |name: &str, args: Value| ann.emit_with_ack::<Value>(name, args)["code"].clone();
+    ann.received();
+
+    assert_eq!(code("room:join", json!(7)), "INVALID_ARGUMENT");
+    assert_eq!(code("room:join", json!(bob.id())), "INVALID_ARGUMENT");
+    assert_eq!(code("room:join", json!("user:bob")), "INVALID_ARGUMENT");
+    assert_eq!(code("room:leave", json!("cellar")), "NOT_IN_ROOM");
+    assert_eq!(code("chat:send", json!({"roomId": "lobby"})), "INVALID_ARGUMENT");
+    assert_eq!(code("chat:send", json!({"roomId": "cellar", "text": "hi"})), "NOT_IN_ROOM");
+    assert_eq!(code("chat:history", json!({"roomId": "cellar"})), "NOT_IN_ROOM");
+    assert_eq!(code("announce", json!({"rooms": [], "text": "hi"})), "INVALID_ROOMS");
+    assert_eq!(code("announce", json!({"rooms": ["lobby", "cellar"], "text": "hi"})), "NOT_IN_ROOM");
+    ann.emit("room:join", 7);
+
+    assert_eq!(ann.take("error").args()[0]["code"], "INVALID_ARGUMENT");
+    assert_eq!((ann.rooms(), bob.received().len()), (vec!["lobby".to_owned(), "user:ann".to_owned()], 0));
+}
+
+#[test]
+fn rooms_without_a_fit_name_are_refused() {
+    let refused = |name: &str| from_value::<RoomId>(json!(name)).unwrap_err().to_string();
+
+    assert_eq!(refused(""), "a room needs a name");
+    assert_eq!(refused(&"x".repeat(101)), "a room's name has at most 100 characters");
+    assert_eq!(refused("WJCZ-_4q0gpPTk6gAAAB"), "\"WJCZ-_4q0gpPTk6gAAAB\" could be the id of a socket");
+    assert_eq!(refused("user:7"), "\"user:7\" is a room of the server's");
+    assert!(from_value::<RoomId>(json!(7)).is_err());
+    assert_eq!(from_value::<RoomId>(json!("größe")).unwrap().as_str(), "größe");
+}
+
+#[test]
+fn texts_that_are_empty_or_endless_are_refused() {
+    let read = |text: String| from_value::<Text>(json!(text)).map_err(|error| error.to_string());
+    assert_eq!(read(" \n".into()).unwrap_err(), "the text is empty");
+    assert_eq!(read("ä".repeat(2_001)).unwrap_err(), "the text has more than 2000 characters");
+    assert!(read("ä".repeat(2_000)).is_ok());
 }

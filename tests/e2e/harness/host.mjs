@@ -19,12 +19,20 @@ const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
 
+/** As the first lines of each say. */
+const REFERENCE_GRANTS = {
+  auth: ["jwt:default", "handshake:secrets", "store:users"],
+  "rate-limit": ["rate-limit"],
+  chat: ["store:messages"],
+};
+
 /**
  * Starts a host and waits until it listens. It ends with the test `t`, also if that fails.
  *
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
- * `component` is a name or a path, by default the plugin's name. `options.server`, `internal`, `limits`, `store`: those sections of the
- * configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
+ * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
+ * `options.server`, `internal`, `limits`, `store`, `keys`: those
+ * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  */
 export async function startHost(t, options = {}) {
   const host = run(t, ["run", "--config", writeConfig(t, configuration(options))], options);
@@ -56,11 +64,14 @@ export function writeConfig(t, config) {
 }
 
 /** The options of `startHost` as the sections of a configuration. */
-export function configuration({ plugins = {}, server, internal, limits, store }) {
+export function configuration({ plugins = {}, server, internal, limits, store, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
-  const tables = Object.entries(named).map(([name, table]) => [name, { ...table, component: component(table.component ?? name) }]);
+  const tables = Object.entries(named).map(([name, table]) => {
+    const grants = REFERENCE_GRANTS[name];
+    return [name, { ...(grants && { grants }), ...table, component: component(table.component ?? name) }];
+  });
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
-  return { ...config, ...(limits && { limits }), ...(store && { store }) };
+  return { ...config, ...(limits && { limits }), ...(store && { store }), ...(keys && { keys }) };
 }
 
 class Host {

@@ -8,7 +8,8 @@ use crate::config::keys::{TABLES, described};
 use crate::config::{Config, Environment, Flags, resolve};
 
 /// Keys that cannot stand beside the others of their table, as `table.key`: each is tried in the place of `instead_of`.
-const ALTERNATIVES: [(&str, &str); 0] = [];
+const ALTERNATIVES: [(&str, &str); 2] =
+    [("keys.<name>.public_key", "keys.<name>.secret"), ("keys.<name>.jwks", "keys.<name>.secret")];
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
 /// Reads text as if it stood beside this file, which can then stand for a component, as its folder can for one of pages.
@@ -16,13 +17,16 @@ fn read(text: &str, environment: Environment<'_>) -> Config {
     let text = text
         .replace("\"my-plugin.wasm\"", "\"tests.rs\"")
         .replace("\"seed.json\"", "\"tests.rs\"")
+        .replace("\"key.pem\"", "\"tests.rs\"")
+        .replace("\"jwks.json\"", "\"tests.rs\"")
         .replace("\"public\"", "\".\"");
     let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
     read.unwrap_or_else(|mistakes| panic!("{mistakes}\n\n{text}")).config
 }
 
-fn nothing(_: &str) -> Option<String> {
-    None
+/// Only what the example's values mention.
+fn nothing_else(name: &str) -> Option<String> {
+    (name == "JWT_SECRET").then(|| "a secret".to_owned())
 }
 
 /// The example with all that is commented out, except the keys that `leave` names.
@@ -31,7 +35,10 @@ fn uncommented(leave: &[&str]) -> String {
     let line = |line: &str| {
         let bare = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' ')).unwrap_or(line);
         if let Some(header) = bare.strip_prefix('[') {
-            table = header.trim_end_matches(']').replace("my-plugin", "<name>");
+            table = header
+                .trim_end_matches(']')
+                .replace("plugins.my-plugin", "plugins.<name>")
+                .replace("keys.default", "keys.<name>");
         }
         let key = bare.split(" = ").next().unwrap_or_default();
         if leave.contains(&format!("{table}.{key}").as_str()) { line.to_owned() } else { bare.to_owned() }
@@ -41,7 +48,7 @@ fn uncommented(leave: &[&str]) -> String {
 
 #[test]
 fn the_example_as_written_means_the_defaults() {
-    let config = read(&example(), &nothing);
+    let config = read(&example(), &nothing_else);
     assert_eq!(config, Config { file: config.file.clone(), ..Config::default() });
 }
 
@@ -49,14 +56,16 @@ fn the_example_as_written_means_the_defaults() {
 fn the_example_uncommented_has_every_key_and_no_mistake() {
     let all: Vec<_> = ALTERNATIVES.iter().map(|(key, _)| *key).collect();
     let text = uncommented(&all);
-    let config = read(&text, &nothing);
+    let config = read(&text, &nothing_else);
     let defaults = Config::default();
     assert_eq!((config.limits, config.internal), (defaults.limits, defaults.internal));
-    assert_eq!(config.plugins.len(), 1);
+    assert_eq!((config.plugins.len(), config.keys.len()), (1, 1));
 
     for (key, instead_of) in ALTERNATIVES {
         let others = all.iter().filter(|other| **other != key).copied().chain([instead_of]);
-        read(&uncommented(&others.collect::<Vec<_>>()), &nothing);
+        // A public key goes with other algorithms than the secret of the example.
+        let text = uncommented(&others.collect::<Vec<_>>()).replace("\"HS256\"", "\"ES256\"");
+        read(&text, &nothing_else);
     }
     for row in TABLES.iter().flat_map(described) {
         assert!(example().contains(&format!("\n#{} = ", row.name)), "{} is not in the example", row.name);

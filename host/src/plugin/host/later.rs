@@ -3,7 +3,7 @@
 
 use super::CallState;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::bindings::v0_1::{cluster, http, jwt, rate_limit, types};
+use crate::plugin::bindings::v0_1::{cluster, http, types};
 use crate::plugin::text::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
@@ -11,22 +11,6 @@ fn unsupported<T>(what: &str) -> Result<T, Failure> {
 }
 
 impl types::Host for CallState {}
-
-impl jwt::Host for CallState {
-    fn verify(&mut self, _key: String, _token: String) -> Result<String, Failure> {
-        unsupported("verification of tokens")
-    }
-}
-
-impl rate_limit::Host for CallState {
-    fn ask_consume(&mut self, _key: String, _points: u32, _limit: rate_limit::Limit) -> Result<u64, Failure> {
-        unsupported("limits of rate")
-    }
-
-    fn consumed(&mut self, _ticket: u64) -> Result<rate_limit::Decision, Failure> {
-        unsupported("limits of rate")
-    }
-}
 
 impl http::Host for CallState {
     fn ask_request(&mut self, _request: http::Request, _timeout_ms: Option<u32>) -> Result<u64, Failure> {

@@ -8,6 +8,7 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::WasiCtx;
 
 use super::GuestLog;
+use super::jwt::KeyAccess;
 use super::store::StoreAccess;
 use super::ticket::Tickets;
 use super::wasi;
@@ -15,6 +16,7 @@ use crate::effect::{Overlay, Target, Write};
 use crate::plugin::bindings::v0_1::types;
 use crate::plugin::text::{self, refusal};
 use crate::plugin::{Alarms, Call, capability};
+use crate::rate_limit::Table;
 use crate::sockets::{Namespace, Record, Rooms, SocketId, Sockets};
 
 /// What is the same for all instances of one generation.
@@ -23,6 +25,10 @@ pub(crate) struct Facts {
     pub(crate) sockets: Arc<Sockets>,
     /// None if the plugin did not ask for it.
     pub(crate) store: Option<StoreAccess>,
+    /// What tokens are verified with.
+    pub(crate) keys: KeyAccess,
+    /// What this plugin's keys have consumed.
+    pub(crate) rate_limits: Arc<Table>,
     /// `plugin@generation`, for the log.
     pub(crate) label: Arc<str>,
     /// What the registration asked for and the operator granted.
@@ -182,6 +188,14 @@ impl CallState {
 
     fn serves(&self, namespace: &str) -> bool {
         self.facts.namespaces.iter().any(|served| **served == *namespace)
+    }
+
+    /// Refuses what needs a capability that the plugin did not ask for. (One that was not granted is refused at load.)
+    pub(super) fn need(&self, capability: &str) -> Result<(), types::Failure> {
+        if self.has(capability) {
+            return Ok(());
+        }
+        Err(refusal("denied", format!("that needs the capability {capability:?}, and the registration does not ask for it")))
     }
 
     pub(super) fn has(&self, capability: &str) -> bool {

@@ -48,7 +48,6 @@ pub(crate) enum Answer {
     Done(bool),
     Number(i64),
     Entries(Vec<(String, Vec<u8>)>),
-    #[allow(dead_code, reason = "limits of rate are still to come")]
     Decision(Decision),
 }
 

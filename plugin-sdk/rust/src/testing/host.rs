@@ -9,6 +9,7 @@ use super::timers;
 use super::world::{Life, Number, World};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::emit::Response;
+use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
 use crate::payload::Payload;
@@ -261,6 +262,31 @@ fn store<T>(ask: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         call.plugin.needs("store", "the store")?;
         call.flush(world);
         ask(world)
+    })
+}
+
+/// A token is valid if the test said so, and as long as its claims say.
+pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
+    call::with(|call, world| {
+        call.plugin.needs("jwt", "verifying tokens")?;
+        world.claims(key, token).ok_or_else(|| Error::host("invalid", "the token is not valid"))
+    })
+}
+
+pub(crate) fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> {
+    call::with(|call, world| {
+        call.plugin.needs("rate-limit", "limiting rates")?;
+        limits::check_key(key, limit.window_ms)?;
+        call.flush(world);
+        let (now, window) = (world.now, Duration::from_millis(limit.window_ms));
+        let (consumed, closes) = world.windows[call.plugin.index].consume(key, points, window, now);
+        Ok(Decision {
+            allowed: consumed <= limit.points,
+            remaining_points: limit.points.saturating_sub(consumed),
+            consumed_points: consumed,
+            // Rounded up: who comes back then finds the window closed.
+            before_next_ms: u64::try_from((closes - now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+        })
     })
 }
 

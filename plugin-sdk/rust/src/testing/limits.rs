@@ -15,6 +15,7 @@ pub(super) const TIMER_NAME_BYTES_MAX: usize = 256;
 pub(super) const TIMER_DATA_BYTES_MAX: usize = 64 << 10;
 const ATTACHMENTS_MAX: usize = 10;
 const NAME_BYTES_MAX: usize = 1_024;
+const RATE_KEY_BYTES_MAX: usize = 256;
 
 /// Names that Socket.IO keeps for itself.
 const RESERVED: [&str; 6] = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
@@ -44,6 +45,17 @@ pub(super) fn payload(payload: &Payload) -> Result<()> {
 pub(super) fn rooms(rooms: &[String]) -> Result<()> {
     if rooms.iter().any(|room| room.len() > NAME_BYTES_MAX) {
         return Err(Error::host("limit", format!("a room's name has at most {NAME_BYTES_MAX} bytes")));
+    }
+    Ok(())
+}
+
+/// Checks what a limit of rate is asked of.
+pub(super) fn check_key(key: &str, window_ms: u64) -> Result<()> {
+    if key.len() > RATE_KEY_BYTES_MAX {
+        return Err(Error::host("limit", format!("a key has at most {RATE_KEY_BYTES_MAX} bytes")));
+    }
+    if window_ms == 0 {
+        return Err(Error::host("invalid", "a window needs a length"));
     }
     Ok(())
 }

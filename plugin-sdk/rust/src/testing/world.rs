@@ -38,7 +38,7 @@ pub(super) struct World {
     pub(super) questions: Vec<Question>,
     pub(super) store: Buckets,
     /// Valid tokens: key, token, claims.
-    pub(super) tokens: BTreeMap<(String, String), String>,
+    pub(super) tokens: BTreeMap<(String, String), serde_json::Value>,
     pub(super) log: Vec<Line>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) jobs_started: JobId,
@@ -107,6 +107,15 @@ pub(super) struct Question {
 impl World {
     pub(super) fn now_ms(&self) -> u64 {
         self.born_ms + u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The claims of a token that is valid now.
+    pub(super) fn claims(&self, key: &str, token: &str) -> Option<String> {
+        let claims = self.tokens.get(&(key.to_owned(), token.to_owned()))?;
+        let now = self.now_ms() as f64 / 1_000.0;
+        let at = |claim: &str| claims.get(claim).and_then(serde_json::Value::as_f64);
+        let is_valid = at("exp").is_none_or(|end| now < end) && at("nbf").is_none_or(|begin| begin <= now);
+        is_valid.then(|| claims.to_string())
     }
 
     /// The socket of this id that is in its namespace.

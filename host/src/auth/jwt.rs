@@ -1,0 +1,124 @@
+//! Keys and signatures, on the crate `jsonwebtoken`. Claims are looked at elsewhere: its rules for them are not those of Node.
+
+use std::path::Path;
+
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation};
+
+use super::{AuthError, Claims};
+use crate::config::{KeyConfig, KeySource};
+
+/// What verifies the tokens of one name.
+pub(super) struct Verifier {
+    keys: Vec<PublicOrSecret>,
+    /// The token chooses by `kid`, as in a JWKS.
+    by_id: bool,
+}
+
+struct PublicOrSecret {
+    id: Option<String>,
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Verifier {
+    pub(super) fn load(config: &KeyConfig) -> Result<Self, AuthError> {
+        let algorithms = config.algorithms.iter().map(|name| algorithm(config, name)).collect::<Result<Vec<_>, _>>()?;
+        match &config.source {
+            KeySource::Secret(secret) => Self::one(config, DecodingKey::from_secret(secret.reveal().as_bytes()), &algorithms),
+            KeySource::PublicKey(path) => Self::one(config, public_key(config, path)?, &algorithms),
+            KeySource::Jwks(path) => Self::set(config, path, &algorithms),
+        }
+    }
+
+    /// The claims of a token whose signature is right; else the reason, for the log.
+    pub(super) fn verify(&self, token: &str) -> Result<Claims, String> {
+        let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
+        if header.crit.is_some() {
+            return Err("it demands extensions (`crit`), and there are none here".to_owned());
+        }
+        let one = match (&header.kid, self.by_id, self.keys.as_slice()) {
+            (Some(id), true, keys) => keys.iter().find(|one| one.id.as_ref() == Some(id)),
+            (_, _, [one]) => Some(one),
+            _ => None,
+        };
+        let one = one.ok_or("its `kid` names none of the keys")?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &one.key, &one.validation);
+        decoded.map(|data| data.claims).map_err(|error| error.to_string())
+    }
+
+    fn one(config: &KeyConfig, key: DecodingKey, algorithms: &[Algorithm]) -> Result<Self, AuthError> {
+        if let Some(unfit) = algorithms.iter().find(|algorithm| !fits(&key, **algorithm)) {
+            return Err(AuthError::Algorithm { key: config.name.clone(), algorithm: format!("{unfit:?}") });
+        }
+        match PublicOrSecret::new(None, key, algorithms) {
+            Some(one) => Ok(Self { keys: vec![one], by_id: false }),
+            None => Err(AuthError::Algorithm { key: config.name.clone(), algorithm: "any".into() }),
+        }
+    }
+
+    /// Keys that no algorithm fits, or that are not for signatures, are left out: a set serves more than tokens.
+    fn set(config: &KeyConfig, path: &Path, algorithms: &[Algorithm]) -> Result<Self, AuthError> {
+        let unfit = |what: String| AuthError::Unfit { key: config.name.clone(), path: path.to_owned(), what };
+        let bytes = read(config, path)?;
+        let set: JwkSet = serde_json::from_slice(&bytes).map_err(|error| unfit(format!("is not a JWKS: {error}")))?;
+        let keys: Vec<_> = set.keys.iter().filter_map(|jwk| of_set(jwk, algorithms)).collect();
+        if keys.is_empty() {
+            return Err(unfit("has no public key that signatures could be verified with".to_owned()));
+        }
+        Ok(Self { keys, by_id: true })
+    }
+}
+
+impl PublicOrSecret {
+    /// With those of the algorithms, or of all that there are, that go with the key. None if there is none.
+    fn new(id: Option<String>, key: DecodingKey, algorithms: &[Algorithm]) -> Option<Self> {
+        let family = key.family();
+        let asked = if algorithms.is_empty() { family.algorithms() } else { algorithms };
+        let algorithms: Vec<_> = asked.iter().copied().filter(|algorithm| fits(&key, *algorithm)).collect();
+        let mut validation = Validation::new(*algorithms.first()?);
+        validation.algorithms = algorithms;
+        validation.required_spec_claims.clear();
+        (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
+        Some(Self { id, key, validation })
+    }
+}
+
+fn algorithm(config: &KeyConfig, name: &str) -> Result<Algorithm, AuthError> {
+    name.parse().map_err(|_| AuthError::Algorithm { key: config.name.clone(), algorithm: name.to_owned() })
+}
+
+fn of_set(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<PublicOrSecret> {
+    if matches!(&jwk.common.public_key_use, Some(other) if *other != PublicKeyUse::Signature) {
+        return None;
+    }
+    let key = DecodingKey::from_jwk(jwk).ok().filter(|key| key.family() != AlgorithmFamily::Hmac)?;
+    // A key that says what it is for is for nothing else.
+    let own = jwk.common.key_algorithm.map(|own| own.to_string().parse::<Algorithm>());
+    let algorithms = match own {
+        None => algorithms.to_vec(),
+        Some(Ok(own)) if algorithms.is_empty() || algorithms.contains(&own) => vec![own],
+        Some(_) => return None,
+    };
+    PublicOrSecret::new(jwk.common.key_id.clone(), key, &algorithms)
+}
+
+/// Whether the key can be used with the algorithm at all: its family, its curve. The signature tried is nobody's.
+fn fits(key: &DecodingKey, algorithm: Algorithm) -> bool {
+    key.family() == algorithm.family() && jsonwebtoken::crypto::verify("AAAA", b"", key, algorithm).is_ok()
+}
+
+fn public_key(config: &KeyConfig, path: &Path) -> Result<DecodingKey, AuthError> {
+    let pem = read(config, path)?;
+    let key =
+        DecodingKey::from_rsa_pem(&pem).or_else(|_| DecodingKey::from_ec_pem(&pem)).or_else(|_| DecodingKey::from_ed_pem(&pem));
+    key.map_err(|_| AuthError::Unfit {
+        key: config.name.clone(),
+        path: path.to_owned(),
+        what: "is not a PEM file with a public key (RSA, P-256, P-384 or Ed25519)".to_owned(),
+    })
+}
+
+fn read(config: &KeyConfig, path: &Path) -> Result<Vec<u8>, AuthError> {
+    std::fs::read(path).map_err(|source| AuthError::Read { key: config.name.clone(), path: path.to_owned(), source })
+}

@@ -1,0 +1,242 @@
+//! `[keys.<name>]`: the keys that tokens are verified with. Plugins know their names only.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::file::{Reader, Section};
+use super::keys::Key;
+use super::plugins::shown_path;
+use super::slot::Slot::{ByHand, Duration as Time};
+use super::value::{Given, Wrong, once, text, word};
+
+const HMAC: [&str; 3] = ["HS256", "HS384", "HS512"];
+const ALGORITHMS: [&str; 12] =
+    ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const LEEWAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+/// What stands in the place of a secret wherever a configuration is shown.
+const REDACTED: &str = "<redacted>";
+const SOURCES: &str = "give it one of `secret`, `public_key` and `jwks`";
+
+/// `[keys.<name>]`.
+pub(super) const KEYS: &[Key<KeyConfig>] = &[
+    Key::new(
+        "secret",
+        |key: &mut KeyConfig| ByHand { kind: "text", value: key.source.redacted() },
+        "what tokens are signed with (HS256, HS384, HS512); 32 random bytes or more, and not in this file but in a variable. Without a file the variable JWT_SECRET is the secret of the key `default`",
+    )
+    .example("\"${JWT_SECRET}\""),
+    Key::new(
+        "public_key",
+        |key: &mut KeyConfig| ByHand { kind: "PEM file", value: key.source.public_key() },
+        "instead of a secret: the public key of whoever signs (RSA, ECDSA or Ed25519)",
+    )
+    .example("\"key.pem\""),
+    Key::new(
+        "jwks",
+        |key: &mut KeyConfig| ByHand { kind: "JSON file", value: key.source.jwks() },
+        "instead of a secret: several public keys, found by the token's `kid`",
+    )
+    .example("\"jwks.json\""),
+    Key::new(
+        "algorithms",
+        |key: &mut KeyConfig| ByHand { kind: ALGORITHMS_KIND, value: listed(&key.algorithms) },
+        "the only ones that pass, whatever a token says of itself; without it all that go with the key",
+    )
+    .example("[\"HS256\"]"),
+    Key::new(
+        "issuer",
+        |key: &mut KeyConfig| ByHand { kind: "text or list of texts", value: listed(&key.issuer) },
+        "the token's `iss` must be one of these",
+    )
+    .example("[\"https://id.example.com\"]"),
+    Key::new(
+        "audience",
+        |key: &mut KeyConfig| ByHand { kind: "text or list of texts", value: listed(&key.audience) },
+        "the token's `aud` must name one of these",
+    )
+    .example("[\"chat\"]"),
+    Key::new(
+        "leeway",
+        |key: &mut KeyConfig| Time(&mut key.leeway, LEEWAYS),
+        "how far clocks may differ when `exp` and `nbf` are checked",
+    ),
+];
+/// As in [`ALGORITHMS`], which a test compares.
+const ALGORITHMS_KIND: &str = "list of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+
+/// One key, and what its tokens must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// The name of its table, by which plugins ask for it.
+    pub name: String,
+    /// What is verified with.
+    pub source: KeySource,
+    /// The only algorithms that pass, whatever a token says of itself. Empty: all that the key can be used with.
+    pub algorithms: Vec<String>,
+    /// If not empty: the token's `iss` must be one of these.
+    pub issuer: Vec<String>,
+    /// If not empty: the token's `aud` must name one of these.
+    pub audience: Vec<String>,
+    /// How far clocks may differ when `exp` and `nbf` are checked. Default none.
+    pub leeway: Duration,
+}
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// `secret`: shared with whoever makes the tokens.
+    Secret(Secret),
+    /// `public_key`: a PEM file.
+    PublicKey(PathBuf),
+    /// `jwks`: a JSON file with several public keys, told apart by `kid`.
+    Jwks(PathBuf),
+}
+
+impl KeySource {
+    fn redacted(&self) -> Option<Value> {
+        matches!(self, Self::Secret(secret) if !secret.reveal().is_empty()).then(|| REDACTED.into())
+    }
+
+    fn public_key(&self) -> Option<Value> {
+        if let Self::PublicKey(path) = self { shown_path(path) } else { None }
+    }
+
+    fn jwks(&self) -> Option<Value> {
+        if let Self::Jwks(path) = self { shown_path(path) } else { None }
+    }
+}
+
+/// A text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself. It goes into a key and nowhere else.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+impl KeyConfig {
+    /// A key with a shared secret and nothing else said.
+    pub(crate) fn secret(name: &str, secret: Secret) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: KeySource::Secret(secret),
+            algorithms: Vec::new(),
+            issuer: Vec::new(),
+            audience: Vec::new(),
+            leeway: Duration::ZERO,
+        }
+    }
+}
+
+/// Every key of the file.
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path) -> Vec<KeyConfig> {
+    let parent = reader.section(root, "keys");
+    let sections = reader.named(&parent);
+    let mut keys = Vec::new();
+    for (name, mut section) in sections {
+        keys.extend(key(reader, &parent.key(name), name, &mut section, file));
+        reader.close(section);
+    }
+    keys
+}
+
+fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> Option<KeyConfig> {
+    let (mut secret_source, mut pem, mut jwks) = (None, None, None);
+    reader.set(section, "secret", &mut secret_source, |given| secret(given).map(|text| Some(KeySource::Secret(text))));
+    reader.set(section, "public_key", &mut pem, |given| existing(given, file).map(|path| Some(KeySource::PublicKey(path))));
+    reader.set(section, "jwks", &mut jwks, |given| existing(given, file).map(|path| Some(KeySource::Jwks(path))));
+    let mut into = KeyConfig::secret(name, Secret::new(String::new()));
+    reader.read(section, KEYS, &mut into);
+    if let Some(entry) = reader.entry(section, "algorithms") {
+        let mut seen = Vec::new();
+        let names = reader.items(&entry, |given| once(&mut seen, word(given, &ALGORITHMS, "signature algorithm")?));
+        if names.is_empty() {
+            reader.wrong(&entry.key, Wrong::new("no algorithm is left", "name one, or leave the key out"));
+        }
+        into.algorithms = names.into_iter().map(str::to_owned).collect();
+    }
+    for (name, target) in [("issuer", &mut into.issuer), ("audience", &mut into.audience)] {
+        if let Some(entry) = reader.entry(section, name) {
+            *target = reader.items(&entry, text);
+            if target.is_empty() {
+                reader.wrong(&entry.key, Wrong::new("nobody is left", "name one, or leave the key out"));
+            }
+        }
+    }
+    let told = ["secret", "public_key", "jwks"].iter().filter(|name| reader.has(&format!("{path}.{name}"))).count();
+    if told != 1 && section.is_there() {
+        let problem = if told == 0 { "the key itself is missing" } else { "there are several keys of one name" };
+        reader.wrong(path, Wrong::new(problem, SOURCES));
+    }
+    // What could not be read was told: the configuration is refused, and this one is left out.
+    into.source = secret_source.or(pem).or(jwks)?;
+    check_fit(reader, path, &into);
+    Some(into)
+}
+
+/// A secret signs with HMAC, a public key never does: or who has the public key could sign with it.
+fn check_fit(reader: &mut Reader<'_>, path: &str, key: &KeyConfig) {
+    let (is_secret, fits) = match &key.source {
+        KeySource::Secret(_) => (true, "use HS256, HS384 or HS512 with a secret"),
+        KeySource::PublicKey(_) | KeySource::Jwks(_) => (false, "use one of RS, PS, ES or EdDSA with public keys"),
+    };
+    if let Some(wrong) = key.algorithms.iter().find(|name| HMAC.contains(&name.as_str()) != is_secret) {
+        reader.wrong(&format!("{path}.algorithms"), Wrong::new(format!("{wrong:?} does not go with this key"), fits));
+    }
+}
+
+/// Whatever is wrong with it, the message does not show it.
+fn secret(given: &Given) -> Result<Secret, Wrong> {
+    let written = text(given).map_err(|_| Wrong::new("the secret is not a string", "write it like \"${JWT_SECRET}\""))?;
+    check_secret(&written)?;
+    Ok(Secret::new(written))
+}
+
+/// What no secret may be.
+pub(super) fn check_secret(written: &str) -> Result<(), Wrong> {
+    if written.trim().is_empty() {
+        return Err(Wrong::new("the secret is empty", "anybody could sign with it; set a long random one"));
+    }
+    if written.contains("-----BEGIN") {
+        return Err(Wrong::new("the secret is a PEM key", "anybody who has it could sign; write public_key = \"<file>\""));
+    }
+    Ok(())
+}
+
+fn existing(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
+    let path = file.parent().unwrap_or(Path::new("")).join(text(given)?);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let problem = format!("there is no file {:?}", path.display().to_string());
+    Err(Wrong::new(problem, "correct the path, which is relative to the configuration"))
+}
+
+fn listed(names: &[String]) -> Option<Value> {
+    (!names.is_empty()).then(|| names.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_of_algorithms_names_every_one() {
+        assert_eq!(super::ALGORITHMS_KIND, format!("list of {}", super::ALGORITHMS.join(", ")));
+    }
+}

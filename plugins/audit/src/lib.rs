@@ -1,0 +1,26 @@
+//! Logs who comes and goes on `/` and `/chat`: the smallest example of hooks.
+
+use innkeeper_plugin::{Plugin, Socket, export, log};
+
+fn plugin() -> Plugin {
+    Plugin::new()
+        .namespace("/")
+        .connection(connected)
+        .disconnect(disconnected)
+        .namespace("/chat")
+        .connection(connected)
+        .disconnect(disconnected)
+}
+
+fn connected(socket: &Socket) {
+    log::info(format_args!("Connected: {}", socket.id()));
+}
+
+fn disconnected(socket: &Socket, reason: &str) {
+    log::info(format_args!("Disconnected: {}, {reason}", socket.id()));
+}
+
+export!(plugin);
+
+#[cfg(test)]
+mod tests;

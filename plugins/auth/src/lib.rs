@@ -1,0 +1,101 @@
+//! Lets in who brings a valid token of a known user, on `/` and `/chat`. Load it before the plugins that rely on it.
+//!
+//! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`; with one that
+//! is not valid, or that names nobody in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
+//! of a user are in the room `user:<id>`.
+//!
+//! ```toml
+//! [keys.default]
+//! secret = "${JWT_SECRET}"
+//!
+//! [plugins.auth]
+//! component = "target/innkeeper/auth.wasm"
+//! grants = ["jwt:default", "handshake:secrets", "store:users"]
+//! config = { key = "default", bucket = "users" }      # the defaults
+//! ```
+//!
+//! Users are JSON objects in the store, by their ids: `innkeeper store set users ann '{"name": "Ann"}'`, or a file named by `seed`.
+//! What stands there, other users may see: no passwords.
+
+use innkeeper_plugin::{Error, Plugin, Result, Socket, config, export, jwt, store};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+type Object = Map<String, Value>;
+
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default, rename = "userId")]
+    user_id: Value,
+}
+
+fn plugin() -> Plugin {
+    Plugin::new()
+        .capability("jwt")
+        .capability("handshake:secrets")
+        .capability("store")
+        .namespace("/")
+        .connect_middleware(authenticate)
+        .namespace("/chat")
+        .connect_middleware(authenticate)
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Config {
+    /// A name out of `[keys]`.
+    key: String,
+    /// Where the store has the users.
+    bucket: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { key: "default".to_owned(), bucket: "users".to_owned() }
+    }
+}
+
+fn authenticate(socket: &Socket) -> Result<()> {
+    let token = token(socket.handshake()?.auth("token")?)?;
+    let Config { key, bucket } = config()?;
+    let claims = jwt::verify(&key, &token).map_err(refusal)?;
+    let id = user_id(claims)?;
+    let mut user: Object = store::bucket(&bucket).get(&id)?.ok_or_else(auth_failed)?;
+    let room = format!("user:{id}");
+    user.insert("id".to_owned(), id.into());
+    socket.set_data("user", &user)?;
+    socket.join(room)
+}
+
+/// What JavaScript would call falsy is no token; what is no text cannot be valid.
+fn token(given: Option<Value>) -> Result<String> {
+    match given {
+        None | Some(Value::Null | Value::Bool(false)) => Err(Error::new("No token")),
+        Some(Value::String(text)) if text.is_empty() => Err(Error::new("No token")),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(auth_failed()),
+    }
+}
+
+/// A token that is not valid is the client's mistake. A missing grant or key is the operator's: the log says it.
+fn refusal(error: Error) -> Error {
+    if error.is_host() && error.code_str() != "invalid" { error } else { auth_failed() }
+}
+
+/// The user whom the claims name; a number goes by its digits.
+fn user_id(Claims { user_id }: Claims) -> Result<String> {
+    match user_id {
+        Value::String(id) if !id.is_empty() => Ok(id),
+        Value::Number(id) => Ok(id.to_string()),
+        _ => Err(auth_failed()),
+    }
+}
+
+fn auth_failed() -> Error {
+    Error::new("Auth failed")
+}
+
+export!(plugin);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Limits how much each socket, user and address may do, on `/` and `/chat`: coming in costs a point, and so does each event.
+//!
+//! Beyond the limit a client that comes in is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
+//! have `retryAfterMs` in their data. Users are those of the plugin `auth`: load it before this one.
+//!
+//! ```toml
+//! [plugins.rate-limit]
+//! component = "target/innkeeper/rate-limit.wasm"
+//! grants = ["rate-limit"]
+//! config = { points = 100, window_ms = 60000, per = ["socket", "user", "address"] }     # the defaults
+//! ```
+//!
+//! Behind a proxy every client has the proxy's address: leave `address` out there.
+
+use std::time::Duration;
+
+use innkeeper_plugin::rate_limit::{Limit, consume};
+use innkeeper_plugin::{Error, Event, Plugin, Result, Socket, config, export};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn plugin() -> Plugin {
+    Plugin::new()
+        .capability("rate-limit")
+        .namespace("/")
+        .connect_middleware(take_a_point)
+        .middleware(|socket: &Socket, _: &mut Event| take_a_point(socket))
+        .namespace("/chat")
+        .connect_middleware(take_a_point)
+        .middleware(|socket: &Socket, _: &mut Event| take_a_point(socket))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Config {
+    points: u32,
+    window_ms: u64,
+    per: Vec<Per>,
+}
+
+/// Whose points they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Per {
+    Socket,
+    User,
+    Address,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { points: 100, window_ms: 60_000, per: vec![Per::Socket, Per::User, Per::Address] }
+    }
+}
+
+fn take_a_point(socket: &Socket) -> Result<()> {
+    let Config { points, window_ms, per } = config()?;
+    let limit = Limit { points, window: Duration::from_millis(window_ms) };
+    for per in per {
+        let Some(key) = key(socket, per)? else { continue };
+        let decision = consume(&key, 1, limit)?;
+        if !decision.allowed {
+            return Err(exceeded(decision.before_next));
+        }
+    }
+    Ok(())
+}
+
+/// None: there is no such thing, as the user of a socket that nobody asked for a token.
+fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
+    Ok(match per {
+        Per::Socket => Some(format!("socket:{}", socket.id())),
+        Per::User => socket.data::<Value>("user")?.and_then(|user| user_key(&user)),
+        Per::Address => Some(format!("address:{}", socket.handshake()?.address())),
+    })
+}
+
+fn user_key(user: &Value) -> Option<String> {
+    match user.get("id")? {
+        Value::String(id) => Some(format!("user:{id}")),
+        Value::Number(id) => Some(format!("user:{id}")),
+        _ => None,
+    }
+}
+
+fn exceeded(before_next: Duration) -> Error {
+    let data = json!({"retryAfterMs": u64::try_from(before_next.as_millis()).unwrap_or(u64::MAX)});
+    Error::new("Rate limit exceeded").code("RATE_LIMITED").data(&data)
+}
+
+export!(plugin);
+
+#[cfg(test)]
+mod tests;

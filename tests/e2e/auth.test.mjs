@@ -1,0 +1,83 @@
+// The plugin `auth` before `chat` and `echo`: who is let in, and what everybody else is told.
+
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { ask, connect, refused, startHost } from "./harness/index.mjs";
+import { inSeconds, part, token } from "./harness/token.mjs";
+
+const SECRET = "a secret of the tests that nobody could guess";
+const AUTH = { grants: ["jwt", "handshake:secrets"] };
+
+function start(t, key = { secret: "${TEST_SECRET}" }, options = {}) {
+  return startHost(t, { plugins: { auth: AUTH, chat: {}, echo: {} }, keys: { default: key }, env: { TEST_SECRET: SECRET }, ...options });
+}
+
+for (const via of ["websocket", "polling"]) {
+  test(`without a valid token nobody comes in (${via})`, async (t) => {
+    const host = await start(t);
+    const claims = { userId: "ann", exp: inSeconds(600) };
+    const message = (header) => `${part(header)}.${part(claims)}`;
+    const bad = {
+      "no token at all": "a.b",
+      expired: token({ userId: "ann", exp: inSeconds(-1) }, SECRET),
+      "not valid yet": token({ userId: "ann", nbf: inSeconds(600) }, SECRET),
+      "alg none": `${message({ alg: "none", typ: "JWT" })}.`,
+      "alg none, with a signature": token(claims, SECRET, { header: { alg: "none" } }),
+      "another secret": token(claims, "another secret of the tests, just as long"),
+      "an algorithm that is not its own": token(claims, SECRET, { header: { alg: "HS512" } }),
+      "an algorithm for public keys": token(claims, SECRET, { header: { alg: "RS256" } }),
+      "changed claims": token(claims, SECRET).replace(/\.[^.]+\./, `.${part({ ...claims, userId: "root" })}.`),
+      "no user": token({ exp: inSeconds(600) }, SECRET),
+      "not a text": { token: true },
+    };
+    for (const namespace of ["/", "/chat"]) {
+      for (const auth of [undefined, {}, { token: "" }, { token: null }]) {
+        assert.equal((await refused(host, namespace, { via, auth })).message, "No token");
+      }
+      for (const [what, given] of Object.entries(bad)) {
+        const error = await refused(host, namespace, { via, auth: { token: given } });
+        assert.equal(error.message, "Auth failed", `${what} on ${namespace}`);
+      }
+    }
+    assert.doesNotMatch(host.text, /eyJ|tests that nobody/, "neither tokens nor secrets are in the log");
+  });
+
+  test(`with a valid token the chat is open, and nobody can listen in another user's room (${via})`, async (t) => {
+    const host = await start(t);
+    const auth = { token: token({ userId: "ann", exp: inSeconds(600) }, SECRET) };
+    const ann = await connect(host, "/chat", { via, auth });
+    assert.deepEqual(await ask(ann, "room:join", "lobby"), { success: true });
+    assert.equal((await ask(ann, "room:join", "user:bob")).success, false);
+    assert.equal(await ask(await connect(host, "/", { via, auth }), "hi", "there"), "there");
+  });
+}
+
+test("with a public key its own tokens pass, and an HMAC made with it does not", async (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const pem = publicKey.export({ type: "spki", format: "pem" });
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-key-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "public.pem");
+  writeFileSync(file, pem);
+  const host = await start(t, { public_key: file });
+
+  const claims = { userId: 7, exp: inSeconds(600) };
+  const message = `${part({ alg: "RS256" })}.${part(claims)}`;
+  const good = `${message}.${sign("sha256", message, privateKey).toString("base64url")}`;
+  for (const [key, header] of [[pem, {}], [pem.trim(), {}], [pem, { alg: "RS256" }]]) {
+    const error = await refused(host, "/chat", { auth: { token: token(claims, key, { header }) } });
+    assert.equal(error.message, "Auth failed");
+  }
+  await connect(host, "/chat", { auth: { token: good } });
+});
+
+test("a key that is not configured is the operator's mistake: in the log, and neutral for the client", async (t) => {
+  const host = await start(t, { secret: SECRET }, { plugins: { auth: { ...AUTH, config: { key: "other" } } } });
+  const error = await refused(host, "/", { auth: { token: token({ userId: 1 }, SECRET) } });
+  assert.equal(error.message, "internal error");
+  await host.waitForLog((line) => JSON.stringify(line).includes('there is no key'), "the log names the key");
+});

@@ -1,0 +1,64 @@
+// The plugin `rate-limit`: points at connect and for each event, counted by the host for all instances together.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ask, connect, next, refused, startHost } from "./harness/index.mjs";
+import { inSeconds, token } from "./harness/token.mjs";
+
+const SECRET = "a secret of the tests that nobody could guess";
+
+function start(t, config, more = {}) {
+  const limiter = { grants: ["rate-limit"], config: { window_ms: 60_000, ...config } };
+  return startHost(t, { plugins: { "rate-limit": limiter, echo: {}, ...more } });
+}
+
+for (const via of ["websocket", "polling"]) {
+  test(`connecting beyond the limit of an address is refused, and coming back does not help (${via})`, async (t) => {
+    const host = await start(t, { points: 2, per: ["address"] });
+    for (let count = 0; count < 2; count++) (await connect(host, "/", { via })).close();
+    for (let count = 0; count < 2; count++) {
+      const error = await refused(host, "/", { via });
+      assert.equal(error.message, "Rate limit exceeded");
+      assert.ok(error.data.retryAfterMs > 50_000 && error.data.retryAfterMs <= 60_000, JSON.stringify(error.data));
+    }
+  });
+
+  test(`events beyond the limit of a socket are rejected with a code and the time to wait (${via})`, async (t) => {
+    const host = await start(t, { points: 3, per: ["socket"] });
+    const client = await connect(host, "/", { via });
+    assert.deepEqual([await ask(client, "a", 1), await ask(client, "b", 2)], [1, 2]);
+    const told = await ask(client, "c", 3);
+    assert.deepEqual([told.success, told.error, told.code], [false, "Rate limit exceeded", "RATE_LIMITED"]);
+    assert.ok(told.retryAfterMs > 50_000 && told.retryAfterMs <= 60_000);
+    const event = next(client, "error");
+    client.emit("d");
+    assert.equal((await event)[0].code, "RATE_LIMITED");
+    assert.equal(await ask(await connect(host, "/", { via }), "e", 5), 5, "another socket has points of its own");
+  });
+}
+
+test("many sockets at once, in as many instances as it takes, get exactly the points that there are", async (t) => {
+  const host = await start(t, { points: 60, per: ["address"] });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(host)));
+  const answers = await Promise.all(clients.flatMap((client) => [1, 2, 3, 4, 5].map((number) => ask(client, "x", number))));
+  assert.equal(answers.filter((answer) => typeof answer === "number").length, 40);
+});
+
+test("when the window has closed there are points again", async (t) => {
+  const host = await start(t, { points: 1, window_ms: 300, per: ["address"] });
+  await connect(host);
+  const { data } = await refused(host);
+  await new Promise((resolve) => setTimeout(resolve, data.retryAfterMs));
+  await connect(host);
+});
+
+test("the points of a user are those of all the user's sockets", async (t) => {
+  const limiter = { grants: ["rate-limit"], config: { points: 3, per: ["user"] } };
+  const plugins = { auth: { grants: ["jwt", "handshake:secrets"] }, "rate-limit": limiter, echo: {} };
+  const host = await startHost(t, { plugins, keys: { default: { secret: SECRET } } });
+  const as = (userId) => ({ auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
+  const [first, second] = [await connect(host, "/", as("ann")), await connect(host, "/", as("ann"))];
+  assert.equal(await ask(first, "x", 1), 1);
+  assert.equal((await ask(second, "x", 1)).code, "RATE_LIMITED");
+  await connect(host, "/", as("bob"));
+});
