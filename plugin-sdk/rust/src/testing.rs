@@ -76,7 +76,7 @@ const BORN_MS: u64 = 1_767_225_600_000;
 pub struct Host {
     shared: Arc<Shared>,
     /// Plugins, each with its configuration, until the host begins.
-    plugins: Vec<(String, Arc<dyn Fn() -> Plugin + Send + Sync>, Value)>,
+    plugins: Vec<(String, plugin::Make, Value)>,
     begun: Cell<bool>,
 }
 
@@ -247,7 +247,7 @@ impl Host {
     }
 
     #[expect(clippy::panic, reason = "it is a mistake in the plugin, and the test cannot go on")]
-    fn load(&self, name: &str, make: Arc<dyn Fn() -> Plugin + Send + Sync>, config: &Value) {
+    fn load(&self, name: &str, make: plugin::Make, config: &Value) {
         let index = self.shared.world().plugins.len();
         let plugin = Arc::new(plugin::Loaded::new(index, name.to_owned(), make, config.to_string()));
         let registration = call::register(&self.shared, plugin.clone());

@@ -9,11 +9,14 @@ use std::sync::Arc;
 /// What there is to ask for.
 const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
 
+/// The function that makes a plugin: each call gets a new one.
+pub(super) type Make = Arc<dyn Fn() -> Plugin + Send + Sync>;
+
 /// What is the same for all calls of a plugin.
 pub(super) struct Loaded {
     pub(super) index: usize,
     pub(super) name: String,
-    pub(super) make: Arc<dyn Fn() -> Plugin + Send + Sync>,
+    pub(super) make: Make,
     /// A JSON object.
     pub(super) config: String,
     pub(super) capabilities: Vec<String>,
@@ -46,7 +49,7 @@ impl Hook {
 
 impl Loaded {
     /// One that has not registered yet.
-    pub(super) fn new(index: usize, name: String, make: Arc<dyn Fn() -> Plugin + Send + Sync>, config: String) -> Self {
+    pub(super) fn new(index: usize, name: String, make: Make, config: String) -> Self {
         let (capabilities, namespaces) = (Vec::new(), Vec::new());
         Self { index, name, make, config, capabilities, namespaces, has_start: false, has_timer: false }
     }
