@@ -68,7 +68,9 @@ impl House {
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let (stop, stopped) = mpsc::channel::<()>();
         // While a blocking task runs, tokio does not move a paused clock by itself.
-        runtime.spawn_blocking(move || drop(stopped.recv()));
+        runtime.spawn_blocking(move || {
+            let _ended = stopped.recv();
+        });
         let now_ms = Arc::new(AtomicU64::new(0));
         let (config, clock) = (config(component, &folder), now_ms.clone());
         let address = runtime.block_on(async {
