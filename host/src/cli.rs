@@ -100,7 +100,6 @@ enum CliError {
 
 /// Builds a guest that a test needs, and says where it is.
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "without it the test has failed")]
 pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
     let target_dir = Some(places::target().folder);
     build::build(&build::Request { folder: folder.to_owned(), output: None, target_dir }).unwrap()

@@ -4,8 +4,6 @@
 //! The clock stands still and is moved by hand. What has to be done in between is done when every client has had its answer to
 //! a ping, a few times over: then what it sent was read, and what was queued for it before was written.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says what it expects")]
-
 mod wire;
 
 use std::cell::RefCell;

@@ -48,7 +48,7 @@ struct Set {
     data: Box<str>,
 }
 
-/// A timer of the plugin itself whose time has come.
+/// A timer whose time has come.
 pub(crate) struct Due {
     pub(crate) name: Box<str>,
     pub(crate) data: Box<str>,
@@ -114,7 +114,7 @@ impl Alarms {
     fn hand_out(&self, state: &mut State, now: Instant) -> Option<Instant> {
         loop {
             match state.pop_of_sockets(now) {
-                Ok((socket, name, data)) => socket.post(Errand { plugin: self.plugin.clone(), name, data }),
+                Ok((socket, Due { name, data })) => socket.post(Errand { plugin: self.plugin.clone(), name, data }),
                 Err(next) => return next,
             }
         }
@@ -174,14 +174,14 @@ impl State {
     }
 
     /// The same for those of sockets. A timer whose socket left is forgotten.
-    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Record>, Box<str>, Box<str>), Option<Instant>> {
+    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Record>, Due), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
             let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.life() != Life::Left);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
-                return Ok((socket, key.0, set.data));
+                return Ok((socket, Due { name: key.0, data: set.data }));
             }
         }
     }
