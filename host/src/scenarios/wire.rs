@@ -95,11 +95,15 @@ impl Connection {
     /// Masked with zeros, which changes nothing.
     fn frame(&self, opcode: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | opcode];
-        match u16::try_from(payload.len()).unwrap() {
+        match payload.len() {
             length @ 0..=125 => frame.push(0x80 | length as u8),
-            length => {
+            length @ 126..=0xffff => {
                 frame.push(0x80 | 126);
-                frame.extend(length.to_be_bytes());
+                frame.extend((length as u16).to_be_bytes());
+            }
+            length => {
+                frame.push(0x80 | 127);
+                frame.extend((length as u64).to_be_bytes());
             }
         }
         frame.extend([0; 4]);

@@ -16,6 +16,7 @@ list![
     there_is_no_namespace_that_no_plugin_registered,
     a_connection_that_fails_is_told_and_the_socket_stays,
     a_question_to_a_pending_socket_is_refused,
+    who_speaks_before_it_is_in_is_cut_off,
     a_question_in_connection_comes_behind_the_step,
 ];
 
@@ -122,6 +123,15 @@ fn a_question_to_a_pending_socket_is_refused(stage: &dyn Stage) {
 
     assert!(ann.is_in());
     assert!(ann.heard().is_empty());
+}
+
+fn who_speaks_before_it_is_in_is_cut_off(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let ann = Player::planned(stage, "/", first("middleware", json!([{"sleep": 500}])));
+    ann.does(json!([{"broadcast": ["never", 1]}]));
+    stage.advance(Duration::from_secs(1));
+
+    assert_eq!((ann.status(), bob.heard()), (Status::Gone, vec![]));
 }
 
 fn a_question_in_connection_comes_behind_the_step(stage: &dyn Stage) {

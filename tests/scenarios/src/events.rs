@@ -1,8 +1,8 @@
 //! Events: their order, their acks, and what is told of a failure.
 
 use crate::player::events;
-use crate::{Player, Stage, list};
-use serde_json::json;
+use crate::{Player, Stage, list, plan};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 list![
@@ -17,6 +17,7 @@ list![
     the_data_of_a_failure_never_overwrites_what_stands_beside_it,
     a_panic_is_told_neutrally,
     what_the_host_refuses_is_told_neutrally,
+    what_may_not_be_is_refused_where_it_is_done,
     a_call_that_takes_too_long_fails,
 ];
 
@@ -116,8 +117,35 @@ fn what_the_host_refuses_is_told_neutrally(stage: &dyn Stage) {
     let ann = Player::plain(stage, "/");
     let ack = ann.starts(json!([{"emit": ["never", 1]}, "forbidden"]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
-    assert_eq!(ann.asks_for(json!("refusal")), json!("invalid"));
+    assert_eq!(ann.asks_for(json!({"try": "forbidden"})), json!("invalid"));
     assert!(ann.heard().is_empty());
+}
+
+fn what_may_not_be_is_refused_where_it_is_done(stage: &dyn Stage) {
+    let ann = Player::plain(stage, "/chain");
+    let code = |step: Value| {
+        let ack = ann.starts_plans(plan("second", "handler", json!([{"try": step}, {"emit": ["went on", 1]}, "answer"])));
+        ann.acked(ack)[0].clone()
+    };
+    let long = "x".repeat(1_025);
+
+    assert_eq!(code(json!({"emit": ["disconnecting", 1]})), json!("invalid"));
+    assert_eq!(code(json!({"emit": [long, 1]})), json!("limit"));
+    assert_eq!(code(json!({"join": long})), json!("limit"));
+    assert_eq!(code(json!({"to": [long, "x", 1]})), json!("limit"));
+    assert_eq!(code(json!({"set_data": ["mark", "x".repeat(64 << 10)]})), json!("limit"));
+    assert_eq!(code(json!({"timer": {"name": "x".repeat(257), "do": []}})), json!("limit"));
+    assert_eq!(code(json!({"get": long})), json!("limit"));
+    assert_eq!(code(json!({"scan": ["", null, 1_001]})), json!("limit"));
+    assert_eq!(code(json!({"consume": [long, 1, 1, 1_000]})), json!("limit"));
+    assert_eq!(code(json!({"consume": ["k", 1, 1, 0]})), json!("invalid"));
+    // The second plugin serves one namespace, and did not ask for others.
+    for namespace in ["/", "/nowhere"] {
+        assert_eq!(code(json!({"of": [namespace, "x", 1]})), json!("denied"));
+    }
+    assert_eq!(code(json!({"emit": ["fine", 1]})), json!(null));
+    let names = ann.names();
+    assert_eq!((names.iter().filter(|name| *name == "went on").count(), names.len()), (13, 14));
 }
 
 fn a_call_that_takes_too_long_fails(stage: &dyn Stage) {

@@ -18,6 +18,8 @@ list![
     a_whole_room_can_be_disconnected,
     who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached,
     who_leaves_before_it_is_in_is_heard_by_nobody,
+    what_a_disconnected_client_says_is_ignored,
+    who_left_answers_no_question,
     a_failure_while_it_goes_ends_nothing,
 ];
 
@@ -175,10 +177,26 @@ fn who_leaves_before_it_is_in_is_heard_by_nobody(stage: &dyn Stage) {
     assert_eq!(bob.asks_for(json!({"ask_room": ["r", "q", 50]}))["responses"], json!([]));
 }
 
+fn what_a_disconnected_client_says_is_ignored(stage: &dyn Stage) {
+    let ann = Player::plain(stage, "/");
+    let other_ann = ann.also(stage, "/other", json!({}));
+    ann.does(json!([{"disconnect": false}]));
+    ann.does(json!([{"of": ["/other", "never", 1]}]));
+
+    assert_eq!((ann.status(), other_ann.status(), other_ann.heard()), (Status::Gone, Status::Connected, vec![]));
+}
+
+fn who_left_answers_no_question(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let steps = json!([{"ask": ["question", 100]}, {"broadcast": ["came of it", "$results"]}]);
+    Player::planned(stage, "/", first("disconnect", steps)).leaves();
+
+    assert_eq!(bob.heard(), events([("came of it", json!([{"code": "disconnected"}]))]));
+}
+
 fn a_failure_while_it_goes_ends_nothing(stage: &dyn Stage) {
     let bob = Player::plain(stage, "/");
-    let auth = first("disconnecting", json!([{"broadcast": ["never", 1]}, "panic"]));
-    let mut auth = auth;
+    let mut auth = first("disconnecting", json!([{"broadcast": ["never", 1]}, "panic"]));
     auth["first"]["disconnect"] = json!([{"broadcast": ["gone", "$reason"]}]);
     Player::planned(stage, "/", auth).leaves();
 

@@ -69,8 +69,8 @@ enum Step {
     Fail(String, Option<String>, Option<Value>),
     /// What the host refuses.
     Forbidden,
-    /// The code of that.
-    Refusal,
+    /// The code of the error of another step, null if there is none.
+    Try(Box<Step>),
     Panic,
     Answer,
 }
@@ -186,13 +186,15 @@ impl<'a> Run<'a> {
         self.socket.ok_or_else(|| Error::new("there is no socket here"))
     }
 
-    /// `$reason` in a value stands for the reason, `$rooms` for the rooms, `$name` for the plugin.
+    /// `$reason` in a value stands for the reason, `$rooms` for the rooms, `$name` for the plugin, `$id` for the socket, `$results` for
+    /// the results so far.
     fn fill(&self, value: Value) -> Result<Value> {
         Ok(match value.as_str() {
             Some("$reason") => json!(self.reason),
             Some("$rooms") => json!(rooms(self.socket()?)?),
             Some("$name") => json!(name()?),
             Some("$id") => json!(self.socket()?.id()),
+            Some("$results") => json!(self.results),
             _ => value,
         })
     }
@@ -243,6 +245,10 @@ impl<'a> Run<'a> {
                 Ack::from_token(&token)?.reply(value)?;
             }
             Step::Panic => broken(),
+            Step::Try(step) => {
+                let code = self.step(*step).err().map(|error| error.code_str().to_owned());
+                self.results.push(json!(code));
+            }
             question => {
                 let result = self.question(question)?;
                 self.results.push(result);
@@ -259,7 +265,6 @@ impl<'a> Run<'a> {
             Step::Fetch(room) => self.fetch(&room)?,
             Step::Ask(name, timeout) => self.ask(&name, timeout)?,
             Step::AskRoom(room, name, timeout) => self.ask_room(room, &name, timeout)?,
-            Step::Refusal => json!(self.socket()?.emit("connect", ()).err().map(|error| error.code_str().to_owned())),
             Step::Set(key, value, None) => json!(bucket.set(&key, &value)?),
             Step::Set(key, value, Some(ttl)) => json!(bucket.set_for(&key, &value, ms(ttl))?),
             Step::Get(key) => json!(bucket.get::<Value>(&key)?),
