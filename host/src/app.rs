@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::dispatch::{self, Hall};
 use crate::drain::{self, Signals};
 use crate::effect::House;
-use crate::engine::{Engine, Options, Origins};
+use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{Client, Files};
 use crate::http;
 use crate::plugin::{self, Call, Entry, PluginError, Registry, Services, WasmEngine};
@@ -162,6 +162,7 @@ fn engine_options(config: &Config) -> Options {
         websocket: server.transports.websocket,
         allow_upgrades: server.allow_upgrades,
         origins: origins(&server.cors),
+        cookie: server.cookie.name.as_ref().map(|name| Cookie::new(name, &server.cookie.attributes())),
         files: files(server),
         ..Options::default()
     }

@@ -5,6 +5,7 @@
 //! (`document`), the reference and `show` share. What leaves this room is the plain [`Config`]: real types, every value in its
 //! range, every component file found. No other room reads the environment or knows TOML.
 
+mod cookie;
 mod document;
 mod file;
 mod keys;
@@ -24,6 +25,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use cookie::Cookie;
 pub(crate) use document::{docs, example};
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
@@ -78,6 +80,8 @@ pub struct Server {
     pub allow_upgrades: bool,
     /// Which pages may connect. Socket.IO's `cors`.
     pub cors: Cors,
+    /// Which cookie a handshake sets. Socket.IO's `cookie`.
+    pub cookie: Cookie,
     /// Whose files are served beside the endpoint; it existed when the configuration was read. Default none.
     pub static_folder: Option<PathBuf>,
     /// Whether the official client is given out at `<path>socket.io.min.js`. Socket.IO's `serveClient`, default true.
@@ -180,6 +184,7 @@ impl Default for Server {
             transports: Transports::default(),
             allow_upgrades: true,
             cors: Cors::default(),
+            cookie: Cookie::default(),
             static_folder: None,
             serve_client: true,
             client_folder: None,

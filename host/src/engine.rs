@@ -18,9 +18,10 @@ use std::{
 
 use tokio::{net::TcpListener, sync::Notify};
 
-pub(crate) use self::{limits::Origins, outbox::Outbox};
+pub(crate) use self::{cookie::Cookie, limits::Origins, outbox::Outbox};
 use crate::{files::Files, request::Request};
 
+mod cookie;
 mod decoder;
 mod gate;
 mod handshake;
@@ -101,6 +102,8 @@ pub(crate) struct Options {
     pub(crate) allow_upgrades: bool,
     /// Whose pages may connect.
     pub(crate) origins: Origins,
+    /// What the answer to a handshake sets.
+    pub(crate) cookie: Option<Cookie>,
     /// What is served beside the endpoint.
     pub(crate) files: Files,
     /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged by the peer's kernel.
@@ -128,6 +131,7 @@ impl Default for Options {
             websocket: true,
             allow_upgrades: true,
             origins: Origins::default(),
+            cookie: None,
             files: Files::default(),
             user_timeout: Some(Duration::from_secs(30)),
             header_timeout: Duration::from_secs(30),

@@ -6,14 +6,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { ask, connect, refused, startHost } from "./harness/index.mjs";
+import { ask, connect, next, record, refused, seed, startHost } from "./harness/index.mjs";
 import { inSeconds, part, token } from "./harness/token.mjs";
 
 const SECRET = "a secret of the tests that nobody could guess";
-const AUTH = { grants: ["jwt", "handshake:secrets"] };
+const USERS = { ann: { name: "Ann" }, 7: { name: "Sven" } };
 
 function start(t, key = { secret: "${TEST_SECRET}" }, options = {}) {
-  return startHost(t, { plugins: { auth: AUTH, chat: {}, echo: {} }, keys: { default: key }, env: { TEST_SECRET: SECRET }, ...options });
+  const store = { seed: seed(t, { users: USERS }) };
+  return startHost(t, { plugins: { auth: {}, chat: {}, echo: {} }, keys: { default: key }, store, env: { TEST_SECRET: SECRET }, ...options });
 }
 
 for (const via of ["websocket", "polling"]) {
@@ -32,6 +33,7 @@ for (const via of ["websocket", "polling"]) {
       "an algorithm for public keys": token(claims, SECRET, { header: { alg: "RS256" } }),
       "changed claims": token(claims, SECRET).replace(/\.[^.]+\./, `.${part({ ...claims, userId: "root" })}.`),
       "no user": token({ exp: inSeconds(600) }, SECRET),
+      "a user whom nobody knows": token({ userId: "eve", exp: inSeconds(600) }, SECRET),
       "not a text": { token: true },
     };
     for (const namespace of ["/", "/chat"]) {
@@ -56,6 +58,30 @@ for (const via of ["websocket", "polling"]) {
   });
 }
 
+test("the user from the store is in socket.data.user, and all sockets of one user are in the user's own room", async (t) => {
+  const host = await start(t);
+  const as = (userId) => ({ auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
+  const [ann, again, sven] = await Promise.all([connect(host, "/chat", as("ann")), connect(host, "/chat", as("ann")), connect(host, "/chat", as(7))]);
+  await ask(sven, "room:join", "lobby");
+  const joined = next(sven, "user:joined");
+  await ask(ann, "room:join", "lobby");
+  assert.deepEqual(await joined, [{ id: "ann", name: "Ann" }]);
+
+  const heard = [ann, again, sven].map((client) => record(client, "notification"));
+  assert.deepEqual(await ask(sven, "notify", { userId: "ann", text: "dinner" }), { success: true });
+  for (const client of [ann, again, sven]) await ask(client, "room:people", "lobby");
+  const told = [["notification", { text: "dinner", from: { id: "7", name: "Sven" } }]];
+  assert.deepEqual(heard, [told, told, []]);
+});
+
+test("a key that is not granted is refused with the grant to add in the log", async (t) => {
+  const grants = ["jwt:default", "handshake:secrets", "store:users"];
+  const keys = { default: { secret: SECRET }, other: { secret: SECRET } };
+  const host = await startHost(t, { plugins: { auth: { grants, config: { key: "other" } } }, keys });
+  assert.equal((await refused(host, "/", { auth: { token: token({ userId: 1 }, SECRET) } })).message, "internal error");
+  await host.waitForLog((line) => JSON.stringify(line).includes("jwt:other"), "the log names the grant");
+});
+
 test("with a public key its own tokens pass, and an HMAC made with it does not", async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const pem = publicKey.export({ type: "spki", format: "pem" });
@@ -76,7 +102,7 @@ test("with a public key its own tokens pass, and an HMAC made with it does not",
 });
 
 test("a key that is not configured is the operator's mistake: in the log, and neutral for the client", async (t) => {
-  const host = await start(t, { secret: SECRET }, { plugins: { auth: { ...AUTH, config: { key: "other" } } } });
+  const host = await start(t, { secret: SECRET }, { plugins: { auth: { grants: ["jwt", "handshake:secrets", "store"], config: { key: "other" } } } });
   const error = await refused(host, "/", { auth: { token: token({ userId: 1 }, SECRET) } });
   assert.equal(error.message, "internal error");
   await host.waitForLog((line) => JSON.stringify(line).includes('there is no key'), "the log names the key");

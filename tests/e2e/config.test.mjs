@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { run, writeConfig } from "./harness/index.mjs";
+import { ROOT, TARGET, run, writeConfig } from "./harness/index.mjs";
 
 test("`config init` writes an example that `config check` likes, and does not overwrite without --force", async (t) => {
   const file = path.join(folder(t), "innkeeper.toml");
@@ -59,6 +59,16 @@ test("`config show` without a file shows the built-in configuration with the ref
   const { code, stdout } = await config(t, ["show"]);
   assert.equal(code, 0);
   for (const part of ["[server]\nport = 3001\n", "[plugins.echo]\n", "[plugins.chat]\n"]) assert.ok(stdout.includes(part), stdout);
+});
+
+test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {
+  const guide = readFileSync(path.join(ROOT, "docs", "guide.md"), "utf8");
+  const [, written] = guide.match(/```toml\n([^]*?)```/);
+  const file = writeConfig(t, written.replaceAll("target/innkeeper/", `${path.join(TARGET, "innkeeper")}/`));
+  writeFileSync(path.join(path.dirname(file), "users.json"), '{"users": {"ann": {"name": "Ann"}}}');
+  const { code, stdout, text } = await config(t, ["check", "--config", file], { JWT_SECRET: "a secret of 32 bytes, or of more" });
+  assert.equal(code, 0, text);
+  assert.match(stdout, /audit[^]*auth[^]*rate-limit[^]*chat/);
 });
 
 async function config(t, args, env = {}) {

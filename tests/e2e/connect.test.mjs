@@ -173,3 +173,25 @@ test("a socket leaves and joins again 200 times on one connection", async (t) =>
 function disconnects(host) {
   return host.logged((line) => line.message?.startsWith("disconnect: ")).length;
 }
+
+test("a handshake sets the configured cookie with the session's id, on both transports, and nothing later does", async (t) => {
+  const cookie = { name: "io", path: "/chat", same_site: "strict", max_age: "24h" };
+  const host = await startHost(t, { plugins: ["echo"], server: { cookie } });
+  const opened = await fetch(`${host.url}/socket.io/?EIO=4&transport=polling`);
+  const { sid } = JSON.parse((await opened.text()).slice(1));
+  assert.equal(opened.headers.get("set-cookie"), `io=${sid}; Max-Age=86400; Path=/chat; HttpOnly; SameSite=Strict`);
+  const endpoint = `${host.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+  const posted = await fetch(endpoint, { method: "POST", body: "40" });
+  const polled = await fetch(endpoint);
+  assert.deepEqual([posted, polled].map(({ headers }) => headers.get("set-cookie")), [null, null]);
+
+  const raw = new RawSocket(host);
+  const [response] = await next(raw.socket, "upgrade");
+  assert.match(response.headers["set-cookie"][0], /^io=[\w-]{20}; Max-Age=86400; Path=\/chat; HttpOnly; SameSite=Strict$/);
+  raw.socket.terminate();
+});
+
+test("without a configured cookie none is set", async (t) => {
+  const host = await startHost(t, { plugins: ["echo"] });
+  assert.equal((await fetch(`${host.url}/socket.io/?EIO=4&transport=polling`)).headers.get("set-cookie"), null);
+});

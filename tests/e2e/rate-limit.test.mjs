@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ask, connect, next, refused, startHost } from "./harness/index.mjs";
+import { ask, connect, next, refused, seed, startHost } from "./harness/index.mjs";
 import { inSeconds, token } from "./harness/token.mjs";
 
 const SECRET = "a secret of the tests that nobody could guess";
 
 function start(t, config, more = {}) {
-  const limiter = { grants: ["rate-limit"], config: { window_ms: 60_000, ...config } };
+  const limiter = { config: { window_ms: 60_000, ...config } };
   return startHost(t, { plugins: { "rate-limit": limiter, echo: {}, ...more } });
 }
 
@@ -53,9 +53,9 @@ test("when the window has closed there are points again", async (t) => {
 });
 
 test("the points of a user are those of all the user's sockets", async (t) => {
-  const limiter = { grants: ["rate-limit"], config: { points: 3, per: ["user"] } };
-  const plugins = { auth: { grants: ["jwt", "handshake:secrets"] }, "rate-limit": limiter, echo: {} };
-  const host = await startHost(t, { plugins, keys: { default: { secret: SECRET } } });
+  const plugins = { auth: {}, "rate-limit": { config: { points: 3, per: ["user"] } }, echo: {} };
+  const store = { seed: seed(t, { users: { ann: {}, bob: {} } }) };
+  const host = await startHost(t, { plugins, store, keys: { default: { secret: SECRET } } });
   const as = (userId) => ({ auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
   const [first, second] = [await connect(host, "/", as("ann")), await connect(host, "/", as("ann"))];
   assert.equal(await ask(first, "x", 1), 1);

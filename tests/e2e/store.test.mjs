@@ -158,3 +158,30 @@ function storeFile(t) {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return path.join(folder, "store.redb");
 }
+
+test("a full disk fails the write with a clear error, what was stored stays, and writing goes on when there is room", async (t) => {
+  const file = storeFile(t);
+  const start = (options) => startHost(t, { plugins: GRANTED, store: { path: file }, ...options });
+  const small = await start({ fileKiB: 6 * 1024 });
+  const client = await connect(small);
+  const value = "x".repeat(200_000);
+  let stored = 0;
+  let failure;
+  while (!failure && stored < 100) {
+    const answer = await ask(client, "set", "b", `${stored}`, value);
+    if ("ok" in answer) stored += 1;
+    else failure = answer;
+  }
+  assert.ok(stored > 0, "some fit");
+  assert.equal(failure.code, "unavailable", JSON.stringify(failure));
+  await small.waitForLog((line) => JSON.stringify(line).includes(file), "the log names the file");
+  const read = async (client) => {
+    for (let key = 0; key < stored; key += 1) assert.deepEqual(await ask(client, "get", "b", `${key}`), { ok: value });
+  };
+  await read(client);
+  await small.stop("SIGKILL");
+
+  const roomy = await connect(await start());
+  await read(roomy);
+  assert.deepEqual(await ask(roomy, "set", "b", "more", value), { ok: null });
+});

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::slot::Slot;
 use super::tokens::{self, KeyConfig, Secret};
-use super::{Config, PluginConfig, limits, plugins, server, store};
+use super::{Config, PluginConfig, cookie, limits, plugins, server, store};
 
 /// One key of a table that sets something in a `T`.
 #[derive(Debug)]
@@ -75,6 +75,11 @@ pub(super) const TABLES: &[Table] = &[
         path: "server.cors",
         about: "Which web pages may connect, by polling and by websocket alike",
         shown: |config| host(config, "server.cors", server::CORS_KEYS),
+    },
+    Table {
+        path: "server.cookie",
+        about: "A cookie with the session's id, for load balancers that keep a client on one node by it",
+        shown: |config| host(config, "server.cookie", cookie::KEYS),
     },
     Table {
         path: "internal",

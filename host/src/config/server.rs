@@ -11,7 +11,7 @@ use super::keys::Key;
 use super::plugins::shown_path;
 use super::slot::Slot::{Boolean, ByHand, Bytes, Duration as Time, Host, Port, Text};
 use super::value::{Given, Wrong, once, text, word};
-use super::{Config, Origins, Transports};
+use super::{Config, Origins, Transports, cookie};
 
 /// Where a length of time may lie: short enough for tests, at most a day.
 pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
@@ -159,6 +159,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, config: &mut
     }
     reader.read(&mut cors, CORS_KEYS, config);
     reader.close(cors);
+    cookie::read(reader, &mut section, config);
     reader.close(section);
     let mut internal = reader.section(root, "internal");
     reader.read(&mut internal, INTERNAL_KEYS, config);

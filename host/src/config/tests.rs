@@ -291,3 +291,15 @@ fn without_a_file_jwt_secret_is_the_key_default() {
     assert!(with("").expect("as if it were not set").keys.is_empty());
     assert!(with("  ").is_err());
 }
+
+#[test]
+fn a_cookie_that_browsers_would_drop_is_a_mistake() {
+    let told = mistakes("[server.cookie]\nname = \"i o\"\npath = \"x\"\nsame_site = \"none\"\nmax_age = \"10ms\"\n");
+    let expected = r#"
+innkeeper.toml:2: server.cookie.name: "i o" cannot name a cookie; use letters, digits, `-` and `_`, or leave the key out
+innkeeper.toml:3: server.cookie.path: "x" is not a path; write it like "/", in ASCII and without `;`
+innkeeper.toml:4: server.cookie.same_site: "none" goes with `secure` only; add secure = true; browsers drop the cookie without it
+innkeeper.toml:5: server.cookie.max_age: "10ms" is out of range; use 1s to 34560000s
+"#;
+    assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+}

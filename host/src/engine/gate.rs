@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::Either;
 use http_body_util::{Either as Body, Full};
-use hyper::{Response, body::Incoming, server::conn::http1, service::Service};
+use hyper::{Response, body::Incoming, header::HeaderValue, server::conn::http1, service::Service};
 use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -127,17 +127,22 @@ impl Service<hyper::Request<Incoming>> for Gate {
         let cors = Cors::new(&options.origins, &parts.headers);
         match route {
             Route::Options => now(reply::preflight(&parts.headers), cors),
-            Route::Websocket(accept, upgrade) => {
+            Route::Websocket(accept, mut upgrade) => {
+                let cookie = match &mut upgrade {
+                    Upgrade::New(entry) => entry.cookie.take(),
+                    Upgrade::Probe(_) => None,
+                };
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
-                now(reply::switching(accept), Cors::none())
+                now(reply::switching(accept, cookie), Cors::none())
             }
-            Route::Open(entry) => {
+            Route::Open(mut entry) => {
+                let cookie = entry.cookie.take();
                 let (mail, reply) = polling::first();
                 Session::start(&self.engine, entry, Opening::Polling(mail));
-                held(reply, cors)
+                held(reply, cors, cookie)
             }
-            Route::Poll(outbox) => held(polling::poll(outbox), cors),
-            Route::Post(outbox) => held(polling::post(outbox, body, options.payload_bytes_max, options.body_timeout), cors),
+            Route::Poll(outbox) => held(polling::poll(outbox), cors, None),
+            Route::Post(outbox) => held(polling::post(outbox, body, options.payload_bytes_max, options.body_timeout), cors, None),
         }
     }
 }
@@ -147,10 +152,15 @@ fn now(mut answer: Answer, cors: Cors) -> <Gate as Service<hyper::Request<Incomi
     Either::Left(std::future::ready(Ok(answer.map(Body::Left))))
 }
 
-fn held(reply: impl Future<Output = Reply> + Send + 'static, cors: Cors) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
+fn held(
+    reply: impl Future<Output = Reply> + Send + 'static,
+    cors: Cors,
+    cookie: Option<HeaderValue>,
+) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
     Either::Right(Box::pin(async move {
         let mut answer = reply.await.answer();
         cors.put_on(&mut answer);
+        reply::set_cookie(&mut answer, cookie);
         Ok(answer.map(Body::Left))
     }))
 }

@@ -36,6 +36,8 @@ pub(super) enum Upgrade {
 pub(super) struct Entry {
     pub(super) sid: Sid,
     pub(super) slot: Slot,
+    /// To be set by the answer.
+    pub(super) cookie: Option<HeaderValue>,
     pub(super) request: Request,
 }
 
@@ -99,7 +101,8 @@ fn handshake(engine: &Engine, parts: &Parts, query: Query, address: IpAddr, webs
     }
     let slot = engine.addresses.take(address).ok_or(Refusal::TooMany)?;
     let sid = Sid::random().ok_or(Refusal::ShuttingDown)?;
-    let entry = Entry { sid, slot, request: request(parts, query, address) };
+    let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.with(&sid));
+    let entry = Entry { sid, slot, cookie, request: request(parts, query, address) };
     Ok(match key {
         Some(key) => Route::Websocket(key, Upgrade::New(entry)),
         None => Route::Open(entry),

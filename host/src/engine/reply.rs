@@ -7,7 +7,7 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, CONNECTION,
-        CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, UPGRADE, VARY,
+        CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SET_COOKIE, UPGRADE, VARY,
     },
 };
 
@@ -75,14 +75,22 @@ fn with_body(kind: &'static str, body: Bytes) -> Answer {
     answer
 }
 
+/// The cookie of a handshake, if there is one.
+pub(super) fn set_cookie(answer: &mut Answer, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        answer.headers_mut().insert(SET_COOKIE, cookie);
+    }
+}
+
 /// 101, after which the stream is the session's.
-pub(super) fn switching(accept: HeaderValue) -> Answer {
+pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    set_cookie(&mut answer, cookie);
     answer
 }
 

@@ -89,7 +89,7 @@ enum Life {
 impl Session {
     /// Makes a session and its task. `entry` is what opened it.
     pub(super) fn start(engine: &Arc<Engine>, entry: Entry, opening: Opening) {
-        let Entry { sid, slot, request } = entry;
+        let Entry { sid, slot, request, .. } = entry;
         let websocket = matches!(opening, Opening::Websocket(..));
         let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, websocket));
         let open = handshake::open_packet(&engine.options, sid, websocket);

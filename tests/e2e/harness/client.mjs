@@ -1,15 +1,19 @@
 // Clients: the official socket.io-client, in promises.
 
 import { Manager, io } from "socket.io-client";
+import { PythonSocket } from "./python.mjs";
 import { next, within } from "./wait.mjs";
 
 /** The ways in. `upgrade` begins with polling and is connected once it is on websocket. */
 export const WAYS = ["websocket", "polling", "upgrade"];
+/** The same, and python-socketio's client, which upgrades too. */
+export const WAYS_OF_BOTH_CLIENTS = [...WAYS, "python-socketio"];
 const TRANSPORTS = { websocket: ["websocket"], polling: ["polling"], upgrade: ["polling", "websocket"] };
 
 /**
  * Opens a client on a namespace and resolves to its socket when it is connected. Rejects with the client's error, `data`
- * included, if the server refuses. `options` are socket.io-client's, and `via`: one of `WAYS`, by default `websocket`.
+ * included, if the server refuses. `options` are socket.io-client's, and `via`: one of
+ * `WAYS_OF_BOTH_CLIENTS`, by default `websocket`.
  */
 export async function connect(host, namespace = "/", options = {}) {
   const socket = open(host, namespace, options);
@@ -20,6 +24,7 @@ export async function connect(host, namespace = "/", options = {}) {
 
 /** The same, but nothing is waited for: listeners can be added before anything arrives. */
 export function open(host, namespace = "/", { via = "websocket", ...options } = {}) {
+  if (via === "python-socketio") return kept(host, new PythonSocket(host.url, namespace, options));
   const name = namespace === "/" ? "" : namespace;
   const all = { transports: TRANSPORTS[via], forceNew: true, reconnection: false, ...options };
   return kept(host, io(host.url + name, all));

@@ -33,6 +33,7 @@ const REFERENCE_GRANTS = {
  * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
  * `options.server`, `internal`, `limits`, `store`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
+ * `options.fileKiB`: no file of the host's can grow beyond this.
  */
 export async function startHost(t, options = {}) {
   const host = run(t, ["run", "--config", writeConfig(t, configuration(options))], options);
@@ -48,7 +49,10 @@ export function run(t, args, options = {}) {
   const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
   if (options.log) env.INNKEEPER_LOG = options.log;
-  const child = spawn(PROGRAM, args, { env, cwd: options.cwd ?? tmpdir(), stdio: ["ignore", "pipe", "pipe"] });
+  // The shell makes the limit and becomes the program, which then gets an error where it would be stopped by a signal.
+  const limited = ["-c", `trap "" XFSZ; ulimit -f ${options.fileKiB}; exec "$0" "$@"`, PROGRAM, ...args];
+  const [program, all] = options.fileKiB ? ["bash", limited] : [PROGRAM, args];
+  const child = spawn(program, all, { env, cwd: options.cwd ?? tmpdir(), stdio: ["ignore", "pipe", "pipe"] });
   const host = new Host(child);
   t.after(() => host.end());
   return host;
@@ -60,6 +64,15 @@ export function writeConfig(t, config) {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = path.join(folder, "innkeeper.toml");
   writeFileSync(file, typeof config === "string" ? config : toToml(config));
+  return file;
+}
+
+/** A file for `store.seed`, which ends with the test. */
+export function seed(t, buckets) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-seed-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "seed.json");
+  writeFileSync(file, JSON.stringify(buckets));
   return file;
 }
 
