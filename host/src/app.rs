@@ -51,7 +51,7 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
         internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal").await?),
         _ => None,
     };
-    let engine = build(&config).await?;
+    let engine = build(&config, store_of(&config)).await?;
     tracing::info!(address = address_of(&listener), "listening");
     if let Some(internal) = internal {
         tracing::info!(address = address_of(&internal), "internal interface listening");
@@ -77,10 +77,13 @@ fn address_of(listener: &TcpListener) -> String {
     listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
 }
 
+pub(crate) fn store_of(config: &Config) -> LazyStore {
+    LazyStore::new(config.store_path(), config.store.seed.clone())
+}
+
 /// Loads the plugins and puts the rooms together, from the inside out.
-async fn build(config: &Config) -> Result<Arc<Engine>, AppError> {
-    let sockets = Arc::new(Sockets::default());
-    let store = Arc::new(LazyStore::new(config.store_path(), config.store.seed.clone()));
+pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
+    let (sockets, store) = (Arc::new(Sockets::default()), Arc::new(store));
     if config.store.path.is_some() || config.store.seed.is_some() {
         store.get().await?;
     }

@@ -116,8 +116,15 @@ enum CliError {
     NoJson(#[source] serde_json::Error),
     #[error("cannot write what was found")]
     Output(#[source] io::Error),
-    #[error("the server stopped")]
+    #[error("the server does not run")]
     Server(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Builds a guest that a test needs, and says where it is.
+#[cfg(test)]
+pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
+    let target_dir = Some(places::target().folder);
+    build::build(&build::Request { folder: folder.to_owned(), output: None, target_dir }).unwrap()
 }
 
 /// Does what the command line says.
@@ -150,9 +157,14 @@ fn tell(error: &CliError) -> ExitCode {
         return ExitCode::from(2);
     }
     say(format_args!("innkeeper: {error}"));
-    let mut cause = error.source();
+    let (mut told, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
-        say(format_args!("  because: {error}"));
+        let line = error.to_string();
+        // Many an error has its cause in its own words.
+        if !told.contains(&line) {
+            say(format_args!("  because: {line}"));
+            told = line;
+        }
         cause = error.source();
     }
     match error {

@@ -11,7 +11,7 @@ pub(crate) use apply::{House, SERVER_DISCONNECT};
 pub(crate) use overlay::Overlay;
 pub(crate) use packet::{ack_packet, connect_error, connect_packet, disconnect_frame, event_packet};
 
-use crate::sockets::{Namespace, Packet, Question, Record, Rooms, SocketId};
+use crate::sockets::{Namespace, Packet, Question, Record, Rooms};
 
 /// One recorded write. Everything that could be refused was refused when it was recorded: leaving cannot fail.
 pub(crate) enum Write {
@@ -86,7 +86,7 @@ pub(crate) struct Timer {
 /// Who keeps the timers of a plugin.
 pub(crate) trait Timers: Send + Sync {
     fn set(&self, timer: Timer);
-    fn clear(&self, name: &str, socket: Option<SocketId>);
+    fn clear(&self, name: &str, socket: Option<&Arc<Record>>);
 }
 
 /// Sockets of a namespace.

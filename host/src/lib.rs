@@ -18,6 +18,8 @@ mod json;
 mod plugin;
 mod rate_limit;
 mod request;
+#[cfg(test)]
+mod scenarios;
 mod socket;
 mod sockets;
 mod store;

@@ -46,7 +46,8 @@ enum Stage {
 /// What has not started yet.
 enum Waiting {
     Event(Event),
-    Errand(Errand),
+    /// By its number: the record has it, where it can still be taken back.
+    Errand(u64),
 }
 
 struct Job {
@@ -192,10 +193,15 @@ impl Queue {
         if !self.may_start() {
             return None;
         }
-        match self.waiting.pop_front() {
-            Some(Waiting::Event(event)) => return Some(self.event_job(event)),
-            Some(Waiting::Errand(errand)) => return Some(self.errand_job(errand)),
-            None => {}
+        while let Some(waiting) = self.waiting.pop_front() {
+            match waiting {
+                Waiting::Event(event) => return Some(self.event_job(event)),
+                Waiting::Errand(number) => {
+                    if let Some(errand) = self.socket.begin_errand(number) {
+                        return Some(self.errand_job(errand));
+                    }
+                }
+            }
         }
         if self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();

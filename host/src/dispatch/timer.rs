@@ -6,13 +6,15 @@ use super::Hall;
 use crate::plugin::{Alarms, Call, Entry, Progress, TimerCall};
 use crate::sockets::{Errand, Record};
 
-/// Hands out what is due. Runs until the host ends; `app` spawns one for each plugin.
+/// Runs the timers of a plugin itself, and lets those of sockets into their queues meanwhile. Runs until the host ends; `app`
+/// spawns one for each plugin.
 pub(crate) async fn ring(hall: Arc<Hall>, plugin: Arc<str>, alarms: Arc<Alarms>) {
     loop {
         let due = alarms.due().await;
-        match due.socket {
-            Some(socket) => socket.post(Errand { plugin: plugin.clone(), name: due.name, data: due.data }),
-            None => run(&hall, &plugin, None, due.name, due.data, Arc::default()).await,
+        tokio::select! {
+            () = run(&hall, &plugin, None, due.name, due.data, Arc::default()) => {}
+            // Never ready; dropped when the call has ended.
+            never = alarms.due_of_sockets() => match never {},
         }
     }
 }

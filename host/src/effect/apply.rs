@@ -104,7 +104,7 @@ fn apply_alone(write: Write) {
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
         Write::SetTimer { timers, timer } => timers.set(timer),
-        Write::ClearTimer { timers, name, socket } => timers.clear(&name, socket.map(|socket| socket.id())),
+        Write::ClearTimer { timers, name, socket } => timers.clear(&name, socket.as_ref()),
         _ => {}
     }
 }

@@ -2,15 +2,17 @@
 //! configuration, whatever becomes of its instances.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
 use crate::effect::{Timer, Timers};
-use crate::sockets::{Life, Record, SocketId};
+use crate::sockets::{Errand, Life, Record, SocketId};
 
 /// Timers that one plugin may have. Beyond it those of sockets that left are swept out; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
@@ -18,8 +20,9 @@ pub(crate) const TIMERS_MAX: usize = 100_000;
 const EVERY_MIN: Duration = Duration::from_millis(1);
 
 /// All timers of one plugin.
-#[derive(Default)]
 pub(crate) struct Alarms {
+    plugin: Arc<str>,
+    /// Held while a timer of a socket that is due is put into its queue, too: whoever clears or replaces it finds it here or there.
     state: Mutex<State>,
     /// A timer was set that may be due before all others.
     changed: Notify,
@@ -29,11 +32,13 @@ pub(crate) struct Alarms {
 struct State {
     by_key: HashMap<Key, Set>,
     /// The same, in the order in which they are due; the number keeps the order of those that are due at once.
-    order: BTreeMap<(Instant, u64), Key>,
+    of_sockets: Order,
+    own: Order,
     sequence: u64,
 }
 
 type Key = (Box<str>, Option<SocketId>);
+type Order = BTreeMap<(Instant, u64), Key>;
 
 struct Set {
     at: (Instant, u64),
@@ -46,22 +51,21 @@ struct Set {
 /// A timer whose time has come.
 pub(crate) struct Due {
     pub(crate) name: Box<str>,
-    pub(crate) socket: Option<Arc<Record>>,
     pub(crate) data: Box<str>,
 }
 
 impl Timers for Alarms {
     fn set(&self, timer: Timer) {
         let mut state = self.lock();
-        let key = (timer.name, timer.socket.as_ref().map(|socket| socket.id()));
-        state.remove(&key);
+        self.remove(&mut state, &timer.name, timer.socket.as_ref());
         if state.by_key.len() >= TIMERS_MAX {
             state.sweep();
         }
         if state.by_key.len() >= TIMERS_MAX {
-            tracing::warn!(timer = &*key.0, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
+            tracing::warn!(timer = &*timer.name, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
             return;
         }
+        let key = (timer.name, timer.socket.as_ref().map(|socket| socket.id()));
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
         state.add(key, at, socket, timer.every.map(|every| every.max(EVERY_MIN)), timer.data);
@@ -69,34 +73,58 @@ impl Timers for Alarms {
         self.changed.notify_one();
     }
 
-    fn clear(&self, name: &str, socket: Option<SocketId>) {
-        self.lock().remove(&(name.into(), socket));
+    fn clear(&self, name: &str, socket: Option<&Arc<Record>>) {
+        self.remove(&mut self.lock(), name, socket);
     }
 }
 
 impl Alarms {
-    /// The next timer, when its time has come. Those of sockets that left are passed over.
+    pub(crate) fn new(plugin: Arc<str>) -> Self {
+        Self { plugin, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// The next timer of the plugin itself, when its time has come. Until then those of sockets go where they belong.
     pub(crate) async fn due(&self) -> Due {
         loop {
             // Made before the look at the clock, so that a timer set in between wakes it.
             let changed = self.changed.notified();
             let next = {
                 let mut state = self.lock();
-                match state.pop(Instant::now()) {
+                let now = Instant::now();
+                let of_sockets = self.hand_out(&mut state, now);
+                match state.pop_own(now) {
                     Ok(due) => return due,
-                    Err(next) => next,
+                    Err(own) => own.into_iter().chain(of_sockets).min(),
                 }
             };
-            let clock = async {
-                match next {
-                    Some(at) => sleep_until(at).await,
-                    None => pending().await,
-                }
-            };
-            tokio::select! {
-                () = clock => {}
-                () = changed => {}
+            wait(next, changed).await;
+        }
+    }
+
+    /// Only those of sockets, for as long as it is polled: while a call for one of the plugin itself runs.
+    pub(crate) async fn due_of_sockets(&self) -> Infallible {
+        loop {
+            let changed = self.changed.notified();
+            let next = self.hand_out(&mut self.lock(), Instant::now());
+            wait(next, changed).await;
+        }
+    }
+
+    /// Puts timers of sockets that are due into their queues; says when the next one is.
+    fn hand_out(&self, state: &mut State, now: Instant) -> Option<Instant> {
+        loop {
+            match state.pop_of_sockets(now) {
+                Ok((socket, Due { name, data })) => socket.post(Errand { plugin: self.plugin.clone(), name, data }),
+                Err(next) => return next,
             }
+        }
+    }
+
+    /// Forgets a timer, and that it was due if it has not begun.
+    fn remove(&self, state: &mut State, name: &str, socket: Option<&Arc<Record>>) {
+        state.remove(&(name.into(), socket.map(|socket| socket.id())));
+        if let Some(socket) = socket {
+            socket.revoke(&self.plugin, name);
         }
     }
 
@@ -105,42 +133,64 @@ impl Alarms {
     }
 }
 
+/// Until then, or until a timer is set.
+async fn wait(next: Option<Instant>, changed: Notified<'_>) {
+    let clock = async {
+        match next {
+            Some(at) => sleep_until(at).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = clock => {}
+        () = changed => {}
+    }
+}
+
 impl State {
     fn add(&mut self, key: Key, at: Instant, socket: Option<Weak<Record>>, every: Option<Duration>, data: Box<str>) {
         self.sequence += 1;
         let at = (at, self.sequence);
-        self.order.insert(at, key.clone());
+        self.order(&key).insert(at, key.clone());
         self.by_key.insert(key, Set { at, socket, every, data });
     }
 
     fn remove(&mut self, key: &Key) -> Option<Set> {
         let set = self.by_key.remove(key)?;
-        self.order.remove(&set.at);
+        self.order(key).remove(&set.at);
         Some(set)
     }
 
-    /// The first timer that is due, set anew if it repeats: a late one comes once, not as often as it was missed. Else when the
-    /// next one is due.
-    fn pop(&mut self, now: Instant) -> Result<Due, Option<Instant>> {
+    fn order(&mut self, key: &Key) -> &mut Order {
+        if key.1.is_some() { &mut self.of_sockets } else { &mut self.own }
+    }
+
+    /// The first timer of the plugin itself that is due. Else when the next one is.
+    fn pop_own(&mut self, now: Instant) -> Result<Due, Option<Instant>> {
+        let key = first_due(&self.own, now)?;
+        let Some(set) = self.remove(&key) else { return Err(Some(now)) };
+        self.repeat(&key, &set, now);
+        Ok(Due { name: key.0, data: set.data })
+    }
+
+    /// The same for those of sockets. A timer whose socket left is forgotten.
+    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Record>, Due), Option<Instant>> {
         loop {
-            let Some((&(at, _), key)) = self.order.first_key_value() else { return Err(None) };
-            if at > now {
-                return Err(Some(at));
-            }
-            let key = key.clone();
+            let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
-            let socket = match &set.socket {
-                None => None,
-                Some(socket) => match socket.upgrade().filter(|socket| socket.life() != Life::Left) {
-                    Some(socket) => Some(socket),
-                    None => continue,
-                },
-            };
-            if let Some(every) = set.every {
-                let next = if at + every > now { at + every } else { now + every };
-                self.add(key.clone(), next, set.socket, set.every, set.data.clone());
+            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.life() != Life::Left);
+            if let Some(socket) = socket {
+                self.repeat(&key, &set, now);
+                return Ok((socket, Due { name: key.0, data: set.data }));
             }
-            return Ok(Due { name: key.0, socket, data: set.data });
+        }
+    }
+
+    /// Sets a timer anew if it repeats: a late one comes once, not as often as it was missed.
+    fn repeat(&mut self, key: &Key, set: &Set, now: Instant) {
+        if let Some(every) = set.every {
+            let next = if set.at.0 + every > now { set.at.0 + every } else { now + every };
+            self.add(key.clone(), next, set.socket.clone(), set.every, set.data.clone());
         }
     }
 
@@ -156,6 +206,15 @@ impl State {
     }
 }
 
+/// The key of the first, if it is due; else when it is.
+fn first_due(order: &Order, now: Instant) -> Result<Key, Option<Instant>> {
+    match order.first_key_value() {
+        None => Err(None),
+        Some((&(at, _), _)) if at > now => Err(Some(at)),
+        Some((_, key)) => Ok(key.clone()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -165,7 +224,7 @@ mod tests {
     use super::State;
 
     fn names(state: &mut State, now: Instant) -> Vec<String> {
-        std::iter::from_fn(|| state.pop(now).ok()).map(|due| due.name.into()).collect()
+        std::iter::from_fn(|| state.pop_own(now).ok()).map(|due| due.name.into()).collect()
     }
 
     #[test]
@@ -176,9 +235,9 @@ mod tests {
         }
         assert!(names(&mut state, start).is_empty());
         assert_eq!(names(&mut state, start + second * 2), ["first", "second"]);
-        assert_eq!(state.pop(start).err().flatten(), Some(start + second * 3));
+        assert_eq!(state.pop_own(start).err().flatten(), Some(start + second * 3));
         assert_eq!(names(&mut state, start + second * 9), ["late"]);
-        assert_eq!(state.pop(start).err(), Some(None));
+        assert_eq!(state.pop_own(start).err(), Some(None));
     }
 
     #[test]
@@ -187,6 +246,6 @@ mod tests {
         state.add(("tick".into(), None), start + second, None, Some(second), "".into());
         assert_eq!(names(&mut state, start + second), ["tick"]);
         assert_eq!(names(&mut state, start + second * 10), ["tick"]);
-        assert_eq!(state.pop(start).err().flatten(), Some(start + second * 11));
+        assert_eq!(state.pop_own(start).err().flatten(), Some(start + second * 11));
     }
 }

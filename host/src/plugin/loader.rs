@@ -14,7 +14,7 @@ use super::instance::Instance;
 use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
-use super::{PluginError, Runner, WasmEngine, text};
+use super::{Alarms, PluginError, Runner, WasmEngine, text};
 use crate::auth::Keys;
 use crate::config::{Limits, PluginConfig};
 use crate::rate_limit::RateLimits;
@@ -51,7 +51,7 @@ pub(crate) async fn load(
         config: config.config.clone(),
         bounds: bounds(limits, config),
         log: Arc::default(),
-        alarms: Arc::default(),
+        alarms: Arc::new(Alarms::new(config.name.as_str().into())),
         has_timer_hook: false,
     };
     let registration = register(engine, &pre, config, &facts).await?;

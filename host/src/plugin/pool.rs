@@ -170,7 +170,7 @@ fn describe(entry: &Entry) -> String {
 
 /// Whether no client asked for this: then a failure that the plugin itself reports would be known to nobody but the log.
 fn is_told_to_nobody(entry: &Entry) -> bool {
-    matches!(entry, Entry::Connection { .. } | Entry::Disconnecting { .. } | Entry::Disconnect { .. })
+    !matches!(entry, Entry::ConnectMiddleware | Entry::EventMiddleware(_) | Entry::Event(_))
 }
 
 /// What an export returned becomes how the call ended, and what it recorded leaves or is dropped. The error is for the log: the
@@ -226,4 +226,29 @@ fn told(failure: types::Failure) -> Result<Failure, String> {
         json::value(data).map_err(|fault| format!("the data of its failure is not JSON: {fault}"))?;
     }
     Ok(Failure { code: failure.code, message: failure.message, data: failure.data })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Entry, is_told_to_nobody};
+    use crate::plugin::{Event, TimerCall};
+
+    #[test]
+    fn what_no_client_asked_for_fails_into_the_log() {
+        let event = || Arc::new(Event::default());
+        let timer = Arc::new(TimerCall { name: "tick".into(), data: "null".into() });
+        let reason = "transport close";
+        let unasked = [
+            Entry::Start,
+            Entry::Timer(timer),
+            Entry::Connection { kind: "new" },
+            Entry::Disconnecting { reason },
+            Entry::Disconnect { reason },
+        ];
+        assert!(unasked.iter().all(is_told_to_nobody));
+        let asked = [Entry::ConnectMiddleware, Entry::EventMiddleware(event()), Entry::Event(event())];
+        assert!(!asked.iter().any(is_told_to_nobody));
+    }
 }

@@ -59,8 +59,11 @@ struct State {
     open_acks: BTreeSet<u64>,
     /// Questions that the client has not answered, by our ids.
     questions: Vec<(u64, Arc<Question>)>,
-    /// Not yet taken by the socket's queue.
-    errands: Vec<Errand>,
+    /// Errands that have not begun, by number, in the order in which they came; and how many ever came.
+    errands: Vec<(u64, Errand)>,
+    errands_posted: u64,
+    /// The numbers that the socket's queue has not seen.
+    errands_unseen: Vec<u64>,
     /// What the socket was in when it left, and why it left.
     departure: Option<Departure>,
 }
@@ -70,6 +73,12 @@ pub(crate) struct Errand {
     pub(crate) plugin: Arc<str>,
     pub(crate) name: Box<str>,
     pub(crate) data: Box<str>,
+}
+
+impl Errand {
+    fn is(&self, plugin: &str, name: &str) -> bool {
+        *self.plugin == *plugin && *self.name == *name
+    }
 }
 
 struct Departure {
@@ -160,6 +169,7 @@ impl Record {
             let mut state = self.lock();
             state.departure = Some(Departure { reason, rooms });
             state.open_acks.clear();
+            state.errands = Vec::new();
             std::mem::take(&mut state.questions)
         };
         self.set_life(Life::Left);
@@ -168,26 +178,43 @@ impl Record {
         }
     }
 
-    /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left.
+    /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left, and if the same one is still
+    /// waiting there: a timer that is late comes once.
     pub(crate) fn post(&self, errand: Errand) {
         {
             let mut state = self.lock();
-            if state.departure.is_some() {
+            let waits = state.errands.iter().any(|(_, other)| other.is(&errand.plugin, &errand.name));
+            if state.departure.is_some() || waits {
                 return;
             }
-            state.errands.push(errand);
+            state.errands_posted += 1;
+            let number = state.errands_posted;
+            state.errands.push((number, errand));
+            state.errands_unseen.push(number);
             // Release pairs with `take_errands`. The lock orders the errand itself.
             self.has_errands.store(true, Ordering::Release);
         }
         self.sink.nudge();
     }
 
-    /// What was posted since the last time.
-    pub(crate) fn take_errands(&self) -> Vec<Errand> {
+    /// The numbers of the errands that were posted since the last time.
+    pub(crate) fn take_errands(&self) -> Vec<u64> {
         if !self.has_errands.swap(false, Ordering::AcqRel) {
             return Vec::new();
         }
-        std::mem::take(&mut self.lock().errands)
+        std::mem::take(&mut self.lock().errands_unseen)
+    }
+
+    /// An errand begins, unless it was revoked or the socket has left.
+    pub(crate) fn begin_errand(&self, number: u64) -> Option<Errand> {
+        let mut state = self.lock();
+        let index = state.errands.iter().position(|(other, _)| *other == number)?;
+        Some(state.errands.remove(index).1)
+    }
+
+    /// Takes an errand back that has not begun.
+    pub(crate) fn revoke(&self, plugin: &str, name: &str) {
+        self.lock().errands.retain(|(_, errand)| !errand.is(plugin, name));
     }
 
     /// Calls `read` with `socket.data`.

@@ -22,7 +22,13 @@ use load::Load;
 use writer::Job;
 
 /// Milliseconds since 1970. Expiry outlives the host, so no clock of this process would do.
-type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The time of this machine.
+pub(super) fn wall_clock() -> Clock {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Arc::new(move || u64::try_from(now()).unwrap_or(u64::MAX))
+}
 
 /// The open file and the thread that writes it.
 pub(crate) struct Embedded {
@@ -36,11 +42,10 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Opens the file, or makes it, with its folder.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self::open_with(path, Arc::new(move || u64::try_from(now()).unwrap_or(u64::MAX)))
+        Self::open_with(path, wall_clock())
     }
 
-    fn open_with(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+    pub(super) fn open_with(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let data = Arc::new(Data::open(path, clock)?);
         let (queue, jobs) = mpsc::channel();
         let for_writer = data.clone();

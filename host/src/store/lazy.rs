@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
+use super::embedded::{Clock, wall_clock};
 use super::{Embedded, Store, StoreError};
 
 /// How many entries of a seed are under way at once: more would be more than the store queues.
@@ -16,12 +17,19 @@ const SEED_AT_ONCE: usize = 1_000;
 pub(crate) struct LazyStore {
     path: PathBuf,
     seed: Option<PathBuf>,
+    clock: Clock,
     open: OnceCell<Arc<dyn Store>>,
 }
 
 impl LazyStore {
     pub(crate) fn new(path: PathBuf, seed: Option<PathBuf>) -> Self {
-        Self { path, seed, open: OnceCell::new() }
+        Self { path, seed, clock: wall_clock(), open: OnceCell::new() }
+    }
+
+    /// The same with another clock, in milliseconds since 1970.
+    #[cfg(test)]
+    pub(crate) fn with_clock(self, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
     }
 
     /// The store, opened and seeded if it was not yet.
@@ -30,9 +38,9 @@ impl LazyStore {
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        let path = self.path.clone();
+        let (path, clock) = (self.path.clone(), self.clock.clone());
         // Opening reads the whole file: after a crash to mend it, else to see that it is sound.
-        let opened = tokio::task::spawn_blocking(move || Embedded::open(&path)).await;
+        let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock)).await;
         let store: Arc<dyn Store> = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
         if let Some(seed) = &self.seed {
             let set = plant(&*store, seed).await?;

@@ -1,6 +1,6 @@
 //! The one place that calls the host. A question is asked, waited for and taken here, so that above it reads like a call.
 //!
-//! Natively (in an author's unit tests) there is no host: every call here then ends the test with a panic of the bindings.
+//! Natively this file is not compiled: `testing/host.rs` stands in its place, with the same functions.
 
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
 use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};

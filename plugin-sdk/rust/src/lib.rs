@@ -26,10 +26,12 @@
 mod args;
 mod binary;
 mod broadcast;
+mod entry;
 mod error;
 mod event;
 mod handler;
 mod handshake;
+#[cfg(target_family = "wasm")]
 mod host;
 mod json;
 mod payload;
@@ -48,6 +50,12 @@ pub mod jwt;
 pub mod log;
 pub mod rate_limit;
 pub mod store;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
+// Natively there is no host but that of tests.
+#[cfg(not(target_family = "wasm"))]
+use testing::host;
 
 pub use binary::Binary;
 pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};

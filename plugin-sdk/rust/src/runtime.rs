@@ -55,7 +55,7 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
 }
 
 /// Six bits of each byte make one character, so every character is as likely as another.
-fn id_of(bytes: &[u8]) -> String {
+pub(crate) fn id_of(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 63))).map(|letter| char::from(*letter)).collect()
 }

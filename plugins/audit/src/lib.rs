@@ -21,3 +21,6 @@ fn disconnected(socket: &Socket, reason: &str) {
 }
 
 export!(plugin);
+
+#[cfg(test)]
+mod tests;

@@ -98,29 +98,4 @@ fn auth_failed() -> Error {
 export!(plugin);
 
 #[cfg(test)]
-mod tests {
-    use super::{token, user_id};
-    use serde_json::{Value, from_value, json};
-
-    #[test]
-    fn claims_that_name_nobody_are_refused() {
-        let id = |claims: Value| user_id(from_value(claims).unwrap()).ok();
-        for claims in [json!({}), json!({"userId": ""}), json!({"userId": null}), json!({"userId": ["a"]}), json!({"id": 1})] {
-            assert_eq!(id(claims), None);
-        }
-        assert_eq!(id(json!({"userId": "ann"})).as_deref(), Some("ann"));
-        assert_eq!(id(json!({"userId": 7})).as_deref(), Some("7"));
-    }
-
-    #[test]
-    fn what_is_no_text_is_no_valid_token() {
-        let told = |given: Option<Value>| token(given).unwrap_err().message().to_owned();
-        for given in [None, Some(json!(null)), Some(json!("")), Some(json!(false))] {
-            assert_eq!(told(given), "No token");
-        }
-        for given in [json!(5), json!({"a": 1}), json!(["x"]), json!(true)] {
-            assert_eq!(told(Some(given)), "Auth failed");
-        }
-        assert_eq!(token(Some(json!("a.b.c"))).unwrap(), "a.b.c");
-    }
-}
+mod tests;

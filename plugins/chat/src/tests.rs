@@ -1,7 +1,157 @@
-//! What is acceptable, and what clients get to read.
+//! What clients do to each other, and what of it is acceptable.
 
-use crate::message::{Announcement, Message, RoomId, Send, Text};
-use serde_json::{from_value, json, to_value};
+use crate::message::{RoomId, Text};
+use innkeeper_plugin::testing::{Client, Host};
+use innkeeper_plugin::{Plugin, Socket};
+use serde_json::{Value, from_value, json};
+use std::time::Duration;
+
+/// The chat behind a plugin that does what `auth` does, with whatever the client says that it is.
+fn inn() -> Host {
+    let named = || {
+        Plugin::new().namespace("/chat").connect_middleware(|socket: &Socket| match socket.handshake()?.query("user") {
+            Some(id) => socket.set_data("user", &json!({"id": id})).and_then(|()| socket.join(format!("user:{id}"))),
+            None => Ok(()),
+        })
+    };
+    Host::chain().plugin("auth", named).plugin("chat", crate::plugin).now(1_000)
+}
+
+/// A client of this user who is in a room.
+fn in_room(inn: &Host, user: &str, room: &str) -> Client {
+    let client = inn.socket("/chat").query("user", user).connect().unwrap();
+    assert_eq!(client.emit_with_ack::<Value>("room:join", room), json!({"success": true}));
+    client
+}
+
+fn say(client: &Client, text: &str) -> Value {
+    client.emit_with_ack::<Value>("chat:send", json!({"roomId": "lobby", "text": text}))["messageId"].clone()
+}
+
+#[test]
+fn the_others_in_the_room_hear_who_comes_and_who_goes() {
+    let inn = inn();
+    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
+
+    bob.emit("room:leave", "lobby");
+
+    assert_eq!(ann.received(), [("user:joined", json!([{"id": "bob"}])), ("user:left", json!(["bob"]))]);
+    assert!(eve.received().is_empty() && bob.received().is_empty());
+    assert_eq!(bob.rooms(), ["user:bob"]);
+}
+
+#[test]
+fn who_is_gone_has_left_every_room() {
+    let inn = inn();
+    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
+    bob.emit("room:join", "cellar");
+    drop([ann.received(), eve.received()]);
+
+    bob.close("transport close");
+
+    assert_eq!(ann.received(), [("user:left", json!(["bob"]))]);
+    assert_eq!(eve.received(), [("user:left", json!(["bob"]))]);
+}
+
+#[test]
+fn without_a_user_people_go_by_their_sockets() {
+    let inn = inn();
+    let (ann, guest) = (in_room(&inn, "ann", "lobby"), inn.socket("/chat").connect().unwrap());
+    guest.emit("room:join", "lobby");
+
+    let people: Value = ann.emit_with_ack("room:people", "lobby");
+
+    assert_eq!(people, json!([{"id": "ann"}, {"id": guest.id()}]));
+}
+
+#[test]
+fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
+    let inn = inn();
+    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    ann.received();
+
+    let (first, second) = (say(&ann, "hi"), say(&ann, "anybody?"));
+
+    let said =
+        |id: &Value, text: &str| json!([{"id": id, "roomId": "lobby", "text": text, "from": {"id": "ann"}, "sentAt": 1_000}]);
+    assert_eq!((&first, &second), (&json!(1), &json!(2)));
+    let expected = [("chat:message", said(&first, "hi")), ("chat:message", said(&second, "anybody?"))];
+    assert_eq!(bob.received(), expected);
+    assert!(ann.received().is_empty());
+}
+
+#[test]
+fn the_history_has_the_last_messages_newest_last_and_forgets_after_a_month() {
+    let inn = inn();
+    let ann = in_room(&inn, "ann", "lobby");
+    (0..60).for_each(|number| drop(say(&ann, &number.to_string())));
+    let ids = |before: Value| {
+        let past: Value = ann.emit_with_ack("chat:history", json!({"roomId": "lobby", "before": before}));
+        let messages = past["messages"].as_array().cloned().unwrap_or_default();
+        messages.iter().filter_map(|message| message["id"].as_u64()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(ids(json!(null)), (11..=60).collect::<Vec<_>>());
+    assert_eq!(ids(json!(11)), (1..=10).collect::<Vec<_>>());
+    inn.advance(Duration::from_secs(30 * 86_400));
+    assert!(ids(json!(null)).is_empty());
+    assert_eq!(say(&ann, "again"), 61);
+}
+
+#[test]
+fn an_announcement_reaches_everybody_in_the_rooms_once() {
+    let inn = inn();
+    let (ann, bob, eve) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"), in_room(&inn, "eve", "attic"));
+    ann.emit("room:join", "cellar");
+    bob.emit("room:join", "cellar");
+    drop([ann.received(), bob.received()]);
+
+    ann.emit("announce", json!({"rooms": ["lobby", "cellar"], "text": "tea"}));
+
+    let announced = json!([{"rooms": ["lobby", "cellar"], "text": "tea", "from": {"id": "ann"}}]);
+    assert_eq!(ann.received(), [("announcement", announced.clone())]);
+    assert_eq!(bob.received(), [("announcement", announced)]);
+    assert!(eve.received().is_empty());
+}
+
+#[test]
+fn a_notification_reaches_every_socket_of_a_user_and_global_everybody() {
+    let inn = inn();
+    let (ann, bob, also_bob) = (in_room(&inn, "ann", "a"), in_room(&inn, "bob", "b"), in_room(&inn, "bob", "c"));
+
+    ann.emit("notify", json!({"userId": "bob", "text": "psst"}));
+    bob.emit("global", json!({"text": "what?"}));
+
+    let told = [
+        ("notification", json!([{"text": "psst", "from": {"id": "ann"}}])),
+        ("global", json!([{"text": "what?", "from": {"id": "bob"}}])),
+    ];
+    assert_eq!(bob.received(), told);
+    assert_eq!(also_bob.received(), told);
+    assert_eq!(ann.received(), told[1..]);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
+    let inn = inn();
+    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    let code = |name: &str, args: Value| ann.emit_with_ack::<Value>(name, args)["code"].clone();
+    ann.received();
+
+    assert_eq!(code("room:join", json!(7)), "INVALID_ARGUMENT");
+    assert_eq!(code("room:join", json!(bob.id())), "INVALID_ARGUMENT");
+    assert_eq!(code("room:join", json!("user:bob")), "INVALID_ARGUMENT");
+    assert_eq!(code("room:leave", json!("cellar")), "NOT_IN_ROOM");
+    assert_eq!(code("chat:send", json!({"roomId": "lobby"})), "INVALID_ARGUMENT");
+    assert_eq!(code("chat:send", json!({"roomId": "cellar", "text": "hi"})), "NOT_IN_ROOM");
+    assert_eq!(code("chat:history", json!({"roomId": "cellar"})), "NOT_IN_ROOM");
+    assert_eq!(code("announce", json!({"rooms": [], "text": "hi"})), "INVALID_ROOMS");
+    assert_eq!(code("announce", json!({"rooms": ["lobby", "cellar"], "text": "hi"})), "NOT_IN_ROOM");
+    ann.emit("room:join", 7);
+
+    assert_eq!(ann.take("error").args()[0]["code"], "INVALID_ARGUMENT");
+    assert_eq!((ann.rooms(), bob.received().len()), (vec!["lobby".to_owned(), "user:ann".to_owned()], 0));
+}
 
 #[test]
 fn rooms_without_a_fit_name_are_refused() {
@@ -21,19 +171,4 @@ fn texts_that_are_empty_or_endless_are_refused() {
     assert_eq!(read(" \n".into()).unwrap_err(), "the text is empty");
     assert_eq!(read("ä".repeat(2_001)).unwrap_err(), "the text has more than 2000 characters");
     assert!(read("ä".repeat(2_000)).is_ok());
-}
-
-#[test]
-fn messages_have_the_names_that_javascript_expects() {
-    let Send { room_id, text } = from_value(json!({"roomId": "lobby", "text": "hi"})).unwrap();
-    let message = Message { id: 1, room_id, text, from: json!({"id": "abc"}), sent_at: 5 };
-
-    let expected = json!({"id": 1, "roomId": "lobby", "text": "hi", "from": {"id": "abc"}, "sentAt": 5});
-    assert_eq!(to_value(message).unwrap(), expected);
-}
-
-#[test]
-fn an_announcement_to_nobody_in_particular_is_to_everybody() {
-    let announcement: Announcement = from_value(json!({"text": "hi"})).unwrap();
-    assert!(announcement.rooms.is_empty());
 }

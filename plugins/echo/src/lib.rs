@@ -16,3 +16,6 @@ fn echo(socket: &Socket, event: Event) -> Result<Option<Reply<Payload>>> {
 }
 
 export!(plugin);
+
+#[cfg(test)]
+mod tests;

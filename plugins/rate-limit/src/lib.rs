@@ -91,30 +91,4 @@ fn exceeded(before_next: Duration) -> Error {
 export!(plugin);
 
 #[cfg(test)]
-mod tests {
-    use super::{Config, Per, exceeded, user_key};
-    use serde_json::{from_str, json};
-    use std::time::Duration;
-
-    #[test]
-    fn a_configuration_says_what_differs_and_nothing_unknown() {
-        let config: Config = from_str(r#"{"points": 5, "per": ["address"]}"#).unwrap();
-        assert_eq!((config.points, config.window_ms, config.per), (5, 60_000, vec![Per::Address]));
-        assert!(from_str::<Config>(r#"{"point": 5}"#).is_err());
-        assert!(from_str::<Config>(r#"{"per": ["galaxy"]}"#).is_err());
-    }
-
-    #[test]
-    fn only_users_with_an_id_are_counted() {
-        assert_eq!(user_key(&json!({"id": "ann"})).as_deref(), Some("user:ann"));
-        assert_eq!(user_key(&json!({"id": 7})).as_deref(), Some("user:7"));
-        assert_eq!(user_key(&json!({"name": "ann"})), None);
-        assert_eq!(user_key(&json!("ann")), None);
-    }
-
-    #[test]
-    fn the_client_is_told_when_to_come_back() {
-        let error = exceeded(Duration::from_millis(1_500));
-        assert_eq!(error.to_string(), "Rate limit exceeded (RATE_LIMITED)");
-    }
-}
+mod tests;

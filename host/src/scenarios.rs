@@ -1,0 +1,237 @@
+//! The shared scenarios (`tests/scenarios`) against the real host: its listener, its engine, its plugins as components, and clients
+//! over loopback. The SDK's host of unit tests runs the same list.
+//!
+//! The clock stands still and is moved by hand. What has to be done in between is done when every client has had its answer to
+//! a ping, a few times over: then what it sent was read, and what was queued for it before was written.
+
+mod wire;
+
+use std::cell::RefCell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::{Config, PluginConfig};
+use crate::{app, cli};
+use scenarios::{Client, Received, Stage, Status, scenarios};
+use wire::{Connection, Seat};
+
+/// As much time as passes at once.
+const STEP: Duration = Duration::from_millis(50);
+/// How often all clients are pinged. What goes from one client through the host to another needs two.
+const ROUNDS: usize = 3;
+/// Looks at the network in which a task can go on.
+const LOOKS: usize = 16;
+/// In real time: what a thread of the store may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn every_scenario_holds() {
+    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/stage"));
+    let only = std::env::var("SCENARIO").unwrap_or_default();
+    let mut failed = Vec::new();
+    for (name, scenario) in scenarios().into_iter().filter(|(name, _)| name.contains(&only)) {
+        let stage = Shared { house: Rc::new(House::open(name, &component)) };
+        if catch_unwind(AssertUnwindSafe(|| scenario(&stage))).is_err() {
+            failed.push(name);
+        }
+    }
+    assert!(failed.is_empty(), "these do not hold: {failed:#?}");
+}
+
+/// A host, and the clients that came.
+struct House {
+    runtime: Option<Runtime>,
+    address: SocketAddr,
+    connections: RefCell<Vec<Rc<Connection>>>,
+    /// What the store takes for the time.
+    now_ms: Arc<AtomicU64>,
+    folder: PathBuf,
+    /// Ends the thread that keeps the runtime from moving the clock itself.
+    _stop: mpsc::Sender<()>,
+}
+
+impl House {
+    fn open(name: &str, component: &Path) -> Self {
+        let folder = std::env::temp_dir().join(format!("innkeeper-scenario-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let (stop, stopped) = mpsc::channel::<()>();
+        // While a blocking task runs, tokio does not move a paused clock by itself.
+        runtime.spawn_blocking(move || {
+            let _ended = stopped.recv();
+        });
+        let now_ms = Arc::new(AtomicU64::new(0));
+        let (config, clock) = (config(component, &folder), now_ms.clone());
+        let address = runtime.block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
+            let engine = app::build(&config, store).await.unwrap();
+            tokio::spawn(engine.serve(listener));
+            address
+        });
+        Self { runtime: Some(runtime), address, connections: RefCell::default(), now_ms, folder, _stop: stop }
+    }
+
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(future),
+            None => panic!("the host has ended"),
+        }
+    }
+
+    /// Lets everything happen that can without time passing.
+    fn settle(&self) {
+        self.run(self.settled());
+    }
+
+    async fn settled(&self) {
+        let connections = self.connections.borrow().clone();
+        for _ in 0..ROUNDS {
+            look(&connections).await;
+            let before: Vec<usize> = connections.iter().map(|connection| connection.pongs()).collect();
+            connections.iter().for_each(|connection| connection.ping());
+            let answered =
+                |(connection, before): (&Rc<Connection>, &usize)| !connection.is_open() || connection.pongs() > *before;
+            while !connections.iter().zip(&before).all(answered) {
+                look(&connections).await;
+            }
+        }
+    }
+}
+
+/// Each yield is one look at the network.
+async fn look(connections: &[Rc<Connection>]) {
+    for _ in 0..LOOKS {
+        tokio::task::yield_now().await;
+        connections.iter().for_each(|connection| connection.read());
+    }
+}
+
+fn config(component: &Path, folder: &Path) -> Config {
+    let plugin = |(name, config): (&str, Value)| {
+        let mut plugin = PluginConfig::reference(name, component.to_owned());
+        plugin.config = config.to_string();
+        plugin.limits.instances_max = 16;
+        // A machine under load is no reason to fail.
+        plugin.limits.run_deadline = plugin.limits.call_deadline;
+        plugin
+    };
+    let mut config = Config { plugins: Shared::plugins().map(plugin).into(), ..Config::default() };
+    config.store.path = Some(folder.join("store.redb"));
+    config
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        let _nothing_depends_on_it = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The host as a scenario has it; its clients have it too.
+struct Shared {
+    house: Rc<House>,
+}
+
+impl Stage for Shared {
+    fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
+        let index = over.map_or_else(
+            || {
+                let connection = self.house.run(Connection::open(self.house.address)).unwrap();
+                let mut connections = self.house.connections.borrow_mut();
+                connections.push(Rc::new(connection));
+                connections.len() - 1
+            },
+            |other| other.connection(),
+        );
+        let connection = self.house.connections.borrow()[index].clone();
+        let seat = connection.connect(namespace, &auth);
+        self.house.settle();
+        let house = self.house.clone();
+        Box::new(Guest { house, connection, index, namespace: namespace.to_owned(), seat })
+    }
+
+    fn advance(&self, duration: Duration) {
+        let mut left = duration;
+        while !left.is_zero() {
+            let step = left.min(STEP);
+            self.house.now_ms.fetch_add(u64::try_from(step.as_millis()).unwrap(), Ordering::Relaxed);
+            self.house.run(tokio::time::advance(step));
+            self.house.settle();
+            left -= step;
+        }
+    }
+}
+
+/// A client on one namespace.
+struct Guest {
+    house: Rc<House>,
+    connection: Rc<Connection>,
+    index: usize,
+    namespace: String,
+    seat: Rc<RefCell<Seat>>,
+}
+
+impl Client for Guest {
+    fn status(&self) -> Status {
+        self.seat.borrow().status.clone()
+    }
+
+    fn id(&self) -> String {
+        self.seat.borrow().id.clone()
+    }
+
+    fn connection(&self) -> usize {
+        self.index
+    }
+
+    fn emit(&self, name: &str, argument: Value, ack: Option<u64>) {
+        self.connection.packet('2', &self.namespace, ack, &json!([name, argument]).to_string());
+        self.house.settle();
+    }
+
+    fn ack(&self, id: u64, expected: bool) -> Option<Value> {
+        let begun = std::time::Instant::now();
+        loop {
+            let ack = self.seat.borrow().acks.get(&id).cloned();
+            if ack.is_some() || !expected || begun.elapsed() > PATIENCE {
+                return ack;
+            }
+            // The store works on a thread of its own.
+            std::thread::sleep(Duration::from_millis(1));
+            self.house.settle();
+        }
+    }
+
+    fn received(&self) -> Vec<Received> {
+        std::mem::take(&mut self.seat.borrow_mut().received)
+    }
+
+    fn answer(&self, question: u64, argument: Value) {
+        self.connection.packet('3', &self.namespace, Some(question), &json!([argument]).to_string());
+        self.house.settle();
+    }
+
+    fn disconnect(&self) {
+        self.connection.packet('1', &self.namespace, None, "");
+        self.seat.borrow_mut().status = Status::Gone;
+        self.house.settle();
+    }
+
+    fn close(&self) {
+        self.connection.drop_stream();
+        self.house.settle();
+    }
+}

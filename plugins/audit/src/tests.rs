@@ -1,0 +1,20 @@
+use innkeeper_plugin::testing::Host;
+
+#[test]
+fn the_log_says_who_comes_and_who_goes_and_why() {
+    let inn = Host::new(crate::plugin);
+    let (client, other) = (inn.socket("/").connect().unwrap(), inn.socket("/chat").connect().unwrap());
+    client.disconnect();
+    other.close("ping timeout");
+
+    let lines: Vec<String> = inn.log().iter().map(|line| format!("{} {}", line.level, line.message)).collect();
+
+    let (one, two) = (client.id(), other.id());
+    let expected = [
+        format!("info Connected: {one}"),
+        format!("info Connected: {two}"),
+        format!("info Disconnected: {one}, client namespace disconnect"),
+        format!("info Disconnected: {two}, ping timeout"),
+    ];
+    assert_eq!(lines, expected);
+}

@@ -1,0 +1,344 @@
+//! Does what the scenarios tell it to, step by step: with an event in `do`, and for what happens before and after it in `auth`. Loaded
+//! under several names it is a chain; each of them looks for what is meant for it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use innkeeper_plugin::rate_limit::{Limit, consume};
+use innkeeper_plugin::{
+    Ack, Error, Event, Payload, Plugin, Reply, Result, Socket, Timer, TimerSetting, config, export, flush, io, of, sleep, store,
+    timer,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What a plugin of this name shall do.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Plan {
+    middleware: Vec<Step>,
+    connection: Vec<Step>,
+    handler: Vec<Step>,
+    disconnecting: Vec<Step>,
+    disconnect: Vec<Step>,
+}
+
+/// One thing to do. What gives a result adds it to the results, which `answer` sends as ack.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Step {
+    Emit(String, Value),
+    /// To the others.
+    Broadcast(String, Value),
+    /// To the others in a room.
+    To(String, String, Value),
+    /// To everybody in any of the rooms, without those in some other.
+    In(Vec<String>, Option<String>, String, Value),
+    /// To everybody in a namespace.
+    Of(String, String, Value),
+    Join(String),
+    Leave(String),
+    JoinAll(String, String),
+    LeaveAll(String, String),
+    Rooms,
+    SetData(String, Value),
+    RemoveData(String),
+    Data(String),
+    Disconnect(bool),
+    DisconnectAll(String, bool),
+    Fetch(String),
+    Ask(String, Option<u64>),
+    AskRoom(String, String, Option<u64>),
+    Sleep(u64),
+    Flush,
+    Timer(Alarm),
+    Clear(String),
+    OwnTimer(Alarm),
+    ClearOwn(String),
+    Set(String, Value, Option<u64>),
+    Get(String),
+    Delete(String),
+    Increment(String, i64),
+    Swap(String, Option<Value>, Option<Value>),
+    Scan(String, Option<String>, u32),
+    Consume(String, u32, u32, u64),
+    Reply(Value),
+    KeepAck,
+    GiveAck(Value),
+    Rewrite(Value),
+    Fail(String, Option<String>, Option<Value>),
+    /// What the host refuses.
+    Forbidden,
+    /// The code of the error of another step, null if there is none.
+    Try(Box<Step>),
+    Panic,
+    Answer,
+}
+
+/// A timer, and what it does.
+#[derive(Clone, Deserialize, Serialize)]
+struct Alarm {
+    name: String,
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    every: Option<u64>,
+    #[serde(rename = "do")]
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    name: String,
+}
+
+/// The plugin: `first` serves everything, all others `/chain` only.
+pub fn plugin() -> Plugin {
+    let is_first = name().is_ok_and(|name| name == "first");
+    let plugin = Plugin::new()
+        .capability("handshake:secrets")
+        .capability("store")
+        .capability("rate-limit")
+        .timer("a", ring)
+        .timer("b", ring)
+        .namespace("/chain")
+        .middleware(middleware);
+    let plugin = everywhere(plugin);
+    if !is_first {
+        return plugin;
+    }
+    ["/", "/other"].into_iter().fold(plugin.start(start), |plugin, namespace| everywhere(plugin.namespace(namespace)))
+}
+
+fn everywhere(plugin: Plugin) -> Plugin {
+    plugin
+        .connect_middleware(|socket: &Socket| follow(socket, |plan| plan.middleware))
+        .connection(|socket: &Socket| follow(socket, |plan| plan.connection))
+        .on("do", handler)
+        .disconnecting(|socket: &Socket, reason: &str| {
+            let mut run = Run { reason: Some(reason), ..Run::of(socket) };
+            run.all(planned(socket)?.disconnecting)
+        })
+        .disconnect(|socket: &Socket, reason: &str| {
+            let mut run = Run { reason: Some(reason), ..Run::of(socket) };
+            run.all(planned(socket)?.disconnect)
+        })
+}
+
+fn name() -> Result<String> {
+    Ok(config::<Config>()?.name)
+}
+
+fn start() -> Result<()> {
+    let steps = vec![Step::In(vec!["early".to_owned()], None, "began".to_owned(), Value::Null)];
+    timer("a").after(Duration::from_secs(1)).data(&steps)?.set()
+}
+
+/// What `auth` says.
+fn planned(socket: &Socket) -> Result<Plan> {
+    Ok(socket.handshake()?.auth::<Plan>(&name()?)?.unwrap_or_default())
+}
+
+fn follow(socket: &Socket, steps: fn(Plan) -> Vec<Step>) -> Result<()> {
+    Run::of(socket).all(steps(planned(socket)?))
+}
+
+fn middleware(socket: &Socket, event: &mut Event) -> Result<()> {
+    let (mut plans,): (BTreeMap<String, Plan>,) = event.args()?;
+    let plan = plans.remove(&name()?).unwrap_or_default();
+    let mut run = Run::of(socket);
+    run.all(plan.middleware)?;
+    run.rewritten.map_or(Ok(()), |args| event.set_args(args))
+}
+
+fn handler(socket: &Socket, mut plans: BTreeMap<String, Plan>, ack: Ack) -> Result<Option<Reply<Vec<Value>>>> {
+    let plan = plans.remove(&name()?).unwrap_or_default();
+    let mut run = Run { ack: Some(ack), ..Run::of(socket) };
+    run.all(plan.handler)?;
+    Ok(run.answers.then_some(Reply(run.results)))
+}
+
+fn ring(timer: &Timer) -> Result<()> {
+    Run { socket: timer.socket(), ..Run::default() }.all(timer.data()?)
+}
+
+/// Steps on their way.
+#[derive(Default)]
+struct Run<'a> {
+    socket: Option<&'a Socket>,
+    ack: Option<Ack>,
+    reason: Option<&'a str>,
+    results: Vec<Value>,
+    rewritten: Option<Value>,
+    answers: bool,
+}
+
+impl<'a> Run<'a> {
+    fn of(socket: &'a Socket) -> Self {
+        Self { socket: Some(socket), ..Self::default() }
+    }
+
+    fn all(&mut self, steps: Vec<Step>) -> Result<()> {
+        steps.into_iter().try_for_each(|step| self.step(step))
+    }
+
+    fn socket(&self) -> Result<&'a Socket> {
+        self.socket.ok_or_else(|| Error::new("there is no socket here"))
+    }
+
+    /// `$reason` in a value stands for the reason, `$rooms` for the rooms, `$name` for the plugin, `$id` for the socket, `$results` for
+    /// the results so far.
+    fn fill(&self, value: Value) -> Result<Value> {
+        Ok(match value.as_str() {
+            Some("$reason") => json!(self.reason),
+            Some("$rooms") => json!(rooms(self.socket()?)?),
+            Some("$name") => json!(name()?),
+            Some("$id") => json!(self.socket()?.id()),
+            Some("$results") => json!(self.results),
+            _ => value,
+        })
+    }
+
+    fn step(&mut self, step: Step) -> Result<()> {
+        match step {
+            Step::Emit(name, value) => self.socket()?.emit(&name, self.fill(value)?),
+            Step::Broadcast(name, value) => self.socket()?.broadcast().emit(&name, self.fill(value)?),
+            Step::To(room, name, value) => self.socket()?.to(room).emit(&name, self.fill(value)?),
+            Step::In(rooms, except, name, value) => {
+                let target = self.socket.map_or_else(io, Socket::nsp).to(rooms);
+                let target = if let Some(except) = except { target.except(except) } else { target };
+                target.emit(&name, self.fill(value)?)
+            }
+            Step::Of(namespace, name, value) => of(namespace).emit(&name, self.fill(value)?),
+            Step::Join(room) => self.socket()?.join(room),
+            Step::Leave(room) => self.socket()?.leave(self.fill(room.into())?.as_str().unwrap_or_default()),
+            Step::JoinAll(whom, room) => self.socket()?.nsp().to(whom).sockets_join(room),
+            Step::LeaveAll(whom, room) => self.socket()?.nsp().to(whom).sockets_leave(room),
+            Step::SetData(key, value) => self.socket()?.set_data(&key, &value),
+            Step::RemoveData(key) => self.socket()?.remove_data(&key),
+            Step::Disconnect(close) => self.socket()?.disconnect(close),
+            Step::DisconnectAll(room, close) => self.socket()?.nsp().to(room).disconnect_sockets(close),
+            Step::Sleep(milliseconds) => sleep(ms(milliseconds)),
+            Step::Timer(alarm) => alarm.set(|name| Ok(self.socket()?.timer(name))),
+            Step::Clear(name) => self.socket()?.timer(name).clear(),
+            Step::OwnTimer(alarm) => alarm.set(|name| Ok(timer(name))),
+            Step::ClearOwn(name) => timer(name).clear(),
+            Step::Fail(message, code, data) => Err(failure(message, code, data)),
+            Step::Forbidden => self.socket()?.emit("connect", ()),
+            other => self.other(other),
+        }
+    }
+
+    /// What leaves something behind: a result, or a mark.
+    fn other(&mut self, step: Step) -> Result<()> {
+        match step {
+            Step::Flush => flush(),
+            Step::Answer => self.answers = true,
+            Step::Rewrite(args) => self.rewritten = Some(args),
+            Step::Reply(value) => self.ack.as_ref().map_or(Ok(()), |ack| ack.reply(value))?,
+            Step::KeepAck => {
+                let token = self.ack.as_ref().map(Ack::token);
+                self.socket()?.set_data("ack", &token)?;
+            }
+            Step::GiveAck(value) => {
+                let token = self.socket()?.data::<String>("ack")?.unwrap_or_default();
+                Ack::from_token(&token)?.reply(value)?;
+            }
+            Step::Panic => broken(),
+            Step::Try(step) => {
+                let code = self.step(*step).err().map(|error| error.code_str().to_owned());
+                self.results.push(json!(code));
+            }
+            question => {
+                let result = self.question(question)?;
+                self.results.push(result);
+            }
+        }
+        Ok(())
+    }
+
+    fn question(&self, step: Step) -> Result<Value> {
+        let bucket = store::bucket("stage");
+        Ok(match step {
+            Step::Rooms => json!(rooms(self.socket()?)?),
+            Step::Data(key) => json!(self.socket()?.data::<Value>(&key)?),
+            Step::Fetch(room) => self.fetch(&room)?,
+            Step::Ask(name, timeout) => self.ask(&name, timeout)?,
+            Step::AskRoom(room, name, timeout) => self.ask_room(room, &name, timeout)?,
+            Step::Set(key, value, None) => json!(bucket.set(&key, &value)?),
+            Step::Set(key, value, Some(ttl)) => json!(bucket.set_for(&key, &value, ms(ttl))?),
+            Step::Get(key) => json!(bucket.get::<Value>(&key)?),
+            Step::Delete(key) => json!(bucket.delete(&key)?),
+            Step::Increment(key, by) => bucket.increment(&key, by).map_or_else(|error| json!(error.code_str()), |sum| json!(sum)),
+            Step::Swap(key, expected, value) => json!(bucket.compare_and_swap(&key, expected.as_ref(), value.as_ref())?),
+            Step::Scan(prefix, after, limit) => json!(bucket.scan::<Value>(&prefix, after.as_deref(), limit)?),
+            Step::Consume(key, points, limit, window) => {
+                let came = consume(&key, points, Limit { points: limit, window: ms(window) })?;
+                json!([came.allowed, came.remaining_points, came.consumed_points, came.before_next.as_millis() as u64])
+            }
+            _ => Value::Null,
+        })
+    }
+
+    fn ask(&self, name: &str, timeout: Option<u64>) -> Result<Value> {
+        let socket = self.socket()?;
+        let answer = match timeout {
+            Some(timeout) => socket.timeout(ms(timeout)).emit_with_ack::<Value>(name, ()),
+            None => socket.emit_with_ack(name, ()),
+        };
+        Ok(answer.unwrap_or_else(|error| json!({"code": error.code_str()})))
+    }
+
+    fn ask_room(&self, room: String, name: &str, timeout: Option<u64>) -> Result<Value> {
+        let target = self.socket()?.nsp().to(room);
+        let target = if let Some(timeout) = timeout { target.timeout(ms(timeout)) } else { target };
+        let mut answers = target.emit_with_ack(name, ())?;
+        answers.missing.sort();
+        answers.timed_out.sort();
+        let read = |(id, payload): (String, Payload)| Ok((id, payload.read::<(Value,)>()?.0));
+        let responses = answers.responses.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(json!({"responses": responses, "missing": answers.missing, "timed_out": answers.timed_out}))
+    }
+
+    fn fetch(&self, room: &str) -> Result<Value> {
+        let mut found = self.socket()?.nsp().to(room).fetch_sockets()?;
+        found.sort_by(|one, other| one.id().cmp(other.id()));
+        let shown = |socket: &innkeeper_plugin::RemoteSocket| {
+            let mut rooms: Vec<&String> = socket.rooms().iter().filter(|room| *room != socket.id()).collect();
+            rooms.sort();
+            Ok(json!({"id": socket.id(), "rooms": rooms, "mark": socket.data::<Value>("mark")?}))
+        };
+        found.iter().map(shown).collect::<Result<Vec<_>>>().map(Value::from)
+    }
+}
+
+impl Alarm {
+    fn set(&self, timer: impl FnOnce(&str) -> Result<TimerSetting>) -> Result<()> {
+        let setting = timer(&self.name)?.after(ms(self.after)).data(&self.steps)?;
+        if let Some(every) = self.every { setting.every(ms(every)).set() } else { setting.set() }
+    }
+}
+
+/// Besides its own, sorted.
+fn rooms(socket: &Socket) -> Result<Vec<String>> {
+    let mut rooms = socket.rooms()?;
+    rooms.retain(|room| room != socket.id());
+    rooms.sort();
+    Ok(rooms)
+}
+
+fn failure(message: String, code: Option<String>, data: Option<Value>) -> Error {
+    let error = Error::new(message).code(code.unwrap_or_default());
+    if let Some(data) = data { error.data(&data) } else { error }
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+#[expect(clippy::panic, reason = "that is what it is for")]
+fn broken() {
+    panic!("the stage broke");
+}
+
+export!(plugin);

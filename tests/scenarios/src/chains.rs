@@ -1,0 +1,128 @@
+//! Two plugins on one namespace.
+
+use crate::player::events;
+use crate::{Player, Stage, Status, list, plan};
+use serde_json::{Value, json};
+
+list![
+    all_middleware_runs_and_then_all_connections,
+    the_first_rejection_ends_the_chain,
+    event_middleware_rewrites_what_later_plugins_see,
+    event_middleware_that_rejects_answers_and_no_handler_runs,
+    event_middleware_that_breaks_answers_neutrally,
+    what_the_first_did_stays_when_the_second_fails,
+    every_handler_runs_and_the_first_failure_is_told,
+    the_first_ack_counts,
+    each_sees_what_the_one_before_did,
+];
+
+const CHAIN: &str = "/chain";
+
+/// The same steps for both plugins.
+fn both(place: &str, steps: Value) -> Value {
+    json!({"first": {place: steps}, "second": {place: steps}})
+}
+
+fn all_middleware_runs_and_then_all_connections(stage: &dyn Stage) {
+    let steps = |word: &str| json!([{"emit": [word, "$name"]}]);
+    let plans = json!({"middleware": steps("middleware"), "connection": steps("connection")});
+    let ann = Player::planned(stage, CHAIN, json!({"first": plans, "second": plans}));
+
+    let expected = ["middleware", "connection"].map(|word| [(word, json!("first")), (word, json!("second"))]);
+    let [[a, b], [c, d]] = expected;
+    assert_eq!(ann.heard(), events([a, b, c, d]));
+}
+
+fn the_first_rejection_ends_the_chain(stage: &dyn Stage) {
+    let bob = Player::plain(stage, CHAIN);
+    let steps = json!([{"broadcast": ["knock", "$name"]}, {"fail": ["no", null, null]}]);
+    let ann = Player::planned(stage, CHAIN, both("middleware", steps));
+
+    assert_eq!(bob.heard(), events([("knock", json!("first"))]));
+    assert!(matches!(ann.status(), Status::Refused { .. }));
+}
+
+fn event_middleware_rewrites_what_later_plugins_see(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let rewritten = plan("second", "handler", json!([{"emit": ["rewritten", "$name"]}, "answer"]));
+    let ack = ann.starts_plans(plan("first", "middleware", json!([{"emit": ["middleware", 1]}, {"rewrite": rewritten}])));
+
+    assert_eq!(ann.heard(), events([("middleware", json!(1)), ("rewritten", json!("second"))]));
+    assert_eq!(ann.acked(ack), json!([]));
+}
+
+fn event_middleware_that_rejects_answers_and_no_handler_runs(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let plans = json!({
+        "first": {"middleware": [{"emit": ["kept", 1]}, {"fail": ["slow down", "SLOW", {"wait": 5}]}],
+                  "handler": [{"emit": ["handled", 1]}]},
+        "second": {"middleware": [{"emit": ["later", 1]}], "handler": [{"emit": ["handled", 2]}]},
+    });
+
+    let ack = ann.starts_plans(plans.clone());
+    assert_eq!(ann.acked(ack), json!({"success": false, "error": "slow down", "code": "SLOW", "wait": 5}));
+    assert_eq!(ann.heard(), events([("kept", json!(1))]));
+    ann.emits(plans);
+    let told = ("error", json!({"code": "SLOW", "message": "slow down", "wait": 5}));
+    assert_eq!(ann.heard(), events([("kept", json!(1)), told]));
+}
+
+fn event_middleware_that_breaks_answers_neutrally(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let ack = ann.starts_plans(json!({
+        "first": {"middleware": [{"emit": ["never", 1]}, "panic"], "handler": [{"emit": ["handled", 1]}]},
+    }));
+
+    assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
+    assert!(ann.heard().is_empty());
+}
+
+fn what_the_first_did_stays_when_the_second_fails(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let ack = ann.starts_plans(json!({
+        "first": {"handler": [{"emit": ["kept", 1]}, {"join": "kept"}, "answer"]},
+        "second": {"handler": [{"emit": ["dropped", 1]}, {"join": "dropped"}, {"fail": ["no", null, null]}]},
+    }));
+
+    // Somebody has answered, so the failure is told to nobody.
+    assert_eq!(ann.acked(ack), json!([]));
+    assert_eq!(ann.heard(), events([("kept", json!(1))]));
+    assert_eq!(ann.asks_for(json!("rooms")), json!(["kept"]));
+}
+
+fn every_handler_runs_and_the_first_failure_is_told(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let ack = ann.starts_plans(json!({
+        "first": {"handler": [{"fail": ["one", "ONE", null]}]},
+        "second": {"handler": [{"emit": ["ran", 1]}, "flush", {"fail": ["two", "TWO", null]}]},
+    }));
+
+    assert_eq!(ann.acked(ack), json!({"success": false, "error": "one", "code": "ONE"}));
+    assert_eq!(ann.heard(), events([("ran", json!(1))]));
+}
+
+fn the_first_ack_counts(stage: &dyn Stage) {
+    let ann = Player::plain(stage, CHAIN);
+    let ack = ann.starts_plans(json!({
+        "first": {"handler": [{"fail": ["one", null, null]}]},
+        "second": {"handler": ["rooms", "answer"]},
+    }));
+    assert_eq!(ann.acked(ack), json!([[]]));
+
+    let ack = ann.starts_plans(both("handler", json!([{"reply": "early"}, {"emit": ["by", "$name"]}, "answer"])));
+    assert_eq!(ann.acked(ack), json!("early"));
+    assert_eq!(ann.heard(), events([("by", json!("first")), ("by", json!("second"))]));
+}
+
+fn each_sees_what_the_one_before_did(stage: &dyn Stage) {
+    let ann = Player::planned(
+        stage,
+        CHAIN,
+        json!({
+            "first": {"middleware": [{"join": "early"}], "connection": [{"join": "late"}]},
+            "second": {"connection": [{"emit": ["rooms", "$rooms"]}]},
+        }),
+    );
+
+    assert_eq!(ann.heard(), events([("rooms", json!(["early", "late"]))]));
+}

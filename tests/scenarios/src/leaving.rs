@@ -1,0 +1,204 @@
+//! Going, whoever ends it.
+
+use crate::player::events;
+use crate::{Player, Stage, Status, first, list};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+list![
+    what_a_socket_was_in_is_to_be_read_while_it_goes,
+    every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect,
+    a_lost_connection_ends_all_its_sockets,
+    a_plugin_disconnects_one_namespace_or_the_whole_connection,
+    what_was_emitted_before_arrives_and_nothing_behind_it,
+    what_a_client_sent_before_it_left_still_runs,
+    what_a_disconnected_client_had_sent_is_dropped,
+    what_had_not_run_ten_seconds_after_is_dropped,
+    who_left_is_in_no_room,
+    a_whole_room_can_be_disconnected,
+    who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached,
+    who_leaves_before_it_is_in_is_heard_by_nobody,
+    what_a_disconnected_client_says_is_ignored,
+    who_left_answers_no_question,
+    a_failure_while_it_goes_ends_nothing,
+];
+
+/// Tells all others how it goes.
+fn farewell() -> Value {
+    json!({"first": {
+        "disconnecting": [{"broadcast": ["going", "$reason"]}],
+        "disconnect": [{"broadcast": ["gone", "$reason"]}],
+    }})
+}
+
+fn heard_of(reason: &str) -> Vec<(String, Value)> {
+    events([("going", json!(reason)), ("gone", json!(reason))])
+}
+
+fn what_a_socket_was_in_is_to_be_read_while_it_goes(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let auth = json!({"first": {
+        "connection": [{"join": "r"}, {"set_data": ["mark", 1]}],
+        "disconnecting": [{"broadcast": ["going", "$rooms"]}, {"join": "late"}],
+        "disconnect": [{"broadcast": ["gone", "$rooms"]}, {"emit": ["nobody hears this", 1]}],
+    }});
+    let ann = Player::planned(stage, "/", auth);
+    ann.leaves();
+
+    assert_eq!(bob.heard(), events([("going", json!(["r"])), ("gone", json!(["r"]))]));
+    assert!(ann.heard().is_empty());
+}
+
+fn every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/chain");
+    let plans = json!({
+        "disconnecting": [{"broadcast": ["going", "$name"]}],
+        "disconnect": [{"broadcast": ["gone", "$name"]}],
+    });
+    Player::planned(stage, "/chain", json!({"first": plans, "second": plans})).leaves();
+
+    let expected = [("going", "first"), ("going", "second"), ("gone", "first"), ("gone", "second")];
+    assert_eq!(bob.heard(), events(expected.map(|(word, name)| (word, json!(name)))));
+}
+
+fn a_lost_connection_ends_all_its_sockets(stage: &dyn Stage) {
+    let (bob, other_bob) = (Player::plain(stage, "/"), Player::plain(stage, "/other"));
+    let ann = Player::planned(stage, "/", farewell());
+    let other_ann = ann.also(stage, "/other", farewell());
+    ann.vanishes();
+
+    assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
+    assert_eq!(bob.heard(), heard_of("transport close"));
+    assert_eq!(other_bob.heard(), heard_of("transport close"));
+}
+
+fn a_plugin_disconnects_one_namespace_or_the_whole_connection(stage: &dyn Stage) {
+    let (bob, other_bob) = (Player::plain(stage, "/"), Player::plain(stage, "/other"));
+    let ann = Player::planned(stage, "/", farewell());
+    let other_ann = ann.also(stage, "/other", farewell());
+
+    ann.does(json!([{"disconnect": false}]));
+    assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Connected));
+    assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
+    let ann = other_ann.also(stage, "/", farewell());
+    ann.does(json!([{"disconnect": true}]));
+    assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
+    assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
+    assert_eq!(other_bob.heard(), heard_of("server namespace disconnect"));
+}
+
+fn what_was_emitted_before_arrives_and_nothing_behind_it(stage: &dyn Stage) {
+    for close in [false, true] {
+        let ann = Player::plain(stage, "/");
+        ann.does(json!([{"emit": ["bye", 1]}, {"disconnect": close}, {"emit": ["never", 2]}]));
+        assert_eq!((ann.status(), ann.names()), (Status::Gone, vec!["bye".to_owned()]));
+    }
+}
+
+fn what_a_client_sent_before_it_left_still_runs(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let ann = Player::planned(stage, "/", farewell());
+    ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
+    ann.does(json!([{"broadcast": ["two", 2]}]));
+    ann.leaves();
+
+    assert!(bob.heard().is_empty());
+    stage.advance(Duration::from_millis(500));
+    assert_eq!(bob.names(), ["one", "two", "going", "gone"]);
+}
+
+fn what_a_disconnected_client_had_sent_is_dropped(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let ann = Player::planned(stage, "/", farewell());
+    ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
+    ann.does(json!([{"broadcast": ["two", 2]}]));
+    bob.does(json!([{"disconnect_all": [ann.id(), false]}]));
+
+    stage.advance(Duration::from_millis(500));
+    assert_eq!(bob.names(), ["one", "going", "gone"]);
+}
+
+fn what_had_not_run_ten_seconds_after_is_dropped(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let ann = Player::planned(stage, "/", farewell());
+    for number in 1..=4 {
+        ann.does(json!([{"sleep": 4_000}, {"broadcast": ["ran", number]}]));
+    }
+    ann.leaves();
+
+    stage.advance(Duration::from_secs(20));
+    assert_eq!(bob.names(), ["ran", "ran", "ran", "going", "gone"]);
+}
+
+fn who_left_is_in_no_room(stage: &dyn Stage) {
+    let (ann, bob) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"));
+    let id = ann.id();
+    ann.leaves();
+
+    assert_eq!(bob.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(1));
+    assert_eq!(bob.asks_for(json!({"fetch": id})), json!([]));
+    // What is done to it does nothing, and is no mistake.
+    assert_eq!(bob.asks(json!([{"to": [id, "psst", 1]}, {"join_all": [id, "r"]}, {"disconnect_all": [id, true]}])), json!([]));
+}
+
+fn a_whole_room_can_be_disconnected(stage: &dyn Stage) {
+    let (ann, bob, eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+    eve.does(json!([{"in": [["r"], null, "bye", 1]}, {"disconnect_all": ["r", true]}, {"in": [["r"], null, "never", 2]}]));
+
+    assert_eq!((ann.status(), bob.status(), eve.status()), (Status::Gone, Status::Gone, Status::Connected));
+    assert_eq!((ann.names(), bob.names()), (vec!["bye".to_owned()], vec!["bye".to_owned()]));
+}
+
+fn who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/chain");
+    let plans = json!({
+        "connection": [{"broadcast": ["came", "$name"]}, {"sleep": 500}],
+        "disconnect": [{"broadcast": ["gone", "$name"]}],
+    });
+    let ann = Player::planned(stage, "/chain", json!({"first": plans, "second": plans}));
+    ann.leaves();
+    stage.advance(Duration::from_secs(2));
+
+    assert_eq!(bob.heard(), events([("came", json!("first")), ("gone", json!("first"))]));
+}
+
+fn who_leaves_before_it_is_in_is_heard_by_nobody(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let auth = json!({"first": {
+        "middleware": [{"sleep": 500}],
+        "connection": [{"broadcast": ["came", 1]}],
+        "disconnect": [{"broadcast": ["gone", 1]}],
+    }});
+    let ann = Player::planned(stage, "/", auth);
+    ann.vanishes();
+    stage.advance(Duration::from_secs(1));
+
+    assert!(bob.heard().is_empty());
+    assert_eq!(bob.asks_for(json!({"ask_room": ["r", "q", 50]}))["responses"], json!([]));
+}
+
+fn what_a_disconnected_client_says_is_ignored(stage: &dyn Stage) {
+    let ann = Player::plain(stage, "/");
+    let other_ann = ann.also(stage, "/other", json!({}));
+    ann.does(json!([{"disconnect": false}]));
+    ann.does(json!([{"of": ["/other", "never", 1]}]));
+
+    assert_eq!((ann.status(), other_ann.status(), other_ann.heard()), (Status::Gone, Status::Connected, vec![]));
+}
+
+fn who_left_answers_no_question(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let steps = json!([{"ask": ["question", 100]}, {"broadcast": ["came of it", "$results"]}]);
+    Player::planned(stage, "/", first("disconnect", steps)).leaves();
+
+    assert_eq!(bob.heard(), events([("came of it", json!([{"code": "disconnected"}]))]));
+}
+
+fn a_failure_while_it_goes_ends_nothing(stage: &dyn Stage) {
+    let bob = Player::plain(stage, "/");
+    let mut auth = first("disconnecting", json!([{"broadcast": ["never", 1]}, "panic"]));
+    auth["first"]["disconnect"] = json!([{"broadcast": ["gone", "$reason"]}]);
+    Player::planned(stage, "/", auth).leaves();
+
+    assert_eq!(bob.heard(), events([("gone", json!("client namespace disconnect"))]));
+}

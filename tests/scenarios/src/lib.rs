@@ -1,0 +1,128 @@
+//! What the host promises to plugins, as scenarios. They know nothing of how a host is made: the same list runs against the real
+//! one and against the host of the SDK's unit tests, so that the two cannot drift apart.
+//!
+//! The plugins are `tests/guests/stage` twice, under the names `first` and `second` with their names as configuration: it does what
+//! a scenario tells it to, in `auth` when a client connects and in the event `do`. [`SCENARIOS`] is the list; whoever runs one
+//! gives it a new host each time.
+
+// A scenario says what it expects.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "this is all tests")]
+
+mod atomicity;
+mod chains;
+mod connecting;
+mod events;
+mod leaving;
+mod player;
+mod questions;
+mod rooms;
+mod state;
+mod timers;
+
+use serde_json::Value;
+use std::time::Duration;
+
+pub use player::{Player, first, plan};
+
+/// A host with its clock in the scenario's hand. Every method returns when all is done that can be done without time passing.
+pub trait Stage {
+    /// A client asks for a namespace, over a connection of its own or over that of another client.
+    fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client>;
+
+    /// Lets time pass, in steps of at most 50 ms: what falls due in it happens at its time.
+    fn advance(&self, duration: Duration);
+
+    /// The names of the plugins, in order, each with its configuration.
+    fn plugins() -> [(&'static str, Value); 2]
+    where
+        Self: Sized,
+    {
+        ["first", "second"].map(|name| (name, serde_json::json!({"name": name})))
+    }
+}
+
+/// A client on one namespace.
+pub trait Client {
+    /// How it stands.
+    fn status(&self) -> Status;
+
+    /// The id of its socket, once it is in.
+    fn id(&self) -> String;
+
+    /// Which connection it has, for [`Stage::connect`].
+    fn connection(&self) -> usize;
+
+    /// Emits an event with one argument. With an id it asks for an ack.
+    fn emit(&self, name: &str, argument: Value, ack: Option<u64>);
+
+    /// The first argument of the ack under this id, if it has come. Waits a little, in real time, if one is expected.
+    fn ack(&self, id: u64, expected: bool) -> Option<Value>;
+
+    /// The events that have come since the last time.
+    fn received(&self) -> Vec<Received>;
+
+    /// Answers a question, with one argument.
+    fn answer(&self, question: u64, argument: Value);
+
+    /// Leaves the namespace.
+    fn disconnect(&self);
+
+    /// Lets go of the connection without a word: `transport close`.
+    fn close(&self);
+}
+
+/// How a client stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// It has asked and heard nothing.
+    Pending,
+    /// It is in.
+    Connected,
+    /// It was refused.
+    Refused {
+        /// `error.message`.
+        message: String,
+        /// `error.data`.
+        data: Option<Value>,
+    },
+    /// It was in and is out.
+    Gone,
+}
+
+/// An event that came to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// Its name.
+    pub name: String,
+    /// The first argument, null if there is none.
+    pub argument: Value,
+    /// The id under which it is to be answered, if it is a question.
+    pub question: Option<u64>,
+}
+
+/// A scenario: a host for it to play on.
+pub type Scenario = fn(&dyn Stage);
+
+/// All scenarios, by name.
+pub fn scenarios() -> Vec<(&'static str, Scenario)> {
+    let rooms: [&[(&'static str, Scenario)]; 9] = [
+        connecting::SCENARIOS,
+        chains::SCENARIOS,
+        events::SCENARIOS,
+        atomicity::SCENARIOS,
+        rooms::SCENARIOS,
+        questions::SCENARIOS,
+        timers::SCENARIOS,
+        leaving::SCENARIOS,
+        state::SCENARIOS,
+    ];
+    rooms.concat()
+}
+
+/// A list of scenarios, each under the name of its function.
+macro_rules! list {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) const SCENARIOS: &[(&str, crate::Scenario)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use list;

@@ -1,0 +1,141 @@
+//! A client as a scenario sees it: with words for what it tells the plugins to do.
+
+use crate::{Client, Stage, Status};
+use serde_json::{Value, json};
+use std::cell::Cell;
+
+/// A client, and what scenarios do with it.
+pub struct Player {
+    client: Box<dyn Client>,
+    acks: Cell<u64>,
+}
+
+/// What the plugin `first` shall do at one point: the steps of `tests/guests/stage`.
+pub fn first(place: &str, steps: Value) -> Value {
+    plan("first", place, steps)
+}
+
+/// What a plugin shall do at one point: `middleware`, `connection`, `handler`, `disconnecting` or `disconnect`.
+pub fn plan(plugin: &str, place: &str, steps: Value) -> Value {
+    json!({ plugin: { place: steps } })
+}
+
+impl Player {
+    /// A client that nobody has planned anything for.
+    pub fn plain(stage: &dyn Stage, namespace: &str) -> Self {
+        Self::planned(stage, namespace, json!({}))
+    }
+
+    /// A client with a plan for what happens when it comes and goes.
+    pub fn planned(stage: &dyn Stage, namespace: &str, auth: Value) -> Self {
+        Self { client: stage.connect(namespace, auth, None), acks: Cell::new(0) }
+    }
+
+    /// The same client on another namespace.
+    pub fn also(&self, stage: &dyn Stage, namespace: &str, auth: Value) -> Self {
+        Self { client: stage.connect(namespace, auth, Some(&*self.client)), acks: Cell::new(0) }
+    }
+
+    /// A client that is in a room.
+    pub fn in_room(stage: &dyn Stage, room: &str) -> Self {
+        Self::planned(stage, "/", first("connection", json!([{"join": room}])))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> String {
+        self.client.id()
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        self.client.status()
+    }
+
+    /// Whether it is in.
+    pub fn is_in(&self) -> bool {
+        self.status() == Status::Connected
+    }
+
+    /// Has `first` take these steps.
+    pub fn does(&self, steps: Value) {
+        self.emits(first("handler", steps));
+    }
+
+    /// Has the plugins do what is planned.
+    pub fn emits(&self, plans: Value) {
+        self.client.emit("do", plans, None);
+    }
+
+    /// The same with an ack, which may come later.
+    pub fn starts(&self, steps: Value) -> u64 {
+        self.starts_plans(first("handler", steps))
+    }
+
+    /// Has the plugins do what is planned, and may be told later.
+    pub fn starts_plans(&self, plans: Value) -> u64 {
+        self.acks.set(self.acks.get() + 1);
+        self.client.emit("do", plans, Some(self.acks.get()));
+        self.acks.get()
+    }
+
+    /// The ack, if it has come.
+    pub fn ack(&self, id: u64) -> Option<Value> {
+        self.client.ack(id, false)
+    }
+
+    /// The ack that has to be there.
+    pub fn acked(&self, id: u64) -> Value {
+        self.client.ack(id, true).expect("the ack is there")
+    }
+
+    /// Has `first` take these steps and reads what it answers, now.
+    pub fn asks(&self, steps: Value) -> Value {
+        let mut steps = steps.as_array().cloned().unwrap_or_default();
+        steps.push(json!("answer"));
+        let id = self.starts(Value::from(steps));
+        self.acked(id)
+    }
+
+    /// The one result of one step.
+    pub fn asks_for(&self, step: Value) -> Value {
+        self.asks(json!([step]))[0].clone()
+    }
+
+    /// Names and arguments of what has come since the last time.
+    pub fn heard(&self) -> Vec<(String, Value)> {
+        self.client.received().into_iter().map(|received| (received.name, received.argument)).collect()
+    }
+
+    /// The names alone.
+    pub fn names(&self) -> Vec<String> {
+        self.heard().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The question that has come, with nothing else.
+    pub fn asked(&self) -> u64 {
+        let received = self.client.received();
+        let questions: Vec<u64> = received.iter().filter_map(|received| received.question).collect();
+        assert_eq!(questions.len(), 1, "one question came: {received:?}");
+        questions[0]
+    }
+
+    /// Answers a question.
+    pub fn answers(&self, question: u64, answer: Value) {
+        self.client.answer(question, answer);
+    }
+
+    /// Leaves the namespace.
+    pub fn leaves(&self) {
+        self.client.disconnect();
+    }
+
+    /// Loses its connection.
+    pub fn vanishes(&self) {
+        self.client.close();
+    }
+}
+
+/// Events as they are compared: names with their argument.
+pub(crate) fn events<const N: usize>(events: [(&str, Value); N]) -> Vec<(String, Value)> {
+    events.map(|(name, argument)| (name.to_owned(), argument)).to_vec()
+}

@@ -1,0 +1,96 @@
+//! Rooms and broadcasts: who gets what, once.
+
+use crate::player::events;
+use crate::{Player, Stage, list};
+use serde_json::json;
+
+list![
+    a_broadcast_reaches_all_others,
+    a_room_reaches_its_members_only,
+    who_is_in_several_rooms_gets_it_once,
+    who_is_excepted_gets_nothing,
+    a_sockets_id_is_a_room_until_it_leaves_it,
+    others_can_be_made_to_join_and_leave,
+    namespaces_do_not_hear_each_other,
+    fetched_sockets_have_rooms_and_data,
+];
+
+fn a_broadcast_reaches_all_others(stage: &dyn Stage) {
+    let [ann, bob, eve] = [(); 3].map(|()| Player::plain(stage, "/"));
+    ann.does(json!([{"broadcast": ["all", 1]}]));
+    assert_eq!((ann.names(), bob.names(), eve.names()), (vec![], vec!["all".to_owned()], vec!["all".to_owned()]));
+}
+
+fn a_room_reaches_its_members_only(stage: &dyn Stage) {
+    let (ann, bob, eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+    ann.does(json!([{"to": ["r", "others", 1]}]));
+    ann.does(json!([{"in": [["r"], null, "everybody", 2]}]));
+    eve.does(json!([{"to": ["r", "stranger", 3]}]));
+
+    assert_eq!(ann.names(), ["everybody", "stranger"]);
+    assert_eq!(bob.names(), ["others", "everybody", "stranger"]);
+    assert!(eve.names().is_empty());
+}
+
+fn who_is_in_several_rooms_gets_it_once(stage: &dyn Stage) {
+    let (ann, bob) = (Player::in_room(stage, "a"), Player::in_room(stage, "b"));
+    ann.does(json!([{"join": "b"}, {"join": "c"}, {"join": "c"}]));
+    bob.does(json!([{"in": [["a", "b", "c", "empty"], null, "once", 1]}]));
+    assert_eq!((ann.names(), bob.names()), (vec!["once".to_owned()], vec!["once".to_owned()]));
+}
+
+fn who_is_excepted_gets_nothing(stage: &dyn Stage) {
+    let [ann, bob, eve] = [(); 3].map(|()| Player::in_room(stage, "r"));
+    bob.does(json!([{"join": "muted"}]));
+    ann.does(
+        json!([{"in": [["r"], "muted", "some", 1]}, {"in": [["r"], eve.id(), "others", 2]}, {"in": [[], "r", "nobody", 3]}]),
+    );
+
+    assert_eq!(ann.names(), ["some", "others"]);
+    assert_eq!(bob.names(), ["others"]);
+    assert_eq!(eve.names(), ["some"]);
+}
+
+fn a_sockets_id_is_a_room_until_it_leaves_it(stage: &dyn Stage) {
+    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+    let whisper = json!([{"to": [bob.id(), "psst", 1]}]);
+    ann.does(whisper.clone());
+    bob.does(json!([{"leave": "$id"}]));
+    ann.does(whisper.clone());
+    assert_eq!(bob.names(), ["psst"]);
+    bob.does(json!([{"join": bob.id()}]));
+    ann.does(whisper);
+    assert_eq!(bob.names(), ["psst"]);
+}
+
+fn others_can_be_made_to_join_and_leave(stage: &dyn Stage) {
+    let (ann, bob) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"));
+    ann.does(json!([{"join_all": ["r", "s"]}, {"leave_all": [bob.id(), "r"]}]));
+
+    assert_eq!(ann.asks_for(json!("rooms")), json!(["r", "s"]));
+    assert_eq!(bob.asks_for(json!("rooms")), json!(["s"]));
+}
+
+fn namespaces_do_not_hear_each_other(stage: &dyn Stage) {
+    let ann = Player::in_room(stage, "r");
+    let elsewhere = ann.also(stage, "/other", json!({"first": {"connection": [{"join": "r"}]}}));
+    assert!(elsewhere.is_in() && ann.id() != elsewhere.id());
+
+    ann.does(json!([{"in": [["r"], null, "here", 1]}]));
+    ann.does(json!([{"of": ["/other", "there", 2]}]));
+    assert_eq!((ann.heard(), elsewhere.heard()), (events([("here", json!(1))]), events([("there", json!(2))])));
+}
+
+fn fetched_sockets_have_rooms_and_data(stage: &dyn Stage) {
+    let (ann, bob, _eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+    bob.does(json!([{"set_data": ["mark", {"a": 1}]}, {"join": "s"}]));
+
+    let mut expected = [
+        json!({"id": ann.id(), "rooms": ["r", "t"], "mark": null}),
+        json!({"id": bob.id(), "rooms": ["r", "s"], "mark": {"a": 1}}),
+    ];
+    expected.sort_by_key(|socket| socket["id"].as_str().map(str::to_owned));
+    // The question sends the join first.
+    assert_eq!(ann.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(2));
+    assert_eq!(ann.asks(json!([{"join": "t"}, {"fetch": "r"}])), json!([expected]));
+}
