@@ -206,6 +206,14 @@ test("the log says which plugin broke, for which socket and event, and why; the 
   await host.waitForLog((line) => line.message?.includes("call_ms"), "the log names the other deadline");
 });
 
+test("waiting again and again for what is there already does not stop the clock of the running time", async (t) => {
+  const { host, client } = await start(t);
+
+  assert.deepEqual(await ask(client, "fail", "naps"), NEUTRAL);
+  await host.waitForLog((line) => line.message?.includes("run_ms"), "the log names the deadline");
+  assert.equal(await ask(client, "fail", "not at all"), "well");
+});
+
 test("a storm of traps answers everybody and does not fill the log", async (t) => {
   const { host, client } = await start(t);
 

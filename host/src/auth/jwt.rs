@@ -34,18 +34,28 @@ impl Verifier {
 
     /// The claims of a token whose signature is right; else the reason, for the log.
     pub(super) fn verify(&self, token: &str) -> Result<Claims, String> {
-        let header = jsonwebtoken::decode_header(token).map_err(|error| no_token(&error))?;
-        if header.crit.is_some() {
-            return Err("it demands extensions (`crit`), and there are none here".to_owned());
-        }
-        let one = match (&header.kid, self.by_id, self.keys.as_slice()) {
-            (Some(id), true, keys) => keys.iter().find(|one| one.id.as_ref() == Some(id)),
-            (_, _, [one]) => Some(one),
-            _ => None,
-        };
+        // Its header is read on the way; only a choice among keys needs it beforehand.
+        let one = if self.by_id { self.chosen_by(token)? } else { self.keys.first() };
         let one = one.ok_or("its `kid` names none of the keys")?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &one.key, &one.validation);
-        decoded.map(|data| data.claims).map_err(|error| one.reason(&header, &error))
+        let decoded = decoded.map_err(|error| match jsonwebtoken::decode_header(token) {
+            Ok(header) => one.reason(&header, &error),
+            Err(error) => no_token(&error),
+        })?;
+        if decoded.header.crit.is_some() {
+            return Err("it demands extensions (`crit`), and there are none here".to_owned());
+        }
+        Ok(decoded.claims)
+    }
+
+    /// The key that the token names. It may leave that out if there is only one.
+    fn chosen_by(&self, token: &str) -> Result<Option<&PublicOrSecret>, String> {
+        let header = jsonwebtoken::decode_header(token).map_err(|error| no_token(&error))?;
+        Ok(match (&header.kid, self.keys.as_slice()) {
+            (Some(id), keys) => keys.iter().find(|one| one.id.as_ref() == Some(id)),
+            (None, [one]) => Some(one),
+            (None, _) => None,
+        })
     }
 
     fn one(config: &KeyConfig, key: DecodingKey, algorithms: &[Algorithm]) -> Result<Self, AuthError> {

@@ -1,12 +1,13 @@
 //! A store in one file of this machine.
 //!
 //! One thread writes. What is queued when it comes around goes into one commit, and a write is answered when that commit is on the
-//! disk: a single write costs one flush of the disk, and many at once share it. Reads take a snapshot on a thread where they may
-//! wait for the disk.
+//! disk: a single write costs one flush of the disk, and many at once share it. What was read lately is
+//! answered from memory; every other read takes a snapshot on a thread where it may wait for the disk.
 
 mod file;
 mod load;
 mod opening;
+mod recent;
 mod writer;
 
 use std::path::Path;
@@ -17,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 use super::{Answer, Entry, Store, StoreError, rules};
-use file::{Data, Operation, Written};
+use file::{Data, Operation, Recalled, Written};
 use load::Load;
 use writer::Job;
 
@@ -106,8 +107,12 @@ impl Embedded {
 impl Store for Embedded {
     fn get(&self, bucket: &str, key: &str) -> Answer<Option<Vec<u8>>> {
         let checked = rules::check_names(bucket, key);
+        let age = match self.data.recall(bucket, key) {
+            Recalled::Value(value) => return Box::pin(std::future::ready(Ok(value))),
+            Recalled::Nothing(age) => age,
+        };
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        self.read(checked, move |data| data.get(&bucket, &key))
+        self.read(checked, move |data| data.get(&bucket, &key, age))
     }
 
     fn set(&self, bucket: &str, key: &str, value: Vec<u8>, ttl: Option<Duration>) -> Answer<bool> {

@@ -98,7 +98,7 @@ pub(crate) fn clear_timer(name: &str, socket: Option<&str>) -> Result<()> {
 }
 
 pub(crate) fn store_get(bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
-    answer(store::ask_get(bucket, key), store::value)
+    answer_at_hand(store::ask_get(bucket, key), store::value)
 }
 
 pub(crate) fn store_set(bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
@@ -128,7 +128,7 @@ pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
 }
 
 pub(crate) fn consume(key: &str, points: u32, limit: rate_limit::Limit) -> Result<rate_limit::Decision> {
-    answer(rate_limit::ask_consume(key, points, limit), rate_limit::consumed)
+    answer_at_hand(rate_limit::ask_consume(key, points, limit), rate_limit::consumed)
 }
 
 pub(crate) fn flush() {
@@ -157,6 +157,15 @@ fn answer<T>(ticket: Result<u64, Failure>, take: impl FnOnce(u64) -> Result<T, F
     let ticket = ticket.map_err(Error::of_host)?;
     calls::wait(&[ticket]);
     take(ticket).map_err(Error::of_host)
+}
+
+/// The same for a question whose answer is mostly there at once: looks before it waits.
+fn answer_at_hand<T>(ticket: Result<u64, Failure>, take: impl Fn(u64) -> Result<T, Failure>) -> Result<T> {
+    let ticket = ticket.map_err(Error::of_host)?;
+    match take(ticket) {
+        Err(failure) if failure.code == "unanswered" => answer(Ok(ticket), take),
+        taken => taken.map_err(Error::of_host),
+    }
 }
 
 fn millis(timeout: Option<Duration>) -> Option<u32> {

@@ -66,7 +66,7 @@ pub use handshake::Handshake;
 pub use payload::{Args, Payload};
 pub use plugin::Plugin;
 pub use rooms::Rooms;
-pub use runtime::{config, flush, now_ms, random_bytes, random_id, sleep};
+pub use runtime::{config, config_once, flush, now_ms, random_bytes, random_id, sleep};
 pub use socket::{Emit, Socket};
 pub use timer::{Timer, TimerSetting, timer};
 

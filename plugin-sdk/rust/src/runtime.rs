@@ -4,7 +4,14 @@
 use crate::error::Result;
 use crate::host;
 use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::cell::RefCell;
 use std::time::Duration;
+
+thread_local! {
+    /// What `config_once` has read, one for each type. It lives as long as the instance does.
+    static CONFIGS: RefCell<Vec<&'static dyn Any>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The time now, in milliseconds since 1970 (UTC): `Date.now()`.
 pub fn now_ms() -> u64 {
@@ -54,6 +61,35 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
     serde_json::from_str(&host::config()).map_err(|error| format!("config: {error}").into())
 }
 
+/// The same, read once in each instance: a plugin's configuration does not change as long as it is loaded. For what runs at every
+/// event.
+///
+/// ```no_run
+/// #[derive(serde::Deserialize)]
+/// struct Config {
+///     room_size_max: usize,
+/// }
+///
+/// # fn f() -> innkeeper_plugin::Result<()> {
+/// let Config { room_size_max } = innkeeper_plugin::config_once::<Config>()?;
+/// # Ok(()) }
+/// ```
+pub fn config_once<T: DeserializeOwned + 'static>() -> Result<&'static T> {
+    once(config)
+}
+
+/// What `make` made at the first time; an error is not kept.
+fn once<T: 'static>(make: impl FnOnce() -> Result<T>) -> Result<&'static T> {
+    let made = CONFIGS.with_borrow(|configs| configs.iter().find_map(|config| config.downcast_ref::<T>()));
+    if let Some(made) = made {
+        return Ok(made);
+    }
+    // One for each type that a plugin has for it, and never given back: that is what lets handlers keep it.
+    let made: &'static T = Box::leak(Box::new(make()?));
+    CONFIGS.with_borrow_mut(|configs| configs.push(made));
+    Ok(made)
+}
+
 /// Six bits of each byte make one character, so every character is as likely as another.
 pub(crate) fn id_of(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -62,7 +98,13 @@ pub(crate) fn id_of(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::id_of;
+    use super::{id_of, once};
+
+    #[test]
+    fn a_configuration_is_read_once_for_each_type() {
+        assert!(once::<u8>(|| Err("not yet".into())).is_err());
+        assert_eq!((once(|| Ok(1_u8)).unwrap(), once(|| Ok(2_u8)).unwrap(), once(|| Ok(3_u16)).unwrap()), (&1, &1, &3));
+    }
 
     #[test]
     fn an_id_has_a_character_for_each_byte() {

@@ -17,7 +17,7 @@
 //! Users are JSON objects in the store, by their ids: `innkeeper store set users ann '{"name": "Ann"}'`, or a file named by `seed`.
 //! What stands there, other users may see: no passwords.
 
-use innkeeper_plugin::{Error, Plugin, Result, Socket, config, export, jwt, store};
+use innkeeper_plugin::{Error, Plugin, Result, Socket, config_once, export, jwt, store};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -57,10 +57,10 @@ impl Default for Config {
 
 fn authenticate(socket: &Socket) -> Result<()> {
     let token = token(socket.handshake()?.auth("token")?)?;
-    let Config { key, bucket } = config()?;
-    let claims = jwt::verify(&key, &token).map_err(refusal)?;
+    let Config { key, bucket } = config_once::<Config>()?;
+    let claims = jwt::verify(key, &token).map_err(refusal)?;
     let id = user_id(claims)?;
-    let mut user: Object = store::bucket(&bucket).get(&id)?.ok_or_else(auth_failed)?;
+    let mut user: Object = store::bucket(bucket).get(&id)?.ok_or_else(auth_failed)?;
     let room = format!("user:{id}");
     user.insert("id".to_owned(), id.into());
     socket.set_data("user", &user)?;

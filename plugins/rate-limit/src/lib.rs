@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{Limit, consume};
-use innkeeper_plugin::{Error, Event, Plugin, Result, Socket, config, export};
+use innkeeper_plugin::{Error, Event, Plugin, Result, Socket, config_once, export};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,10 +54,10 @@ impl Default for Config {
 }
 
 fn take_a_point(socket: &Socket) -> Result<()> {
-    let Config { points, window_ms, per } = config()?;
-    let limit = Limit { points, window: Duration::from_millis(window_ms) };
+    let Config { points, window_ms, per } = config_once::<Config>()?;
+    let limit = Limit { points: *points, window: Duration::from_millis(*window_ms) };
     for per in per {
-        let Some(key) = key(socket, per)? else { continue };
+        let Some(key) = key(socket, *per)? else { continue };
         let decision = consume(&key, 1, limit)?;
         if !decision.allowed {
             return Err(exceeded(decision.before_next));

@@ -17,18 +17,23 @@ impl Host for CallState {
         }
         let open = &mut active.tickets;
         active.call.progress.set_awaits_clients(open.await_clients(&tickets));
-        let mut clock = open.first_end(&tickets).map(|end| Box::pin(tokio::time::sleep_until(end)));
+        // Only for those that have to wait: most answers are there already.
+        let mut clock = None;
         let answered = poll_fn(|context| {
-            // The clock wakes us; whether it was time is for the tickets to say.
-            let _ = clock.as_mut().map(|clock| clock.as_mut().poll(context));
-            match open.answered(&tickets, context) {
-                none if none.is_empty() => Poll::Pending,
-                some => Poll::Ready(some),
+            let answered = open.answered(&tickets, context);
+            let Some(end) = open.first_end(&tickets).filter(|_| answered.is_empty()) else { return Poll::Ready(answered) };
+            let clock = clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+            // The clock only wakes us; whether it was time is for the tickets to say.
+            match clock.as_mut().poll(context).map(|()| open.answered(&tickets, context)) {
+                Poll::Ready(some) if !some.is_empty() => Poll::Ready(some),
+                _ => Poll::Pending,
             }
         })
         .await;
+        let has_waited = clock.is_some();
         active.call.progress.set_awaits_clients(false);
-        self.clock.waited = true;
+        // Else a guest that asks again and again would stop the clock of its own running time.
+        self.clock.waited |= has_waited;
         answered
     }
 

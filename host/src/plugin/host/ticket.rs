@@ -1,6 +1,5 @@
 //! The questions of a call: what was asked, until when, and what came of it.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -22,7 +21,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(86_400);
 /// All questions of a call that were not taken yet.
 #[derive(Default)]
 pub(crate) struct Tickets {
-    open: HashMap<u64, Ticket>,
+    /// In the order asked, so that ids ascend. Few at once: nearly every question is taken before the next.
+    open: Vec<(u64, Ticket)>,
     last: u64,
 }
 
@@ -115,32 +115,32 @@ impl Tickets {
 
     pub(super) fn add(&mut self, ticket: Ticket) -> u64 {
         self.last += 1;
-        self.open.insert(self.last, ticket);
+        self.open.push((self.last, ticket));
         self.last
     }
 
     pub(super) fn cancel(&mut self, ticket: u64) {
-        self.open.remove(&ticket);
+        self.remove(ticket);
     }
 
     /// Whether any of these waits for clients.
     pub(super) fn await_clients(&self, tickets: &[u64]) -> bool {
-        tickets.iter().any(|ticket| matches!(self.open.get(ticket), Some(Ticket { kind: Kind::Clients(_), .. })))
+        tickets.iter().any(|ticket| matches!(self.get(*ticket), Some(Ticket { kind: Kind::Clients(_), .. })))
     }
 
     /// When the first of these is answered at the latest.
     pub(super) fn first_end(&self, tickets: &[u64]) -> Option<Instant> {
-        tickets.iter().filter_map(|ticket| self.open.get(ticket)).map(|ticket| ticket.until).min()
+        tickets.iter().filter_map(|ticket| self.get(*ticket)).map(|ticket| ticket.until).min()
     }
 
     /// Those of these that are answered. One that is not open counts as answered; one that only slept is done with.
     pub(super) fn answered(&mut self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
         let now = Instant::now();
-        let mut is_answered = |ticket: &u64| self.open.get_mut(ticket).is_none_or(|open| open.poll(now, context).is_ready());
+        let mut is_answered = |ticket: &u64| self.get_mut(*ticket).is_none_or(|open| open.poll(now, context).is_ready());
         let answered: Vec<u64> = tickets.iter().copied().filter(&mut is_answered).collect();
         for ticket in &answered {
-            if matches!(self.open.get(ticket), Some(Ticket { kind: Kind::Sleep, .. })) {
-                self.open.remove(ticket);
+            if matches!(self.get(*ticket), Some(Ticket { kind: Kind::Sleep, .. })) {
+                self.remove(*ticket);
             }
         }
         answered
@@ -175,12 +175,29 @@ impl Tickets {
         }
     }
 
+    fn get(&self, ticket: u64) -> Option<&Ticket> {
+        self.open.get(self.index(ticket)?).map(|(_, open)| open)
+    }
+
+    fn get_mut(&mut self, ticket: u64) -> Option<&mut Ticket> {
+        let index = self.index(ticket)?;
+        self.open.get_mut(index).map(|(_, open)| open)
+    }
+
+    fn remove(&mut self, ticket: u64) -> Option<Ticket> {
+        self.index(ticket).map(|index| self.open.remove(index).1)
+    }
+
+    fn index(&self, ticket: u64) -> Option<usize> {
+        self.open.binary_search_by_key(&ticket, |(id, _)| *id).ok()
+    }
+
     fn take(&mut self, ticket: u64, fits: impl Fn(&Kind) -> bool) -> Result<Kind, Failure> {
-        let open = self.open.get_mut(&ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
+        let open = self.get_mut(ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
         if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
             return Err(refusal("unanswered", format!("ticket {ticket} has no answer yet: wait for it")));
         }
-        self.open.remove(&ticket).map(|open| open.kind).ok_or_else(|| unknown(ticket))
+        self.remove(ticket).map(|open| open.kind).ok_or_else(|| unknown(ticket))
     }
 }
 

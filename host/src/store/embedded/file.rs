@@ -14,6 +14,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use super::Clock;
 use super::opening;
+use super::recent::{Age, Look, Recent};
 use crate::store::{Entry, StoreError, rules};
 
 /// Bucket and key; when it expires (0: never) and the value.
@@ -41,12 +42,19 @@ pub(super) enum Written {
 /// One answer for each write, and whether more has expired than was swept.
 pub(super) type Committed = (Vec<Result<Written, StoreError>>, bool);
 
+/// What memory knows of a key.
+pub(super) enum Recalled {
+    Value(Option<Vec<u8>>),
+    Nothing(Age),
+}
+
 /// The open file.
 pub(super) struct Data {
     path: PathBuf,
     clock: Clock,
     /// Read by everyone; written when the file is opened again. None between a failure and that.
     database: RwLock<Option<Database>>,
+    recent: Recent,
     /// Whether the last commit failed, so that the log has the change and not each failure.
     failing: AtomicBool,
 }
@@ -77,7 +85,8 @@ impl Data {
             transaction.open_table(EXPIRIES)?;
             Ok(transaction.commit()?)
         })?;
-        Ok(Self { path: path.to_owned(), clock, database: RwLock::new(Some(database)), failing: AtomicBool::new(false) })
+        let (database, failing) = (RwLock::new(Some(database)), AtomicBool::new(false));
+        Ok(Self { path: path.to_owned(), clock, database, recent: Recent::default(), failing })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -89,19 +98,30 @@ impl Data {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // First, for the file is locked as long as it is open.
         *database = None;
+        self.recent.forget_all();
         match opening::open(&self.path, false, &|_| Ok(())) {
             Ok(opened) => *database = Some(opened),
             Err(error) => tracing::error!("{error}"),
         }
     }
 
-    pub(super) fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The value, if it was read lately.
+    pub(super) fn recall(&self, bucket: &str, key: &str) -> Recalled {
+        match self.recent.look(bucket, key) {
+            Look::Found(expires, value) => Recalled::Value(is_alive(expires, (self.clock)()).then_some(value)),
+            Look::Absent(age) => Recalled::Nothing(age),
+        }
+    }
+
+    /// The value as the file has it. `age`: when memory was asked.
+    pub(super) fn get(&self, bucket: &str, key: &str, age: Age) -> Result<Option<Vec<u8>>, StoreError> {
         let now = (self.clock)();
         self.with(|database| {
             let table = database.begin_read()?.open_table(ENTRIES)?;
             let found = table.get((bucket, key))?;
             Ok(found.and_then(|found| {
                 let (expires, value) = found.value();
+                self.recent.keep(age, bucket, key, expires, value);
                 is_alive(expires, now).then(|| value.to_vec())
             }))
         })
@@ -145,6 +165,8 @@ impl Data {
             transaction.commit()?;
             Ok(committed)
         });
+        // Before anybody hears of it.
+        self.recent.forget(writes.iter().map(|(bucket, key, _)| (*bucket, *key)));
         let failed = committed.is_err();
         if self.failing.swap(failed, Ordering::Relaxed) && !failed {
             tracing::info!(path = %self.path.display(), "the store works again");

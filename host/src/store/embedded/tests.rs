@@ -183,3 +183,52 @@ async fn a_file_that_failed_is_opened_again() {
     assert_eq!(store.get("b", "k").await.unwrap(), Some(bytes("1")));
     assert!(store.set("b", "k", bytes("2"), None).await.unwrap());
 }
+
+#[tokio::test]
+async fn what_memory_answers_is_what_the_file_has() {
+    let (store, time) = timed(&folder("recent").join("store.redb"));
+    let read = async |key: &str| store.get("b", key).await.unwrap();
+    store.set("b", "k", bytes("1"), Some(Duration::from_millis(500))).await.unwrap();
+    assert_eq!((read("k").await, read("k").await), (Some(bytes("1")), Some(bytes("1"))));
+    store.increment("b", "k", 1).await.unwrap();
+    assert_eq!((read("k").await, read("k").await), (Some(bytes("2")), Some(bytes("2"))));
+    time.store(1_500, Ordering::SeqCst);
+    assert_eq!(read("k").await, None, "it has expired");
+
+    store.set("b", "k", bytes("3"), None).await.unwrap();
+    assert_eq!(read("k").await, Some(bytes("3")));
+    store.data.reopen();
+    assert_eq!(read("k").await, Some(bytes("3")));
+    store.delete("b", "k").await.unwrap();
+    assert_eq!(read("k").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_never_goes_behind_what_was_answered() {
+    let store = Arc::new(store("read-your-writes"));
+    store.set("b", "n", bytes("0"), None).await.unwrap();
+    let answered = Arc::new(AtomicU64::new(0));
+    let readers = (0..4).map(|_| {
+        let (store, answered) = (store.clone(), answered.clone());
+        tokio::spawn(async move {
+            loop {
+                let before = answered.load(Ordering::SeqCst);
+                let read = String::from_utf8(store.get("b", "n").await.unwrap().unwrap()).unwrap();
+                let read: u64 = read.parse().unwrap();
+                assert!(read >= before, "{read} was read after {before} had been answered");
+                if read == 200 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    for _ in 0..200 {
+        let sum = store.increment("b", "n", 1).await.unwrap();
+        answered.store(sum.unsigned_abs(), Ordering::SeqCst);
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}

@@ -4,9 +4,17 @@
 //! connection and needed more CPU for a connect, and a peer must not look worse than it can be.
 //!
 //! Its handlers mean the same as those of `plugins/echo`: any event that asks for an ack gets its payload back. `room:join` and
-//! `bench:publish` serve the broadcast measurement. The allocator is the product's. Listens on 127.0.0.1 only.
+//! `bench:publish` serve the broadcast measurement. With a secret and a file of users, only who brings a token comes in; see
+//! [`door`]. The allocator is the product's. Listens on 127.0.0.1 only.
 
+mod door;
+
+use std::net::IpAddr;
+
+use door::Door;
+use hyper::Request;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,27 +61,62 @@ async fn on_connect(socket: SocketRef) {
     socket.on_fallback(echo);
 }
 
+/// Tells the library who the client is, which it does not find out by itself.
+struct WithAddress<S> {
+    service: S,
+    address: IpAddr,
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for WithAddress<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<B>) -> S::Future {
+        request.extensions_mut().insert(self.address);
+        self.service.call(request)
+    }
+}
+
+/// The port, and with tokens the secret and the file of users.
+fn arguments() -> Option<(u16, Option<(String, String)>)> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [port] => Some((port.parse().ok()?, None)),
+        [port, secret, users] => Some((port.parse().ok()?, Some((secret.clone(), users.clone())))),
+        _ => None,
+    }
+}
+
 /// The workers are as many as the CPUs this process may use: pinned to one core, one.
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let port = match std::env::args().nth(1).map(|port| port.parse::<u16>()) {
-        Some(Ok(port)) => port,
-        _ => {
-            eprintln!("usage: peer PORT");
-            std::process::exit(2);
-        }
+    let Some((port, tokens)) = arguments() else {
+        eprintln!("usage: peer PORT [SECRET USERS.json]");
+        std::process::exit(2);
     };
+    let with_tokens = tokens.is_some();
     let (service, io) = SocketIo::builder().max_buffer_size(QUEUED_PACKETS_MAX).build_svc();
-    io.ns("/", on_connect);
+    match tokens {
+        // One for the life of the process.
+        Some((secret, users)) => door::put_before(&io, Box::leak(Box::new(Door::new(&secret, &users)?)), on_connect),
+        None => io.ns("/", on_connect),
+    }
 
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("peer: listening on {}", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, from) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let service = service.clone();
         tokio::spawn(async move {
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            let stream = TokioIo::new(stream);
+            if with_tokens {
+                let service = WithAddress { service, address: from.ip() };
+                let _ = http1::Builder::new().serve_connection(stream, service).with_upgrades().await;
+            } else {
+                let _ = http1::Builder::new().serve_connection(stream, service).with_upgrades().await;
+            }
         });
     }
 }

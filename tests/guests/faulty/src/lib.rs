@@ -134,6 +134,9 @@ fn break_down(way: &str) -> Result<()> {
             black_box(());
         },
         "sleep" => sleep(Duration::from_secs(3_600)),
+        "naps" => loop {
+            sleep(Duration::ZERO)?;
+        },
         "memory" => {
             let mut hoard: Vec<Vec<u8>> = Vec::new();
             loop {
