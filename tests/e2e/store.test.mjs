@@ -127,6 +127,7 @@ test("a damaged file stops the start with its name and a remedy, and is left as 
 
   assert.equal(await host.exit(), 1);
   assert.match(host.text, /store\.redb.*damaged.*restore it from a copy/);
+  assert.equal(host.text.split("restore it from a copy").length, 2, `the cause is told once:\n${host.text}`);
   assert.equal(readFileSync(file, "utf8"), "this was a store once");
 });
 
