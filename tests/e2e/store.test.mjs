@@ -127,8 +127,18 @@ test("a damaged file stops the start with its name and a remedy, and is left as 
 
   assert.equal(await host.exit(), 1);
   assert.match(host.text, /store\.redb.*damaged.*restore it from a copy/);
-  assert.equal(host.text.split("restore it from a copy").length, 2, `the cause is told once:\n${host.text}`);
   assert.equal(readFileSync(file, "utf8"), "this was a store once");
+});
+
+test("what is wrong with the store that a plugin needs is told once, with the plugin's name", async (t) => {
+  const config = writeConfig(t, configuration({ plugins: GRANTED }));
+  writeFileSync(path.join(path.dirname(config), "innkeeper.redb"), "this was a store once");
+
+  const host = run(t, ["run", "--config", config]);
+
+  assert.equal(await host.exit(), 1);
+  assert.match(host.text, /plugin "keeper" needs the store: .*damaged/);
+  assert.equal(host.text.split("restore it from a copy").length, 2, host.text);
 });
 
 test("operators read and change a store that nobody has open, and a seed fills what is absent", async (t) => {
