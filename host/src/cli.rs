@@ -124,7 +124,8 @@ enum CliError {
 #[cfg(test)]
 pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
     let target_dir = Some(places::target().folder);
-    build::build(&build::Request { folder: folder.to_owned(), output: None, target_dir }).unwrap()
+    build::build(&build::Request { folder: folder.to_owned(), output: None, target_dir })
+        .expect("a guest of this repository can be built")
 }
 
 /// Does what the command line says.

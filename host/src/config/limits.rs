@@ -146,7 +146,7 @@ pub(super) const KEYS: &[Key<Config>] = &[
     Key::new(
         "rate_limit_keys_max",
         |config| Count(&mut config.limits.rate_limit_keys_max, COUNTS),
-        "keys of one plugin whose rate-limit windows are open (some 150 bytes each); more than the sockets, users and addresses of a minute on one machine",
+        "keys of one plugin whose rate-limit windows are open; more than the sockets, users and addresses of a minute on one machine",
     ),
     Key::new(
         "drain_deadline",

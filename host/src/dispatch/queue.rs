@@ -61,6 +61,17 @@ enum Done {
     Parted,
 }
 
+impl Job {
+    /// What runs, and what it means that it has ended.
+    fn new(run: impl Future<Output = ()> + Send + 'static, done: Done, progress: Arc<Progress>) -> Self {
+        let run = Box::pin(async {
+            run.await;
+            done
+        });
+        Self { run, progress }
+    }
+}
+
 impl Queue {
     /// A queue that begins with the connect chain of a pending socket.
     pub(crate) fn connect(hall: Arc<Hall>, socket: Arc<Record>) -> Self {
@@ -229,21 +240,13 @@ impl Queue {
         }
         let progress = Arc::new(Progress::default());
         let chain = event::event(self.hall.clone(), self.socket.clone(), event, progress.clone());
-        let run = Box::pin(async {
-            chain.await;
-            Done::Handled
-        });
-        Job { run, progress }
+        Job::new(chain, Done::Handled, progress)
     }
 
     fn errand_job(&self, errand: Errand) -> Job {
         let progress = Arc::new(Progress::default());
         let run = timer::errand(self.hall.clone(), self.socket.clone(), errand, progress.clone());
-        let run = Box::pin(async {
-            run.await;
-            Done::Handled
-        });
-        Job { run, progress }
+        Job::new(run, Done::Handled, progress)
     }
 
     fn leave_job(&mut self, reason: &'static str) -> Job {
@@ -251,11 +254,7 @@ impl Queue {
         let progress = Arc::new(Progress::default());
         let reached = std::mem::take(&mut self.reached);
         let chain = leave::leave(self.hall.clone(), self.socket.clone(), reached, reason, progress.clone());
-        let run = Box::pin(async {
-            chain.await;
-            Done::Parted
-        });
-        Job { run, progress }
+        Job::new(chain, Done::Parted, progress)
     }
 
     /// How long what a client had sent before it left may still run.

@@ -1,7 +1,6 @@
 //! Capabilities: a registration asks, the operator grants, the host refuses the rest when the plugin is loaded.
 
-/// What a registration may ask for. Everything else needs no grant.
-const KNOWN: [&str; 7] = [STORE, JWT, "http", RATE_LIMIT, HANDSHAKE_SECRETS, NAMESPACES, "cluster"];
+use crate::config::CAPABILITIES;
 
 /// Keys and values that last.
 pub(crate) const STORE: &str = "store";
@@ -20,10 +19,10 @@ pub(crate) const NAMESPACES: &str = "namespaces";
 
 /// Whether there is a capability of this name.
 pub(crate) fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name)
+    CAPABILITIES.contains(&name)
 }
 
 /// All names, for error messages.
 pub(crate) fn names() -> String {
-    KNOWN.join(", ")
+    CAPABILITIES.join(", ")
 }

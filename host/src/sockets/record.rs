@@ -199,9 +199,12 @@ impl Record {
 
     /// The numbers of the errands that were posted since the last time.
     pub(crate) fn take_errands(&self) -> Vec<u64> {
-        if !self.has_errands.swap(false, Ordering::AcqRel) {
+        // Asked in every turn of the connection, so it is only read where there is nothing. Before the lock: what is posted after
+        // it sets the flag again.
+        if !self.has_errands.load(Ordering::Acquire) {
             return Vec::new();
         }
+        self.has_errands.store(false, Ordering::Relaxed);
         std::mem::take(&mut self.lock().errands_unseen)
     }
 

@@ -70,7 +70,8 @@ pub use runtime::{config, config_once, flush, now_ms, random_bytes, random_id, s
 pub use socket::{Emit, Socket};
 pub use timer::{Timer, TimerSetting, timer};
 
-/// Compiles the README's example.
+/// Compiles the examples of the README beside it, and of the project's.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../../../README.md")]
 struct Readme;
