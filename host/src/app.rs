@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use crate::adapter::Adapter;
 use crate::auth::{AuthError, Keys};
 use crate::config::{self, Config};
-use crate::dispatch::{self, Hall};
+use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
-use crate::effect::House;
+use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{Client, Files};
-use crate::http;
-use crate::plugin::{self, Call, Entry, PluginError, Registry, Services, WasmEngine};
+use crate::internal;
+use crate::plugin::{self, Call, Export, HostServices, PluginError, Registry, WasmEngine};
+use crate::protocol::{self, Backlog, SocketIo};
 use crate::rate_limit::RateLimits;
-use crate::socket::{self, Backlog, Door};
-use crate::sockets::Sockets;
 use crate::store::{LazyStore, StoreError};
 
 /// Why the server did not start.
@@ -47,16 +47,16 @@ pub(crate) enum AppError {
 pub(crate) async fn run(config: Config) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
     let listener = listen((config.server.host, config.server.port).into(), "server").await?;
-    let internal = match &config.internal {
+    let internal_listener = match &config.internal {
         internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal").await?),
         _ => None,
     };
     let engine = build(&config, store_of(&config)).await?;
     tracing::info!(address = address_of(&listener), "listening");
-    if let Some(internal) = internal {
-        tracing::info!(address = address_of(&internal), "internal interface listening");
+    if let Some(listener) = internal_listener {
+        tracing::info!(address = address_of(&listener), "internal interface listening");
         // Ends with the runtime: it holds nothing that could be lost.
-        tokio::spawn(http::serve(internal));
+        tokio::spawn(internal::serve(listener));
     }
     // Ends with `refuse_new`, which the drain calls.
     tokio::spawn(engine.clone().serve(listener));
@@ -83,13 +83,13 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 
 /// Loads the plugins and puts the rooms together, from the inside out.
 pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
-    let (sockets, store) = (Arc::new(Sockets::default()), Arc::new(store));
+    let (sockets, store) = (Arc::new(Adapter::default()), Arc::new(store));
     if config.store.path.is_some() || config.store.seed.is_some() {
         store.get().await?;
     }
     let keys = Arc::new(Keys::load(&config.keys)?);
     let rate_limits = RateLimits::new(config.limits.rate_limit_keys_max);
-    let services = Services { sockets: sockets.clone(), store, keys, rate_limits };
+    let services = HostServices { sockets: sockets.clone(), store, keys, rate_limits };
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {
@@ -100,26 +100,27 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     tracing::debug!(?namespaces, "namespaces registered");
     // They exist from the start, for whoever reaches for one that nobody has entered yet.
     namespaces.iter().for_each(|name| drop(sockets.namespace(name)));
-    let effects = Arc::new(House);
+    let effects = Arc::new(LocalEffects);
     let limits = &config.limits;
-    let bounds = dispatch::Bounds { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
-    let hall = Arc::new(Hall { registry, effects, bounds });
-    begin(&hall).await;
-    let door = Door { hall, sockets, bounds: door_bounds(config) };
-    Ok(Engine::new(engine_options(config), Arc::new(door)))
+    let dispatch_limits =
+        dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
+    let dispatcher = Arc::new(Dispatcher { registry, effects, limits: dispatch_limits });
+    begin(&dispatcher).await;
+    let socket_io = SocketIo { dispatcher, sockets, limits: connection_limits(config) };
+    Ok(Engine::new(engine_options(config), Arc::new(socket_io)))
 }
 
 /// The plugins begin: each is started, in configured order, and from then on hears of its timers.
-async fn begin(hall: &Arc<Hall>) {
-    for plugin in hall.registry.plugins() {
+async fn begin(dispatcher: &Arc<Dispatcher>) {
+    for plugin in dispatcher.registry.plugins() {
         if plugin.has_start() {
-            let (effects, progress) = (hall.effects.clone(), Arc::default());
+            let (effects, progress) = (dispatcher.effects.clone(), Arc::default());
             // That it failed is in the log, from the plugin; it is there all the same.
-            plugin.clone().call(Call { entry: Entry::Start, socket: None, effects, progress }).await;
+            plugin.clone().call(Call { export: Export::Start, socket: None, effects, progress }).await;
         }
-        if let Some(alarms) = plugin.alarms() {
+        if let Some(timers) = plugin.timers() {
             // Ends with the runtime.
-            tokio::spawn(dispatch::ring(hall.clone(), plugin.name().clone(), alarms.clone()));
+            tokio::spawn(dispatch::ring(dispatcher.clone(), plugin.name().clone(), timers.clone()));
         }
     }
 }
@@ -138,9 +139,9 @@ fn cache_directory() -> Option<PathBuf> {
     cache.is_absolute().then(|| cache.join("innkeeper").join("components"))
 }
 
-fn door_bounds(config: &Config) -> socket::Bounds {
+fn connection_limits(config: &Config) -> protocol::ConnectionLimits {
     let limits = &config.limits;
-    socket::Bounds {
+    protocol::ConnectionLimits {
         connect_timeout: config.server.connect_timeout,
         namespaces: limits.namespaces_per_connection_max,
         attachments: limits.attachments_max,

@@ -7,17 +7,17 @@ mod packet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use apply::{House, SERVER_DISCONNECT};
+pub(crate) use apply::{LocalEffects, SERVER_DISCONNECT};
 pub(crate) use overlay::Overlay;
 pub(crate) use packet::{ack_packet, connect_error, connect_packet, disconnect_frame, event_packet};
 
-use crate::sockets::{Namespace, Packet, Question, Record, Rooms};
+use crate::adapter::{Namespace, Packet, Question, Rooms, Socket};
 
 /// One recorded write. Everything that could be refused was refused when it was recorded: leaving cannot fail.
 pub(crate) enum Write {
     /// To one socket.
     Emit {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         packet: Packet,
         volatile: bool,
     },
@@ -29,16 +29,16 @@ pub(crate) enum Write {
     },
     /// The answer to a client's event, under the client's ack id. The first to leave counts.
     Ack {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         ack: u64,
         packet: Packet,
     },
     Join {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         rooms: Vec<Box<str>>,
     },
     Leave {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         rooms: Vec<Box<str>>,
     },
     JoinAll {
@@ -51,12 +51,12 @@ pub(crate) enum Write {
     },
     /// One key of `socket.data`; without a value it is removed.
     Data {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         key: Box<str>,
         value: Option<Box<str>>,
     },
     Disconnect {
-        socket: Arc<Record>,
+        socket: Arc<Socket>,
         close: bool,
     },
     SetTimer {
@@ -66,7 +66,7 @@ pub(crate) enum Write {
     ClearTimer {
         timers: Arc<dyn Timers>,
         name: Box<str>,
-        socket: Option<Arc<Record>>,
+        socket: Option<Arc<Socket>>,
     },
     DisconnectAll {
         target: Target,
@@ -77,7 +77,7 @@ pub(crate) enum Write {
 /// A timer to set. It replaces one of the same name and socket.
 pub(crate) struct Timer {
     pub(crate) name: Box<str>,
-    pub(crate) socket: Option<Arc<Record>>,
+    pub(crate) socket: Option<Arc<Socket>>,
     pub(crate) delay: Duration,
     pub(crate) every: Option<Duration>,
     pub(crate) data: Box<str>,
@@ -86,10 +86,10 @@ pub(crate) struct Timer {
 /// Who keeps the timers of a plugin.
 pub(crate) trait Timers: Send + Sync {
     fn set(&self, timer: Timer);
-    fn clear(&self, name: &str, socket: Option<&Arc<Record>>);
+    fn clear(&self, name: &str, socket: Option<&Arc<Socket>>);
 }
 
-/// Sockets of a namespace.
+/// Adapter of a namespace.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) namespace: Arc<Namespace>,
@@ -97,21 +97,21 @@ pub(crate) struct Target {
 }
 
 /// Whom a question asks.
-pub(crate) enum Asked {
-    Socket(Arc<Record>),
+pub(crate) enum QuestionTarget {
+    Socket(Arc<Socket>),
     Rooms(Target),
 }
 
 /// Who carries out what a dispatch produced. The house does; a pending socket holds back; a test keeps a list.
 pub(crate) trait Effects: Send + Sync {
     /// Writes of one call leave, all together. Takes them out of the list.
-    fn leave(&self, writes: &mut Vec<Write>);
+    fn apply(&self, writes: &mut Vec<Write>);
 
     /// Sends a question's packet, after everything that left before. `packet` makes it for the ack id.
-    fn ask(&self, asked: &Asked, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>);
+    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>);
 
     /// Lets a pending socket in, and with it what was held back for it, in one step. `connect` tells the client.
-    fn admit(&self, socket: &Arc<Record>, connect: &Packet, held: &mut Vec<Write>);
+    fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>);
 
     /// A call of this dispatch waits or wants its writes sent: what was held back goes now.
     fn open(&self);
@@ -137,7 +137,7 @@ impl Write {
     }
 
     /// The one socket that it is about, if it is about one.
-    pub(crate) fn socket(&self) -> Option<&Arc<Record>> {
+    pub(crate) fn socket(&self) -> Option<&Arc<Socket>> {
         match self {
             Self::Emit { socket, .. }
             | Self::Ack { socket, .. }

@@ -1,11 +1,11 @@
 //! The engine room: Engine.IO v4 over long polling and websocket, and nothing of Socket.IO.
 //!
 //! One TCP connection is one small task that hyper serves. One Engine.IO *session* is another task (`session`): it is made
-//! by the handshake, lasts over polls and the upgrade, and owns the Socket.IO side of the connection, the `Upper`. Requests
+//! by the handshake, lasts over polls and the upgrade, and owns the Socket.IO side of the connection, the `Protocol`. Requests
 //! that belong to a session are put in its mailbox, which is part of its `Outbox`; a websocket's stream is taken out of
 //! hyper and handed to the session, so that an idle connection keeps no buffer of anybody.
 //!
-//! The room above sees `Front`, `Upper`, `Outbox`, `Request`, `Options` and `Engine`, and no type of hyper or tungstenite.
+//! The room above sees `ProtocolFactory`, `Protocol`, `Outbox`, `Request`, `Options` and `Engine`, and no type of hyper or tungstenite.
 
 use std::{
     sync::{
@@ -42,13 +42,13 @@ mod websocket;
 pub(crate) type Reason = &'static str;
 
 /// Makes the Socket.IO side of a connection.
-pub(crate) trait Front: Send + Sync {
+pub(crate) trait ProtocolFactory: Send + Sync {
     /// Called once per session, before anything is read from it. The OPEN packet already stands in the outbox.
-    fn open(&self, request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Upper>;
+    fn open(&self, request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Protocol>;
 }
 
 /// The Socket.IO side of one connection; owned and driven by the connection's task only.
-pub(crate) trait Upper: Send {
+pub(crate) trait Protocol: Send {
     /// A text message without its packet type. An error closes the connection for that reason: `closed` is called at once,
     /// what stands in the outbox is still delivered, then the transport is closed.
     fn text(&mut self, message: &str) -> Result<(), Reason>;
@@ -57,7 +57,7 @@ pub(crate) trait Upper: Send {
     fn binary(&mut self, message: &[u8]) -> Result<(), Reason>;
 
     /// Runs what is open: futures of calls, timers. Polled in every turn of the connection's task.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn>;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EngineRequest>;
 
     /// Whether more may be read now. While it says no, reading pauses, but never longer than half of the ping timeout.
     fn accepts(&self) -> bool;
@@ -66,13 +66,13 @@ pub(crate) trait Upper: Send {
     fn closing(&mut self);
 
     /// The connection is dead. Called exactly once; what is queued in this very call is still taken along where the
-    /// transport lives. After it only `poll` is called, until it says `Turn::Done`.
+    /// transport lives. After it only `poll` is called, until it says `EngineRequest::Done`.
     fn closed(&mut self, reason: Reason);
 }
 
-/// What `Upper::poll` asks of the connection's task.
+/// What `Protocol::poll` asks of the connection's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum EngineRequest {
     /// Close the connection as if `text` had returned this reason.
     Close(Reason),
     /// Only after `closed`: nothing is left to do, the task may end.
@@ -145,7 +145,7 @@ impl Default for Options {
 /// All sessions of one listener.
 pub(crate) struct Engine {
     options: Options,
-    front: Arc<dyn Front>,
+    factory: Arc<dyn ProtocolFactory>,
     registry: registry::Registry,
     addresses: Arc<limits::Addresses>,
     /// No new handshakes; set once by `refuse_new`, which also wakes the accept loop through `refused`.
@@ -159,13 +159,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An engine without a listener. `front` makes the Socket.IO side of each connection.
-    pub(crate) fn new(mut options: Options, front: Arc<dyn Front>) -> Arc<Self> {
+    /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
+    pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
         let addresses = limits::Addresses::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,
-            front,
+            factory,
             registry: registry::Registry::default(),
             addresses,
             refusing: AtomicBool::new(false),

@@ -1,9 +1,10 @@
 //! Innkeeper: a realtime server that speaks Socket.IO and is extended with WebAssembly.
 //!
-//! A packet goes one way: `engine` → `socket` → `dispatch` → `plugin` → `effect` → `engine`. `docs/architecture.md` walks along.
+//! A packet goes one way: `engine` → `protocol` → `dispatch` → `plugin` → `effect` → `engine`. `docs/architecture.md` walks along.
 
 pub mod cli;
 
+mod adapter;
 mod app;
 mod auth;
 mod config;
@@ -13,15 +14,14 @@ mod effect;
 mod engine;
 mod files;
 mod frame;
-mod http;
+mod internal;
 mod json;
 mod plugin;
+mod protocol;
 mod rate_limit;
 mod request;
 #[cfg(test)]
 mod scenarios;
-mod socket;
-mod sockets;
 mod store;
 mod telemetry;
 

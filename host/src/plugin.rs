@@ -1,9 +1,8 @@
 //! The workshop: plugins, their instances, and the calls into them. Wasm is known here and nowhere else.
 //!
-//! Everybody else sees a [`Runner`]: something that takes a [`Call`] and says how it [`Ended`]. Whether an instance serves one
+//! Everybody else sees a [`Runner`]: something that takes a [`Call`] and says how it [`CallOutcome`]. Whether an instance serves one
 //! call at a time or many is the runner's own affair.
 
-mod alarms;
 mod bindings;
 mod capability;
 mod engine;
@@ -11,31 +10,32 @@ mod error;
 mod host;
 mod instance;
 mod loader;
+mod log_limiter;
 mod pool;
-mod ration;
 mod registration;
 mod registry;
 mod report;
-mod text;
+mod timers;
+mod validate;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-pub(crate) use alarms::Alarms;
 pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
-pub(crate) use loader::{Services, load};
+pub(crate) use loader::{HostServices, load};
 pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::NamespaceRegistration;
 pub(crate) use registry::{Chain, Registry};
-pub(crate) use text::is_reserved;
+pub(crate) use timers::PluginTimers;
+pub(crate) use validate::is_reserved;
 
+use crate::adapter::Socket;
 use crate::effect::Effects;
 use crate::json::Payload;
-use crate::sockets::Record;
 
 /// Something that runs calls: one generation of a plugin.
 pub(crate) trait Runner: Send + Sync {
@@ -43,13 +43,13 @@ pub(crate) trait Runner: Send + Sync {
     fn name(&self) -> &Arc<str>;
 
     /// Runs a call. What it wrote has left when the future is ready, or never will.
-    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send>>;
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
 
     /// The longest that a call may take, waiting included.
     fn call_limit(&self) -> Duration;
 
     /// The timers that it set.
-    fn alarms(&self) -> Option<&Arc<Alarms>> {
+    fn timers(&self) -> Option<&Arc<PluginTimers>> {
         None
     }
 
@@ -59,11 +59,11 @@ pub(crate) trait Runner: Send + Sync {
     }
 }
 
-/// One entry into one export of one plugin, for one thing.
+/// One export into one export of one plugin, for one thing.
 pub(crate) struct Call {
-    pub(crate) entry: Entry,
+    pub(crate) export: Export,
     /// None for what concerns no socket: the plugin's start, a timer of its own.
-    pub(crate) socket: Option<Arc<Record>>,
+    pub(crate) socket: Option<Arc<Socket>>,
     /// Where its writes and questions go.
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) progress: Arc<Progress>,
@@ -71,7 +71,7 @@ pub(crate) struct Call {
 
 /// The export that is entered, and what it is told besides the socket.
 #[derive(Clone)]
-pub(crate) enum Entry {
+pub(crate) enum Export {
     ConnectMiddleware,
     Connection { kind: &'static str },
     EventMiddleware(Arc<Event>),
@@ -100,7 +100,7 @@ pub(crate) struct Event {
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum CallOutcome {
     /// Well: its writes have left, the ack that it returned last.
     Done,
     /// Middleware lets another event through instead.

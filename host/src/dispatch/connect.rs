@@ -5,18 +5,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Hall, failure};
-use crate::effect::{Asked, Effects, Write, connect_error, connect_packet};
-use crate::plugin::{Call, Chain, Ended, Entry, Failure, Hook, Progress};
-use crate::sockets::{Life, Packet, Question, Record};
+use super::{Dispatcher, failure};
+use crate::adapter::{Packet, Question, Socket, SocketState};
+use crate::effect::{Effects, QuestionTarget, Write, connect_error, connect_packet};
+use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Progress};
 
 /// `socket.disconnect` has no word for a socket that was never let in: nobody is ever told this one.
 const REFUSED: &str = "refused";
 
 /// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: theirs is its `disconnect`.
-pub(super) async fn connect(hall: Arc<Hall>, socket: Arc<Record>, progress: Arc<Progress>) -> Vec<Arc<str>> {
-    let Some(chain) = hall.registry.chain(socket.namespace().name()) else { return Vec::new() };
-    let opening = Arc::new(Opening { socket, effects: hall.effects.clone(), stage: Mutex::new(Stage::Middleware(Vec::new())) });
+pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
+    let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return Vec::new() };
+    let opening =
+        Arc::new(Opening { socket, effects: dispatcher.effects.clone(), stage: Mutex::new(Stage::Middleware(Vec::new())) });
     if let Err(refusal) = opening.middleware(&chain, &progress).await {
         opening.refuse(&refusal);
         return Vec::new();
@@ -28,7 +29,7 @@ pub(super) async fn connect(hall: Arc<Hall>, socket: Arc<Record>, progress: Arc<
 
 /// A socket on its way in. As [`Effects`] it holds back what must not be seen yet.
 struct Opening {
-    socket: Arc<Record>,
+    socket: Arc<Socket>,
     effects: Arc<dyn Effects>,
     /// Only the calls of this chain take this lock, and no other is taken under it but by the step itself.
     stage: Mutex<Stage>,
@@ -46,10 +47,10 @@ enum Stage {
 impl Opening {
     async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Failure> {
         for member in chain.members.iter().filter(|member| member.has(Hook::ConnectMiddleware)) {
-            match member.plugin.clone().call(self.call(Entry::ConnectMiddleware, progress)).await {
-                Ended::Done | Ended::Rewritten { .. } => {}
-                Ended::Rejected(failure) => return Err(failure),
-                Ended::Failed { .. } => return Err(Failure::neutral()),
+            match member.plugin.clone().call(self.call(Export::ConnectMiddleware, progress)).await {
+                CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
+                CallOutcome::Rejected(failure) => return Err(failure),
+                CallOutcome::Failed { .. } => return Err(Failure::neutral()),
             }
         }
         self.stage().pass();
@@ -59,23 +60,23 @@ impl Opening {
     async fn connection(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Vec<Arc<str>> {
         let mut reached = Vec::new();
         for member in &chain.members {
-            if self.socket.life() == Life::Left {
+            if self.socket.life() == SocketState::Left {
                 break;
             }
             reached.push(member.plugin.name().clone());
             if !member.has(Hook::Connection) {
                 continue;
             }
-            let ended = member.plugin.clone().call(self.call(Entry::Connection { kind: "new" }, progress)).await;
-            if let Ended::Failed { failure, .. } | Ended::Rejected(failure) = ended {
-                self.leave(&mut vec![failure::error_event(&self.socket, &failure)]);
+            let ended = member.plugin.clone().call(self.call(Export::Connection { kind: "new" }, progress)).await;
+            if let CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure) = ended {
+                self.apply(&mut vec![failure::error_event(&self.socket, &failure)]);
             }
         }
         reached
     }
 
-    fn call(self: &Arc<Self>, entry: Entry, progress: &Arc<Progress>) -> Call {
-        Call { entry, socket: Some(self.socket.clone()), effects: self.clone(), progress: progress.clone() }
+    fn call(self: &Arc<Self>, export: Export, progress: &Arc<Progress>) -> Call {
+        Call { export, socket: Some(self.socket.clone()), effects: self.clone(), progress: progress.clone() }
     }
 
     fn refuse(&self, refusal: &Failure) {
@@ -98,23 +99,23 @@ impl Stage {
 }
 
 impl Effects for Opening {
-    fn leave(&self, writes: &mut Vec<Write>) {
+    fn apply(&self, writes: &mut Vec<Write>) {
         match &mut *self.stage() {
             Stage::Middleware(held) => {
                 let is_own = |write: &mut Write| write.socket().is_some_and(|socket| Arc::ptr_eq(socket, &self.socket));
                 held.extend(writes.extract_if(.., is_own));
-                self.effects.leave(writes);
+                self.effects.apply(writes);
             }
             Stage::Connection(held) => held.append(writes),
-            Stage::Open => self.effects.leave(writes),
+            Stage::Open => self.effects.apply(writes),
         }
     }
 
-    fn ask(&self, asked: &Asked, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
         self.effects.ask(asked, packet)
     }
 
-    fn admit(&self, socket: &Arc<Record>, connect: &Packet, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>) {
         self.effects.admit(socket, connect, held);
     }
 

@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use super::{Hall, failure};
-use crate::plugin::{Call, Chain, Ended, Entry, Event, Failure, Hook, Progress};
-use crate::sockets::Record;
+use super::{Dispatcher, failure};
+use crate::adapter::Socket;
+use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Progress};
 
 /// Runs the chain of an event.
-pub(super) async fn event(hall: Arc<Hall>, socket: Arc<Record>, event: Event, progress: Arc<Progress>) {
-    let Some(chain) = hall.registry.chain(socket.namespace().name()) else { return };
+pub(super) async fn event(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, event: Event, progress: Arc<Progress>) {
+    let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
     let ack = event.ack;
-    let run = Run { hall: &hall, socket: &socket, progress: &progress };
+    let run = Run { dispatcher: &dispatcher, socket: &socket, progress: &progress };
     let failed = match run.middleware(&chain, event).await {
         Ok(event) => run.handlers(&chain, event).await,
         Err(failure) => Some(failure),
     };
     let answer = failed.and_then(|failed| failure::answer(&socket, ack, &failed));
     if let Some(answer) = answer {
-        hall.effects.leave(&mut vec![answer]);
+        dispatcher.effects.apply(&mut vec![answer]);
     }
 }
 
 struct Run<'a> {
-    hall: &'a Hall,
-    socket: &'a Arc<Record>,
+    dispatcher: &'a Dispatcher,
+    socket: &'a Arc<Socket>,
     progress: &'a Arc<Progress>,
 }
 
@@ -32,10 +32,10 @@ impl Run<'_> {
     async fn middleware(&self, chain: &Chain, event: Event) -> Result<Arc<Event>, Failure> {
         let mut event = Arc::new(event);
         for member in chain.members.iter().filter(|member| member.has(Hook::EventMiddleware)) {
-            match member.plugin.clone().call(self.call(Entry::EventMiddleware(event.clone()))).await {
-                Ended::Done => {}
-                Ended::Rewritten { name, payload } => event = Arc::new(Event { name, payload, ack: event.ack }),
-                Ended::Rejected(failure) | Ended::Failed { failure, .. } => return Err(failure),
+            match member.plugin.clone().call(self.call(Export::EventMiddleware(event.clone()))).await {
+                CallOutcome::Done => {}
+                CallOutcome::Rewritten { name, payload } => event = Arc::new(Event { name, payload, ack: event.ack }),
+                CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => return Err(failure),
             }
         }
         Ok(event)
@@ -45,16 +45,16 @@ impl Run<'_> {
     async fn handlers(&self, chain: &Chain, event: Arc<Event>) -> Option<Failure> {
         let mut failed = None;
         for member in chain.members.iter().filter(|member| member.handles(&event.name)) {
-            match member.plugin.clone().call(self.call(Entry::Event(event.clone()))).await {
-                Ended::Rejected(failure) | Ended::Failed { failure, .. } => failed = failed.or(Some(failure)),
-                Ended::Done | Ended::Rewritten { .. } => {}
+            match member.plugin.clone().call(self.call(Export::Event(event.clone()))).await {
+                CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => failed = failed.or(Some(failure)),
+                CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
             }
         }
         failed
     }
 
-    fn call(&self, entry: Entry) -> Call {
-        let (effects, progress) = (self.hall.effects.clone(), self.progress.clone());
-        Call { entry, socket: Some(self.socket.clone()), effects, progress }
+    fn call(&self, export: Export) -> Call {
+        let (effects, progress) = (self.dispatcher.effects.clone(), self.progress.clone());
+        Call { export, socket: Some(self.socket.clone()), effects, progress }
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::adapter::Socket;
 use crate::effect::{Write, ack_packet, event_packet};
 use crate::json::Payload;
 use crate::plugin::{Failure, INTERNAL_ERROR};
-use crate::sockets::Record;
 
 /// What the client is told of a failed event: its ack, if it asked for one, else the event `error`. Nothing, if somebody has
 /// answered already.
-pub(super) fn answer(socket: &Arc<Record>, ack: Option<u64>, failure: &Failure) -> Option<Write> {
+pub(super) fn answer(socket: &Arc<Socket>, ack: Option<u64>, failure: &Failure) -> Option<Write> {
     let Some(ack) = ack else { return Some(error_event(socket, failure)) };
     if !socket.awaits_ack(ack) {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn answer(socket: &Arc<Record>, ack: Option<u64>, failure: &Failure) 
 }
 
 /// The event `error`.
-pub(super) fn error_event(socket: &Arc<Record>, failure: &Failure) -> Write {
+pub(super) fn error_event(socket: &Arc<Socket>, failure: &Failure) -> Write {
     let fields = [("code", code(failure)), ("message", Value::from(&*failure.message))];
     let packet = event_packet(socket.namespace().name(), "error", &with_data(fields, failure), None);
     Write::Emit { socket: socket.clone(), packet, volatile: false }

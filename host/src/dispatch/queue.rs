@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::{Hall, connect, event, leave, timer};
+use super::{Dispatcher, connect, event, leave, timer};
+use crate::adapter::{DueTimer, Socket};
 use crate::plugin::{Event, Progress};
-use crate::sockets::{Errand, Record};
 
 /// Events that start in one poll; then the task's neighbours have their turn.
 const STARTS_PER_POLL: usize = 64;
 
 /// What one socket has to do, in order: its connect chain, its events, its disconnect chain.
 pub(crate) struct Queue {
-    hall: Arc<Hall>,
-    socket: Arc<Record>,
+    dispatcher: Arc<Dispatcher>,
+    socket: Arc<Socket>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     open: Vec<Job>,
@@ -47,7 +47,7 @@ enum Stage {
 enum Waiting {
     Event(Event),
     /// By its number: the record has it, where it can still be taken back.
-    Errand(u64),
+    DueTimer(u64),
 }
 
 struct Job {
@@ -74,12 +74,12 @@ impl Job {
 
 impl Queue {
     /// A queue that begins with the connect chain of a pending socket.
-    pub(crate) fn connect(hall: Arc<Hall>, socket: Arc<Record>) -> Self {
+    pub(crate) fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>) -> Self {
         let progress = Arc::new(Progress::default());
-        let chain = connect::connect(hall.clone(), socket.clone(), progress.clone());
+        let chain = connect::connect(dispatcher.clone(), socket.clone(), progress.clone());
         let job = Job { run: Box::pin(async { Done::Connected(chain.await) }), progress };
         Self {
-            hall,
+            dispatcher,
             socket,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -89,7 +89,7 @@ impl Queue {
         }
     }
 
-    pub(crate) fn socket(&self) -> &Arc<Record> {
+    pub(crate) fn socket(&self) -> &Arc<Socket> {
         &self.socket
     }
 
@@ -136,7 +136,7 @@ impl Queue {
     fn take_errands(&mut self) {
         let errands = self.socket.take_errands();
         if let Stage::Here = self.stage {
-            self.waiting.extend(errands.into_iter().map(Waiting::Errand));
+            self.waiting.extend(errands.into_iter().map(Waiting::DueTimer));
         }
     }
 
@@ -207,7 +207,7 @@ impl Queue {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting {
                 Waiting::Event(event) => return Some(self.event_job(event)),
-                Waiting::Errand(number) => {
+                Waiting::DueTimer(number) => {
                     if let Some(errand) = self.socket.begin_errand(number) {
                         return Some(self.errand_job(errand));
                     }
@@ -227,7 +227,7 @@ impl Queue {
         match self.stage {
             Stage::Here | Stage::Leaving { .. } => {
                 let all_await_clients = self.open.iter().all(|job| job.progress.awaits_clients());
-                all_await_clients && self.open.len() < self.hall.bounds.open_calls
+                all_await_clients && self.open.len() < self.dispatcher.limits.open_calls
             }
             Stage::Parting | Stage::Over => false,
         }
@@ -236,16 +236,16 @@ impl Queue {
     fn event_job(&mut self, event: Event) -> Job {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(event.payload.len() + event.name.len());
         if let Some(ack) = event.ack {
-            self.socket.open_ack(ack, self.hall.bounds.open_acks);
+            self.socket.open_ack(ack, self.dispatcher.limits.open_acks);
         }
         let progress = Arc::new(Progress::default());
-        let chain = event::event(self.hall.clone(), self.socket.clone(), event, progress.clone());
+        let chain = event::event(self.dispatcher.clone(), self.socket.clone(), event, progress.clone());
         Job::new(chain, Done::Handled, progress)
     }
 
-    fn errand_job(&self, errand: Errand) -> Job {
+    fn errand_job(&self, errand: DueTimer) -> Job {
         let progress = Arc::new(Progress::default());
-        let run = timer::errand(self.hall.clone(), self.socket.clone(), errand, progress.clone());
+        let run = timer::errand(self.dispatcher.clone(), self.socket.clone(), errand, progress.clone());
         Job::new(run, Done::Handled, progress)
     }
 
@@ -253,13 +253,13 @@ impl Queue {
         self.stage = Stage::Parting;
         let progress = Arc::new(Progress::default());
         let reached = std::mem::take(&mut self.reached);
-        let chain = leave::leave(self.hall.clone(), self.socket.clone(), reached, reason, progress.clone());
+        let chain = leave::leave(self.dispatcher.clone(), self.socket.clone(), reached, reason, progress.clone());
         Job::new(chain, Done::Parted, progress)
     }
 
     /// How long what a client had sent before it left may still run.
     fn patience(&self) -> Duration {
-        let chain = self.hall.registry.chain(self.socket.namespace().name());
+        let chain = self.dispatcher.registry.chain(self.socket.namespace().name());
         let limits = chain.iter().flat_map(|chain| &chain.members).map(|member| member.plugin.call_limit());
         limits.max().unwrap_or_default()
     }

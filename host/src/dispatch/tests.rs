@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Bounds, Hall, Queue};
-use crate::effect::{House, Write, ack_packet, event_packet};
+use super::{DispatchLimits, Dispatcher, Queue};
+use crate::adapter::{Adapter, Handshake, Packet, Sink, Socket, SocketId, SocketState};
+use crate::effect::{LocalEffects, Write, ack_packet, event_packet};
 use crate::frame::Frame;
 use crate::json::Payload;
-use crate::plugin::{Call, Ended, Entry, Event, Failure, Hook, NamespaceRegistration, Registry, Runner};
+use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner};
 use crate::request::Request;
-use crate::sockets::{Handshake, Life, Packet, Record, Sink, SocketId, Sockets};
 
-type Answer = Pin<Box<dyn Future<Output = Ended> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
 type Script = Box<dyn Fn(Call) -> Answer + Send + Sync>;
 
 /// A plugin that does what its script says, and keeps a list of the calls.
@@ -33,15 +33,15 @@ impl Runner for Scripted {
     }
 
     fn call(self: Arc<Self>, call: Call) -> Answer {
-        let what = match &call.entry {
-            Entry::ConnectMiddleware => "middleware".to_owned(),
-            Entry::Connection { .. } => "connection".to_owned(),
-            Entry::EventMiddleware(event) => format!("before {}", event.name),
-            Entry::Event(event) => event.name.clone(),
-            Entry::Disconnecting { reason } => format!("disconnecting {reason}"),
-            Entry::Disconnect { reason } => format!("disconnect {reason}"),
-            Entry::Start => "start".to_owned(),
-            Entry::Timer(timer) => format!("timer {}", timer.name),
+        let what = match &call.export {
+            Export::ConnectMiddleware => "middleware".to_owned(),
+            Export::Connection { .. } => "connection".to_owned(),
+            Export::EventMiddleware(event) => format!("before {}", event.name),
+            Export::Event(event) => event.name.clone(),
+            Export::Disconnecting { reason } => format!("disconnecting {reason}"),
+            Export::Disconnect { reason } => format!("disconnect {reason}"),
+            Export::Start => "start".to_owned(),
+            Export::Timer(timer) => format!("timer {}", timer.name),
         };
         self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
         (self.script)(call)
@@ -73,7 +73,7 @@ impl Sink for Wire {
 
     fn close(&self) {}
 
-    fn nudge(&self) {}
+    fn wake(&self) {}
 
     fn transport(&self) -> &'static str {
         "websocket"
@@ -83,7 +83,7 @@ impl Sink for Wire {
 /// A house with one client on its way in to `/`.
 struct Scene {
     queue: Queue,
-    socket: Arc<Record>,
+    socket: Arc<Socket>,
     wire: Arc<Wire>,
     calls: Arc<Mutex<Vec<String>>>,
 }
@@ -100,11 +100,12 @@ fn scene(plugins: Vec<(&str, Script)>) -> Scene {
             (plugin, vec![registration()])
         })
         .collect();
-    let bounds = Bounds { open_calls: 16, open_acks: 100 };
-    let hall = Arc::new(Hall { registry: Arc::new(Registry::new(&plugins)), effects: Arc::new(House), bounds });
+    let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
+    let dispatcher =
+        Arc::new(Dispatcher { registry: Arc::new(Registry::new(&plugins)), effects: Arc::new(LocalEffects), limits });
     let wire: Arc<Wire> = Arc::default();
-    let socket = Arc::new(Record::new(SocketId::random().unwrap(), Sockets::default().namespace("/"), handshake(), wire.clone()));
-    Scene { queue: Queue::connect(hall, socket.clone()), socket, wire, calls }
+    let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));
+    Scene { queue: Queue::connect(dispatcher, socket.clone()), socket, wire, calls }
 }
 
 fn handshake() -> Handshake {
@@ -136,9 +137,9 @@ impl Scene {
 }
 
 /// A script for the calls that `decide` has an answer for; all others end well.
-fn script(decide: impl Fn(&Call) -> Option<Ended> + Send + Sync + 'static) -> Script {
+fn script(decide: impl Fn(&Call) -> Option<CallOutcome> + Send + Sync + 'static) -> Script {
     Box::new(move |call| {
-        let ended = decide(&call).unwrap_or(Ended::Done);
+        let ended = decide(&call).unwrap_or(CallOutcome::Done);
         Box::pin(async { ended })
     })
 }
@@ -147,43 +148,43 @@ fn obedient() -> Script {
     script(|_| None)
 }
 
-fn failed(message: &str, broke: bool) -> Ended {
-    Ended::Failed {
+fn failed(message: &str, broke: bool) -> CallOutcome {
+    CallOutcome::Failed {
         failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) },
         broke,
     }
 }
 
-fn about(call: &Call) -> Arc<Record> {
+fn about(call: &Call) -> Arc<Socket> {
     call.socket.clone().unwrap()
 }
 
 fn emit(call: &Call, name: &str) {
     let packet = event_packet("/", name, &Payload { args: "[]".into(), attachments: Vec::new() }, None);
-    call.effects.leave(&mut vec![Write::Emit { socket: about(call), packet, volatile: false }]);
+    call.effects.apply(&mut vec![Write::Emit { socket: about(call), packet, volatile: false }]);
 }
 
 fn ack(call: &Call) {
-    let Entry::Event(event) = &call.entry else { return };
+    let Export::Event(event) = &call.export else { return };
     let Some(ack) = event.ack else { return };
     let packet = ack_packet("/", ack, &Payload { args: "[1]".into(), attachments: Vec::new() });
-    call.effects.leave(&mut vec![Write::Ack { socket: about(call), ack, packet }]);
+    call.effects.apply(&mut vec![Write::Ack { socket: about(call), ack, packet }]);
 }
 
 #[tokio::test]
 async fn what_is_written_before_the_step_arrives_behind_connect() {
     let writing = |name: &'static str| {
         script(move |call| {
-            match call.entry {
-                Entry::ConnectMiddleware => emit(call, &format!("{name} middleware")),
-                Entry::Connection { .. } => emit(call, &format!("{name} connection")),
+            match call.export {
+                Export::ConnectMiddleware => emit(call, &format!("{name} middleware")),
+                Export::Connection { .. } => emit(call, &format!("{name} connection")),
                 _ => {}
             }
             None
         })
     };
     let mut scene = scene(vec![("a", writing("a")), ("b", writing("b"))]);
-    assert!(scene.received().is_empty() && scene.socket.life() == Life::Pending);
+    assert!(scene.received().is_empty() && scene.socket.life() == SocketState::Pending);
     assert!(scene.poll().is_pending());
     let received = scene.received();
     assert_eq!(received.len(), 5);
@@ -196,16 +197,16 @@ async fn what_is_written_before_the_step_arrives_behind_connect() {
 
 #[tokio::test]
 async fn a_call_that_waits_opens_the_door() {
-    let waiting: Script = Box::new(|call| match call.entry {
-        Entry::Connection { .. } => {
+    let waiting: Script = Box::new(|call| match call.export {
+        Export::Connection { .. } => {
             call.effects.open();
             Box::pin(std::future::pending())
         }
-        _ => Box::pin(async { Ended::Done }),
+        _ => Box::pin(async { CallOutcome::Done }),
     });
     let mut scene = scene(vec![("a", waiting), ("b", obedient())]);
     assert!(scene.poll().is_pending());
-    assert_eq!(scene.socket.life(), Life::Joined);
+    assert_eq!(scene.socket.life(), SocketState::Joined);
     assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
 }
 
@@ -213,7 +214,7 @@ async fn a_call_that_waits_opens_the_door() {
 async fn a_refused_socket_leaves_no_trace() {
     let refusing = script(|call| {
         let refused = Failure { code: String::new(), message: "No token".into(), data: Some("[1]".into()) };
-        matches!(call.entry, Entry::ConnectMiddleware).then_some(Ended::Rejected(refused))
+        matches!(call.export, Export::ConnectMiddleware).then_some(CallOutcome::Rejected(refused))
     });
     let mut scene = scene(vec![("a", refusing), ("b", obedient())]);
     assert!(scene.poll().is_ready());
@@ -223,7 +224,7 @@ async fn a_refused_socket_leaves_no_trace() {
 
 #[tokio::test]
 async fn middleware_that_broke_refuses_without_a_word() {
-    let breaking = script(|call| matches!(call.entry, Entry::ConnectMiddleware).then(|| failed("secret", true)));
+    let breaking = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("secret", true)));
     let mut scene = scene(vec![("a", breaking)]);
     assert!(scene.poll().is_ready());
     assert_eq!(scene.received(), [r#"44{"message":"internal error"}"#]);
@@ -233,7 +234,7 @@ async fn middleware_that_broke_refuses_without_a_word() {
 async fn disconnect_is_called_for_whom_the_chain_reached() {
     // The client goes while the first `connection` runs: the second plugin never hears of it.
     let leaving = script(|call| {
-        if let Entry::Connection { .. } = call.entry {
+        if let Export::Connection { .. } = call.export {
             let socket = about(call);
             socket.namespace().lock().depart(&socket, "transport close", None);
         }
@@ -249,9 +250,9 @@ async fn disconnect_is_called_for_whom_the_chain_reached() {
 
 #[tokio::test]
 async fn one_failure_has_one_answer_after_the_last_handler() {
-    let failing = script(|call| matches!(call.entry, Entry::Event(_)).then(|| failed("no", false)));
+    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no", false)));
     let emitting = script(|call| {
-        if let Entry::Event(_) = call.entry {
+        if let Export::Event(_) = call.export {
             emit(call, "third");
         }
         None
@@ -273,7 +274,7 @@ async fn one_failure_has_one_answer_after_the_last_handler() {
 
 #[tokio::test]
 async fn a_failure_behind_an_answer_is_not_told() {
-    let failing = script(|call| matches!(call.entry, Entry::Event(_)).then(|| failed("no", false)));
+    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no", false)));
     let answering = script(|call| {
         ack(call);
         None
@@ -288,11 +289,11 @@ async fn a_failure_behind_an_answer_is_not_told() {
 
 #[tokio::test]
 async fn event_middleware_rewrites_and_rejects() {
-    let renaming = script(|call| match &call.entry {
-        Entry::EventMiddleware(event) if event.name == "old" => {
-            Some(Ended::Rewritten { name: "new".into(), payload: event.payload.clone() })
+    let renaming = script(|call| match &call.export {
+        Export::EventMiddleware(event) if event.name == "old" => {
+            Some(CallOutcome::Rewritten { name: "new".into(), payload: event.payload.clone() })
         }
-        Entry::EventMiddleware(event) if event.name == "bad" => Some(Ended::Rejected(Failure::new("NO", "not here"))),
+        Export::EventMiddleware(event) if event.name == "bad" => Some(CallOutcome::Rejected(Failure::new("NO", "not here"))),
         _ => None,
     });
     let mut scene = scene(vec![("a", renaming), ("b", obedient())]);
@@ -308,12 +309,12 @@ async fn event_middleware_rewrites_and_rejects() {
 
 #[tokio::test]
 async fn the_queue_goes_on_while_all_wait_for_clients_up_to_its_bound() {
-    let asking: Script = Box::new(|call| match call.entry {
-        Entry::Event(_) => {
+    let asking: Script = Box::new(|call| match call.export {
+        Export::Event(_) => {
             call.progress.set_awaits_clients(true);
             Box::pin(std::future::pending())
         }
-        _ => Box::pin(async { Ended::Done }),
+        _ => Box::pin(async { CallOutcome::Done }),
     });
     let mut scene = scene(vec![("a", asking)]);
     let _ = scene.poll();
@@ -327,9 +328,9 @@ async fn the_queue_goes_on_while_all_wait_for_clients_up_to_its_bound() {
 
 #[tokio::test]
 async fn an_event_waits_for_the_one_before() {
-    let stuck: Script = Box::new(|call| match call.entry {
-        Entry::Event(_) => Box::pin(std::future::pending()),
-        _ => Box::pin(async { Ended::Done }),
+    let stuck: Script = Box::new(|call| match call.export {
+        Export::Event(_) => Box::pin(std::future::pending()),
+        _ => Box::pin(async { CallOutcome::Done }),
     });
     let mut scene = scene(vec![("a", stuck)]);
     let _ = scene.poll();

@@ -2,31 +2,38 @@
 
 use std::sync::Arc;
 
-use super::Hall;
-use crate::plugin::{Alarms, Call, Entry, Progress, TimerCall};
-use crate::sockets::{Errand, Record};
+use super::Dispatcher;
+use crate::adapter::{DueTimer, Socket};
+use crate::plugin::{Call, Export, PluginTimers, Progress, TimerCall};
 
 /// Runs the timers of a plugin itself, and lets those of sockets into their queues meanwhile. Runs until the host ends; `app`
 /// spawns one for each plugin.
-pub(crate) async fn ring(hall: Arc<Hall>, plugin: Arc<str>, alarms: Arc<Alarms>) {
+pub(crate) async fn ring(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: Arc<PluginTimers>) {
     loop {
-        let due = alarms.due().await;
+        let due = timers.due().await;
         tokio::select! {
-            () = run(&hall, &plugin, None, due.name, due.data, Arc::default()) => {}
+            () = run(&dispatcher, &plugin, None, due.name, due.data, Arc::default()) => {}
             // Never ready; dropped when the call has ended.
-            never = alarms.due_of_sockets() => match never {},
+            never = timers.due_of_sockets() => match never {},
         }
     }
 }
 
 /// Runs a timer of a socket, in its queue.
-pub(super) async fn errand(hall: Arc<Hall>, socket: Arc<Record>, errand: Errand, progress: Arc<Progress>) {
-    run(&hall, &errand.plugin, Some(socket), errand.name, errand.data, progress).await;
+pub(super) async fn errand(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, errand: DueTimer, progress: Arc<Progress>) {
+    run(&dispatcher, &errand.plugin, Some(socket), errand.name, errand.data, progress).await;
 }
 
 /// Its failure concerns nobody but the log, which has it from the plugin.
-async fn run(hall: &Hall, plugin: &str, socket: Option<Arc<Record>>, name: Box<str>, data: Box<str>, progress: Arc<Progress>) {
-    let Some(runner) = hall.registry.plugin(plugin) else { return };
-    let entry = Entry::Timer(Arc::new(TimerCall { name, data }));
-    runner.call(Call { entry, socket, effects: hall.effects.clone(), progress }).await;
+async fn run(
+    dispatcher: &Dispatcher,
+    plugin: &str,
+    socket: Option<Arc<Socket>>,
+    name: Box<str>,
+    data: Box<str>,
+    progress: Arc<Progress>,
+) {
+    let Some(runner) = dispatcher.registry.plugin(plugin) else { return };
+    let export = Export::Timer(Arc::new(TimerCall { name, data }));
+    runner.call(Call { export, socket, effects: dispatcher.effects.clone(), progress }).await;
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Effects, Target, Write, disconnect_frame};
-use crate::sockets::{Life, Locked, Packet, Question, Record};
+use super::{Effects, QuestionTarget, Target, Write, disconnect_frame};
+use crate::adapter::{Locked, Packet, Question, Socket, SocketState};
 
 /// Socket.IO's reason for a socket that a plugin disconnected.
 pub(crate) const SERVER_DISCONNECT: &str = "server namespace disconnect";
 
 /// The sockets of this node: here writes are carried out.
-pub(crate) struct House;
+pub(crate) struct LocalEffects;
 
-impl Effects for House {
-    fn leave(&self, writes: &mut Vec<Write>) {
+impl Effects for LocalEffects {
+    fn apply(&self, writes: &mut Vec<Write>) {
         // Most sets touch no namespace, or one: then this is one pass.
         while let Some(namespace) = writes.iter().find_map(Write::namespace).cloned() {
             apply_to(&mut namespace.lock(), writes);
@@ -22,29 +22,29 @@ impl Effects for House {
         }
     }
 
-    fn ask(&self, asked: &Asked, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
         let question = Arc::new(Question::default());
         let namespace = match asked {
-            Asked::Socket(socket) => socket.namespace(),
-            Asked::Rooms(target) => &target.namespace,
+            QuestionTarget::Socket(socket) => socket.namespace(),
+            QuestionTarget::Rooms(target) => &target.namespace,
         };
         let ack = namespace.question_id();
         let packet = packet(ack);
         let locked = namespace.lock();
         match asked {
-            Asked::Socket(socket) => locked.ask_one(socket, ack, &packet, &question),
-            Asked::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
+            QuestionTarget::Socket(socket) => locked.ask_one(socket, ack, &packet, &question),
+            QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
         }
         (ack, question)
     }
 
-    fn admit(&self, socket: &Arc<Record>, connect: &Packet, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>) {
         {
             let mut locked = socket.namespace().lock();
             locked.admit(socket, connect);
             apply_to(&mut locked, held);
         }
-        self.leave(held);
+        self.apply(held);
     }
 
     fn open(&self) {}
@@ -110,8 +110,8 @@ fn apply_alone(write: Write) {
 }
 
 /// Takes a socket out. With `close` its connection is marked, and the connection's own task does the rest.
-fn disconnect(locked: &mut Locked<'_>, socket: &Arc<Record>, close: bool) {
-    if socket.life() == Life::Left {
+fn disconnect(locked: &mut Locked<'_>, socket: &Arc<Socket>, close: bool) {
+    if socket.life() == SocketState::Left {
         return;
     }
     let last = disconnect_frame(locked.name());

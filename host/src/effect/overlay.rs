@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Effects, Target, Write};
-use crate::sockets::{Record, Rooms};
+use crate::adapter::{Rooms, Socket};
 
 /// The writes that a unit of work would see as done: those held back by its dispatch, then its own.
 pub(crate) struct Overlay<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Overlay<'a> {
 
 impl Overlay<'_> {
     /// The rooms of a socket.
-    pub(crate) fn rooms(&self, socket: &Arc<Record>) -> Vec<Arc<str>> {
+    pub(crate) fn rooms(&self, socket: &Arc<Socket>) -> Vec<Arc<str>> {
         let mut rooms = match socket.last_rooms() {
             Some(rooms) => return rooms,
             // A pending socket is in no room yet, but is about to be in its own.
@@ -25,7 +25,7 @@ impl Overlay<'_> {
     }
 
     /// Calls `read` with `socket.data`.
-    pub(crate) fn data<T>(&self, socket: &Arc<Record>, read: impl FnOnce(&BTreeMap<Box<str>, Box<str>>) -> T) -> T {
+    pub(crate) fn data<T>(&self, socket: &Arc<Socket>, read: impl FnOnce(&BTreeMap<Box<str>, Box<str>>) -> T) -> T {
         let mut changed: Option<BTreeMap<_, _>> = None;
         self.each(|write| {
             let Write::Data { socket: of, key, value } = write else { return };
@@ -49,7 +49,7 @@ impl Overlay<'_> {
     }
 }
 
-fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Record>, write: &Write) {
+fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Socket>, write: &Write) {
     let (joins, leaves): (&[Box<str>], &[Box<str>]) = match write {
         Write::Join { socket: of, rooms } if Arc::ptr_eq(of, socket) => (rooms, &[]),
         Write::Leave { socket: of, rooms } if Arc::ptr_eq(of, socket) => (&[], rooms),
@@ -65,7 +65,7 @@ fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Record>, write: &Write) 
     rooms.retain(|name| !leaves.iter().any(|room| **name == **room));
 }
 
-fn is_meant(target: &Target, socket: &Arc<Record>, is_in: &[Arc<str>]) -> bool {
+fn is_meant(target: &Target, socket: &Arc<Socket>, is_in: &[Arc<str>]) -> bool {
     let Rooms { any, except } = &target.rooms;
     let in_one_of = |names: &[Box<str>]| names.iter().any(|name| is_in.iter().any(|room| **room == **name));
     Arc::ptr_eq(&target.namespace, socket.namespace()) && (any.is_empty() || in_one_of(any)) && !in_one_of(except)

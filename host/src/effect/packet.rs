@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::adapter::{Packet, SocketId};
 use crate::frame::Frame;
 use crate::json::{self, Payload};
-use crate::sockets::{Packet, SocketId};
 
 // Engine.IO's `message` is 4; behind it stands Socket.IO's packet type.
 const CONNECT: &str = "40";
@@ -92,8 +92,8 @@ fn inside(array: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::{ack_packet, connect_error, event_packet};
+    use crate::adapter::Packet;
     use crate::json::Payload;
-    use crate::sockets::Packet;
 
     fn texts(packet: &Packet) -> Vec<String> {
         packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned()).collect()

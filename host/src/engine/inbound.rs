@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Reason, Upper,
+    Protocol, Reason,
     decoder::{Flow, Message, Violation},
     heartbeat::Heartbeat,
     payload,
@@ -44,7 +44,7 @@ const PARSE_ERROR: Ending = Ending::new("parse error", Manner::Answer(1002));
 
 /// The parts of a session that a packet may touch.
 pub(super) struct Inbound<'a> {
-    pub(super) upper: &'a mut dyn Upper,
+    pub(super) protocol: &'a mut dyn Protocol,
     pub(super) heartbeat: &'a mut Heartbeat,
     pub(super) ping_interval: Duration,
 }
@@ -54,7 +54,7 @@ impl Inbound<'_> {
     pub(super) fn message(&mut self, message: Message<'_>, pong: &mut Option<Vec<u8>>) -> Flow<Ending> {
         let result = match message {
             Message::Text(packet) => self.packet(packet),
-            Message::Binary(data) => self.upper.binary(data).map_err(by_upper),
+            Message::Binary(data) => self.protocol.binary(data).map_err(by_upper),
             Message::Ping(data) => {
                 *pong = Some(data.to_vec());
                 Ok(())
@@ -73,9 +73,9 @@ impl Inbound<'_> {
         // The first byte is ASCII in every arm that uses what is behind it.
         let data = packet.get(1..).unwrap_or_default();
         match kind {
-            b'4' => self.upper.text(data).map_err(by_upper),
+            b'4' => self.protocol.text(data).map_err(by_upper),
             b'b' => match payload::decode_binary(data) {
-                Some(data) => self.upper.binary(&data).map_err(by_upper),
+                Some(data) => self.protocol.binary(&data).map_err(by_upper),
                 None => Err(PARSE_ERROR),
             },
             b'3' => {

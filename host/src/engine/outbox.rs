@@ -152,7 +152,7 @@ impl Outbox {
     }
 
     /// Makes the task look at its socket side once more.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn wake(&self) {
         let mut state = self.lock();
         state.nudged = true;
         state.wake();

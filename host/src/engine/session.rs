@@ -15,7 +15,7 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
-    Engine, Outbox, Turn, Upper,
+    Engine, EngineRequest, Outbox, Protocol,
     handshake::{self, Entry},
     heartbeat::Heartbeat,
     inbound::{Ending, Inbound, Manner},
@@ -35,13 +35,13 @@ mod ending;
 pub(super) struct Session {
     engine: Arc<Engine>,
     outbox: Arc<Outbox>,
-    upper: Box<dyn Upper>,
+    protocol: Box<dyn Protocol>,
     transport: Transport,
     probe: Option<Box<Probe>>,
     heartbeat: Heartbeat,
     pause: Pause,
     life: Life,
-    /// `upper` said that it has nothing left to do.
+    /// `protocol` said that it has nothing left to do.
     done: bool,
     sid: Sid,
     _slot: Slot,
@@ -72,7 +72,7 @@ enum Pause {
 #[derive(Clone, Copy)]
 enum Life {
     Open,
-    /// `upper` knows of the end; the client still gets what is queued, then a close frame with this code.
+    /// `protocol` knows of the end; the client still gets what is queued, then a close frame with this code.
     Closing {
         until: Instant,
         code: u16,
@@ -112,7 +112,7 @@ impl Session {
         }
         let session = Self {
             engine: Arc::clone(engine),
-            upper: engine.front.open(Arc::new(request), Arc::clone(&outbox)),
+            protocol: engine.factory.open(Arc::new(request), Arc::clone(&outbox)),
             outbox,
             transport,
             probe: None,
@@ -164,7 +164,7 @@ impl Session {
         mail.into_iter().for_each(|mail| self.receive(mail));
         match wish {
             Some(Wish::Close) if self.is_open() => {
-                self.upper.closing();
+                self.protocol.closing();
                 self.finish(Ending::new("forced close", Manner::Deliver(1000)));
             }
             Some(Wish::Stop(reason)) => self.finish(Ending::new(reason, Manner::Deliver(1001))),
@@ -213,7 +213,11 @@ impl Session {
     }
 
     fn inbound(&mut self) -> Inbound<'_> {
-        Inbound { upper: &mut *self.upper, heartbeat: &mut self.heartbeat, ping_interval: self.engine.options.ping_interval }
+        Inbound {
+            protocol: &mut *self.protocol,
+            heartbeat: &mut self.heartbeat,
+            ping_interval: self.engine.options.ping_interval,
+        }
     }
 
     /// Reads once. True if there may be more.
@@ -246,8 +250,11 @@ impl Session {
             Transport::Websocket(_) if paused => return false,
             Transport::Websocket(websocket) => websocket,
         };
-        let mut inbound =
-            Inbound { upper: &mut *self.upper, heartbeat: &mut self.heartbeat, ping_interval: self.engine.options.ping_interval };
+        let mut inbound = Inbound {
+            protocol: &mut *self.protocol,
+            heartbeat: &mut self.heartbeat,
+            ping_interval: self.engine.options.ping_interval,
+        };
         let length_max = self.engine.options.payload_bytes_max;
         let read = websocket.read(cx, length_max, &mut |message| inbound.message(message, &mut pong));
         if let Some(data) = pong {
@@ -266,7 +273,7 @@ impl Session {
 
     /// Whether reading pauses now.
     fn pauses(&mut self) -> bool {
-        if self.upper.accepts() {
+        if self.protocol.accepts() {
             self.pause = Pause::No;
             return false;
         }
@@ -281,13 +288,13 @@ impl Session {
         if self.done {
             return false;
         }
-        match self.upper.poll(cx) {
-            Poll::Pending => !matches!(self.pause, Pause::No) && self.is_open() && self.upper.accepts(),
-            Poll::Ready(Turn::Done) => {
+        match self.protocol.poll(cx) {
+            Poll::Pending => !matches!(self.pause, Pause::No) && self.is_open() && self.protocol.accepts(),
+            Poll::Ready(EngineRequest::Done) => {
                 self.done = !self.is_open();
                 false
             }
-            Poll::Ready(Turn::Close(reason)) => {
+            Poll::Ready(EngineRequest::Close(reason)) => {
                 self.finish(Ending::new(reason, Manner::Deliver(1000)));
                 true
             }

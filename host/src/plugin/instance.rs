@@ -9,10 +9,10 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::v0_1::{self, registering, types};
 use super::engine::TICK;
-use super::host::{Active, CallState, Facts};
+use super::host::{Active, CallState, PluginContext};
 use super::{Call, WasmEngine};
 
-/// Names each entry, for `settle`. Relaxed: it only has to be another one each time.
+/// Names each export, for `settle`. Relaxed: it only has to be another one each time.
 static ENTRIES: AtomicU64 = AtomicU64::new(1);
 
 /// One instance. It serves one call at a time, and is thrown away when a call did not end cleanly: what its memory holds then
@@ -33,10 +33,10 @@ impl Instance {
     pub(super) async fn new(
         engine: &WasmEngine,
         pre: &v0_1::ExportsPre<CallState>,
-        facts: &Arc<Facts>,
+        context: &Arc<PluginContext>,
         run_deadline: Duration,
     ) -> wasmtime::Result<Self> {
-        let mut store = Store::new(engine.get(), CallState::new(facts.clone()));
+        let mut store = Store::new(engine.get(), CallState::new(context.clone()));
         store.limiter(|state| &mut state.limits);
         let ticks_max = u64::try_from(run_deadline.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
         store.epoch_deadline_callback(move |mut context| tick(context.data_mut(), ticks_max));
@@ -53,11 +53,11 @@ impl Instance {
 
     /// Runs one call, and gives back what it recorded and did not send.
     pub(super) async fn enter(&mut self, call: Call, ends_at: Instant) -> wasmtime::Result<(Returned, Option<Active>)> {
-        let (entry, socket) = (call.entry.clone(), call.socket.clone());
+        let (export, socket) = (call.export.clone(), call.socket.clone());
         self.store.data_mut().begin(call, ends_at);
         self.store.set_epoch_deadline(1);
         let id = ENTRIES.fetch_add(1, Ordering::Relaxed);
-        let returned = v0_1::enter(&self.exports, &mut self.store, id, &entry, socket.as_deref()).await?;
+        let returned = v0_1::enter(&self.exports, &mut self.store, id, &export, socket.as_deref()).await?;
         Ok((returned, self.store.data_mut().active.take()))
     }
 }

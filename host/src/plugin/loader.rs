@@ -9,21 +9,21 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::v0_1::{self, ExportsPre, registering};
 use super::capability;
-use super::host::{Bounds, CallState, Facts, KeyAccess, StoreAccess};
+use super::host::{CallLimits, CallState, KeyAccess, PluginContext, StoreAccess};
 use super::instance::Instance;
 use super::pool::{self, PoolLimits, Pooled};
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report::Reporter;
-use super::{Alarms, PluginError, Runner, WasmEngine, text};
+use super::{PluginError, PluginTimers, Runner, WasmEngine, validate};
+use crate::adapter::Adapter;
 use crate::auth::Keys;
 use crate::config::{Limits, PluginConfig};
 use crate::rate_limit::RateLimits;
-use crate::sockets::Sockets;
 use crate::store::LazyStore;
 
 /// The parts of the house that plugins reach through their imports.
-pub(crate) struct Services {
-    pub(crate) sockets: Arc<Sockets>,
+pub(crate) struct HostServices {
+    pub(crate) sockets: Arc<Adapter>,
     pub(crate) store: Arc<LazyStore>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) rate_limits: RateLimits,
@@ -34,13 +34,13 @@ pub(crate) async fn load(
     engine: &Arc<WasmEngine>,
     config: &PluginConfig,
     limits: &Limits,
-    services: &Services,
+    services: &HostServices,
 ) -> Result<(Arc<dyn Runner>, Vec<NamespaceRegistration>), PluginError> {
     let pre = compile(engine, config).await?;
     let limits_of_plugin =
         PoolLimits { instances: config.limits.instances_max, run: config.limits.run_deadline, call: config.limits.call_deadline };
     let label: Arc<str> = format!("{}@1", config.name).into();
-    let mut facts = Facts {
+    let mut context = PluginContext {
         sockets: services.sockets.clone(),
         store: None,
         keys: KeyAccess { keys: services.keys.clone(), names: config.grants.narrowed(capability::JWT) },
@@ -49,24 +49,24 @@ pub(crate) async fn load(
         capabilities: Vec::new(),
         namespaces: Vec::new(),
         config: config.config.clone(),
-        bounds: bounds(limits, config),
+        limits: call_limits(limits, config),
         log: Arc::default(),
-        alarms: Arc::new(Alarms::new(config.name.as_str().into())),
+        timers: Arc::new(PluginTimers::new(config.name.as_str().into())),
         has_timer_hook: false,
     };
-    let registration = register(engine, &pre, config, &facts).await?;
+    let registration = register(engine, &pre, config, &context).await?;
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
     if registration.capabilities.iter().any(|asked| asked == capability::STORE) {
-        facts.store = Some(store(config, services).await?);
+        context.store = Some(store(config, services).await?);
     }
-    facts.capabilities = registration.capabilities;
-    facts.has_timer_hook = registration.timer;
-    facts.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
+    context.capabilities = registration.capabilities;
+    context.has_timer_hook = registration.timer;
+    context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
     let plugin = Pooled {
         name: config.name.as_str().into(),
         engine: engine.clone(),
         pre,
-        facts: Arc::new(facts),
+        context: Arc::new(context),
         permits: Semaphore::new(limits_of_plugin.instances),
         limits: limits_of_plugin,
         idle: Mutex::default(),
@@ -79,14 +79,14 @@ pub(crate) async fn load(
 }
 
 /// The store, narrowed to what was granted. The first plugin that comes here opens it.
-async fn store(config: &PluginConfig, services: &Services) -> Result<StoreAccess, PluginError> {
+async fn store(config: &PluginConfig, services: &HostServices) -> Result<StoreAccess, PluginError> {
     let opened = services.store.get().await;
     let store = opened.map_err(|source| PluginError::Store { plugin: config.name.clone(), source })?;
     Ok(StoreAccess { store, buckets: config.grants.narrowed(capability::STORE) })
 }
 
-fn bounds(limits: &Limits, config: &PluginConfig) -> Bounds {
-    Bounds {
+fn call_limits(limits: &Limits, config: &PluginConfig) -> CallLimits {
+    CallLimits {
         writes: limits.writes_per_call_max,
         write_bytes: limits.write_bytes_per_call_max,
         attachments: limits.attachments_max,
@@ -138,9 +138,9 @@ async fn register(
     engine: &Arc<WasmEngine>,
     pre: &ExportsPre<CallState>,
     config: &PluginConfig,
-    facts: &Facts,
+    context: &PluginContext,
 ) -> Result<Registration, PluginError> {
-    let trial = Arc::new(facts.clone());
+    let trial = Arc::new(context.clone());
     let asked = async {
         let mut instance = Instance::new(engine, pre, &trial, config.limits.run_deadline).await?;
         instance.register().await
@@ -199,7 +199,7 @@ fn check_namespace(namespace: registering::NamespaceRegistration) -> Result<Name
         .iter()
         .map(|hook| Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", Hook::names())));
     let hooks = hooks.collect::<Result<_, _>>()?;
-    if let Some(reserved) = namespace.events.iter().find(|event| text::is_reserved(event)) {
+    if let Some(reserved) = namespace.events.iter().find(|event| validate::is_reserved(event)) {
         return Err(format!(
             "a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"
         ));

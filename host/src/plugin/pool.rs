@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::bindings::v0_1::{ExportsPre, types};
-use super::host::{Active, CallState, Facts};
+use super::host::{Active, CallState, PluginContext};
 use super::instance::{Instance, OverRunTime, Returned};
 use super::report::Reporter;
-use super::{Alarms, Call, Ended, Entry, Failure, Runner, WasmEngine, text};
+use super::{Call, CallOutcome, Export, Failure, PluginTimers, Runner, WasmEngine, validate};
 use crate::effect::{Write, ack_packet};
 use crate::json::{self, Payload};
 
@@ -35,7 +35,7 @@ pub(super) struct Pooled {
     pub(super) name: Arc<str>,
     pub(super) engine: Arc<WasmEngine>,
     pub(super) pre: ExportsPre<CallState>,
-    pub(super) facts: Arc<Facts>,
+    pub(super) context: Arc<PluginContext>,
     pub(super) limits: PoolLimits,
     /// One permit for each instance that may be.
     pub(super) permits: Semaphore,
@@ -50,7 +50,7 @@ impl Runner for Pooled {
         &self.name
     }
 
-    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send>> {
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
         Box::pin(async move { self.run(call).await })
     }
 
@@ -58,8 +58,8 @@ impl Runner for Pooled {
         self.limits.call
     }
 
-    fn alarms(&self) -> Option<&Arc<Alarms>> {
-        Some(&self.facts.alarms)
+    fn timers(&self) -> Option<&Arc<PluginTimers>> {
+        Some(&self.context.timers)
     }
 
     fn has_start(&self) -> bool {
@@ -68,14 +68,14 @@ impl Runner for Pooled {
 }
 
 impl Pooled {
-    async fn run(&self, call: Call) -> Ended {
+    async fn run(&self, call: Call) -> CallOutcome {
         let ends_at = Instant::now() + self.limits.call;
-        let (entry, socket) = (call.entry.clone(), call.socket.clone());
-        let what = || describe(&entry);
+        let (export, socket) = (call.export.clone(), call.socket.clone());
+        let what = || describe(&export);
         let Some(permit) = self.permit(ends_at).await else {
             let failure = Failure::new("SATURATED", "the server is busy, try again");
             self.reporter.broke(&what(), socket.as_deref(), "every instance was busy for all of call_ms");
-            return Ended::Failed { failure, broke: true };
+            return CallOutcome::Failed { failure, broke: true };
         };
         // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
         let run = async {
@@ -92,14 +92,14 @@ impl Pooled {
             Err(_) => Err(format!("it took longer than call_ms allows ({:?})", self.limits.call)),
         };
         drop(permit);
-        if let Ok(Ended::Failed { failure, .. }) = &ended
-            && is_told_to_nobody(&entry)
+        if let Ok(CallOutcome::Failed { failure, .. }) = &ended
+            && is_told_to_nobody(&export)
         {
             self.reporter.broke(&what(), socket.as_deref(), &failure.message);
         }
         ended.unwrap_or_else(|cause| {
             self.reporter.broke(&what(), socket.as_deref(), &cause);
-            Ended::Failed { failure: Failure::neutral(), broke: true }
+            CallOutcome::Failed { failure: Failure::neutral(), broke: true }
         })
     }
 
@@ -114,7 +114,7 @@ impl Pooled {
         let idle = self.idle().pop();
         match idle {
             Some(instance) => Ok(instance),
-            None => Instance::new(&self.engine, &self.pre, &self.facts, self.limits.run).await,
+            None => Instance::new(&self.engine, &self.pre, &self.context, self.limits.run).await,
         }
     }
 
@@ -133,7 +133,7 @@ impl Pooled {
             idle.drain(..fresh_from).collect()
         };
         if !stale.is_empty() {
-            tracing::debug!(plugin = &*self.facts.label, instances = stale.len(), "idle instances were given back");
+            tracing::debug!(plugin = &*self.context.label, instances = stale.len(), "idle instances were given back");
         }
     }
 
@@ -155,45 +155,45 @@ pub(super) fn keep_trimmed(plugin: &Arc<Pooled>) {
 }
 
 /// What a call is about, for the log.
-fn describe(entry: &Entry) -> String {
-    match entry {
-        Entry::ConnectMiddleware => "connect-middleware".into(),
-        Entry::Connection { .. } => "connection".into(),
-        Entry::EventMiddleware(event) => format!("event-middleware of {:?}", event.name),
-        Entry::Event(event) => format!("event {:?}", event.name),
-        Entry::Disconnecting { .. } => "disconnecting".into(),
-        Entry::Disconnect { .. } => "disconnect".into(),
-        Entry::Start => "start".into(),
-        Entry::Timer(timer) => format!("timer {:?}", timer.name),
+fn describe(export: &Export) -> String {
+    match export {
+        Export::ConnectMiddleware => "connect-middleware".into(),
+        Export::Connection { .. } => "connection".into(),
+        Export::EventMiddleware(event) => format!("event-middleware of {:?}", event.name),
+        Export::Event(event) => format!("event {:?}", event.name),
+        Export::Disconnecting { .. } => "disconnecting".into(),
+        Export::Disconnect { .. } => "disconnect".into(),
+        Export::Start => "start".into(),
+        Export::Timer(timer) => format!("timer {:?}", timer.name),
     }
 }
 
 /// Whether no client asked for this: then a failure that the plugin itself reports would be known to nobody but the log.
-fn is_told_to_nobody(entry: &Entry) -> bool {
-    !matches!(entry, Entry::ConnectMiddleware | Entry::EventMiddleware(_) | Entry::Event(_))
+fn is_told_to_nobody(export: &Export) -> bool {
+    !matches!(export, Export::ConnectMiddleware | Export::EventMiddleware(_) | Export::Event(_))
 }
 
 /// What an export returned becomes how the call ended, and what it recorded leaves or is dropped. The error is for the log: the
 /// plugin broke.
-fn conclude(returned: Returned, active: Active) -> Result<Ended, String> {
+fn conclude(returned: Returned, active: Active) -> Result<CallOutcome, String> {
     let Active { call, mut recorded, .. } = active;
     let ended = match returned {
-        Returned::Outcome(types::Outcome::Done(None)) | Returned::Verdict(types::Verdict::Pass) => Ended::Done,
+        Returned::Outcome(types::Outcome::Done(None)) | Returned::Verdict(types::Verdict::Pass) => CallOutcome::Done,
         Returned::Outcome(types::Outcome::Done(Some(reply))) => {
             recorded.extend(returned_ack(&call, reply)?);
-            Ended::Done
+            CallOutcome::Done
         }
         Returned::Verdict(types::Verdict::Rewrite(rewrite)) => rewritten(&call, rewrite)?,
-        Returned::Verdict(types::Verdict::Reject(failure)) => Ended::Rejected(told(failure)?),
+        Returned::Verdict(types::Verdict::Reject(failure)) => CallOutcome::Rejected(told(failure)?),
         Returned::Outcome(types::Outcome::Failed(failure)) | Returned::Verdict(types::Verdict::Failed(failure)) => {
-            return Ok(Ended::Failed { failure: told(failure)?, broke: false });
+            return Ok(CallOutcome::Failed { failure: told(failure)?, broke: false });
         }
         Returned::Outcome(types::Outcome::Waiting) | Returned::Verdict(types::Verdict::Waiting) => {
             return Err("it answered `waiting`, which only a `shared` plugin may".into());
         }
     };
     if !recorded.is_empty() {
-        call.effects.leave(&mut recorded);
+        call.effects.apply(&mut recorded);
     }
     Ok(ended)
 }
@@ -201,18 +201,18 @@ fn conclude(returned: Returned, active: Active) -> Result<Ended, String> {
 /// The ack that a handler returned, if the client asked for one.
 fn returned_ack(call: &Call, reply: types::PayloadResult) -> Result<Option<Write>, String> {
     let payload = checked(reply)?;
-    let (Entry::Event(event), Some(socket)) = (&call.entry, &call.socket) else { return Ok(None) };
+    let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
     let packet = ack_packet(socket.namespace().name(), ack, &payload);
     Ok(Some(Write::Ack { socket: socket.clone(), ack, packet }))
 }
 
-fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<Ended, String> {
-    let Entry::EventMiddleware(_) = call.entry else { return Err("only event middleware may rewrite".into()) };
-    if text::is_reserved(&rewrite.name) {
+fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<CallOutcome, String> {
+    let Export::EventMiddleware(_) = call.export else { return Err("only event middleware may rewrite".into()) };
+    if validate::is_reserved(&rewrite.name) {
         return Err(format!("it rewrote an event to the reserved name {:?}", rewrite.name));
     }
-    Ok(Ended::Rewritten { name: rewrite.name, payload: checked(rewrite.payload)? })
+    Ok(CallOutcome::Rewritten { name: rewrite.name, payload: checked(rewrite.payload)? })
 }
 
 fn checked(payload: types::PayloadResult) -> Result<Payload, String> {
@@ -232,7 +232,7 @@ fn told(failure: types::Failure) -> Result<Failure, String> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Entry, is_told_to_nobody};
+    use super::{Export, is_told_to_nobody};
     use crate::plugin::{Event, TimerCall};
 
     #[test]
@@ -241,14 +241,14 @@ mod tests {
         let timer = Arc::new(TimerCall { name: "tick".into(), data: "null".into() });
         let reason = "transport close";
         let unasked = [
-            Entry::Start,
-            Entry::Timer(timer),
-            Entry::Connection { kind: "new" },
-            Entry::Disconnecting { reason },
-            Entry::Disconnect { reason },
+            Export::Start,
+            Export::Timer(timer),
+            Export::Connection { kind: "new" },
+            Export::Disconnecting { reason },
+            Export::Disconnect { reason },
         ];
         assert!(unasked.iter().all(is_told_to_nobody));
-        let asked = [Entry::ConnectMiddleware, Entry::EventMiddleware(event()), Entry::Event(event())];
+        let asked = [Export::ConnectMiddleware, Export::EventMiddleware(event()), Export::Event(event())];
         assert!(!asked.iter().any(is_told_to_nobody));
     }
 }

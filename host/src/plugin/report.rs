@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::ration::Ration;
-use crate::sockets::Record;
+use super::log_limiter::LogLimiter;
+use crate::adapter::Socket;
 
 /// In each window of the ration.
 const LINES_MAX: u32 = 20;
@@ -12,16 +12,16 @@ const LINES_MAX: u32 = 20;
 pub(super) struct Reporter {
     /// `plugin@generation`.
     label: Arc<str>,
-    ration: Ration,
+    ration: LogLimiter,
 }
 
 impl Reporter {
     pub(super) fn new(label: Arc<str>) -> Self {
-        Self { label, ration: Ration::new(LINES_MAX) }
+        Self { label, ration: LogLimiter::new(LINES_MAX) }
     }
 
     /// A call failed: the plugin broke, or said so where no client hears it.
-    pub(super) fn broke(&self, what: &str, socket: Option<&Record>, cause: &str) {
+    pub(super) fn broke(&self, what: &str, socket: Option<&Socket>, cause: &str) {
         let Some(left_out) = self.ration.admit() else { return };
         let plugin = &*self.label;
         if left_out > 0 {

@@ -22,10 +22,10 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 
 impl Session {
-    /// Ends the session. `upper` hears of it now; what the client still gets depends on the manner.
+    /// Ends the session. `protocol` hears of it now; what the client still gets depends on the manner.
     pub(super) fn finish(&mut self, ending: Ending) {
         if self.is_open() {
-            self.upper.closed(ending.reason);
+            self.protocol.closed(ending.reason);
         } else if ending.manner != Manner::Drop {
             return;
         }

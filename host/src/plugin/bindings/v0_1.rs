@@ -22,10 +22,10 @@ pub(crate) use generated::innkeeper::plugin::{
 };
 pub(crate) use generated::{Plugin as Exports, PluginPre as ExportsPre};
 
+use crate::adapter::Socket;
 use crate::plugin::host::CallState;
 use crate::plugin::instance::Returned;
-use crate::plugin::{Entry, Event};
-use crate::sockets::Record;
+use crate::plugin::{Event, Export};
 
 /// What the linked host functions work on.
 type Host = HasSelf<CallState>;
@@ -35,35 +35,35 @@ pub(crate) async fn enter(
     exports: &Exports,
     store: &mut Store<CallState>,
     id: u64,
-    entry: &Entry,
-    socket: Option<&Record>,
+    export: &Export,
+    socket: Option<&Socket>,
 ) -> wasmtime::Result<Returned> {
-    let sid = socket.map(Record::id);
+    let sid = socket.map(Socket::id);
     let sid = sid.as_ref().map(|sid| sid.as_str());
-    if let Entry::Start = entry {
+    if let Export::Start = export {
         return exports.call_start(store, id).await.map(outcome);
     }
-    if let Entry::Timer(timer) = entry {
+    if let Export::Timer(timer) = export {
         let namespace = socket.map(|socket| socket.namespace().name());
         let call = arriving::TimerCall { call: id, name: &timer.name, socket: sid, namespace, data: &timer.data };
         return exports.call_timer(store, call).await.map(outcome);
     }
     let (Some(socket), Some(sid)) = (socket, sid) else { return Err(wasmtime::Error::msg("a call about a socket has none")) };
     let namespace = socket.namespace().name();
-    let returned = match entry {
-        Entry::ConnectMiddleware => verdict(exports.call_connect_middleware(store, id, sid, namespace).await?),
-        Entry::Connection { kind } => outcome(exports.call_connection(store, id, sid, namespace, kind).await?),
-        Entry::EventMiddleware(event) => {
+    let returned = match export {
+        Export::ConnectMiddleware => verdict(exports.call_connect_middleware(store, id, sid, namespace).await?),
+        Export::Connection { kind } => outcome(exports.call_connection(store, id, sid, namespace, kind).await?),
+        Export::EventMiddleware(event) => {
             let attachments = slices(event);
             verdict(exports.call_event_middleware(store, event_call(id, sid, namespace, event, &attachments)).await?)
         }
-        Entry::Event(event) => {
+        Export::Event(event) => {
             let attachments = slices(event);
             outcome(exports.call_event(store, event_call(id, sid, namespace, event, &attachments)).await?)
         }
-        Entry::Disconnecting { reason } => outcome(exports.call_disconnecting(store, id, sid, namespace, reason).await?),
-        Entry::Disconnect { reason } => outcome(exports.call_disconnect(store, id, sid, namespace, reason).await?),
-        Entry::Start | Entry::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
+        Export::Disconnecting { reason } => outcome(exports.call_disconnecting(store, id, sid, namespace, reason).await?),
+        Export::Disconnect { reason } => outcome(exports.call_disconnect(store, id, sid, namespace, reason).await?),
+        Export::Start | Export::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
     };
     Ok(returned)
 }

@@ -4,11 +4,11 @@ use super::CallState;
 use crate::effect::{Write, ack_packet};
 use crate::plugin::bindings::v0_1::acks::Host;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
-use crate::plugin::text;
+use crate::plugin::validate;
 
 impl Host for CallState {
     fn reply(&mut self, socket: String, ack: u64, payload: Payload) -> Result<(), Failure> {
-        let payload = text::payload(payload, self.facts.bounds.attachments)?;
+        let payload = validate::payload(payload, self.context.limits.attachments)?;
         let Some(socket) = self.find(&socket)? else { return Ok(()) };
         let packet = ack_packet(socket.namespace().name(), ack, &payload);
         self.record(Write::Ack { socket, ack, packet })

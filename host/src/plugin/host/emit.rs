@@ -2,16 +2,16 @@
 
 use super::CallState;
 use super::ticket::Ticket;
-use crate::effect::{Asked, Write, event_packet};
+use crate::adapter::SocketState;
+use crate::effect::{QuestionTarget, Write, event_packet};
 use crate::plugin::bindings::v0_1::emit::{Answers, Host, Response};
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload, Target};
-use crate::plugin::text::{self, refusal};
-use crate::sockets::Life;
+use crate::plugin::validate::{self, refusal};
 
 impl Host for CallState {
     fn to_socket(&mut self, socket: String, name: String, payload: Payload, flags: Vec<String>) -> Result<(), Failure> {
-        text::event_name(&name)?;
-        let payload = text::payload(payload, self.facts.bounds.attachments)?;
+        validate::event_name(&name)?;
+        let payload = validate::payload(payload, self.context.limits.attachments)?;
         let Some(socket) = self.find(&socket)? else { return Ok(()) };
         let packet = event_packet(socket.namespace().name(), &name, &payload, None);
         let volatile = flags.iter().any(|flag| flag == "volatile");
@@ -19,30 +19,30 @@ impl Host for CallState {
     }
 
     fn to_rooms(&mut self, target: Target, name: String, payload: Payload) -> Result<(), Failure> {
-        text::event_name(&name)?;
-        let payload = text::payload(payload, self.facts.bounds.attachments)?;
+        validate::event_name(&name)?;
+        let payload = validate::payload(payload, self.context.limits.attachments)?;
         let (target, flags) = self.target(target)?;
         let packet = event_packet(target.namespace.name(), &name, &payload, None);
         self.record(Write::Broadcast { target, packet, volatile: flags.volatile })
     }
 
     fn ask_socket(&mut self, socket: String, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        let asked = Asked::Socket(self.socket(&socket)?);
+        let asked = QuestionTarget::Socket(self.socket(&socket)?);
         self.ask(asked, &name, payload, timeout_ms)
     }
 
     fn ask_rooms(&mut self, target: Target, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        let asked = Asked::Rooms(self.target(target)?.0);
+        let asked = QuestionTarget::Rooms(self.target(target)?.0);
         self.ask(asked, &name, payload, timeout_ms)
     }
 
     fn responses(&mut self, ticket: u64) -> Result<Answers, Failure> {
         let answers = self.active()?.tickets.take_answers(ticket)?;
-        let response = |(id, payload): (crate::sockets::SocketId, crate::json::Payload)| {
+        let response = |(id, payload): (crate::adapter::SocketId, crate::json::Payload)| {
             let payload = Payload { args: payload.args, attachments: payload.attachments };
             Response { socket: id.to_string(), payload }
         };
-        let names = |ids: Vec<crate::sockets::SocketId>| ids.iter().map(ToString::to_string).collect();
+        let names = |ids: Vec<crate::adapter::SocketId>| ids.iter().map(ToString::to_string).collect();
         Ok(Answers {
             responses: answers.responses.into_iter().map(response).collect(),
             missing: names(answers.missing),
@@ -52,18 +52,18 @@ impl Host for CallState {
 }
 
 impl CallState {
-    fn ask(&mut self, asked: Asked, name: &str, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        text::event_name(name)?;
-        let payload = text::payload(payload, self.facts.bounds.attachments)?;
+    fn ask(&mut self, asked: QuestionTarget, name: &str, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        validate::event_name(name)?;
+        let payload = validate::payload(payload, self.context.limits.attachments)?;
         let active = self.active()?;
         active.tickets.check_room()?;
         active.flush();
         let (namespace, one) = match &asked {
-            Asked::Socket(socket) if socket.life() == Life::Pending => {
+            QuestionTarget::Socket(socket) if socket.life() == SocketState::Pending => {
                 return Err(refusal("pending", "the socket's connect middleware has not ended: its client cannot be asked yet"));
             }
-            Asked::Socket(socket) => (socket.namespace().clone(), true),
-            Asked::Rooms(target) => (target.namespace.clone(), false),
+            QuestionTarget::Socket(socket) => (socket.namespace().clone(), true),
+            QuestionTarget::Rooms(target) => (target.namespace.clone(), false),
         };
         let mut packet = |ack| event_packet(namespace.name(), name, &payload, Some(ack));
         let (ack, question) = active.call.effects.ask(&asked, &mut packet);

@@ -8,7 +8,7 @@ use crate::auth::{Keys, Refused};
 use crate::plugin::bindings::v0_1::jwt::Host;
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
-use crate::plugin::text::refusal;
+use crate::plugin::validate::refusal;
 
 /// The keys as one plugin may use them.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub(crate) struct KeyAccess {
 impl Host for CallState {
     fn verify(&mut self, key: String, token: String) -> Result<String, Failure> {
         self.need(capability::JWT)?;
-        let access = &self.facts.keys;
+        let access = &self.context.keys;
         if access.names.as_ref().is_some_and(|names| !names.contains(&key)) {
             let message = format!("the key {key:?} is not granted; the operator adds \"jwt:{key}\" to its grants");
             return Err(refusal("denied", message));
@@ -30,7 +30,7 @@ impl Host for CallState {
             Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
             Err(unknown @ Refused::UnknownKey(_)) => Err(refusal("unknown", unknown.to_string())),
             Err(reason) => {
-                tracing::debug!(plugin = &*self.facts.label, key, %reason, "a token was refused");
+                tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
                 Err(refusal("invalid", "the token is not valid"))
             }
         }

@@ -2,7 +2,7 @@
 
 use super::CallState;
 use crate::plugin::bindings::v0_1::{config, log};
-use crate::plugin::ration::Ration;
+use crate::plugin::log_limiter::LogLimiter;
 
 const MESSAGE_BYTES_MAX: usize = 4096;
 const ERRORS_MAX: u32 = 20;
@@ -10,20 +10,20 @@ const OTHERS_MAX: u32 = 10_000;
 
 /// What all instances of a generation may write in each window of the ration: clients can make them write at will.
 pub(crate) struct GuestLog {
-    errors: Ration,
-    others: Ration,
+    errors: LogLimiter,
+    others: LogLimiter,
 }
 
 impl Default for GuestLog {
     fn default() -> Self {
-        Self { errors: Ration::new(ERRORS_MAX), others: Ration::new(OTHERS_MAX) }
+        Self { errors: LogLimiter::new(ERRORS_MAX), others: LogLimiter::new(OTHERS_MAX) }
     }
 }
 
 impl log::Host for CallState {
     fn write(&mut self, level: String, message: String, fields: Vec<(String, String)>) {
-        let most = self.facts.bounds.log_lines;
-        let plugin = &*self.facts.label;
+        let most = self.context.limits.log_lines;
+        let plugin = &*self.context.label;
         let (lines, sid) = self.active.as_mut().map_or((1, None), |active| {
             active.log_lines += 1;
             (active.log_lines, active.call.socket.as_ref().map(|socket| socket.id()))
@@ -34,13 +34,13 @@ impl log::Host for CallState {
             }
             return;
         }
-        self.facts.log.line(&level, plugin, sid.as_ref().map_or("", |sid| sid.as_str()), &message, &fields);
+        self.context.log.line(&level, plugin, sid.as_ref().map_or("", |sid| sid.as_str()), &message, &fields);
     }
 }
 
 impl config::Host for CallState {
     fn all(&mut self) -> String {
-        self.facts.config.clone()
+        self.context.config.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use super::ticket::{Answer, Ticket};
 use crate::plugin::bindings::v0_1::rate_limit::{Decision, Host, Limit};
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
-use crate::plugin::text::refusal;
+use crate::plugin::validate::refusal;
 
 const KEY_BYTES_MAX: usize = 256;
 /// A longer window would outlive every host.
@@ -25,7 +25,7 @@ impl Host for CallState {
         if limit.window_ms == 0 {
             return Err(refusal("invalid", "a window needs a length"));
         }
-        let table = self.facts.rate_limits.clone();
+        let table = self.context.rate_limits.clone();
         let active = self.active()?;
         active.tickets.check_room()?;
         active.flush();

@@ -4,13 +4,13 @@ use super::CallState;
 use crate::effect::Write;
 use crate::plugin::bindings::v0_1::rooms::Host;
 use crate::plugin::bindings::v0_1::types::{Failure, Target};
-use crate::plugin::text::{self, refusal};
+use crate::plugin::validate::{self, refusal};
 
 impl Host for CallState {
     fn join(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
-        let rooms = text::rooms(rooms)?;
+        let rooms = validate::rooms(rooms)?;
         let Some(socket) = self.find(&socket)? else { return Ok(()) };
-        let most = self.facts.bounds.rooms_per_socket;
+        let most = self.context.limits.rooms_per_socket;
         // Counting exactly costs a look at all rooms, so it is done only where the limit can be near.
         let near = socket.room_count() + self.recorded_count() + rooms.len() > most;
         if near && self.overlay()?.rooms(&socket).len() + rooms.len() > most {
@@ -20,7 +20,7 @@ impl Host for CallState {
     }
 
     fn leave(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
-        let rooms = text::rooms(rooms)?;
+        let rooms = validate::rooms(rooms)?;
         let Some(socket) = self.find(&socket)? else { return Ok(()) };
         self.record(Write::Leave { socket, rooms })
     }
@@ -32,13 +32,13 @@ impl Host for CallState {
     }
 
     fn join_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
-        let rooms = text::rooms(rooms)?;
+        let rooms = validate::rooms(rooms)?;
         let (target, _) = self.target(target)?;
         self.record(Write::JoinAll { target, rooms })
     }
 
     fn leave_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
-        let rooms = text::rooms(rooms)?;
+        let rooms = validate::rooms(rooms)?;
         let (target, _) = self.target(target)?;
         self.record(Write::LeaveAll { target, rooms })
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::CallState;
 use super::ticket::Ticket;
+use crate::adapter::Socket;
 use crate::effect::Write;
 use crate::json;
 use crate::plugin::bindings::v0_1::sockets::{Handshake, Host, RemoteSocket};
 use crate::plugin::bindings::v0_1::types::{Failure, Target};
 use crate::plugin::capability::HANDSHAKE_SECRETS;
-use crate::plugin::text::{self, refusal};
-use crate::sockets::Record;
+use crate::plugin::validate::{self, refusal};
 
 /// Headers that prove who somebody is.
 const SECRET_HEADERS: [&str; 2] = ["cookie", "authorization"];
@@ -28,9 +28,9 @@ impl Host for CallState {
     }
 
     fn set_data(&mut self, socket: String, key: String, value: String) -> Result<(), Failure> {
-        text::value("value", &value)?;
+        validate::value("value", &value)?;
         let Some(socket) = self.find(&socket)? else { return Ok(()) };
-        let most = self.facts.bounds.data_bytes;
+        let most = self.context.limits.data_bytes;
         let others = |data: &BTreeMap<Box<str>, Box<str>>| -> usize {
             data.iter().filter(|(other, _)| ***other != *key).map(|(key, value)| key.len() + value.len()).sum()
         };
@@ -81,7 +81,7 @@ impl Host for CallState {
     }
 }
 
-fn remote_socket(socket: &Record, rooms: &[Arc<str>], with_secrets: bool) -> RemoteSocket {
+fn remote_socket(socket: &Socket, rooms: &[Arc<str>], with_secrets: bool) -> RemoteSocket {
     RemoteSocket {
         id: socket.id().to_string(),
         handshake: handshake(socket, with_secrets),
@@ -90,7 +90,7 @@ fn remote_socket(socket: &Record, rooms: &[Arc<str>], with_secrets: bool) -> Rem
     }
 }
 
-fn handshake(socket: &Record, with_secrets: bool) -> Handshake {
+fn handshake(socket: &Socket, with_secrets: bool) -> Handshake {
     let from = socket.handshake();
     let request = &*from.request;
     let pair = |(name, value): &(Box<str>, Box<str>)| (name.to_string(), value.to_string());

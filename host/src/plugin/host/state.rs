@@ -12,17 +12,17 @@ use super::jwt::KeyAccess;
 use super::store::StoreAccess;
 use super::ticket::Tickets;
 use super::wasi;
+use crate::adapter::{Adapter, Namespace, Rooms, Socket, SocketId};
 use crate::effect::{Overlay, Target, Write};
 use crate::plugin::bindings::v0_1::types;
-use crate::plugin::text::{self, refusal};
-use crate::plugin::{Alarms, Call, capability};
+use crate::plugin::validate::{self, refusal};
+use crate::plugin::{Call, PluginTimers, capability};
 use crate::rate_limit::Table;
-use crate::sockets::{Namespace, Record, Rooms, SocketId, Sockets};
 
 /// What is the same for all instances of one generation.
 #[derive(Clone)]
-pub(crate) struct Facts {
-    pub(crate) sockets: Arc<Sockets>,
+pub(crate) struct PluginContext {
+    pub(crate) sockets: Arc<Adapter>,
     /// None if the plugin did not ask for it.
     pub(crate) store: Option<StoreAccess>,
     /// What tokens are verified with.
@@ -37,16 +37,16 @@ pub(crate) struct Facts {
     pub(crate) namespaces: Vec<Box<str>>,
     /// `[plugins.<name>.config]` as JSON.
     pub(crate) config: String,
-    pub(crate) bounds: Bounds,
+    pub(crate) limits: CallLimits,
     pub(crate) log: Arc<GuestLog>,
     /// Of the plugin, not of this generation.
-    pub(crate) alarms: Arc<Alarms>,
+    pub(crate) timers: Arc<PluginTimers>,
     pub(crate) has_timer_hook: bool,
 }
 
 /// How much one call may do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct CallLimits {
     pub(crate) writes: usize,
     pub(crate) write_bytes: usize,
     pub(crate) attachments: usize,
@@ -64,7 +64,7 @@ const RESOURCES_MAX: usize = 10_000;
 
 /// Lives in the instance's store.
 pub(crate) struct CallState {
-    pub(crate) facts: Arc<Facts>,
+    pub(crate) context: Arc<PluginContext>,
     /// None between calls, and while `register` answers.
     pub(crate) active: Option<Active>,
     pub(crate) limits: StoreLimits,
@@ -95,11 +95,11 @@ pub(crate) struct RunClock {
 }
 
 impl CallState {
-    pub(crate) fn new(facts: Arc<Facts>) -> Self {
-        let limits = StoreLimitsBuilder::new().memory_size(facts.bounds.memory_bytes).build();
-        let (wasi, mut table) = (wasi::nothing(&facts), ResourceTable::new());
+    pub(crate) fn new(context: Arc<PluginContext>) -> Self {
+        let limits = StoreLimitsBuilder::new().memory_size(context.limits.memory_bytes).build();
+        let (wasi, mut table) = (wasi::nothing(&context), ResourceTable::new());
         table.set_max_capacity(RESOURCES_MAX);
-        Self { facts, active: None, limits, clock: RunClock::default(), wasi, table }
+        Self { context, active: None, limits, clock: RunClock::default(), wasi, table }
     }
 
     /// A call begins.
@@ -116,15 +116,15 @@ impl CallState {
 
     /// Records a write, unless the call has had its share.
     pub(super) fn record(&mut self, write: Write) -> Result<(), types::Failure> {
-        let bounds = self.facts.bounds;
+        let limits = self.context.limits;
         let active = self.active()?;
-        if active.recorded.len() >= bounds.writes {
-            return Err(refusal("limit", format!("a call records at most {} writes (writes_per_call_max)", bounds.writes)));
+        if active.recorded.len() >= limits.writes {
+            return Err(refusal("limit", format!("a call records at most {} writes (writes_per_call_max)", limits.writes)));
         }
-        if active.recorded_bytes + write.len() > bounds.write_bytes {
+        if active.recorded_bytes + write.len() > limits.write_bytes {
             return Err(refusal(
                 "limit",
-                format!("a call records at most {} bytes (write_bytes_per_call_max)", bounds.write_bytes),
+                format!("a call records at most {} bytes (write_bytes_per_call_max)", limits.write_bytes),
             ));
         }
         active.recorded_bytes += write.len();
@@ -133,18 +133,18 @@ impl CallState {
     }
 
     /// The socket of this id, if this plugin may know it.
-    pub(super) fn socket(&mut self, id: &str) -> Result<Arc<Record>, types::Failure> {
+    pub(super) fn socket(&mut self, id: &str) -> Result<Arc<Socket>, types::Failure> {
         self.find(id)?.ok_or_else(|| refusal("unknown", format!("there is no socket {id:?}")))
     }
 
     /// The same for writes, which do nothing if the socket is gone.
-    pub(super) fn find(&mut self, id: &str) -> Result<Option<Arc<Record>>, types::Failure> {
+    pub(super) fn find(&mut self, id: &str) -> Result<Option<Arc<Socket>>, types::Failure> {
         let active = self.active()?;
         if let Some(own) = active.call.socket.as_ref().filter(|own| own.id().as_str() == id) {
             return Ok(Some(own.clone()));
         }
         let Some(id) = SocketId::parse(id) else { return Ok(None) };
-        let Some(found) = self.facts.sockets.find(id) else { return Ok(None) };
+        let Some(found) = self.context.sockets.find(id) else { return Ok(None) };
         self.may_touch(found.namespace().name())?;
         Ok(Some(found))
     }
@@ -152,7 +152,7 @@ impl CallState {
     /// The sockets that a guest names.
     pub(super) fn target(&mut self, target: types::Target) -> Result<(Target, Flags), types::Failure> {
         let flags = Flags { volatile: target.flags.iter().any(|flag| flag == "volatile") };
-        let rooms = Rooms { any: text::rooms(target.rooms)?, except: text::rooms(target.except)? };
+        let rooms = Rooms { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
         let namespace = self.namespace(&target.namespace)?;
         Ok((Target { namespace, rooms }, flags))
     }
@@ -174,7 +174,7 @@ impl CallState {
         }
         self.may_touch(name)?;
         let existing =
-            if self.serves(name) { Some(self.facts.sockets.namespace(name)) } else { self.facts.sockets.existing(name) };
+            if self.serves(name) { Some(self.context.sockets.namespace(name)) } else { self.context.sockets.existing(name) };
         existing.ok_or_else(|| refusal("unknown", format!("there is no namespace {name:?}")))
     }
 
@@ -187,7 +187,7 @@ impl CallState {
     }
 
     fn serves(&self, namespace: &str) -> bool {
-        self.facts.namespaces.iter().any(|served| **served == *namespace)
+        self.context.namespaces.iter().any(|served| **served == *namespace)
     }
 
     /// Refuses what needs a capability that the plugin did not ask for. (One that was not granted is refused at load.)
@@ -199,7 +199,7 @@ impl CallState {
     }
 
     pub(super) fn has(&self, capability: &str) -> bool {
-        self.facts.capabilities.iter().any(|granted| granted == capability)
+        self.context.capabilities.iter().any(|granted| granted == capability)
     }
 }
 
@@ -212,7 +212,7 @@ impl Active {
     /// Sends what was recorded. From here on it is beyond recall.
     pub(super) fn flush(&mut self) {
         (self.recorded_bytes, self.looked_at) = (0, 0);
-        self.call.effects.leave(&mut self.recorded);
+        self.call.effects.apply(&mut self.recorded);
         self.call.effects.open();
     }
 }

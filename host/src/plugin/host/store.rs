@@ -8,7 +8,7 @@ use super::ticket::{Answer, Ticket};
 use crate::plugin::bindings::v0_1::store::{Entry, Host};
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
-use crate::plugin::text::refusal;
+use crate::plugin::validate::refusal;
 use crate::store::{self, Store, StoreError};
 
 /// The store as one plugin sees it.
@@ -100,7 +100,7 @@ impl CallState {
 
     /// The store, if this plugin may reach into this bucket.
     fn store_for(&self, bucket: &str) -> Result<Arc<dyn Store>, Failure> {
-        let Some(access) = self.facts.store.as_ref().filter(|_| self.has(capability::STORE)) else {
+        let Some(access) = self.context.store.as_ref().filter(|_| self.has(capability::STORE)) else {
             let message = "the store needs the capability \"store\": the plugin asks for it when it registers, and the operator \
                            grants it with grants = [\"store\"]";
             return Err(refusal("denied", message));

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::adapter::{Answers, Question};
 use crate::plugin::bindings::v0_1::rate_limit::Decision;
 use crate::plugin::bindings::v0_1::sockets::RemoteSocket;
 use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::text::refusal;
-use crate::sockets::{Answers, Question};
+use crate::plugin::validate::refusal;
 
 /// Open questions of one call. More at once is a loop that forgot to wait.
 const OPEN_MAX: usize = 1_000;
@@ -35,8 +35,8 @@ pub(crate) struct Ticket {
 
 enum Kind {
     Clients(Clients),
-    Sockets(Vec<RemoteSocket>),
-    /// Asked of a part of the host, which is at work on it whether or not anybody waits.
+    Adapter(Vec<RemoteSocket>),
+    /// QuestionTarget of a part of the host, which is at work on it whether or not anybody waits.
     Coming(Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>),
     Came(Result<Answer, Failure>),
     Sleep,
@@ -75,7 +75,7 @@ impl Ticket {
 
     /// An answer that is there already.
     pub(super) fn sockets(sockets: Vec<RemoteSocket>) -> Self {
-        Self { kind: Kind::Sockets(sockets), until: Instant::now() }
+        Self { kind: Kind::Adapter(sockets), until: Instant::now() }
     }
 
     /// Never cut to the call's time: who sleeps past it must not wake and go on as if that were well.
@@ -90,7 +90,7 @@ impl Ticket {
 
     fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.kind {
-            Kind::Sockets(_) | Kind::Came(_) => return Poll::Ready(()),
+            Kind::Adapter(_) | Kind::Came(_) => return Poll::Ready(()),
             Kind::Coming(answer) => {
                 if let Poll::Ready(answer) = answer.as_mut().poll(context) {
                     self.kind = Kind::Came(answer);
@@ -161,8 +161,8 @@ impl Tickets {
 
     /// The sockets that were fetched.
     pub(super) fn take_sockets(&mut self, ticket: u64) -> Result<Vec<RemoteSocket>, Failure> {
-        match self.take(ticket, |kind| matches!(kind, Kind::Sockets(_)))? {
-            Kind::Sockets(sockets) => Ok(sockets),
+        match self.take(ticket, |kind| matches!(kind, Kind::Adapter(_)))? {
+            Kind::Adapter(sockets) => Ok(sockets),
             _ => Err(unknown(ticket)),
         }
     }

@@ -7,7 +7,7 @@ use super::ticket::Ticket;
 use crate::effect::{Timer, Write};
 use crate::plugin::bindings::v0_1::timers::{Host, Setting};
 use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::text::refusal;
+use crate::plugin::validate::refusal;
 
 const NAME_BYTES_MAX: usize = 256;
 const DATA_BYTES_MAX: usize = 64 << 10;
@@ -16,7 +16,7 @@ const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl Host for CallState {
     fn set(&mut self, setting: Setting) -> Result<(), Failure> {
-        if !self.facts.has_timer_hook {
+        if !self.context.has_timer_hook {
             return Err(refusal("invalid", "a plugin that sets timers registers the hook `timer`"));
         }
         if setting.name.len() > NAME_BYTES_MAX || setting.data.len() > DATA_BYTES_MAX {
@@ -38,7 +38,7 @@ impl Host for CallState {
             every: setting.every_ms.map(duration),
             data: setting.data.into(),
         };
-        let timers = self.facts.alarms.clone();
+        let timers = self.context.timers.clone();
         self.record(Write::SetTimer { timers, timer })
     }
 
@@ -50,7 +50,7 @@ impl Host for CallState {
                 None => return Ok(()),
             },
         };
-        let timers = self.facts.alarms.clone();
+        let timers = self.context.timers.clone();
         self.record(Write::ClearTimer { timers, name: name.into(), socket })
     }
 

@@ -9,13 +9,13 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::{CallState, Facts, GuestLog};
+use super::{CallState, GuestLog, PluginContext};
 
 const LINE_BYTES_MAX: usize = 4096;
 
 /// No files, environment, arguments, input or addresses.
-pub(super) fn nothing(facts: &Facts) -> WasiCtx {
-    let printed = |level| Printed { label: facts.label.clone(), log: facts.log.clone(), level };
+pub(super) fn nothing(context: &PluginContext) -> WasiCtx {
+    let printed = |level| Printed { label: context.label.clone(), log: context.log.clone(), level };
     WasiCtxBuilder::new().stdout(printed("info")).stderr(printed("warn")).allow_tcp(false).allow_udp(false).build()
 }
 

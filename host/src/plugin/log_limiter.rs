@@ -8,7 +8,7 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// So many lines in each window. What is left out is counted.
-pub(super) struct Ration {
+pub(super) struct LogLimiter {
     lines_max: u32,
     window: Mutex<Option<Window>>,
 }
@@ -19,7 +19,7 @@ struct Window {
     left_out: u64,
 }
 
-impl Ration {
+impl LogLimiter {
     pub(super) fn new(lines_max: u32) -> Self {
         Self { lines_max, window: Mutex::new(None) }
     }
@@ -51,12 +51,12 @@ impl Ration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ration, WINDOW};
+    use super::{LogLimiter, WINDOW};
     use tokio::time::Instant;
 
     #[test]
     fn a_storm_is_counted_not_written() {
-        let ration = Ration::new(20);
+        let ration = LogLimiter::new(20);
         let start = Instant::now();
         assert_eq!((0..100).filter(|_| ration.admit_at(start).is_some()).count(), 20);
         assert_eq!(ration.admit_at(start + WINDOW), Some(80));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::{Record, SocketId};
+use super::{Socket, SocketId};
 use crate::json::Payload;
 
 /// Bytes of all answers to one question together; the clients choose their size.
@@ -29,7 +29,7 @@ pub(crate) struct Question {
 
 #[derive(Default)]
 struct State {
-    open: HashMap<SocketId, Arc<Record>>,
+    open: HashMap<SocketId, Arc<Socket>>,
     answer_bytes: usize,
     answers: Answers,
     waker: Option<Waker>,
@@ -37,7 +37,7 @@ struct State {
 
 impl Question {
     /// One more socket is asked. Called before the packet is put, so that no answer can come too early.
-    pub(super) fn ask(&self, socket: &Arc<Record>) {
+    pub(super) fn ask(&self, socket: &Arc<Socket>) {
         self.lock().open.insert(socket.id(), socket.clone());
     }
 

@@ -8,17 +8,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Sleep;
 
-use super::Bounds;
+use super::ConnectionLimits;
 use super::attachments::Partial;
 use super::packet::{Kind, Packet, parse};
 use super::seats::{Place, Seats};
-use crate::dispatch::{Hall, Queue};
+use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
+use crate::dispatch::{Dispatcher, Queue};
 use crate::effect::{SERVER_DISCONNECT, connect_error, disconnect_frame};
-use crate::engine::{Outbox, Reason, Turn, Upper};
+use crate::engine::{EngineRequest, Outbox, Protocol, Reason};
 use crate::json::{self, Payload};
 use crate::plugin::{Event, is_reserved};
 use crate::request::Request;
-use crate::sockets::{Handshake, Life, Record, SocketId, Sockets};
 
 /// Node closes a connection that breaks the protocol with this reason.
 const FORCED_CLOSE: Reason = "forced close";
@@ -33,9 +33,9 @@ static NEVER_SHUT: AtomicBool = AtomicBool::new(false);
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.
 pub(super) struct Client {
-    hall: Arc<Hall>,
-    sockets: Arc<Sockets>,
-    bounds: Bounds,
+    dispatcher: Arc<Dispatcher>,
+    sockets: Arc<Adapter>,
+    limits: ConnectionLimits,
     request: Arc<Request>,
     outbox: Arc<Outbox>,
     seats: Seats,
@@ -47,14 +47,24 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(
-        hall: Arc<Hall>,
-        sockets: Arc<Sockets>,
-        bounds: Bounds,
+        dispatcher: Arc<Dispatcher>,
+        sockets: Arc<Adapter>,
+        limits: ConnectionLimits,
         request: Arc<Request>,
         outbox: Arc<Outbox>,
     ) -> Self {
-        let connect_timeout = Some(Box::pin(tokio::time::sleep(bounds.connect_timeout)));
-        Self { hall, sockets, bounds, request, outbox, seats: Seats::default(), partial: None, connect_timeout, is_closed: false }
+        let connect_timeout = Some(Box::pin(tokio::time::sleep(limits.connect_timeout)));
+        Self {
+            dispatcher,
+            sockets,
+            limits,
+            request,
+            outbox,
+            seats: Seats::default(),
+            partial: None,
+            connect_timeout,
+            is_closed: false,
+        }
     }
 
     /// A whole packet.
@@ -75,14 +85,14 @@ impl Client {
         if !auth.is_empty() {
             json::object(auth).map_err(|_| FORCED_CLOSE)?;
         }
-        if self.hall.registry.chain(namespace).is_none() {
+        if self.dispatcher.registry.chain(namespace).is_none() {
             self.refuse(namespace, "Invalid namespace");
-        } else if self.seats.len() >= self.bounds.namespaces {
+        } else if self.seats.len() >= self.limits.namespaces {
             self.refuse(namespace, "Too many namespaces");
         } else if auth.len() > AUTH_BYTES_MAX {
             self.refuse(namespace, "The auth payload is too large");
         } else if let Some(record) = self.pending(namespace, auth) {
-            self.seats.push(namespace, Queue::connect(self.hall.clone(), record));
+            self.seats.push(namespace, Queue::connect(self.dispatcher.clone(), record));
         } else {
             self.refuse(namespace, "internal error");
         }
@@ -90,7 +100,7 @@ impl Client {
     }
 
     /// A socket that is on its way in.
-    fn pending(&self, namespace: &str, auth: &str) -> Option<Arc<Record>> {
+    fn pending(&self, namespace: &str, auth: &str) -> Option<Arc<Socket>> {
         let id = SocketId::random();
         let id = id.inspect_err(|error| tracing::error!(%error, "the system gives no randomness: nobody can be let in")).ok()?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -99,7 +109,7 @@ impl Client {
             auth: (!auth.is_empty()).then(|| auth.into()),
             issued_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
         };
-        Some(Arc::new(Record::new(id, self.sockets.namespace(namespace), handshake, self.outbox.clone())))
+        Some(Arc::new(Socket::new(id, self.sockets.namespace(namespace), handshake, self.outbox.clone())))
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
@@ -123,7 +133,7 @@ impl Client {
             return Err(FORCED_CLOSE);
         }
         match self.seats.place(packet.namespace) {
-            Place::Taken(queue) if queue.socket().life() == Life::Joined => {
+            Place::Taken(queue) if queue.socket().life() == SocketState::Joined => {
                 let payload = Payload { args, attachments };
                 queue.push(Event { name: name.into_owned(), payload, ack: packet.ack });
                 self.check_backlog()
@@ -151,16 +161,16 @@ impl Client {
     fn check_backlog(&self) -> Result<(), Reason> {
         let mut backlog = self.seats.backlog();
         backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
-        if backlog.exceeds(self.bounds.most) { Err(INBOUND_LIMIT) } else { Ok(()) }
+        if backlog.exceeds(self.limits.most) { Err(INBOUND_LIMIT) } else { Ok(()) }
     }
 }
 
-impl Upper for Client {
+impl Protocol for Client {
     fn text(&mut self, message: &str) -> Result<(), Reason> {
         if self.partial.is_some() {
             return Err(FORCED_CLOSE);
         }
-        let packet = parse(message, self.bounds.attachments).map_err(|_| FORCED_CLOSE)?;
+        let packet = parse(message, self.limits.attachments).map_err(|_| FORCED_CLOSE)?;
         if packet.attachments > 0 {
             self.partial = Some(Box::new(Partial::new(&packet)));
             return Ok(());
@@ -178,16 +188,16 @@ impl Upper for Client {
         self.packet(&Packet { kind, namespace: &namespace, ack, body: &body, attachments: attachments.len() }, attachments)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<EngineRequest> {
         self.seats.poll(context);
         if self.is_closed {
-            return if self.seats.len() == 0 { Poll::Ready(Turn::Done) } else { Poll::Pending };
+            return if self.seats.len() == 0 { Poll::Ready(EngineRequest::Done) } else { Poll::Pending };
         }
         if let Some(timeout) = &mut self.connect_timeout {
-            if self.seats.sockets().any(|socket| socket.life() == Life::Joined) {
+            if self.seats.sockets().any(|socket| socket.life() == SocketState::Joined) {
                 self.connect_timeout = None;
             } else if timeout.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Turn::Close(FORCED_CLOSE));
+                return Poll::Ready(EngineRequest::Close(FORCED_CLOSE));
             }
         }
         Poll::Pending
@@ -195,7 +205,7 @@ impl Upper for Client {
 
     /// Not while a question to this client is open: its answer may be what everything waits for.
     fn accepts(&self) -> bool {
-        !self.seats.backlog().exceeds(self.bounds.high) || self.seats.sockets().any(|socket| socket.is_asked())
+        !self.seats.backlog().exceeds(self.limits.high) || self.seats.sockets().any(|socket| socket.is_asked())
     }
 
     fn closing(&mut self) {
@@ -215,8 +225,8 @@ impl Upper for Client {
 }
 
 /// Takes a socket out of its namespace; its queue sees that and does the rest.
-fn depart(socket: &Arc<Record>, reason: Reason, tell: bool) {
+fn depart(socket: &Arc<Socket>, reason: Reason, tell: bool) {
     let namespace = socket.namespace();
-    let last = (tell && socket.life() == Life::Joined).then(|| disconnect_frame(namespace.name()));
+    let last = (tell && socket.life() == SocketState::Joined).then(|| disconnect_frame(namespace.name()));
     namespace.lock().depart(socket, reason, last);
 }

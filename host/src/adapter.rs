@@ -6,8 +6,8 @@
 mod id;
 mod namespace;
 mod question;
-mod record;
 mod sink;
+mod socket;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,16 +15,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) use id::SocketId;
 pub(crate) use namespace::{Locked, Namespace, Rooms};
 pub(crate) use question::{Answers, Question};
-pub(crate) use record::{Errand, Handshake, Life, Record};
 pub(crate) use sink::{Packet, Sink};
+pub(crate) use socket::{DueTimer, Handshake, Socket, SocketState};
 
 /// All namespaces. There are as many as plugins registered, so none is ever removed.
 #[derive(Default)]
-pub(crate) struct Sockets {
+pub(crate) struct Adapter {
     namespaces: RwLock<HashMap<Arc<str>, Arc<Namespace>>>,
 }
 
-impl Sockets {
+impl Adapter {
     /// The namespace of this name, made if it is not there yet. Whether it may exist is for the registry to say.
     pub(crate) fn namespace(&self, name: &str) -> Arc<Namespace> {
         if let Some(namespace) = self.existing(name) {
@@ -41,7 +41,7 @@ impl Sockets {
     }
 
     /// A socket of any namespace.
-    pub(crate) fn find(&self, id: SocketId) -> Option<Arc<Record>> {
+    pub(crate) fn find(&self, id: SocketId) -> Option<Arc<Socket>> {
         let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         namespaces.values().find_map(|namespace| namespace.lock().socket(id))
     }

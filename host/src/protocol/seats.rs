@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::Context;
 
 use super::Backlog;
+use crate::adapter::{Socket, SocketState};
 use crate::dispatch::Queue;
-use crate::sockets::{Life, Record};
 
 /// The sockets of one connection. There are few, so they are looked up one by one.
 #[derive(Default)]
@@ -33,7 +33,8 @@ impl Seats {
 
     /// The socket of a namespace that has not left.
     pub(super) fn place(&mut self, namespace: &str) -> Place<'_> {
-        let is_here = |queue: &Queue| queue.socket().namespace().name() == namespace && queue.socket().life() != Life::Left;
+        let is_here =
+            |queue: &Queue| queue.socket().namespace().name() == namespace && queue.socket().life() != SocketState::Left;
         // By index, since a found reference would keep all of them borrowed.
         if let Some(index) = self.queues.iter().position(is_here) {
             return self.queues.get_mut(index).map_or(Place::Free, Place::Taken);
@@ -61,8 +62,8 @@ impl Seats {
     }
 
     /// The sockets that have not left.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.queues.iter().map(Queue::socket).filter(|socket| socket.life() != Life::Left)
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &Arc<Socket>> {
+        self.queues.iter().map(Queue::socket).filter(|socket| socket.life() != SocketState::Left)
     }
 
     /// All sockets, those whose disconnect handlers still run included.

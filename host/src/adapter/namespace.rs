@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Life, Packet, Question, Record, SocketId};
+use super::{Packet, Question, Socket, SocketId, SocketState};
 use crate::frame::Frame;
 
 /// Which sockets: those in any of `any` (everybody, if that is empty) and in none of `except`.
@@ -32,10 +32,10 @@ struct House {
     rooms: HashMap<Arc<str>, Members>,
 }
 
-type Members = HashMap<SocketId, Arc<Record>, BuildHasherDefault<IdHasher>>;
+type Members = HashMap<SocketId, Arc<Socket>, BuildHasherDefault<IdHasher>>;
 
 struct Member {
-    record: Arc<Record>,
+    record: Arc<Socket>,
     /// The room that is named like the socket has no entry in `rooms`: it would be one for each socket.
     in_own_room: bool,
     rooms: Vec<Arc<str>>,
@@ -67,25 +67,25 @@ impl Namespace {
 }
 
 impl Locked<'_> {
-    pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Record>> {
+    pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Socket>> {
         self.house.sockets.get(&id).map(|member| member.record.clone())
     }
 
     /// Lets a pending socket in: from here on it can be reached. `connect` is the packet that tells the client.
-    pub(crate) fn admit(&mut self, record: &Arc<Record>, connect: &Packet) {
-        if record.life() != Life::Pending {
+    pub(crate) fn admit(&mut self, record: &Arc<Socket>, connect: &Packet) {
+        if record.life() != SocketState::Pending {
             return;
         }
         let member = Member { record: record.clone(), in_own_room: true, rooms: Vec::new() };
         self.house.sockets.insert(record.id(), member);
-        record.set_life(Life::Joined);
+        record.set_life(SocketState::Joined);
         record.put(connect, false);
     }
 
     /// A socket leaves: out of its rooms and of every list, with nothing delivered after `last`. The first reason counts. Says
     /// whether it was this call that ended its stay.
-    pub(crate) fn depart(&mut self, record: &Record, reason: &'static str, last: Option<Frame>) -> bool {
-        if record.life() == Life::Left {
+    pub(crate) fn depart(&mut self, record: &Socket, reason: &'static str, last: Option<Frame>) -> bool {
+        if record.life() == SocketState::Left {
             return false;
         }
         let mut rooms = Vec::new();
@@ -152,14 +152,14 @@ impl Locked<'_> {
     }
 
     /// Asks one socket.
-    pub(crate) fn ask_one(&self, record: &Arc<Record>, ack: u64, packet: &Packet, question: &Arc<Question>) {
+    pub(crate) fn ask_one(&self, record: &Arc<Socket>, ack: u64, packet: &Packet, question: &Arc<Question>) {
         if record.note_question(ack, question) {
             record.put(packet, false);
         }
     }
 
     /// Everybody who is meant.
-    pub(crate) fn select(&self, rooms: &Rooms) -> Vec<Arc<Record>> {
+    pub(crate) fn select(&self, rooms: &Rooms) -> Vec<Arc<Socket>> {
         let mut selected = Vec::new();
         self.each(rooms, |record| selected.push(record.clone()));
         selected
@@ -170,7 +170,7 @@ impl Locked<'_> {
     }
 
     /// Calls `visit` once for each socket that is meant, in no particular order.
-    fn each(&self, rooms: &Rooms, mut visit: impl FnMut(&Arc<Record>)) {
+    fn each(&self, rooms: &Rooms, mut visit: impl FnMut(&Arc<Socket>)) {
         let excepted = |id: SocketId| rooms.except.iter().any(|room| self.is_in(id, room));
         match rooms.any.as_slice() {
             [] => {
@@ -199,7 +199,7 @@ impl Locked<'_> {
         }
     }
 
-    fn each_in(&self, room: &str, mut visit: impl FnMut(&Arc<Record>)) {
+    fn each_in(&self, room: &str, mut visit: impl FnMut(&Arc<Socket>)) {
         let members = self.house.rooms.get(room);
         for record in members.into_iter().flat_map(HashMap::values) {
             visit(record);

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
+use crate::adapter::{DueTimer, Socket, SocketId, SocketState};
 use crate::effect::{Timer, Timers};
-use crate::sockets::{Errand, Life, Record, SocketId};
 
 /// Timers that one plugin may have. Beyond it those of sockets that left are swept out; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
@@ -20,7 +20,7 @@ pub(crate) const TIMERS_MAX: usize = 100_000;
 const EVERY_MIN: Duration = Duration::from_millis(1);
 
 /// All timers of one plugin.
-pub(crate) struct Alarms {
+pub(crate) struct PluginTimers {
     plugin: Arc<str>,
     /// Held while a timer of a socket that is due is put into its queue, too: whoever clears or replaces it finds it here or there.
     state: Mutex<State>,
@@ -43,7 +43,7 @@ type Order = BTreeMap<(Instant, u64), Key>;
 struct Set {
     at: (Instant, u64),
     /// Gone with the socket: a timer does not keep it.
-    socket: Option<Weak<Record>>,
+    socket: Option<Weak<Socket>>,
     every: Option<Duration>,
     data: Box<str>,
 }
@@ -54,7 +54,7 @@ pub(crate) struct Due {
     pub(crate) data: Box<str>,
 }
 
-impl Timers for Alarms {
+impl Timers for PluginTimers {
     fn set(&self, timer: Timer) {
         let mut state = self.lock();
         self.remove(&mut state, &timer.name, timer.socket.as_ref());
@@ -73,12 +73,12 @@ impl Timers for Alarms {
         self.changed.notify_one();
     }
 
-    fn clear(&self, name: &str, socket: Option<&Arc<Record>>) {
+    fn clear(&self, name: &str, socket: Option<&Arc<Socket>>) {
         self.remove(&mut self.lock(), name, socket);
     }
 }
 
-impl Alarms {
+impl PluginTimers {
     pub(crate) fn new(plugin: Arc<str>) -> Self {
         Self { plugin, state: Mutex::default(), changed: Notify::new() }
     }
@@ -114,14 +114,14 @@ impl Alarms {
     fn hand_out(&self, state: &mut State, now: Instant) -> Option<Instant> {
         loop {
             match state.pop_of_sockets(now) {
-                Ok((socket, Due { name, data })) => socket.post(Errand { plugin: self.plugin.clone(), name, data }),
+                Ok((socket, Due { name, data })) => socket.post(DueTimer { plugin: self.plugin.clone(), name, data }),
                 Err(next) => return next,
             }
         }
     }
 
     /// Forgets a timer, and that it was due if it has not begun.
-    fn remove(&self, state: &mut State, name: &str, socket: Option<&Arc<Record>>) {
+    fn remove(&self, state: &mut State, name: &str, socket: Option<&Arc<Socket>>) {
         state.remove(&(name.into(), socket.map(|socket| socket.id())));
         if let Some(socket) = socket {
             socket.revoke(&self.plugin, name);
@@ -148,7 +148,7 @@ async fn wait(next: Option<Instant>, changed: Notified<'_>) {
 }
 
 impl State {
-    fn add(&mut self, key: Key, at: Instant, socket: Option<Weak<Record>>, every: Option<Duration>, data: Box<str>) {
+    fn add(&mut self, key: Key, at: Instant, socket: Option<Weak<Socket>>, every: Option<Duration>, data: Box<str>) {
         self.sequence += 1;
         let at = (at, self.sequence);
         self.order(&key).insert(at, key.clone());
@@ -174,11 +174,11 @@ impl State {
     }
 
     /// The same for those of sockets. A timer whose socket left is forgotten.
-    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Record>, Due), Option<Instant>> {
+    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Socket>, Due), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
-            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.life() != Life::Left);
+            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.life() != SocketState::Left);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
                 return Ok((socket, Due { name: key.0, data: set.data }));
@@ -197,7 +197,7 @@ impl State {
     fn sweep(&mut self) {
         let is_gone = |set: &Set| {
             let socket = set.socket.as_ref().map(Weak::upgrade);
-            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.life() == Life::Left))
+            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.life() == SocketState::Left))
         };
         let gone: Vec<Key> = self.by_key.iter().filter(|(_, set)| is_gone(set)).map(|(key, _)| key.clone()).collect();
         for key in gone {

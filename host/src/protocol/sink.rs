@@ -2,9 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::adapter::{Packet, Sink};
 use crate::engine::Outbox;
 use crate::frame::Frame;
-use crate::sockets::{Packet, Sink};
 
 impl Sink for Outbox {
     fn put(&self, shut: &AtomicBool, packet: &Packet, volatile: bool) {
@@ -20,8 +20,8 @@ impl Sink for Outbox {
         Self::close(self);
     }
 
-    fn nudge(&self) {
-        Self::nudge(self);
+    fn wake(&self) {
+        Self::wake(self);
     }
 
     fn transport(&self) -> &'static str {

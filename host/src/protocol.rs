@@ -12,21 +12,21 @@ mod sink;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::Hall;
-use crate::engine::{Front, Outbox, Upper};
+use crate::adapter::Adapter;
+use crate::dispatch::Dispatcher;
+use crate::engine::{Outbox, Protocol, ProtocolFactory};
 use crate::request::Request;
-use crate::sockets::Sockets;
 
 /// Lets connections in.
-pub(crate) struct Door {
-    pub(crate) hall: Arc<Hall>,
-    pub(crate) sockets: Arc<Sockets>,
-    pub(crate) bounds: Bounds,
+pub(crate) struct SocketIo {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) sockets: Arc<Adapter>,
+    pub(crate) limits: ConnectionLimits,
 }
 
 /// What one connection may have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct ConnectionLimits {
     /// How long a connection may be on no namespace.
     pub(crate) connect_timeout: Duration,
     pub(crate) namespaces: usize,
@@ -52,9 +52,9 @@ impl Backlog {
     }
 }
 
-impl Front for Door {
-    fn open(&self, request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Upper> {
-        let (hall, sockets) = (self.hall.clone(), self.sockets.clone());
-        Box::new(client::Client::new(hall, sockets, self.bounds, request, outbox))
+impl ProtocolFactory for SocketIo {
+    fn open(&self, request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Protocol> {
+        let (dispatcher, sockets) = (self.dispatcher.clone(), self.sockets.clone());
+        Box::new(client::Client::new(dispatcher, sockets, self.limits, request, outbox))
     }
 }

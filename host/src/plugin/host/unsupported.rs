@@ -4,7 +4,7 @@
 use super::CallState;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
 use crate::plugin::bindings::v0_1::{cluster, http, types};
-use crate::plugin::text::refusal;
+use crate::plugin::validate::refusal;
 
 fn unsupported<T>(what: &str) -> Result<T, Failure> {
     Err(refusal("unsupported", format!("this host does not have {what} yet")))

@@ -39,7 +39,7 @@ pub(crate) trait Sink: Send + Sync {
     fn close(&self);
 
     /// Wakes the connection's task: there is something for it to see that is in no queue of its own.
-    fn nudge(&self);
+    fn wake(&self);
 
     /// `polling` or `websocket`.
     fn transport(&self) -> &'static str;

@@ -24,7 +24,7 @@ pub(crate) struct Handshake {
 
 /// Where a socket is in its life. It only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Life {
+pub(crate) enum SocketState {
     /// Its `connect` has not been sent; nobody can reach it.
     Pending,
     /// In the namespace.
@@ -34,7 +34,7 @@ pub(crate) enum Life {
 }
 
 /// A socket. Shared by the namespace, its connection's task and whatever call is about it.
-pub(crate) struct Record {
+pub(crate) struct Socket {
     id: SocketId,
     namespace: Arc<Namespace>,
     handshake: Handshake,
@@ -60,7 +60,7 @@ struct State {
     /// Questions that the client has not answered, by our ids.
     questions: Vec<(u64, Arc<Question>)>,
     /// Errands that have not begun, by number, in the order in which they came; and how many ever came.
-    errands: Vec<(u64, Errand)>,
+    errands: Vec<(u64, DueTimer)>,
     errands_posted: u64,
     /// The numbers that the socket's queue has not seen.
     errands_unseen: Vec<u64>,
@@ -69,13 +69,13 @@ struct State {
 }
 
 /// Something that a socket's queue has to do besides the client's events: a timer of a plugin that is due.
-pub(crate) struct Errand {
+pub(crate) struct DueTimer {
     pub(crate) plugin: Arc<str>,
     pub(crate) name: Box<str>,
     pub(crate) data: Box<str>,
 }
 
-impl Errand {
+impl DueTimer {
     fn is(&self, plugin: &str, name: &str) -> bool {
         *self.plugin == *plugin && *self.name == *name
     }
@@ -86,10 +86,10 @@ struct Departure {
     rooms: Vec<Arc<str>>,
 }
 
-impl Record {
+impl Socket {
     /// A pending socket.
     pub(crate) fn new(id: SocketId, namespace: Arc<Namespace>, handshake: Handshake, sink: Arc<dyn Sink>) -> Self {
-        let (life, shut) = (AtomicU8::new(Life::Pending as u8), AtomicBool::new(false));
+        let (life, shut) = (AtomicU8::new(SocketState::Pending as u8), AtomicBool::new(false));
         Self {
             id,
             namespace,
@@ -119,16 +119,16 @@ impl Record {
         &self.sink
     }
 
-    pub(crate) fn life(&self) -> Life {
+    pub(crate) fn life(&self) -> SocketState {
         // Acquire pairs with `set_life`: who sees `Left` also sees the departure.
         match self.life.load(Ordering::Acquire) {
-            0 => Life::Pending,
-            1 => Life::Joined,
-            _ => Life::Left,
+            0 => SocketState::Pending,
+            1 => SocketState::Joined,
+            _ => SocketState::Left,
         }
     }
 
-    pub(super) fn set_life(&self, life: Life) {
+    pub(super) fn set_life(&self, life: SocketState) {
         self.life.store(life as u8, Ordering::Release);
     }
 
@@ -152,7 +152,7 @@ impl Record {
 
     /// Why the socket left, once it has.
     pub(crate) fn departed(&self) -> Option<&'static str> {
-        if self.life() != Life::Left {
+        if self.life() != SocketState::Left {
             return None;
         }
         self.lock().departure.as_ref().map(|departure| departure.reason)
@@ -172,7 +172,7 @@ impl Record {
             state.errands = Vec::new();
             std::mem::take(&mut state.questions)
         };
-        self.set_life(Life::Left);
+        self.set_life(SocketState::Left);
         for (_, question) in questions {
             question.left(self.id);
         }
@@ -180,7 +180,7 @@ impl Record {
 
     /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left, and if the same one is still
     /// waiting there: a timer that is late comes once.
-    pub(crate) fn post(&self, errand: Errand) {
+    pub(crate) fn post(&self, errand: DueTimer) {
         {
             let mut state = self.lock();
             let waits = state.errands.iter().any(|(_, other)| other.is(&errand.plugin, &errand.name));
@@ -194,7 +194,7 @@ impl Record {
             // Release pairs with `take_errands`. The lock orders the errand itself.
             self.has_errands.store(true, Ordering::Release);
         }
-        self.sink.nudge();
+        self.sink.wake();
     }
 
     /// The numbers of the errands that were posted since the last time.
@@ -209,7 +209,7 @@ impl Record {
     }
 
     /// An errand begins, unless it was revoked or the socket has left.
-    pub(crate) fn begin_errand(&self, number: u64) -> Option<Errand> {
+    pub(crate) fn begin_errand(&self, number: u64) -> Option<DueTimer> {
         let mut state = self.lock();
         let index = state.errands.iter().position(|(other, _)| *other == number)?;
         Some(state.errands.remove(index).1)
@@ -227,7 +227,7 @@ impl Record {
 
     /// Sets or removes one key of `socket.data`. Does nothing once the socket has left.
     pub(crate) fn set_data(&self, key: &str, value: Option<Box<str>>) {
-        if self.life() == Life::Left {
+        if self.life() == SocketState::Left {
             return;
         }
         let mut state = self.lock();
