@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use id::SocketId;
 pub(crate) use namespace::{Locked, Namespace, Rooms};
-pub(crate) use question::{Answers, Question};
+pub(crate) use question::{Question, QuestionAnswers};
 pub(crate) use sink::{Packet, Sink};
 pub(crate) use socket::{DueTimer, Handshake, Socket, SocketState};
 

@@ -83,13 +83,13 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 
 /// Loads the plugins and puts the rooms together, from the inside out.
 pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
-    let (sockets, store) = (Arc::new(Adapter::default()), Arc::new(store));
+    let (adapter, store) = (Arc::new(Adapter::default()), Arc::new(store));
     if config.store.path.is_some() || config.store.seed.is_some() {
         store.get().await?;
     }
     let keys = Arc::new(Keys::load(&config.keys)?);
     let rate_limits = RateLimits::new(config.limits.rate_limit_keys_max);
-    let services = HostServices { sockets: sockets.clone(), store, keys, rate_limits };
+    let services = HostServices { sockets: adapter.clone(), store, keys, rate_limits };
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {
@@ -99,19 +99,19 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
     // They exist from the start, for whoever reaches for one that nobody has entered yet.
-    namespaces.iter().for_each(|name| drop(sockets.namespace(name)));
+    namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
     let effects = Arc::new(LocalEffects);
     let limits = &config.limits;
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let dispatcher = Arc::new(Dispatcher { registry, effects, limits: dispatch_limits });
-    begin(&dispatcher).await;
-    let socket_io = SocketIo { dispatcher, sockets, limits: connection_limits(config) };
+    start_plugins(&dispatcher).await;
+    let socket_io = SocketIo { dispatcher, adapter, limits: connection_limits(config) };
     Ok(Engine::new(engine_options(config), Arc::new(socket_io)))
 }
 
 /// The plugins begin: each is started, in configured order, and from then on hears of its timers.
-async fn begin(dispatcher: &Arc<Dispatcher>) {
+async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
     for plugin in dispatcher.registry.plugins() {
         if plugin.has_start() {
             let (effects, progress) = (dispatcher.effects.clone(), Arc::default());
@@ -120,7 +120,7 @@ async fn begin(dispatcher: &Arc<Dispatcher>) {
         }
         if let Some(timers) = plugin.timers() {
             // Ends with the runtime.
-            tokio::spawn(dispatch::ring(dispatcher.clone(), plugin.name().clone(), timers.clone()));
+            tokio::spawn(dispatch::run_timers(dispatcher.clone(), plugin.name().clone(), timers.clone()));
         }
     }
 }

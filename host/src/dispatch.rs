@@ -5,9 +5,9 @@
 //! [`Effects`](crate::effect::Effects), so that a test can read it off a list.
 
 mod connect;
+mod disconnect;
 mod event;
 mod failure;
-mod leave;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ mod timer;
 use std::sync::Arc;
 
 pub(crate) use queue::Queue;
-pub(crate) use timer::ring;
+pub(crate) use timer::run_timers;
 
 use crate::effect::Effects;
 use crate::plugin::Registry;

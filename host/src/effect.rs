@@ -1,13 +1,13 @@
 //! The back door: what plugins recorded leaves here, in call order, in one step for each namespace.
 
-mod apply;
+mod local;
 mod overlay;
 mod packet;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use apply::{LocalEffects, SERVER_DISCONNECT};
+pub(crate) use local::{LocalEffects, SERVER_DISCONNECT};
 pub(crate) use overlay::Overlay;
 pub(crate) use packet::{ack_packet, connect_error, connect_packet, disconnect_frame, event_packet};
 
@@ -108,16 +108,16 @@ pub(crate) trait Effects: Send + Sync {
     fn apply(&self, writes: &mut Vec<Write>);
 
     /// Sends a question's packet, after everything that left before. `packet` makes it for the ack id.
-    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>);
+    fn ask(&self, target: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>);
 
     /// Lets a pending socket in, and with it what was held back for it, in one step. `connect` tells the client.
     fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>);
 
     /// A call of this dispatch waits or wants its writes sent: what was held back goes now.
-    fn open(&self);
+    fn release(&self);
 
     /// Shows the writes that are held back, which reads see as done.
-    fn held(&self, see: &mut dyn FnMut(&[Write]));
+    fn held(&self, read: &mut dyn FnMut(&[Write]));
 }
 
 impl Write {

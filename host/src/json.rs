@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-pub(crate) use scan::Fault;
-use scan::{Kind, Scanner};
+pub(crate) use scan::Invalid;
+use scan::{Scanner, ValueKind};
 
 /// How deep arrays and objects may nest. Clients use recursive parsers.
 pub(crate) const DEPTH_MAX: usize = 512;
@@ -32,7 +32,7 @@ impl Payload {
     }
 
     /// Checks what a guest made.
-    pub(crate) fn check(self) -> Result<Self, Fault> {
+    pub(crate) fn validate(self) -> Result<Self, Invalid> {
         array(&self.args, self.attachments.len())?;
         Ok(self)
     }
@@ -44,37 +44,37 @@ impl Payload {
 }
 
 /// Checks a JSON array whose placeholders stand for `attachments` attachments.
-pub(crate) fn array(text: &str, attachments: usize) -> Result<(), Fault> {
+pub(crate) fn array(text: &str, attachments: usize) -> Result<(), Invalid> {
     match Scanner::new(text, attachments).whole()? {
-        Kind::Array => Ok(()),
-        _ => Err(Fault::new("not a JSON array", 0)),
+        ValueKind::Array => Ok(()),
+        _ => Err(Invalid::new("not a JSON array", 0)),
     }
 }
 
 /// Checks a JSON object.
-pub(crate) fn object(text: &str) -> Result<(), Fault> {
+pub(crate) fn object(text: &str) -> Result<(), Invalid> {
     match Scanner::new(text, 0).whole()? {
-        Kind::Object => Ok(()),
-        _ => Err(Fault::new("not a JSON object", 0)),
+        ValueKind::Object => Ok(()),
+        _ => Err(Invalid::new("not a JSON object", 0)),
     }
 }
 
 /// Checks any one JSON value.
-pub(crate) fn value(text: &str) -> Result<(), Fault> {
+pub(crate) fn value(text: &str) -> Result<(), Invalid> {
     Scanner::new(text, 0).whole().map(|_| ())
 }
 
 /// Splits `["name",args…]`, as it stands on the wire, into the decoded name and the array of the other elements.
-pub(crate) fn event(text: &str, attachments: usize) -> Result<(Cow<'_, str>, String), Fault> {
+pub(crate) fn event(text: &str, attachments: usize) -> Result<(Cow<'_, str>, String), Invalid> {
     let mut scanner = Scanner::new(text, attachments);
-    let head = scanner.head()?;
-    let name = match head.kind {
-        Kind::String => string(head.text),
-        Kind::Number => Cow::Owned(number_name(head.text)),
-        _ => return Err(Fault::new("the name of an event is a string or a number", 1)),
+    let first = scanner.first_element()?;
+    let name = match first.kind {
+        ValueKind::String => string(first.text),
+        ValueKind::Number => Cow::Owned(number_name(first.text)),
+        _ => return Err(Invalid::new("the name of an event is a string or a number", 1)),
     };
-    scanner.tail()?;
-    let rest = text.get(head.rest_at..).unwrap_or("]");
+    scanner.remaining_elements()?;
+    let rest = text.get(first.rest_at..).unwrap_or("]");
     let mut args = String::with_capacity(rest.len() + 1);
     args.push('[');
     args.push_str(rest);
@@ -125,7 +125,7 @@ mod tests {
     proptest! {
         /// What serde_json takes for JSON passes, and nothing else. The alphabet is that of text that is almost JSON.
         #[test]
-        fn the_gate_agrees_with_serde_json(text in r#"[\[\]{}",:0-9eE.+\- \\ua-ftrlsn\n\x01é]{0,24}"#) {
+        fn validation_agrees_with_serde_json(text in r#"[\[\]{}",:0-9eE.+\- \\ua-ftrlsn\n\x01é]{0,24}"#) {
             prop_assert_eq!(value(&text).is_ok(), serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{:?}", text);
         }
 

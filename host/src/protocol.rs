@@ -1,13 +1,13 @@
 //! The front door: Socket.IO v5 on top of the engine's messages.
 //!
-//! A [`Client`](client::Client) is one connection. It knows which namespaces the connection is on, turns messages into events
+//! A [`Connection`](connection::Connection) is one connection. It knows which namespaces the connection is on, turns messages into events
 //! for the queues of its sockets, and leaves everything that has to be decided to the plugins behind them.
 
 mod attachments;
-mod client;
+mod connection;
 mod packet;
-mod seats;
 mod sink;
+mod sockets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::request::Request;
 /// Lets connections in.
 pub(crate) struct SocketIo {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) sockets: Arc<Adapter>,
+    pub(crate) adapter: Arc<Adapter>,
     pub(crate) limits: ConnectionLimits,
 }
 
@@ -54,7 +54,7 @@ impl Backlog {
 
 impl ProtocolFactory for SocketIo {
     fn open(&self, request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Protocol> {
-        let (dispatcher, sockets) = (self.dispatcher.clone(), self.sockets.clone());
-        Box::new(client::Client::new(dispatcher, sockets, self.limits, request, outbox))
+        let (dispatcher, adapter) = (self.dispatcher.clone(), self.adapter.clone());
+        Box::new(connection::Connection::new(dispatcher, adapter, self.limits, request, outbox))
     }
 }

@@ -21,21 +21,21 @@ pub(crate) struct Rooms {
 /// A namespace of this node.
 pub(crate) struct Namespace {
     name: Arc<str>,
-    house: Mutex<House>,
+    members: Mutex<Members>,
     /// Ids of our own questions; a question to a room has one for all whom it asks.
     questions: AtomicU64,
 }
 
 #[derive(Default)]
-struct House {
+struct Members {
     sockets: HashMap<SocketId, Member, BuildHasherDefault<IdHasher>>,
-    rooms: HashMap<Arc<str>, Members>,
+    rooms: HashMap<Arc<str>, RoomMembers>,
 }
 
-type Members = HashMap<SocketId, Arc<Socket>, BuildHasherDefault<IdHasher>>;
+type RoomMembers = HashMap<SocketId, Arc<Socket>, BuildHasherDefault<IdHasher>>;
 
 struct Member {
-    record: Arc<Socket>,
+    socket: Arc<Socket>,
     /// The room that is named like the socket has no entry in `rooms`: it would be one for each socket.
     in_own_room: bool,
     rooms: Vec<Arc<str>>,
@@ -44,12 +44,12 @@ struct Member {
 /// The namespace while it is held.
 pub(crate) struct Locked<'a> {
     namespace: &'a Namespace,
-    house: MutexGuard<'a, House>,
+    members: MutexGuard<'a, Members>,
 }
 
 impl Namespace {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.into(), house: Mutex::default(), questions: AtomicU64::new(0) }
+        Self { name: name.into(), members: Mutex::default(), questions: AtomicU64::new(0) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -57,7 +57,7 @@ impl Namespace {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked { namespace: self, house: self.house.lock().unwrap_or_else(PoisonError::into_inner) }
+        Locked { namespace: self, members: self.members.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     /// An ack id for a question. Relaxed: it only has to be another one each time.
@@ -68,43 +68,43 @@ impl Namespace {
 
 impl Locked<'_> {
     pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Socket>> {
-        self.house.sockets.get(&id).map(|member| member.record.clone())
+        self.members.sockets.get(&id).map(|member| member.socket.clone())
     }
 
     /// Lets a pending socket in: from here on it can be reached. `connect` is the packet that tells the client.
-    pub(crate) fn admit(&mut self, record: &Arc<Socket>, connect: &Packet) {
-        if record.life() != SocketState::Pending {
+    pub(crate) fn admit(&mut self, socket: &Arc<Socket>, connect: &Packet) {
+        if socket.state() != SocketState::Pending {
             return;
         }
-        let member = Member { record: record.clone(), in_own_room: true, rooms: Vec::new() };
-        self.house.sockets.insert(record.id(), member);
-        record.set_life(SocketState::Joined);
-        record.put(connect, false);
+        let member = Member { socket: socket.clone(), in_own_room: true, rooms: Vec::new() };
+        self.members.sockets.insert(socket.id(), member);
+        socket.set_state(SocketState::Joined);
+        socket.enqueue(connect, false);
     }
 
     /// A socket leaves: out of its rooms and of every list, with nothing delivered after `last`. The first reason counts. Says
     /// whether it was this call that ended its stay.
-    pub(crate) fn depart(&mut self, record: &Socket, reason: &'static str, last: Option<Frame>) -> bool {
-        if record.life() == SocketState::Left {
+    pub(crate) fn disconnect(&mut self, socket: &Socket, reason: &'static str, last: Option<Frame>) -> bool {
+        if socket.state() == SocketState::Left {
             return false;
         }
         let mut rooms = Vec::new();
-        if let Some(member) = self.house.sockets.remove(&record.id()) {
+        if let Some(member) = self.members.sockets.remove(&socket.id()) {
             rooms = member.rooms;
             for room in &rooms {
-                remove_member(&mut self.house.rooms, room, record.id());
+                remove_from_room(&mut self.members.rooms, room, socket.id());
             }
             if member.in_own_room {
-                rooms.push(record.id().as_str().into());
+                rooms.push(socket.id().as_str().into());
             }
         }
-        record.shut(last);
-        record.depart(reason, rooms);
+        socket.close(last);
+        socket.disconnect(reason, rooms);
         true
     }
 
     pub(crate) fn join(&mut self, id: SocketId, room: &str) {
-        let House { sockets, rooms } = &mut *self.house;
+        let Members { sockets, rooms } = &mut *self.members;
         let Some(member) = sockets.get_mut(&id) else { return };
         if room == id.as_str() {
             member.in_own_room = true;
@@ -114,54 +114,54 @@ impl Locked<'_> {
             Some((name, _)) => name.clone(),
             None => Arc::from(room),
         };
-        if rooms.entry(name.clone()).or_default().insert(id, member.record.clone()).is_none() {
+        if rooms.entry(name.clone()).or_default().insert(id, member.socket.clone()).is_none() {
             member.rooms.push(name);
-            member.record.set_room_count(member.rooms.len());
+            member.socket.set_room_count(member.rooms.len());
         }
     }
 
     pub(crate) fn leave(&mut self, id: SocketId, room: &str) {
-        let House { sockets, rooms } = &mut *self.house;
+        let Members { sockets, rooms } = &mut *self.members;
         let Some(member) = sockets.get_mut(&id) else { return };
         if room == id.as_str() {
             member.in_own_room = false;
             return;
         }
         member.rooms.retain(|name| &**name != room);
-        member.record.set_room_count(member.rooms.len());
-        remove_member(rooms, room, id);
+        member.socket.set_room_count(member.rooms.len());
+        remove_from_room(rooms, room, id);
     }
 
     /// The rooms of a member, its own included.
     pub(crate) fn rooms_of(&self, id: SocketId) -> Option<Vec<Arc<str>>> {
-        let member = self.house.sockets.get(&id)?;
+        let member = self.members.sockets.get(&id)?;
         let own = member.in_own_room.then(|| Arc::from(id.as_str()));
         Some(member.rooms.iter().cloned().chain(own).collect())
     }
 
     /// Queues a packet for everybody who is meant, once.
-    pub(crate) fn emit(&self, rooms: &Rooms, packet: &Packet, volatile: bool) {
-        self.each(rooms, |record| record.put(packet, volatile));
+    pub(crate) fn broadcast(&self, rooms: &Rooms, packet: &Packet, volatile: bool) {
+        self.each(rooms, |socket| socket.enqueue(packet, volatile));
     }
 
     /// Asks everybody who is meant.
     pub(crate) fn ask(&self, rooms: &Rooms, ack: u64, packet: &Packet, question: &Arc<Question>) {
-        self.each(rooms, |record| {
-            self.ask_one(record, ack, packet, question);
+        self.each(rooms, |socket| {
+            self.ask_socket(socket, ack, packet, question);
         });
     }
 
     /// Asks one socket.
-    pub(crate) fn ask_one(&self, record: &Arc<Socket>, ack: u64, packet: &Packet, question: &Arc<Question>) {
-        if record.note_question(ack, question) {
-            record.put(packet, false);
+    pub(crate) fn ask_socket(&self, socket: &Arc<Socket>, ack: u64, packet: &Packet, question: &Arc<Question>) {
+        if socket.note_question(ack, question) {
+            socket.enqueue(packet, false);
         }
     }
 
     /// Everybody who is meant.
     pub(crate) fn select(&self, rooms: &Rooms) -> Vec<Arc<Socket>> {
         let mut selected = Vec::new();
-        self.each(rooms, |record| selected.push(record.clone()));
+        self.each(rooms, |socket| selected.push(socket.clone()));
         selected
     }
 
@@ -174,24 +174,24 @@ impl Locked<'_> {
         let excepted = |id: SocketId| rooms.except.iter().any(|room| self.is_in(id, room));
         match rooms.any.as_slice() {
             [] => {
-                for member in self.house.sockets.values() {
-                    if !excepted(member.record.id()) {
-                        visit(&member.record);
+                for member in self.members.sockets.values() {
+                    if !excepted(member.socket.id()) {
+                        visit(&member.socket);
                     }
                 }
             }
-            [room] => self.each_in(room, |record| {
-                if !excepted(record.id()) {
-                    visit(record);
+            [room] => self.each_in(room, |socket| {
+                if !excepted(socket.id()) {
+                    visit(socket);
                 }
             }),
             several => {
                 for (index, room) in several.iter().enumerate() {
                     let earlier = several.get(..index).unwrap_or_default();
-                    self.each_in(room, |record| {
-                        let seen = earlier.iter().any(|room| self.is_in(record.id(), room));
-                        if !seen && !excepted(record.id()) {
-                            visit(record);
+                    self.each_in(room, |socket| {
+                        let seen = earlier.iter().any(|room| self.is_in(socket.id(), room));
+                        if !seen && !excepted(socket.id()) {
+                            visit(socket);
                         }
                     });
                 }
@@ -200,27 +200,27 @@ impl Locked<'_> {
     }
 
     fn each_in(&self, room: &str, mut visit: impl FnMut(&Arc<Socket>)) {
-        let members = self.house.rooms.get(room);
-        for record in members.into_iter().flat_map(HashMap::values) {
-            visit(record);
+        let members = self.members.rooms.get(room);
+        for socket in members.into_iter().flat_map(HashMap::values) {
+            visit(socket);
         }
-        let owner = SocketId::parse(room).and_then(|id| self.house.sockets.get(&id));
+        let owner = SocketId::parse(room).and_then(|id| self.members.sockets.get(&id));
         if let Some(member) = owner
             && member.in_own_room
         {
-            visit(&member.record);
+            visit(&member.socket);
         }
     }
 
     fn is_in(&self, id: SocketId, room: &str) -> bool {
         if room == id.as_str() {
-            return self.house.sockets.get(&id).is_some_and(|member| member.in_own_room);
+            return self.members.sockets.get(&id).is_some_and(|member| member.in_own_room);
         }
-        self.house.rooms.get(room).is_some_and(|members| members.contains_key(&id))
+        self.members.rooms.get(room).is_some_and(|members| members.contains_key(&id))
     }
 }
 
-fn remove_member(rooms: &mut HashMap<Arc<str>, Members>, room: &str, id: SocketId) {
+fn remove_from_room(rooms: &mut HashMap<Arc<str>, RoomMembers>, room: &str, id: SocketId) {
     let Some(members) = rooms.get_mut(room) else { return };
     members.remove(&id);
     if members.is_empty() {

@@ -12,7 +12,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// What came of a question. Everyone who was asked is in exactly one of the lists.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answers {
+pub(crate) struct QuestionAnswers {
     /// In the order in which they came.
     pub(crate) responses: Vec<(SocketId, Payload)>,
     /// Who left before answering, or whose answer found no room any more.
@@ -24,26 +24,26 @@ pub(crate) struct Answers {
 /// An open question. It also stands in the record of every socket that was asked, under the ack id that they were given.
 #[derive(Default)]
 pub(crate) struct Question {
-    state: Mutex<State>,
+    state: Mutex<QuestionState>,
 }
 
 #[derive(Default)]
-struct State {
+struct QuestionState {
     open: HashMap<SocketId, Arc<Socket>>,
     answer_bytes: usize,
-    answers: Answers,
+    answers: QuestionAnswers,
     waker: Option<Waker>,
 }
 
 impl Question {
     /// One more socket is asked. Called before the packet is put, so that no answer can come too early.
-    pub(super) fn ask(&self, socket: &Arc<Socket>) {
+    pub(super) fn add(&self, socket: &Arc<Socket>) {
         self.lock().open.insert(socket.id(), socket.clone());
     }
 
     /// A client answered: the question wakes at once.
     pub(super) fn answered(&self, socket: SocketId, payload: Payload) {
-        self.close_one(socket, |state| {
+        self.settle(socket, |state| {
             state.answer_bytes += payload.len();
             if state.answer_bytes > ANSWER_BYTES_MAX {
                 state.answers.missing.push(socket);
@@ -54,8 +54,8 @@ impl Question {
     }
 
     /// A socket left without an answer.
-    pub(super) fn left(&self, socket: SocketId) {
-        self.close_one(socket, |state| state.answers.missing.push(socket));
+    pub(super) fn disconnected(&self, socket: SocketId) {
+        self.settle(socket, |state| state.answers.missing.push(socket));
     }
 
     /// Ready when nobody is left to answer.
@@ -69,19 +69,19 @@ impl Question {
     }
 
     /// Closes the question, which has the ack id `ack`, and takes what came of it. Whoever is silent until now has timed out.
-    pub(crate) fn close(&self, ack: u64) -> Answers {
+    pub(crate) fn close(&self, ack: u64) -> QuestionAnswers {
         let (silent, mut answers) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.open), std::mem::take(&mut state.answers))
         };
         for socket in silent.into_values() {
-            socket.forget_question(ack);
+            socket.close_question(ack);
             answers.timed_out.push(socket.id());
         }
         answers
     }
 
-    fn close_one(&self, socket: SocketId, note: impl FnOnce(&mut State)) {
+    fn settle(&self, socket: SocketId, note: impl FnOnce(&mut QuestionState)) {
         let waker = {
             let mut state = self.lock();
             if state.open.remove(&socket).is_none() {
@@ -95,7 +95,7 @@ impl Question {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QuestionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -30,13 +30,13 @@ impl Packet {
 pub(crate) trait Sink: Send + Sync {
     /// Queues a packet unless the socket's gate is shut. A volatile one is dropped if the client is not ready to receive. A
     /// queue over its bound takes nothing more and ends the connection.
-    fn put(&self, shut: &AtomicBool, packet: &Packet, volatile: bool);
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, volatile: bool);
 
     /// Queues a socket's last frame, if there is one, and shuts its gate: nothing can follow.
-    fn shut(&self, shut: &AtomicBool, last: Option<Frame>);
+    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>);
 
     /// Marks the connection: its own task closes it once everything that was queued is delivered.
-    fn close(&self);
+    fn close_connection(&self);
 
     /// Wakes the connection's task: there is something for it to see that is in no queue of its own.
     fn wake(&self);

@@ -40,19 +40,19 @@ pub(crate) struct Socket {
     handshake: Handshake,
     sink: Arc<dyn Sink>,
     /// Written under the namespace's lock (or by the connection's task while pending), read anywhere.
-    life: AtomicU8,
+    state: AtomicU8,
     /// Read and written under the sink's lock: once it is set, nothing more is queued for this socket.
-    shut: AtomicBool,
+    is_closed: AtomicBool,
     /// Rooms that it is in, besides its own. Written under the namespace's lock; read without, as an estimate.
     rooms: AtomicUsize,
-    /// Whether there are errands; saves the lock in every turn of the connection.
-    has_errands: AtomicBool,
+    /// Whether there are due_timers; saves the lock in every turn of the connection.
+    has_new_due_timers: AtomicBool,
     /// A leaf in the order of locks.
-    state: Mutex<State>,
+    guarded: Mutex<Guarded>,
 }
 
 #[derive(Default)]
-struct State {
+struct Guarded {
     /// `socket.data`: JSON by key.
     data: BTreeMap<Box<str>, Box<str>>,
     /// Acks that the client waits for, by its own ids. Ids grow, so the first is the oldest.
@@ -60,12 +60,12 @@ struct State {
     /// Questions that the client has not answered, by our ids.
     questions: Vec<(u64, Arc<Question>)>,
     /// Errands that have not begun, by number, in the order in which they came; and how many ever came.
-    errands: Vec<(u64, DueTimer)>,
-    errands_posted: u64,
+    due_timers: Vec<(u64, DueTimer)>,
+    due_timers_added: u64,
     /// The numbers that the socket's queue has not seen.
-    errands_unseen: Vec<u64>,
+    new_due_timers: Vec<u64>,
     /// What the socket was in when it left, and why it left.
-    departure: Option<Departure>,
+    disconnection: Option<Disconnection>,
 }
 
 /// Something that a socket's queue has to do besides the client's events: a timer of a plugin that is due.
@@ -81,7 +81,7 @@ impl DueTimer {
     }
 }
 
-struct Departure {
+struct Disconnection {
     reason: &'static str,
     rooms: Vec<Arc<str>>,
 }
@@ -89,17 +89,17 @@ struct Departure {
 impl Socket {
     /// A pending socket.
     pub(crate) fn new(id: SocketId, namespace: Arc<Namespace>, handshake: Handshake, sink: Arc<dyn Sink>) -> Self {
-        let (life, shut) = (AtomicU8::new(SocketState::Pending as u8), AtomicBool::new(false));
+        let (state, is_closed) = (AtomicU8::new(SocketState::Pending as u8), AtomicBool::new(false));
         Self {
             id,
             namespace,
             handshake,
             sink,
-            life,
-            shut,
+            state,
+            is_closed,
             rooms: AtomicUsize::new(0),
-            has_errands: AtomicBool::new(false),
-            state: Mutex::default(),
+            has_new_due_timers: AtomicBool::new(false),
+            guarded: Mutex::default(),
         }
     }
 
@@ -119,17 +119,17 @@ impl Socket {
         &self.sink
     }
 
-    pub(crate) fn life(&self) -> SocketState {
-        // Acquire pairs with `set_life`: who sees `Left` also sees the departure.
-        match self.life.load(Ordering::Acquire) {
+    pub(crate) fn state(&self) -> SocketState {
+        // Acquire pairs with `set_state`: who sees `Left` also sees the disconnection.
+        match self.state.load(Ordering::Acquire) {
             0 => SocketState::Pending,
             1 => SocketState::Joined,
             _ => SocketState::Left,
         }
     }
 
-    pub(super) fn set_life(&self, life: SocketState) {
-        self.life.store(life as u8, Ordering::Release);
+    pub(super) fn set_state(&self, state: SocketState) {
+        self.state.store(state as u8, Ordering::Release);
     }
 
     /// Rooms that it is in, besides its own, a moment ago.
@@ -142,82 +142,82 @@ impl Socket {
     }
 
     /// Queues a packet for the client. Does nothing once the socket has left.
-    pub(crate) fn put(&self, packet: &Packet, volatile: bool) {
-        self.sink.put(&self.shut, packet, volatile);
+    pub(crate) fn enqueue(&self, packet: &Packet, volatile: bool) {
+        self.sink.enqueue(&self.is_closed, packet, volatile);
     }
 
-    pub(super) fn shut(&self, last: Option<crate::frame::Frame>) {
-        self.sink.shut(&self.shut, last);
+    pub(super) fn close(&self, last: Option<crate::frame::Frame>) {
+        self.sink.close_socket(&self.is_closed, last);
     }
 
     /// Why the socket left, once it has.
-    pub(crate) fn departed(&self) -> Option<&'static str> {
-        if self.life() != SocketState::Left {
+    pub(crate) fn disconnect_reason(&self) -> Option<&'static str> {
+        if self.state() != SocketState::Left {
             return None;
         }
-        self.lock().departure.as_ref().map(|departure| departure.reason)
+        self.lock().disconnection.as_ref().map(|disconnection| disconnection.reason)
     }
 
     /// The rooms that it was in when it left.
     pub(crate) fn last_rooms(&self) -> Option<Vec<Arc<str>>> {
-        self.lock().departure.as_ref().map(|departure| departure.rooms.clone())
+        self.lock().disconnection.as_ref().map(|disconnection| disconnection.rooms.clone())
     }
 
     /// Notes why it left and what it was in, and ends the questions that it did not answer.
-    pub(super) fn depart(&self, reason: &'static str, rooms: Vec<Arc<str>>) {
+    pub(super) fn disconnect(&self, reason: &'static str, rooms: Vec<Arc<str>>) {
         let questions = {
-            let mut state = self.lock();
-            state.departure = Some(Departure { reason, rooms });
-            state.open_acks.clear();
-            state.errands = Vec::new();
-            std::mem::take(&mut state.questions)
+            let mut guarded = self.lock();
+            guarded.disconnection = Some(Disconnection { reason, rooms });
+            guarded.open_acks.clear();
+            guarded.due_timers = Vec::new();
+            std::mem::take(&mut guarded.questions)
         };
-        self.set_life(SocketState::Left);
+        self.set_state(SocketState::Left);
         for (_, question) in questions {
-            question.left(self.id);
+            question.disconnected(self.id);
         }
     }
 
     /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left, and if the same one is still
     /// waiting there: a timer that is late comes once.
-    pub(crate) fn post(&self, errand: DueTimer) {
+    pub(crate) fn add_due_timer(&self, timer: DueTimer) {
         {
-            let mut state = self.lock();
-            let waits = state.errands.iter().any(|(_, other)| other.is(&errand.plugin, &errand.name));
-            if state.departure.is_some() || waits {
+            let mut guarded = self.lock();
+            let waits = guarded.due_timers.iter().any(|(_, other)| other.is(&timer.plugin, &timer.name));
+            if guarded.disconnection.is_some() || waits {
                 return;
             }
-            state.errands_posted += 1;
-            let number = state.errands_posted;
-            state.errands.push((number, errand));
-            state.errands_unseen.push(number);
-            // Release pairs with `take_errands`. The lock orders the errand itself.
-            self.has_errands.store(true, Ordering::Release);
+            guarded.due_timers_added += 1;
+            let number = guarded.due_timers_added;
+            guarded.due_timers.push((number, timer));
+            guarded.new_due_timers.push(number);
+            // Release pairs with `take_new_due_timers`. The lock orders the errand itself.
+            self.has_new_due_timers.store(true, Ordering::Release);
         }
         self.sink.wake();
     }
 
-    /// The numbers of the errands that were posted since the last time.
-    pub(crate) fn take_errands(&self) -> Vec<u64> {
+    /// The numbers of the due_timers that were posted since the last time.
+    pub(crate) fn take_new_due_timers(&self) -> Vec<u64> {
         // Asked in every turn of the connection, so it is only read where there is nothing. Before the lock: what is posted after
         // it sets the flag again.
-        if !self.has_errands.load(Ordering::Acquire) {
+        if !self.has_new_due_timers.load(Ordering::Acquire) {
             return Vec::new();
         }
-        self.has_errands.store(false, Ordering::Relaxed);
-        std::mem::take(&mut self.lock().errands_unseen)
+        self.has_new_due_timers.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.lock().new_due_timers)
     }
 
     /// An errand begins, unless it was revoked or the socket has left.
-    pub(crate) fn begin_errand(&self, number: u64) -> Option<DueTimer> {
-        let mut state = self.lock();
-        let index = state.errands.iter().position(|(other, _)| *other == number)?;
-        Some(state.errands.remove(index).1)
+    pub(crate) fn begin_due_timer(&self, number: u64) -> Option<DueTimer> {
+        let mut guarded = self.lock();
+        let index = guarded.due_timers.iter().position(|(other, _)| *other == number)?;
+        Some(guarded.due_timers.remove(index).1)
     }
 
     /// Takes an errand back that has not begun.
-    pub(crate) fn revoke(&self, plugin: &str, name: &str) {
-        self.lock().errands.retain(|(_, errand)| !errand.is(plugin, name));
+    pub(crate) fn cancel_due_timer(&self, plugin: &str, name: &str) {
+        self.lock().due_timers.retain(|(_, timer)| !timer.is(plugin, name));
     }
 
     /// Calls `read` with `socket.data`.
@@ -227,22 +227,22 @@ impl Socket {
 
     /// Sets or removes one key of `socket.data`. Does nothing once the socket has left.
     pub(crate) fn set_data(&self, key: &str, value: Option<Box<str>>) {
-        if self.life() == SocketState::Left {
+        if self.state() == SocketState::Left {
             return;
         }
-        let mut state = self.lock();
+        let mut guarded = self.lock();
         match value {
-            Some(value) => drop(state.data.insert(key.into(), value)),
-            None => drop(state.data.remove(key)),
+            Some(value) => drop(guarded.data.insert(key.into(), value)),
+            None => drop(guarded.data.remove(key)),
         }
     }
 
     /// The client waits for an ack under this id. Past `most` the oldest is forgotten.
     pub(crate) fn open_ack(&self, ack: u64, most: usize) {
-        let mut state = self.lock();
-        state.open_acks.insert(ack);
-        if state.open_acks.len() > most {
-            state.open_acks.pop_first();
+        let mut guarded = self.lock();
+        guarded.open_acks.insert(ack);
+        if guarded.open_acks.len() > most {
+            guarded.open_acks.pop_first();
         }
     }
 
@@ -258,12 +258,12 @@ impl Socket {
 
     /// Notes a question before its packet is put. `false` if the socket has left.
     pub(super) fn note_question(self: &Arc<Self>, ack: u64, question: &Arc<Question>) -> bool {
-        let mut state = self.lock();
-        if state.departure.is_some() {
+        let mut guarded = self.lock();
+        if guarded.disconnection.is_some() {
             return false;
         }
-        question.ask(self);
-        state.questions.push((ack, question.clone()));
+        question.add(self);
+        guarded.questions.push((ack, question.clone()));
         true
     }
 
@@ -276,22 +276,22 @@ impl Socket {
     }
 
     /// `true` if the question was still open.
-    pub(super) fn forget_question(&self, ack: u64) -> bool {
+    pub(super) fn close_question(&self, ack: u64) -> bool {
         self.take_question(ack).is_some()
     }
 
     /// Whether a question to this client is open.
-    pub(crate) fn is_asked(&self) -> bool {
+    pub(crate) fn has_open_question(&self) -> bool {
         !self.lock().questions.is_empty()
     }
 
     fn take_question(&self, ack: u64) -> Option<Arc<Question>> {
-        let mut state = self.lock();
-        let index = state.questions.iter().position(|(id, _)| *id == ack)?;
-        Some(state.questions.swap_remove(index).1)
+        let mut guarded = self.lock();
+        let index = guarded.questions.iter().position(|(id, _)| *id == ack)?;
+        Some(guarded.questions.swap_remove(index).1)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Guarded> {
+        self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

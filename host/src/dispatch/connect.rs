@@ -16,35 +16,38 @@ const REFUSED: &str = "refused";
 /// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: theirs is its `disconnect`.
 pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return Vec::new() };
-    let opening =
-        Arc::new(Opening { socket, effects: dispatcher.effects.clone(), stage: Mutex::new(Stage::Middleware(Vec::new())) });
-    if let Err(refusal) = opening.middleware(&chain, &progress).await {
-        opening.refuse(&refusal);
+    let pending = Arc::new(PendingConnect {
+        socket,
+        effects: dispatcher.effects.clone(),
+        phase: Mutex::new(ConnectPhase::Middleware(Vec::new())),
+    });
+    if let Err(refusal) = pending.middleware(&chain, &progress).await {
+        pending.refuse(&refusal);
         return Vec::new();
     }
-    let reached = opening.connection(&chain, &progress).await;
-    opening.open();
+    let reached = pending.connection(&chain, &progress).await;
+    pending.release();
     reached
 }
 
 /// A socket on its way in. As [`Effects`] it holds back what must not be seen yet.
-struct Opening {
+struct PendingConnect {
     socket: Arc<Socket>,
     effects: Arc<dyn Effects>,
     /// Only the calls of this chain take this lock, and no other is taken under it but by the step itself.
-    stage: Mutex<Stage>,
+    phase: Mutex<ConnectPhase>,
 }
 
-enum Stage {
+enum ConnectPhase {
     /// What middleware wrote to the socket itself is held; what it wrote to others has left.
     Middleware(Vec<Write>),
     /// Everything is held.
     Connection(Vec<Write>),
     /// The step is done: nothing is held.
-    Open,
+    Admitted,
 }
 
-impl Opening {
+impl PendingConnect {
     async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Failure> {
         for member in chain.members.iter().filter(|member| member.has(Hook::ConnectMiddleware)) {
             match member.plugin.clone().call(self.call(Export::ConnectMiddleware, progress)).await {
@@ -53,14 +56,14 @@ impl Opening {
                 CallOutcome::Failed { .. } => return Err(Failure::neutral()),
             }
         }
-        self.stage().pass();
+        self.phase().end_middleware();
         Ok(())
     }
 
     async fn connection(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Vec<Arc<str>> {
         let mut reached = Vec::new();
         for member in &chain.members {
-            if self.socket.life() == SocketState::Left {
+            if self.socket.state() == SocketState::Left {
                 break;
             }
             reached.push(member.plugin.name().clone());
@@ -81,38 +84,38 @@ impl Opening {
 
     fn refuse(&self, refusal: &Failure) {
         let namespace = self.socket.namespace();
-        self.socket.put(&connect_error(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
-        namespace.lock().depart(&self.socket, REFUSED, None);
+        self.socket.enqueue(&connect_error(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
+        namespace.lock().disconnect(&self.socket, REFUSED, None);
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    fn phase(&self) -> MutexGuard<'_, ConnectPhase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Stage {
-    fn pass(&mut self) {
+impl ConnectPhase {
+    fn end_middleware(&mut self) {
         if let Self::Middleware(held) = self {
             *self = Self::Connection(std::mem::take(held));
         }
     }
 }
 
-impl Effects for Opening {
+impl Effects for PendingConnect {
     fn apply(&self, writes: &mut Vec<Write>) {
-        match &mut *self.stage() {
-            Stage::Middleware(held) => {
+        match &mut *self.phase() {
+            ConnectPhase::Middleware(held) => {
                 let is_own = |write: &mut Write| write.socket().is_some_and(|socket| Arc::ptr_eq(socket, &self.socket));
                 held.extend(writes.extract_if(.., is_own));
                 self.effects.apply(writes);
             }
-            Stage::Connection(held) => held.append(writes),
-            Stage::Open => self.effects.apply(writes),
+            ConnectPhase::Connection(held) => held.append(writes),
+            ConnectPhase::Admitted => self.effects.apply(writes),
         }
     }
 
-    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
-        self.effects.ask(asked, packet)
+    fn ask(&self, target: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+        self.effects.ask(target, packet)
     }
 
     fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>) {
@@ -120,18 +123,18 @@ impl Effects for Opening {
     }
 
     /// The step.
-    fn open(&self) {
-        let mut stage = self.stage();
-        if let Stage::Connection(held) = &mut *stage {
+    fn release(&self) {
+        let mut phase = self.phase();
+        if let ConnectPhase::Connection(held) = &mut *phase {
             let connect = connect_packet(self.socket.namespace().name(), self.socket.id());
             self.effects.admit(&self.socket, &connect, held);
-            *stage = Stage::Open;
+            *phase = ConnectPhase::Admitted;
         }
     }
 
-    fn held(&self, see: &mut dyn FnMut(&[Write])) {
-        if let Stage::Middleware(held) | Stage::Connection(held) = &*self.stage() {
-            see(held);
+    fn held(&self, read: &mut dyn FnMut(&[Write])) {
+        if let ConnectPhase::Middleware(held) | ConnectPhase::Connection(held) = &*self.phase() {
+            read(held);
         }
     }
 }

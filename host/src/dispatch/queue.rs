@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::{Dispatcher, connect, event, leave, timer};
+use super::{Dispatcher, connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
 use crate::plugin::{Event, Progress};
 
@@ -27,20 +27,18 @@ pub(crate) struct Queue {
     open: Vec<Job>,
     /// The plugins that will hear of its end.
     reached: Vec<Arc<str>>,
-    stage: Stage,
+    state: QueueState,
 }
 
-enum Stage {
+enum QueueState {
     /// Connecting or connected.
-    Here,
-    /// Gone, but what it had sent before still runs until the clock ends it.
-    Leaving {
-        reason: &'static str,
-        clock: Pin<Box<Sleep>>,
-    },
+    Connected,
+    /// Gone, but what it had sent before still runs until the timeout ends it.
+    Draining { reason: &'static str, timeout: Pin<Box<Sleep>> },
     /// The disconnect chain runs.
-    Parting,
-    Over,
+    Disconnecting,
+    /// All `disconnect` handlers have returned.
+    Done,
 }
 
 /// What has not started yet.
@@ -51,22 +49,22 @@ enum Waiting {
 }
 
 struct Job {
-    run: Pin<Box<dyn Future<Output = Done> + Send>>,
+    run: Pin<Box<dyn Future<Output = JobOutcome> + Send>>,
     progress: Arc<Progress>,
 }
 
-enum Done {
+enum JobOutcome {
     Connected(Vec<Arc<str>>),
     Handled,
-    Parted,
+    Disconnected,
 }
 
 impl Job {
     /// What runs, and what it means that it has ended.
-    fn new(run: impl Future<Output = ()> + Send + 'static, done: Done, progress: Arc<Progress>) -> Self {
+    fn new(run: impl Future<Output = ()> + Send + 'static, outcome: JobOutcome, progress: Arc<Progress>) -> Self {
         let run = Box::pin(async {
             run.await;
-            done
+            outcome
         });
         Self { run, progress }
     }
@@ -77,7 +75,7 @@ impl Queue {
     pub(crate) fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>) -> Self {
         let progress = Arc::new(Progress::default());
         let chain = connect::connect(dispatcher.clone(), socket.clone(), progress.clone());
-        let job = Job { run: Box::pin(async { Done::Connected(chain.await) }), progress };
+        let job = Job { run: Box::pin(async { JobOutcome::Connected(chain.await) }), progress };
         Self {
             dispatcher,
             socket,
@@ -85,7 +83,7 @@ impl Queue {
             waiting_bytes: 0,
             open: vec![job],
             reached: Vec::new(),
-            stage: Stage::Here,
+            state: QueueState::Connected,
         }
     }
 
@@ -95,7 +93,7 @@ impl Queue {
 
     /// An event of the client. Ignored once the socket has left.
     pub(crate) fn push(&mut self, event: Event) {
-        if let Stage::Here = self.stage {
+        if let QueueState::Connected = self.state {
             self.waiting_bytes += event.payload.len() + event.name.len();
             self.waiting.push_back(Waiting::Event(event));
         }
@@ -107,15 +105,15 @@ impl Queue {
     }
 
     /// Whether the socket has left and this queue was not polled since.
-    pub(crate) fn has_news(&self) -> bool {
-        matches!(self.stage, Stage::Here) && self.socket.departed().is_some()
+    pub(crate) fn has_unseen_disconnect(&self) -> bool {
+        matches!(self.state, QueueState::Connected) && self.socket.disconnect_reason().is_some()
     }
 
     /// Runs what can run. Ready when the last `disconnect` has returned.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_open(context);
-        self.take_errands();
-        self.note_departure(context);
+        self.queue_due_timers();
+        self.check_disconnected(context);
         for started in 0.. {
             if started == STARTS_PER_POLL {
                 context.waker().wake_by_ref();
@@ -124,19 +122,19 @@ impl Queue {
             let Some(job) = self.next() else { break };
             self.open.push(job);
             self.poll_last(context);
-            self.note_departure(context);
+            self.check_disconnected(context);
         }
-        match self.stage {
-            Stage::Over => Poll::Ready(()),
+        match self.state {
+            QueueState::Done => Poll::Ready(()),
             _ => Poll::Pending,
         }
     }
 
     /// Timers of the socket that are due: they end with it.
-    fn take_errands(&mut self) {
-        let errands = self.socket.take_errands();
-        if let Stage::Here = self.stage {
-            self.waiting.extend(errands.into_iter().map(Waiting::DueTimer));
+    fn queue_due_timers(&mut self) {
+        let due = self.socket.take_new_due_timers();
+        if let QueueState::Connected = self.state {
+            self.waiting.extend(due.into_iter().map(Waiting::DueTimer));
         }
     }
 
@@ -144,9 +142,9 @@ impl Queue {
         let mut index = 0;
         while let Some(job) = self.open.get_mut(index) {
             match job.run.as_mut().poll(context) {
-                Poll::Ready(done) => {
+                Poll::Ready(outcome) => {
                     self.open.remove(index);
-                    self.finish(done);
+                    self.job_ended(outcome);
                 }
                 Poll::Pending => index += 1,
             }
@@ -159,32 +157,32 @@ impl Queue {
 
     fn poll_last(&mut self, context: &mut Context<'_>) {
         let Some(job) = self.open.last_mut() else { return };
-        if let Poll::Ready(done) = job.run.as_mut().poll(context) {
+        if let Poll::Ready(outcome) = job.run.as_mut().poll(context) {
             self.open.pop();
-            self.finish(done);
+            self.job_ended(outcome);
         }
     }
 
-    fn finish(&mut self, done: Done) {
-        match done {
-            Done::Connected(reached) => self.reached = reached,
-            Done::Handled => {}
-            Done::Parted => self.stage = Stage::Over,
+    fn job_ended(&mut self, outcome: JobOutcome) {
+        match outcome {
+            JobOutcome::Connected(reached) => self.reached = reached,
+            JobOutcome::Handled => {}
+            JobOutcome::Disconnected => self.state = QueueState::Done,
         }
     }
 
     /// Sees that the socket has left, whoever ended its stay, and that its time is up.
-    fn note_departure(&mut self, context: &mut Context<'_>) {
-        if let Stage::Here = self.stage {
-            let Some(reason) = self.socket.departed() else { return };
+    fn check_disconnected(&mut self, context: &mut Context<'_>) {
+        if let QueueState::Connected = self.state {
+            let Some(reason) = self.socket.disconnect_reason() else { return };
             if is_server_side(reason) {
                 self.drop_waiting();
             }
-            self.stage = Stage::Leaving { reason, clock: Box::pin(tokio::time::sleep(self.patience())) };
+            self.state = QueueState::Draining { reason, timeout: Box::pin(tokio::time::sleep(self.drain_limit())) };
         }
-        if let Stage::Leaving { clock, .. } = &mut self.stage
+        if let QueueState::Draining { timeout, .. } = &mut self.state
             && !self.waiting.is_empty()
-            && clock.as_mut().poll(context).is_ready()
+            && timeout.as_mut().poll(context).is_ready()
         {
             self.drop_waiting();
         }
@@ -208,8 +206,8 @@ impl Queue {
             match waiting {
                 Waiting::Event(event) => return Some(self.event_job(event)),
                 Waiting::DueTimer(number) => {
-                    if let Some(errand) = self.socket.begin_errand(number) {
-                        return Some(self.errand_job(errand));
+                    if let Some(due) = self.socket.begin_due_timer(number) {
+                        return Some(self.timer_job(due));
                     }
                 }
             }
@@ -217,19 +215,19 @@ impl Queue {
         if self.waiting.capacity() > 0 {
             self.waiting = VecDeque::new();
         }
-        match self.stage {
-            Stage::Leaving { reason, .. } if self.open.is_empty() => Some(self.leave_job(reason)),
+        match self.state {
+            QueueState::Draining { reason, .. } if self.open.is_empty() => Some(self.disconnect_job(reason)),
             _ => None,
         }
     }
 
     fn may_start(&self) -> bool {
-        match self.stage {
-            Stage::Here | Stage::Leaving { .. } => {
+        match self.state {
+            QueueState::Connected | QueueState::Draining { .. } => {
                 let all_await_clients = self.open.iter().all(|job| job.progress.awaits_clients());
                 all_await_clients && self.open.len() < self.dispatcher.limits.open_calls
             }
-            Stage::Parting | Stage::Over => false,
+            QueueState::Disconnecting | QueueState::Done => false,
         }
     }
 
@@ -240,25 +238,25 @@ impl Queue {
         }
         let progress = Arc::new(Progress::default());
         let chain = event::event(self.dispatcher.clone(), self.socket.clone(), event, progress.clone());
-        Job::new(chain, Done::Handled, progress)
+        Job::new(chain, JobOutcome::Handled, progress)
     }
 
-    fn errand_job(&self, errand: DueTimer) -> Job {
+    fn timer_job(&self, due: DueTimer) -> Job {
         let progress = Arc::new(Progress::default());
-        let run = timer::errand(self.dispatcher.clone(), self.socket.clone(), errand, progress.clone());
-        Job::new(run, Done::Handled, progress)
+        let run = timer::socket_timer(self.dispatcher.clone(), self.socket.clone(), due, progress.clone());
+        Job::new(run, JobOutcome::Handled, progress)
     }
 
-    fn leave_job(&mut self, reason: &'static str) -> Job {
-        self.stage = Stage::Parting;
+    fn disconnect_job(&mut self, reason: &'static str) -> Job {
+        self.state = QueueState::Disconnecting;
         let progress = Arc::new(Progress::default());
         let reached = std::mem::take(&mut self.reached);
-        let chain = leave::leave(self.dispatcher.clone(), self.socket.clone(), reached, reason, progress.clone());
-        Job::new(chain, Done::Parted, progress)
+        let chain = disconnect::disconnect(self.dispatcher.clone(), self.socket.clone(), reached, reason, progress.clone());
+        Job::new(chain, JobOutcome::Disconnected, progress)
     }
 
     /// How long what a client had sent before it left may still run.
-    fn patience(&self) -> Duration {
+    fn drain_limit(&self) -> Duration {
         let chain = self.dispatcher.registry.chain(self.socket.namespace().name());
         let limits = chain.iter().flat_map(|chain| &chain.members).map(|member| member.plugin.call_limit());
         limits.max().unwrap_or_default()

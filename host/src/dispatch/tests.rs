@@ -57,21 +57,21 @@ impl Runner for Scripted {
 struct Wire(Mutex<Vec<String>>);
 
 impl Sink for Wire {
-    fn put(&self, shut: &AtomicBool, packet: &Packet, _volatile: bool) {
-        if !shut.load(SeqCst) {
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, _volatile: bool) {
+        if !is_closed.load(SeqCst) {
             let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
             self.0.lock().unwrap().extend(texts);
         }
     }
 
-    fn shut(&self, shut: &AtomicBool, last: Option<Frame>) {
+    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
         if let Some(last) = last {
-            self.put(shut, &Packet::Text(last), false);
+            self.enqueue(is_closed, &Packet::Text(last), false);
         }
-        shut.store(true, SeqCst);
+        is_closed.store(true, SeqCst);
     }
 
-    fn close(&self) {}
+    fn close_connection(&self) {}
 
     fn wake(&self) {}
 
@@ -131,8 +131,8 @@ impl Scene {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
-    fn leave(&self, reason: &'static str) {
-        self.socket.namespace().lock().depart(&self.socket, reason, None);
+    fn disconnect(&self, reason: &'static str) {
+        self.socket.namespace().lock().disconnect(&self.socket, reason, None);
     }
 }
 
@@ -184,7 +184,7 @@ async fn what_is_written_before_the_step_arrives_behind_connect() {
         })
     };
     let mut scene = scene(vec![("a", writing("a")), ("b", writing("b"))]);
-    assert!(scene.received().is_empty() && scene.socket.life() == SocketState::Pending);
+    assert!(scene.received().is_empty() && scene.socket.state() == SocketState::Pending);
     assert!(scene.poll().is_pending());
     let received = scene.received();
     assert_eq!(received.len(), 5);
@@ -196,17 +196,17 @@ async fn what_is_written_before_the_step_arrives_behind_connect() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_opens_the_door() {
+async fn a_call_that_waits_admits_the_socket() {
     let waiting: Script = Box::new(|call| match call.export {
         Export::Connection { .. } => {
-            call.effects.open();
+            call.effects.release();
             Box::pin(std::future::pending())
         }
         _ => Box::pin(async { CallOutcome::Done }),
     });
     let mut scene = scene(vec![("a", waiting), ("b", obedient())]);
     assert!(scene.poll().is_pending());
-    assert_eq!(scene.socket.life(), SocketState::Joined);
+    assert_eq!(scene.socket.state(), SocketState::Joined);
     assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
 }
 
@@ -236,7 +236,7 @@ async fn disconnect_is_called_for_whom_the_chain_reached() {
     let leaving = script(|call| {
         if let Export::Connection { .. } = call.export {
             let socket = about(call);
-            socket.namespace().lock().depart(&socket, "transport close", None);
+            socket.namespace().lock().disconnect(&socket, "transport close", None);
         }
         None
     });
@@ -273,7 +273,7 @@ async fn one_failure_has_one_answer_after_the_last_handler() {
 }
 
 #[tokio::test]
-async fn a_failure_behind_an_answer_is_not_told() {
+async fn a_failure_behind_an_answer_is_not_answered() {
     let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no", false)));
     let answering = script(|call| {
         ack(call);
@@ -348,7 +348,7 @@ async fn what_came_before_the_end_still_runs_unless_the_server_ended_it() {
         let _ = scene.poll();
         scene.called();
         scene.event("late", None);
-        scene.leave(reason);
+        scene.disconnect(reason);
         assert!(scene.poll().is_ready());
         let called = scene.called();
         assert_eq!(called.contains(&"a: late".to_owned()), runs, "{reason}: {called:?}");

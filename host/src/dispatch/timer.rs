@@ -8,7 +8,7 @@ use crate::plugin::{Call, Export, PluginTimers, Progress, TimerCall};
 
 /// Runs the timers of a plugin itself, and lets those of sockets into their queues meanwhile. Runs until the host ends; `app`
 /// spawns one for each plugin.
-pub(crate) async fn ring(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: Arc<PluginTimers>) {
+pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: Arc<PluginTimers>) {
     loop {
         let due = timers.due().await;
         tokio::select! {
@@ -20,8 +20,8 @@ pub(crate) async fn ring(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: 
 }
 
 /// Runs a timer of a socket, in its queue.
-pub(super) async fn errand(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, errand: DueTimer, progress: Arc<Progress>) {
-    run(&dispatcher, &errand.plugin, Some(socket), errand.name, errand.data, progress).await;
+pub(super) async fn socket_timer(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, due: DueTimer, progress: Arc<Progress>) {
+    run(&dispatcher, &due.plugin, Some(socket), due.name, due.data, progress).await;
 }
 
 /// Its failure concerns nobody but the log, which has it from the plugin.

@@ -53,8 +53,8 @@ fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Socket>, write: &Write) 
     let (joins, leaves): (&[Box<str>], &[Box<str>]) = match write {
         Write::Join { socket: of, rooms } if Arc::ptr_eq(of, socket) => (rooms, &[]),
         Write::Leave { socket: of, rooms } if Arc::ptr_eq(of, socket) => (&[], rooms),
-        Write::JoinAll { target, rooms: names } if is_meant(target, socket, rooms) => (names, &[]),
-        Write::LeaveAll { target, rooms: names } if is_meant(target, socket, rooms) => (&[], names),
+        Write::JoinAll { target, rooms: names } if is_selected(target, socket, rooms) => (names, &[]),
+        Write::LeaveAll { target, rooms: names } if is_selected(target, socket, rooms) => (&[], names),
         _ => return,
     };
     for room in joins {
@@ -65,7 +65,7 @@ fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Socket>, write: &Write) 
     rooms.retain(|name| !leaves.iter().any(|room| **name == **room));
 }
 
-fn is_meant(target: &Target, socket: &Arc<Socket>, is_in: &[Arc<str>]) -> bool {
+fn is_selected(target: &Target, socket: &Arc<Socket>, is_in: &[Arc<str>]) -> bool {
     let Rooms { any, except } = &target.rooms;
     let in_one_of = |names: &[Box<str>]| names.iter().any(|name| is_in.iter().any(|room| **room == **name));
     Arc::ptr_eq(&target.namespace, socket.namespace()) && (any.is_empty() || in_one_of(any)) && !in_one_of(except)

@@ -61,9 +61,9 @@ pub(crate) fn disconnect_frame(namespace: &str) -> Frame {
     Frame::text(&[head(DISCONNECT, namespace, 0).as_bytes()])
 }
 
-fn head(kind: &str, namespace: &str, attachments: usize) -> String {
+fn head(packet_type: &str, namespace: &str, attachments: usize) -> String {
     let mut head = String::with_capacity(64);
-    head.push_str(kind);
+    head.push_str(packet_type);
     if attachments > 0 {
         let _ = write!(head, "{attachments}-");
     }

@@ -5,12 +5,12 @@ use super::DEPTH_MAX;
 /// Why text did not pass, and where: an offset in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
-pub(crate) struct Fault {
+pub(crate) struct Invalid {
     what: &'static str,
     at: usize,
 }
 
-impl Fault {
+impl Invalid {
     pub(crate) fn new(what: &'static str, at: usize) -> Self {
         Self { what, at }
     }
@@ -18,7 +18,7 @@ impl Fault {
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     Array,
     Object,
     String,
@@ -28,15 +28,15 @@ pub(crate) enum Kind {
 }
 
 /// The first element of an array, and where the rest begins.
-pub(crate) struct Head<'a> {
-    pub(crate) kind: Kind,
+pub(crate) struct FirstElement<'a> {
+    pub(crate) kind: ValueKind,
     pub(crate) text: &'a str,
     pub(crate) rest_at: usize,
 }
 
 /// What was seen of one open object that may turn out to be a placeholder. Kept only if there are attachments.
 #[derive(Default)]
-struct Member {
+struct OpenObject {
     is_placeholder: bool,
     number: Option<usize>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Scanner<'a> {
 
 struct Placeholders {
     seen: Vec<bool>,
-    open: Vec<Member>,
+    open: Vec<OpenObject>,
 }
 
 impl<'a> Scanner<'a> {
@@ -62,7 +62,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Walks the whole text: one value, and nothing behind it.
-    pub(crate) fn whole(&mut self) -> Result<Kind, Fault> {
+    pub(crate) fn whole(&mut self) -> Result<ValueKind, Invalid> {
         self.spaces();
         let kind = self.value()?;
         self.end()?;
@@ -70,7 +70,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Walks into an array and over its first element.
-    pub(crate) fn head(&mut self) -> Result<Head<'a>, Fault> {
+    pub(crate) fn first_element(&mut self) -> Result<FirstElement<'a>, Invalid> {
         self.spaces();
         self.expect(b'[', "not a JSON array")?;
         self.open(false)?;
@@ -83,17 +83,17 @@ impl<'a> Scanner<'a> {
         let text = self.text.get(from..self.at).unwrap_or_default();
         self.spaces();
         let rest_at = if self.peek() == Some(b',') { self.at + 1 } else { self.at };
-        Ok(Head { kind, text, rest_at })
+        Ok(FirstElement { kind, text, rest_at })
     }
 
     /// Walks over what `head` left.
-    pub(crate) fn tail(&mut self) -> Result<(), Fault> {
+    pub(crate) fn remaining_elements(&mut self) -> Result<(), Invalid> {
         self.rest(0)?;
         self.end()
     }
 
     /// One value with all that is in it.
-    fn value(&mut self) -> Result<Kind, Fault> {
+    fn value(&mut self) -> Result<ValueKind, Invalid> {
         let base = self.depth;
         let kind = self.begin()?;
         if self.depth > base {
@@ -103,7 +103,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// From behind a value to where the nesting is `base` again.
-    fn rest(&mut self, base: usize) -> Result<(), Fault> {
+    fn rest(&mut self, base: usize) -> Result<(), Invalid> {
         // Set when a bracket was just opened: what it holds may be nothing.
         let mut fresh = self.fresh();
         while self.depth > base {
@@ -147,35 +147,35 @@ impl<'a> Scanner<'a> {
     }
 
     /// A scalar, or the opening bracket of an array or object.
-    fn begin(&mut self) -> Result<Kind, Fault> {
+    fn begin(&mut self) -> Result<ValueKind, Invalid> {
         match self.peek() {
             Some(b'[') => {
                 self.at += 1;
                 self.open(false)?;
-                Ok(Kind::Array)
+                Ok(ValueKind::Array)
             }
             Some(b'{') => {
                 self.at += 1;
                 self.open(true)?;
-                Ok(Kind::Object)
+                Ok(ValueKind::Object)
             }
             _ => self.scalar(),
         }
     }
 
-    fn scalar(&mut self) -> Result<Kind, Fault> {
+    fn scalar(&mut self) -> Result<ValueKind, Invalid> {
         match self.peek() {
-            Some(b'"') => self.string().map(|()| Kind::String),
-            Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number),
-            Some(b't') => self.word("true").map(|()| Kind::True),
-            Some(b'f') => self.word("false").map(|()| Kind::Other),
-            Some(b'n') => self.word("null").map(|()| Kind::Other),
+            Some(b'"') => self.string().map(|()| ValueKind::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|()| ValueKind::Number),
+            Some(b't') => self.word("true").map(|()| ValueKind::True),
+            Some(b'f') => self.word("false").map(|()| ValueKind::Other),
+            Some(b'n') => self.word("null").map(|()| ValueKind::Other),
             _ => self.fault("expected a JSON value"),
         }
     }
 
     /// `"key": value`, the value's own content left to `rest`.
-    fn member(&mut self) -> Result<(), Fault> {
+    fn member(&mut self) -> Result<(), Invalid> {
         let from = self.at;
         if self.peek() != Some(b'"') {
             return self.fault("expected a key");
@@ -195,34 +195,36 @@ impl<'a> Scanner<'a> {
     }
 
     /// Remembers what makes an object a placeholder. As in JavaScript, the last of two equal keys counts.
-    fn note_member(&mut self, key: &str, kind: Kind, value: &str) {
+    fn note_member(&mut self, key: &str, kind: ValueKind, value: &str) {
         // The value may just have opened an array or object: then its owner is one level up.
-        let opened_object = usize::from(kind == Kind::Object);
+        let opened_object = usize::from(kind == ValueKind::Object);
         let Some(open) = self.placeholders.as_mut().map(|placeholders| &mut placeholders.open) else { return };
         let owner = open.len().checked_sub(1 + opened_object).and_then(|index| open.get_mut(index));
         let Some(owner) = owner else { return };
         match &*super::string(key) {
-            "_placeholder" => owner.is_placeholder = kind == Kind::True,
+            "_placeholder" => owner.is_placeholder = kind == ValueKind::True,
             "num" => owner.number = value.parse().ok(),
             _ => {}
         }
     }
 
-    fn close_object(&mut self) -> Result<(), Fault> {
+    fn close_object(&mut self) -> Result<(), Invalid> {
         let Some(placeholders) = &mut self.placeholders else { return Ok(()) };
         match placeholders.open.pop() {
-            Some(Member { is_placeholder: true, number }) => match number.and_then(|number| placeholders.seen.get_mut(number)) {
-                Some(seen) => {
-                    *seen = true;
-                    Ok(())
+            Some(OpenObject { is_placeholder: true, number }) => {
+                match number.and_then(|number| placeholders.seen.get_mut(number)) {
+                    Some(seen) => {
+                        *seen = true;
+                        Ok(())
+                    }
+                    None => self.fault("a placeholder without attachment"),
                 }
-                None => self.fault("a placeholder without attachment"),
-            },
+            }
             _ => Ok(()),
         }
     }
 
-    fn end(&mut self) -> Result<(), Fault> {
+    fn end(&mut self) -> Result<(), Invalid> {
         self.spaces();
         if self.at < self.text.len() {
             return self.fault("something behind the value");
@@ -233,7 +235,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn open(&mut self, object: bool) -> Result<(), Fault> {
+    fn open(&mut self, object: bool) -> Result<(), Invalid> {
         let Some(word) = self.nesting.get_mut(self.depth / 64) else { return self.fault("nested too deep") };
         let bit = 1 << (self.depth % 64);
         if object {
@@ -243,7 +245,7 @@ impl<'a> Scanner<'a> {
         }
         self.depth += 1;
         if let (true, Some(placeholders)) = (object, &mut self.placeholders) {
-            placeholders.open.push(Member::default());
+            placeholders.open.push(OpenObject::default());
         }
         Ok(())
     }
@@ -253,7 +255,7 @@ impl<'a> Scanner<'a> {
         self.nesting.get(top / 64).is_some_and(|word| word & (1 << (top % 64)) != 0)
     }
 
-    fn string(&mut self) -> Result<(), Fault> {
+    fn string(&mut self) -> Result<(), Invalid> {
         self.at += 1;
         let bytes = self.text.as_bytes();
         loop {
@@ -271,7 +273,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), Invalid> {
         let bytes = self.text.as_bytes();
         match bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
@@ -283,7 +285,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Fault> {
+    fn number(&mut self) -> Result<(), Invalid> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -305,7 +307,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), Invalid> {
         let from = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
@@ -313,7 +315,7 @@ impl<'a> Scanner<'a> {
         if self.at == from { self.fault("expected a digit") } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Fault> {
+    fn word(&mut self, word: &str) -> Result<(), Invalid> {
         if !self.text.as_bytes().get(self.at..).unwrap_or_default().starts_with(word.as_bytes()) {
             return self.fault("expected a JSON value");
         }
@@ -327,7 +329,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Invalid> {
         if self.peek() != Some(byte) {
             return self.fault(what);
         }
@@ -339,8 +341,8 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
-        Err(Fault::new(what, self.at))
+    fn fault<T>(&self, what: &'static str) -> Result<T, Invalid> {
+        Err(Invalid::new(what, self.at))
     }
 }
 

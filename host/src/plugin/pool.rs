@@ -217,7 +217,7 @@ fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<CallOutcome, String
 
 fn checked(payload: types::PayloadResult) -> Result<Payload, String> {
     let payload = Payload { args: payload.args, attachments: payload.attachments };
-    payload.check().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
+    payload.validate().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
 }
 
 /// A failure of the guest's own, fit to be told.

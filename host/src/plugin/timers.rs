@@ -114,7 +114,7 @@ impl PluginTimers {
     fn hand_out(&self, state: &mut State, now: Instant) -> Option<Instant> {
         loop {
             match state.pop_of_sockets(now) {
-                Ok((socket, Due { name, data })) => socket.post(DueTimer { plugin: self.plugin.clone(), name, data }),
+                Ok((socket, Due { name, data })) => socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), name, data }),
                 Err(next) => return next,
             }
         }
@@ -124,7 +124,7 @@ impl PluginTimers {
     fn remove(&self, state: &mut State, name: &str, socket: Option<&Arc<Socket>>) {
         state.remove(&(name.into(), socket.map(|socket| socket.id())));
         if let Some(socket) = socket {
-            socket.revoke(&self.plugin, name);
+            socket.cancel_due_timer(&self.plugin, name);
         }
     }
 
@@ -178,7 +178,7 @@ impl State {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
-            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.life() != SocketState::Left);
+            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Left);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
                 return Ok((socket, Due { name: key.0, data: set.data }));
@@ -197,7 +197,7 @@ impl State {
     fn sweep(&mut self) {
         let is_gone = |set: &Set| {
             let socket = set.socket.as_ref().map(Weak::upgrade);
-            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.life() == SocketState::Left))
+            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.state() == SocketState::Left))
         };
         let gone: Vec<Key> = self.by_key.iter().filter(|(_, set)| is_gone(set)).map(|(key, _)| key.clone()).collect();
         for key in gone {

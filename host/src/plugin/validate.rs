@@ -36,7 +36,7 @@ pub(crate) fn payload(payload: types::PayloadResult, attachments_max: usize) -> 
         return Err(refusal("limit", format!("a packet has at most {attachments_max} attachments")));
     }
     let payload = Payload { args, attachments };
-    payload.check().map_err(|fault| refusal("invalid", format!("args: {fault}")))
+    payload.validate().map_err(|fault| refusal("invalid", format!("args: {fault}")))
 }
 
 /// Checks names of rooms.

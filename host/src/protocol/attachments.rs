@@ -1,10 +1,10 @@
 //! A packet whose binary messages are still to come.
 
-use super::packet::{Kind, Packet};
+use super::packet::{Packet, PacketType};
 
 /// The packet's head, and what has arrived of the rest.
-pub(super) struct Partial {
-    pub(super) kind: Kind,
+pub(super) struct PartialPacket {
+    pub(super) packet_type: PacketType,
     pub(super) namespace: String,
     pub(super) ack: Option<u64>,
     pub(super) body: String,
@@ -12,10 +12,17 @@ pub(super) struct Partial {
     missing: usize,
 }
 
-impl Partial {
+impl PartialPacket {
     pub(super) fn new(packet: &Packet<'_>) -> Self {
         let (namespace, body) = (packet.namespace.to_owned(), packet.body.to_owned());
-        Self { kind: packet.kind, namespace, ack: packet.ack, body, attachments: Vec::new(), missing: packet.attachments }
+        Self {
+            packet_type: packet.packet_type,
+            namespace,
+            ack: packet.ack,
+            body,
+            attachments: Vec::new(),
+            missing: packet.attachments,
+        }
     }
 
     /// Takes the next binary message. Says whether it was the last.

@@ -8,7 +8,7 @@ const ACK_MAX: u64 = (1 << 53) - 1;
 /// One packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Packet<'a> {
-    pub(super) kind: Kind,
+    pub(super) packet_type: PacketType,
     pub(super) namespace: &'a str,
     pub(super) ack: Option<u64>,
     /// JSON, or nothing.
@@ -18,7 +18,7 @@ pub(super) struct Packet<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PacketType {
     Connect,
     Disconnect,
     Event,
@@ -32,13 +32,13 @@ pub(super) struct Malformed;
 /// Reads the head of a packet.
 pub(super) fn parse(text: &str, attachments_max: usize) -> Result<Packet<'_>, Malformed> {
     let mut chars = text.chars();
-    let (kind, is_binary) = match chars.next().ok_or(Malformed)? {
-        '0' => (Kind::Connect, false),
-        '1' => (Kind::Disconnect, false),
-        '2' => (Kind::Event, false),
-        '3' => (Kind::Ack, false),
-        '5' => (Kind::Event, true),
-        '6' => (Kind::Ack, true),
+    let (packet_type, is_binary) = match chars.next().ok_or(Malformed)? {
+        '0' => (PacketType::Connect, false),
+        '1' => (PacketType::Disconnect, false),
+        '2' => (PacketType::Event, false),
+        '3' => (PacketType::Ack, false),
+        '5' => (PacketType::Event, true),
+        '6' => (PacketType::Ack, true),
         // 4 is CONNECT_ERROR, which only a server sends.
         _ => return Err(Malformed),
     };
@@ -62,7 +62,7 @@ pub(super) fn parse(text: &str, attachments_max: usize) -> Result<Packet<'_>, Ma
     if ack.is_some_and(|ack| ack > ACK_MAX) {
         return Err(Malformed);
     }
-    Ok(Packet { kind, namespace, ack, body, attachments })
+    Ok(Packet { packet_type, namespace, ack, body, attachments })
 }
 
 fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
@@ -76,7 +76,7 @@ fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
 mod tests {
     use proptest::prelude::{prop_assert_eq, proptest};
 
-    use super::{Kind, Malformed, Packet, parse};
+    use super::{Malformed, Packet, PacketType, parse};
 
     proptest! {
         /// However a head is put together, its parts come out again.
@@ -92,7 +92,7 @@ mod tests {
             let id = ack.map(|ack| ack.to_string()).unwrap_or_default();
             let text = format!("{head}{namespace}{separator}{id}{body}");
             let namespace = if namespace.is_empty() { "/" } else { &namespace };
-            prop_assert_eq!(parse(&text, 10), Ok(Packet { kind: Kind::Event, namespace, ack, body: &body, attachments }));
+            prop_assert_eq!(parse(&text, 10), Ok(Packet { packet_type: PacketType::Event, namespace, ack, body: &body, attachments }));
         }
 
         /// No text is too odd to be refused in peace.
@@ -104,16 +104,17 @@ mod tests {
 
     #[test]
     fn heads_are_read_as_the_official_parser_reads_them() {
-        let packet = |kind, namespace, ack, body, attachments| Ok(Packet { kind, namespace, ack, body, attachments });
-        assert_eq!(parse("0", 10), packet(Kind::Connect, "/", None, "", 0));
-        assert_eq!(parse("0/chat,{\"token\":1}", 10), packet(Kind::Connect, "/chat", None, "{\"token\":1}", 0));
-        assert_eq!(parse("0/chat", 10), packet(Kind::Connect, "/chat", None, "", 0));
-        assert_eq!(parse("1/chat,", 10), packet(Kind::Disconnect, "/chat", None, "", 0));
-        assert_eq!(parse("2[\"a\"]", 10), packet(Kind::Event, "/", None, "[\"a\"]", 0));
-        assert_eq!(parse("2/chat,12[\"a\"]", 10), packet(Kind::Event, "/chat", Some(12), "[\"a\"]", 0));
-        assert_eq!(parse("51-/chat,0[\"a\",{}]", 10), packet(Kind::Event, "/chat", Some(0), "[\"a\",{}]", 1));
-        assert_eq!(parse("3/x,7[]", 10), packet(Kind::Ack, "/x", Some(7), "[]", 0));
-        assert_eq!(parse("62-7[]", 10), packet(Kind::Ack, "/", Some(7), "[]", 2));
+        let packet =
+            |packet_type, namespace, ack, body, attachments| Ok(Packet { packet_type, namespace, ack, body, attachments });
+        assert_eq!(parse("0", 10), packet(PacketType::Connect, "/", None, "", 0));
+        assert_eq!(parse("0/chat,{\"token\":1}", 10), packet(PacketType::Connect, "/chat", None, "{\"token\":1}", 0));
+        assert_eq!(parse("0/chat", 10), packet(PacketType::Connect, "/chat", None, "", 0));
+        assert_eq!(parse("1/chat,", 10), packet(PacketType::Disconnect, "/chat", None, "", 0));
+        assert_eq!(parse("2[\"a\"]", 10), packet(PacketType::Event, "/", None, "[\"a\"]", 0));
+        assert_eq!(parse("2/chat,12[\"a\"]", 10), packet(PacketType::Event, "/chat", Some(12), "[\"a\"]", 0));
+        assert_eq!(parse("51-/chat,0[\"a\",{}]", 10), packet(PacketType::Event, "/chat", Some(0), "[\"a\",{}]", 1));
+        assert_eq!(parse("3/x,7[]", 10), packet(PacketType::Ack, "/x", Some(7), "[]", 0));
+        assert_eq!(parse("62-7[]", 10), packet(PacketType::Ack, "/", Some(7), "[]", 2));
     }
 
     #[test]

@@ -7,16 +7,16 @@ use crate::engine::Outbox;
 use crate::frame::Frame;
 
 impl Sink for Outbox {
-    fn put(&self, shut: &AtomicBool, packet: &Packet, volatile: bool) {
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, volatile: bool) {
         // Over the bound the outbox marks itself, and its connection's task ends the client: nobody else has to care.
-        Self::put(self, shut, packet.frames(), volatile);
+        Self::put(self, is_closed, packet.frames(), volatile);
     }
 
-    fn shut(&self, shut: &AtomicBool, last: Option<Frame>) {
-        Self::shut(self, shut, last);
+    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
+        Self::shut(self, is_closed, last);
     }
 
-    fn close(&self) {
+    fn close_connection(&self) {
         Self::close(self);
     }
 

@@ -59,7 +59,7 @@ impl CallState {
         active.tickets.check_room()?;
         active.flush();
         let (namespace, one) = match &asked {
-            QuestionTarget::Socket(socket) if socket.life() == SocketState::Pending => {
+            QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => {
                 return Err(refusal("pending", "the socket's connect middleware has not ended: its client cannot be asked yet"));
             }
             QuestionTarget::Socket(socket) => (socket.namespace().clone(), true),

@@ -213,6 +213,6 @@ impl Active {
     pub(super) fn flush(&mut self) {
         (self.recorded_bytes, self.looked_at) = (0, 0);
         self.call.effects.apply(&mut self.recorded);
-        self.call.effects.open();
+        self.call.effects.release();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::adapter::{Answers, Question};
+use crate::adapter::{Question, QuestionAnswers};
 use crate::plugin::bindings::v0_1::rate_limit::Decision;
 use crate::plugin::bindings::v0_1::sockets::RemoteSocket;
 use crate::plugin::bindings::v0_1::types::Failure;
@@ -147,7 +147,7 @@ impl Tickets {
     }
 
     /// The answers of clients.
-    pub(super) fn take_answers(&mut self, ticket: u64) -> Result<Answers, Failure> {
+    pub(super) fn take_answers(&mut self, ticket: u64) -> Result<QuestionAnswers, Failure> {
         let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else {
             return Err(unknown(ticket));
         };

@@ -18,21 +18,21 @@ impl Effects for LocalEffects {
             apply_to(&mut namespace.lock(), writes);
         }
         for write in writes.drain(..) {
-            apply_alone(write);
+            apply_unlocked(write);
         }
     }
 
-    fn ask(&self, asked: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+    fn ask(&self, target: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
         let question = Arc::new(Question::default());
-        let namespace = match asked {
+        let namespace = match target {
             QuestionTarget::Socket(socket) => socket.namespace(),
             QuestionTarget::Rooms(target) => &target.namespace,
         };
         let ack = namespace.question_id();
         let packet = packet(ack);
         let locked = namespace.lock();
-        match asked {
-            QuestionTarget::Socket(socket) => locked.ask_one(socket, ack, &packet, &question),
+        match target {
+            QuestionTarget::Socket(socket) => locked.ask_socket(socket, ack, &packet, &question),
             QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
         }
         (ack, question)
@@ -47,9 +47,9 @@ impl Effects for LocalEffects {
         self.apply(held);
     }
 
-    fn open(&self) {}
+    fn release(&self) {}
 
-    fn held(&self, _see: &mut dyn FnMut(&[Write])) {}
+    fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
 }
 
 /// Applies what concerns this namespace, and keeps the rest.
@@ -67,9 +67,9 @@ fn apply_to(locked: &mut Locked<'_>, writes: &mut Vec<Write>) {
 fn apply_locked(locked: &mut Locked<'_>, write: Write) {
     match write {
         Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
-            apply_alone(write);
+            apply_unlocked(write);
         }
-        Write::Broadcast { target, packet, volatile } => locked.emit(&target.rooms, &packet, volatile),
+        Write::Broadcast { target, packet, volatile } => locked.broadcast(&target.rooms, &packet, volatile),
         Write::Join { socket, rooms } => rooms.iter().for_each(|room| locked.join(socket.id(), room)),
         Write::Leave { socket, rooms } => rooms.iter().for_each(|room| locked.leave(socket.id(), room)),
         Write::JoinAll { target, rooms } => {
@@ -92,12 +92,12 @@ fn apply_locked(locked: &mut Locked<'_>, write: Write) {
 }
 
 /// What needs no namespace: it concerns one client only.
-fn apply_alone(write: Write) {
+fn apply_unlocked(write: Write) {
     match write {
-        Write::Emit { socket, packet, volatile } => socket.put(&packet, volatile),
+        Write::Emit { socket, packet, volatile } => socket.enqueue(&packet, volatile),
         Write::Ack { socket, ack, packet } => {
             if socket.close_ack(ack) {
-                socket.put(&packet, false);
+                socket.enqueue(&packet, false);
             } else {
                 tracing::debug!(sid = %socket.id(), ack, "a second ack, or one to a socket that left, was dropped");
             }
@@ -111,12 +111,12 @@ fn apply_alone(write: Write) {
 
 /// Takes a socket out. With `close` its connection is marked, and the connection's own task does the rest.
 fn disconnect(locked: &mut Locked<'_>, socket: &Arc<Socket>, close: bool) {
-    if socket.life() == SocketState::Left {
+    if socket.state() == SocketState::Left {
         return;
     }
     let last = disconnect_frame(locked.name());
-    locked.depart(socket, SERVER_DISCONNECT, Some(last));
+    locked.disconnect(socket, SERVER_DISCONNECT, Some(last));
     if close {
-        socket.sink().close();
+        socket.sink().close_connection();
     }
 }

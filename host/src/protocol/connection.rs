@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::Sleep;
 
 use super::ConnectionLimits;
-use super::attachments::Partial;
-use super::packet::{Kind, Packet, parse};
-use super::seats::{Place, Seats};
+use super::attachments::PartialPacket;
+use super::packet::{Packet, PacketType, parse};
+use super::sockets::{ConnectionSockets, NamespaceSlot};
 use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
 use crate::dispatch::{Dispatcher, Queue};
 use crate::effect::{SERVER_DISCONNECT, connect_error, disconnect_frame};
@@ -29,26 +29,26 @@ const INBOUND_LIMIT: Reason = "inbound limit";
 const AUTH_BYTES_MAX: usize = 64 << 10;
 
 /// Packets that belong to no socket have no gate to be shut.
-static NEVER_SHUT: AtomicBool = AtomicBool::new(false);
+static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.
-pub(super) struct Client {
+pub(super) struct Connection {
     dispatcher: Arc<Dispatcher>,
-    sockets: Arc<Adapter>,
+    adapter: Arc<Adapter>,
     limits: ConnectionLimits,
     request: Arc<Request>,
     outbox: Arc<Outbox>,
-    seats: Seats,
-    partial: Option<Box<Partial>>,
+    sockets: ConnectionSockets,
+    partial: Option<Box<PartialPacket>>,
     /// Runs until the connection is on a namespace.
     connect_timeout: Option<Pin<Box<Sleep>>>,
     is_closed: bool,
 }
 
-impl Client {
+impl Connection {
     pub(super) fn new(
         dispatcher: Arc<Dispatcher>,
-        sockets: Arc<Adapter>,
+        adapter: Arc<Adapter>,
         limits: ConnectionLimits,
         request: Arc<Request>,
         outbox: Arc<Outbox>,
@@ -56,11 +56,11 @@ impl Client {
         let connect_timeout = Some(Box::pin(tokio::time::sleep(limits.connect_timeout)));
         Self {
             dispatcher,
-            sockets,
+            adapter,
             limits,
             request,
             outbox,
-            seats: Seats::default(),
+            sockets: ConnectionSockets::default(),
             partial: None,
             connect_timeout,
             is_closed: false,
@@ -69,17 +69,17 @@ impl Client {
 
     /// A whole packet.
     fn packet(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
-        match packet.kind {
-            Kind::Connect => self.connect(packet.namespace, packet.body),
-            Kind::Disconnect if packet.body.is_empty() => self.disconnect(packet.namespace),
-            Kind::Disconnect => Err(FORCED_CLOSE),
-            Kind::Event => self.event(packet, attachments),
-            Kind::Ack => self.ack(packet, attachments),
+        match packet.packet_type {
+            PacketType::Connect => self.connect(packet.namespace, packet.body),
+            PacketType::Disconnect if packet.body.is_empty() => self.disconnect(packet.namespace),
+            PacketType::Disconnect => Err(FORCED_CLOSE),
+            PacketType::Event => self.event(packet, attachments),
+            PacketType::Ack => self.ack(packet, attachments),
         }
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), Reason> {
-        if let Place::Taken(_) = self.seats.place(namespace) {
+        if let NamespaceSlot::Occupied(_) = self.sockets.slot(namespace) {
             return Err(FORCED_CLOSE);
         }
         if !auth.is_empty() {
@@ -87,12 +87,12 @@ impl Client {
         }
         if self.dispatcher.registry.chain(namespace).is_none() {
             self.refuse(namespace, "Invalid namespace");
-        } else if self.seats.len() >= self.limits.namespaces {
+        } else if self.sockets.len() >= self.limits.namespaces {
             self.refuse(namespace, "Too many namespaces");
         } else if auth.len() > AUTH_BYTES_MAX {
             self.refuse(namespace, "The auth payload is too large");
-        } else if let Some(record) = self.pending(namespace, auth) {
-            self.seats.push(namespace, Queue::connect(self.dispatcher.clone(), record));
+        } else if let Some(socket) = self.pending_socket(namespace, auth) {
+            self.sockets.push(namespace, Queue::connect(self.dispatcher.clone(), socket));
         } else {
             self.refuse(namespace, "internal error");
         }
@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// A socket that is on its way in.
-    fn pending(&self, namespace: &str, auth: &str) -> Option<Arc<Socket>> {
+    fn pending_socket(&self, namespace: &str, auth: &str) -> Option<Arc<Socket>> {
         let id = SocketId::random();
         let id = id.inspect_err(|error| tracing::error!(%error, "the system gives no randomness: nobody can be let in")).ok()?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -109,21 +109,21 @@ impl Client {
             auth: (!auth.is_empty()).then(|| auth.into()),
             issued_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
         };
-        Some(Arc::new(Socket::new(id, self.sockets.namespace(namespace), handshake, self.outbox.clone())))
+        Some(Arc::new(Socket::new(id, self.adapter.namespace(namespace), handshake, self.outbox.clone())))
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
-        self.outbox.put(&NEVER_SHUT, connect_error(namespace, message, None).frames(), false);
+        self.outbox.put(&NEVER_CLOSED, connect_error(namespace, message, None).frames(), false);
     }
 
     fn disconnect(&mut self, namespace: &str) -> Result<(), Reason> {
-        match self.seats.place(namespace) {
-            Place::Taken(queue) => {
-                depart(queue.socket(), CLIENT_DISCONNECT, false);
+        match self.sockets.slot(namespace) {
+            NamespaceSlot::Occupied(queue) => {
+                disconnect(queue.socket(), CLIENT_DISCONNECT, false);
                 Ok(())
             }
-            Place::EndedByServer => Ok(()),
-            Place::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::EndedByServer => Ok(()),
+            NamespaceSlot::Free => Err(FORCED_CLOSE),
         }
     }
 
@@ -132,47 +132,47 @@ impl Client {
         if is_reserved(&name) {
             return Err(FORCED_CLOSE);
         }
-        match self.seats.place(packet.namespace) {
-            Place::Taken(queue) if queue.socket().life() == SocketState::Joined => {
+        match self.sockets.slot(packet.namespace) {
+            NamespaceSlot::Occupied(queue) if queue.socket().state() == SocketState::Joined => {
                 let payload = Payload { args, attachments };
                 queue.push(Event { name: name.into_owned(), payload, ack: packet.ack });
                 self.check_backlog()
             }
-            Place::EndedByServer => Ok(()),
-            Place::Taken(_) | Place::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::EndedByServer => Ok(()),
+            NamespaceSlot::Occupied(_) | NamespaceSlot::Free => Err(FORCED_CLOSE),
         }
     }
 
     /// An answer to one of our questions: it never stands in a queue.
     fn ack(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
         json::array(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
-        match self.seats.place(packet.namespace) {
-            Place::Taken(queue) => {
+        match self.sockets.slot(packet.namespace) {
+            NamespaceSlot::Occupied(queue) => {
                 if let Some(ack) = packet.ack {
                     queue.socket().answer(ack, Payload { args: packet.body.to_owned(), attachments });
                 }
                 Ok(())
             }
-            Place::EndedByServer => Ok(()),
-            Place::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::EndedByServer => Ok(()),
+            NamespaceSlot::Free => Err(FORCED_CLOSE),
         }
     }
 
     fn check_backlog(&self) -> Result<(), Reason> {
-        let mut backlog = self.seats.backlog();
+        let mut backlog = self.sockets.backlog();
         backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
         if backlog.exceeds(self.limits.most) { Err(INBOUND_LIMIT) } else { Ok(()) }
     }
 }
 
-impl Protocol for Client {
+impl Protocol for Connection {
     fn text(&mut self, message: &str) -> Result<(), Reason> {
         if self.partial.is_some() {
             return Err(FORCED_CLOSE);
         }
         let packet = parse(message, self.limits.attachments).map_err(|_| FORCED_CLOSE)?;
         if packet.attachments > 0 {
-            self.partial = Some(Box::new(Partial::new(&packet)));
+            self.partial = Some(Box::new(PartialPacket::new(&packet)));
             return Ok(());
         }
         self.packet(&packet, Vec::new())
@@ -184,17 +184,17 @@ impl Protocol for Client {
             self.partial = Some(partial);
             return self.check_backlog();
         }
-        let Partial { kind, namespace, ack, body, attachments, .. } = *partial;
-        self.packet(&Packet { kind, namespace: &namespace, ack, body: &body, attachments: attachments.len() }, attachments)
+        let PartialPacket { packet_type, namespace, ack, body, attachments, .. } = *partial;
+        self.packet(&Packet { packet_type, namespace: &namespace, ack, body: &body, attachments: attachments.len() }, attachments)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<EngineRequest> {
-        self.seats.poll(context);
+        self.sockets.poll(context);
         if self.is_closed {
-            return if self.seats.len() == 0 { Poll::Ready(EngineRequest::Done) } else { Poll::Pending };
+            return if self.sockets.len() == 0 { Poll::Ready(EngineRequest::Done) } else { Poll::Pending };
         }
         if let Some(timeout) = &mut self.connect_timeout {
-            if self.seats.sockets().any(|socket| socket.life() == SocketState::Joined) {
+            if self.sockets.sockets().any(|socket| socket.state() == SocketState::Joined) {
                 self.connect_timeout = None;
             } else if timeout.as_mut().poll(context).is_ready() {
                 return Poll::Ready(EngineRequest::Close(FORCED_CLOSE));
@@ -205,12 +205,12 @@ impl Protocol for Client {
 
     /// Not while a question to this client is open: its answer may be what everything waits for.
     fn accepts(&self) -> bool {
-        !self.seats.backlog().exceeds(self.limits.high) || self.seats.sockets().any(|socket| socket.is_asked())
+        !self.sockets.backlog().exceeds(self.limits.high) || self.sockets.sockets().any(|socket| socket.has_open_question())
     }
 
     fn closing(&mut self) {
-        for socket in self.seats.sockets() {
-            depart(socket, SERVER_DISCONNECT, true);
+        for socket in self.sockets.sockets() {
+            disconnect(socket, SERVER_DISCONNECT, true);
         }
     }
 
@@ -218,15 +218,15 @@ impl Protocol for Client {
         self.is_closed = true;
         self.partial = None;
         self.connect_timeout = None;
-        for socket in self.seats.sockets() {
-            depart(socket, reason, false);
+        for socket in self.sockets.sockets() {
+            disconnect(socket, reason, false);
         }
     }
 }
 
 /// Takes a socket out of its namespace; its queue sees that and does the rest.
-fn depart(socket: &Arc<Socket>, reason: Reason, tell: bool) {
+fn disconnect(socket: &Arc<Socket>, reason: Reason, send_packet: bool) {
     let namespace = socket.namespace();
-    let last = (tell && socket.life() == SocketState::Joined).then(|| disconnect_frame(namespace.name()));
-    namespace.lock().depart(socket, reason, last);
+    let last = (send_packet && socket.state() == SocketState::Joined).then(|| disconnect_frame(namespace.name()));
+    namespace.lock().disconnect(socket, reason, last);
 }

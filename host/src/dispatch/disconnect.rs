@@ -7,7 +7,7 @@ use crate::adapter::Socket;
 use crate::plugin::{Call, Export, Hook, Progress};
 
 /// Runs the chain. Failures concern nobody but the log, which has them from the plugin.
-pub(super) async fn leave(
+pub(super) async fn disconnect(
     dispatcher: Arc<Dispatcher>,
     socket: Arc<Socket>,
     reached: Vec<Arc<str>>,
