@@ -14,7 +14,7 @@ use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
-use crate::files::{Client, Files};
+use crate::files::{ClientBundles, Files};
 use crate::internal;
 use crate::plugin::{self, Call, Export, HostServices, PluginError, Registry, WasmEngine};
 use crate::protocol::{self, Backlog, SocketIo};
@@ -171,7 +171,7 @@ fn engine_options(config: &Config) -> Options {
 
 /// The endpoint as the engine compares it: config made sure of its slashes.
 fn files(server: &config::Server) -> Files {
-    let client = Client { endpoint: server.path.clone(), folder: server.client_folder.clone() };
+    let client = ClientBundles { endpoint: server.path.clone(), folder: server.client_folder.clone() };
     Files::new(server.static_folder.clone(), server.serve_client.then_some(client))
 }
 

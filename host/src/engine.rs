@@ -23,19 +23,19 @@ use crate::{files::Files, request::Request};
 
 mod cookie;
 mod decoder;
-mod gate;
 mod handshake;
 mod heartbeat;
+mod http_stream;
 mod inbound;
 mod limits;
+mod listener;
 mod outbox;
 mod payload;
 mod polling;
 mod probe;
 mod registry;
-mod reply;
+mod response;
 mod session;
-mod stream;
 mod websocket;
 
 /// A disconnect reason as Socket.IO spells it, for example "transport close".
@@ -147,7 +147,7 @@ pub(crate) struct Engine {
     options: Options,
     factory: Arc<dyn ProtocolFactory>,
     registry: registry::Registry,
-    addresses: Arc<limits::Addresses>,
+    addresses: Arc<limits::SessionsPerAddress>,
     /// No new handshakes; set once by `refuse_new`, which also wakes the accept loop through `refused`.
     refusing: AtomicBool,
     refused: Notify,
@@ -162,7 +162,7 @@ impl Engine {
     /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
     pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
-        let addresses = limits::Addresses::new(options.sessions_per_address_max);
+        let addresses = limits::SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,
             factory,
@@ -178,7 +178,7 @@ impl Engine {
 
     /// Accepts connections until `refuse_new`. Those that are open by then are served on.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        gate::accept(&self, listener).await;
+        listener::accept(&self, listener).await;
     }
 
     /// Stops accepting; handshakes on connections that stand open are answered 503.
@@ -193,7 +193,7 @@ impl Engine {
     pub(crate) fn close_all(&self, reason: Reason) {
         let _ = self.closing.set(reason);
         for outbox in self.registry.all() {
-            outbox.stop(reason);
+            outbox.close_for_shutdown(reason);
         }
     }
 

@@ -13,9 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 /// A request's head must be there by then.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an accept that failed, for want of file descriptors for instance.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the runtime ends.
 pub(crate) async fn serve(listener: TcpListener) {
@@ -24,15 +24,15 @@ pub(crate) async fn serve(listener: TcpListener) {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "the internal interface cannot accept a connection");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             }
         };
         // Ends with its connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
-            let served = server.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            let served = server.serve_connection(TokioIo::new(stream), service_fn(respond)).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");
             }
@@ -40,10 +40,10 @@ pub(crate) async fn serve(listener: TcpListener) {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match request.uri().path() {
-        "/healthz" | "/version" if !reading => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
+        "/healthz" | "/version" if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         "/healthz" => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
         "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
         _ => response(StatusCode::NOT_FOUND, r#"{"error":"not found; there are /healthz and /version"}"#.into()),

@@ -7,11 +7,11 @@ use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-const FILTERS: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
+const FILTER_VARIABLES: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
 
 /// Starts logging for this process. Called again it does nothing.
 pub(crate) fn init() {
-    let (filter, complaint) = filter(&|name| std::env::var(name).ok());
+    let (filter, problem) = filter(&|name| std::env::var(name).ok());
     let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
     // An error says that somebody else set a subscriber before: theirs stays.
     let _already = if io::stderr().is_terminal() {
@@ -19,24 +19,24 @@ pub(crate) fn init() {
     } else {
         builder.json().flatten_event(true).try_init()
     };
-    if let Some(complaint) = complaint {
-        tracing::warn!("{complaint}");
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
     }
 }
 
 /// The filter, and what to say if the one that was asked for cannot be read.
 fn filter(environment: &dyn Fn(&str) -> Option<String>) -> (EnvFilter, Option<String>) {
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let asked = FILTERS.iter().find_map(|name| Some((name, environment(name).filter(|text| !text.is_empty())?)));
-    let Some((name, text)) = asked else {
+    let chosen = FILTER_VARIABLES.iter().find_map(|name| Some((name, environment(name).filter(|text| !text.is_empty())?)));
+    let Some((name, text)) = chosen else {
         return (builder.parse_lossy(""), None);
     };
     match builder.parse(&text) {
         Ok(filter) => (filter, None),
         Err(error) => {
-            let complaint = format!("{name}={text:?} is not a filter ({error}), logging at info");
+            let problem = format!("{name}={text:?} is not a filter ({error}), logging at info");
             let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-            (builder.parse_lossy(""), Some(complaint))
+            (builder.parse_lossy(""), Some(problem))
         }
     }
 }
@@ -50,8 +50,8 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let (filter, complaint) = filter(&environment);
-        (filter.to_string(), complaint.is_some())
+        let (filter, problem) = filter(&environment);
+        (filter.to_string(), problem.is_some())
     }
 
     #[test]

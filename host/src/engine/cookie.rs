@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-use super::registry::Sid;
+use super::registry::SessionId;
 
 /// Everything about the cookie but its value.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ impl Cookie {
     }
 
     /// The header for this session.
-    pub(super) fn with(&self, sid: &Sid) -> Option<HeaderValue> {
-        HeaderValue::from_str(&format!("{}={}{}", self.name, sid.text(), self.attributes)).ok()
+    pub(super) fn header(&self, session_id: &SessionId) -> Option<HeaderValue> {
+        HeaderValue::from_str(&format!("{}={}{}", self.name, session_id.text(), self.attributes)).ok()
     }
 }

@@ -54,7 +54,7 @@ pub(super) enum Flow<E> {
 #[derive(Default)]
 pub(super) struct Decoder {
     /// Bytes of a frame that is not whole, or that nobody has decoded yet.
-    rest: Vec<u8>,
+    undecoded: Vec<u8>,
     /// What has arrived of a message of several frames.
     fragments: Option<Box<Fragments>>,
 }
@@ -67,7 +67,7 @@ struct Fragments {
 impl Decoder {
     /// A decoder that starts with bytes that were read already.
     pub(super) fn new(read_ahead: &[u8]) -> Self {
-        Self { rest: read_ahead.to_vec(), fragments: None }
+        Self { undecoded: read_ahead.to_vec(), fragments: None }
     }
 
     /// Decodes what is there with `input` behind it. A message longer than `length_max` is refused before it arrives.
@@ -75,25 +75,25 @@ impl Decoder {
         &mut self,
         input: &mut [u8],
         length_max: usize,
-        sink: &mut impl FnMut(Message<'_>) -> Flow<E>,
+        on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
     ) -> Result<Flow<E>, Violation> {
-        if self.rest.is_empty() {
-            let (used, flow) = self.run(input, length_max, sink)?;
+        if self.undecoded.is_empty() {
+            let (used, flow) = self.run(input, length_max, on_message)?;
             if let Some(rest @ [_, ..]) = input.get(used..) {
-                self.rest = rest.to_vec();
+                self.undecoded = rest.to_vec();
             }
             return Ok(flow);
         }
-        let mut rest = std::mem::take(&mut self.rest);
+        let mut rest = std::mem::take(&mut self.undecoded);
         rest.extend_from_slice(input);
-        let (used, flow) = self.run(&mut rest, length_max, sink)?;
+        let (used, flow) = self.run(&mut rest, length_max, on_message)?;
         if used < rest.len() {
             rest.drain(..used);
             // A long burst leaves a long buffer; a few bytes of the next frame do not need it.
             if rest.capacity() > 4096 {
                 rest.shrink_to(rest.len() * 2);
             }
-            self.rest = rest;
+            self.undecoded = rest;
         }
         Ok(flow)
     }
@@ -102,7 +102,7 @@ impl Decoder {
         &mut self,
         buffer: &mut [u8],
         length_max: usize,
-        sink: &mut impl FnMut(Message<'_>) -> Flow<E>,
+        on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
     ) -> Result<(usize, Flow<E>), Violation> {
         let mut used = 0;
         while let Some(window) = buffer.get_mut(used..) {
@@ -111,7 +111,7 @@ impl Decoder {
             let Some(payload) = window.get_mut(header_length..header_length + length) else { break };
             unmask(payload, mask);
             used += header_length + length;
-            match self.frame(&header, payload, sink)? {
+            match self.frame(&header, payload, on_message)? {
                 Flow::Next => {}
                 flow => return Ok((used, flow)),
             }
@@ -122,16 +122,16 @@ impl Decoder {
     /// What the header alone says is wrong.
     fn check(&self, header: &FrameHeader, length: usize, length_max: usize) -> Result<(), Violation> {
         let kept = self.fragments.as_deref().map(|fragments| fragments.data.len());
-        let wrong = match header.opcode {
+        let is_malformed = match header.opcode {
             OpCode::Control(_) => !header.is_final || length > 125,
             OpCode::Data(Data::Continue) => kept.is_none(),
             OpCode::Data(_) => kept.is_some(),
         };
-        if wrong || header.rsv1 || header.rsv2 || header.rsv3 {
+        if is_malformed || header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(Violation::Protocol);
         }
-        let room = length_max.saturating_sub(kept.unwrap_or_default());
-        if matches!(header.opcode, OpCode::Data(_)) && length > room {
+        let remaining = length_max.saturating_sub(kept.unwrap_or_default());
+        if matches!(header.opcode, OpCode::Data(_)) && length > remaining {
             return Err(Violation::TooBig);
         }
         Ok(())
@@ -141,17 +141,17 @@ impl Decoder {
         &mut self,
         header: &FrameHeader,
         payload: &[u8],
-        sink: &mut impl FnMut(Message<'_>) -> Flow<E>,
+        on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
     ) -> Result<Flow<E>, Violation> {
         match header.opcode {
-            OpCode::Control(Control::Close) => Ok(sink(Message::Close)),
-            OpCode::Control(Control::Ping) => Ok(sink(Message::Ping(payload))),
+            OpCode::Control(Control::Close) => Ok(on_message(Message::Close)),
+            OpCode::Control(Control::Ping) => Ok(on_message(Message::Ping(payload))),
             OpCode::Control(_) => Ok(Flow::Next),
-            OpCode::Data(Data::Text) if header.is_final => Ok(sink(Message::Text(utf8(payload)?))),
-            OpCode::Data(Data::Binary) if header.is_final => Ok(sink(Message::Binary(payload))),
-            OpCode::Data(Data::Continue) => self.fragment(header.is_final, payload, sink),
-            OpCode::Data(kind) => {
-                self.fragments = Some(Box::new(Fragments { text: kind == Data::Text, data: payload.to_vec() }));
+            OpCode::Data(Data::Text) if header.is_final => Ok(on_message(Message::Text(utf8(payload)?))),
+            OpCode::Data(Data::Binary) if header.is_final => Ok(on_message(Message::Binary(payload))),
+            OpCode::Data(Data::Continue) => self.fragment(header.is_final, payload, on_message),
+            OpCode::Data(data) => {
+                self.fragments = Some(Box::new(Fragments { text: data == Data::Text, data: payload.to_vec() }));
                 Ok(Flow::Next)
             }
         }
@@ -161,7 +161,7 @@ impl Decoder {
         &mut self,
         is_final: bool,
         payload: &[u8],
-        sink: &mut impl FnMut(Message<'_>) -> Flow<E>,
+        on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
     ) -> Result<Flow<E>, Violation> {
         let Some(mut fragments) = self.fragments.take() else { return Err(Violation::Protocol) };
         fragments.data.extend_from_slice(payload);
@@ -170,17 +170,17 @@ impl Decoder {
             return Ok(Flow::Next);
         }
         if fragments.text {
-            return Ok(sink(Message::Text(utf8(&fragments.data)?)));
+            return Ok(on_message(Message::Text(utf8(&fragments.data)?)));
         }
-        Ok(sink(Message::Binary(&fragments.data)))
+        Ok(on_message(Message::Binary(&fragments.data)))
     }
 }
 
 /// A header with its mask, its length and that of the payload.
-type Head = (FrameHeader, [u8; 4], usize, usize);
+type ParsedHeader = (FrameHeader, [u8; 4], usize, usize);
 
 /// The header at the start of `window`. None if it is not whole.
-fn parse(window: &[u8]) -> Result<Option<Head>, Violation> {
+fn parse(window: &[u8]) -> Result<Option<ParsedHeader>, Violation> {
     let mut cursor = Cursor::new(window);
     let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| Violation::Protocol)? else {
         return Ok(None);
@@ -320,6 +320,6 @@ mod tests {
             Flow::Next
         });
         assert_eq!((flow, seen), (Ok(Flow::Next), vec![true]));
-        assert_eq!(decoder.rest.capacity(), 0);
+        assert_eq!(decoder.undecoded.capacity(), 0);
     }
 }

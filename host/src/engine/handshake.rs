@@ -9,13 +9,13 @@ use hyper::{
 };
 use tungstenite::handshake::derive_accept_key;
 
-use super::{Engine, Options, Outbox, Request, limits::Slot, registry::Sid, reply::Refusal};
+use super::{Engine, Options, Outbox, Request, limits::AddressPermit, registry::SessionId, response::Refusal};
 use crate::frame::Frame;
 
 /// What a request asks for.
 pub(super) enum Route {
     /// A new session by polling.
-    Open(Entry),
+    Open(NewSession),
     /// A websocket, for a new session or for one that upgrades.
     Websocket(HeaderValue, Upgrade),
     /// A GET of a session.
@@ -28,14 +28,14 @@ pub(super) enum Route {
 
 /// Whose websocket it will be.
 pub(super) enum Upgrade {
-    New(Entry),
+    New(NewSession),
     Probe(Arc<Outbox>),
 }
 
 /// What a new session is made from.
-pub(super) struct Entry {
-    pub(super) sid: Sid,
-    pub(super) slot: Slot,
+pub(super) struct NewSession {
+    pub(super) session_id: SessionId,
+    pub(super) address_permit: AddressPermit,
     /// To be set by the answer.
     pub(super) cookie: Option<HeaderValue>,
     pub(super) request: Request,
@@ -45,36 +45,36 @@ type Query = Vec<(Box<str>, Box<str>)>;
 
 /// Decides on a request.
 pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<Route, Refusal> {
-    if !is_ours(&engine.options.path, parts.uri.path()) {
+    if !is_endpoint(&engine.options.path, parts.uri.path()) {
         return Err(Refusal::NotFound);
     }
     let origin = parts.headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-    if !engine.options.origins.pass(origin, text(&parts.headers, &HOST)) {
+    if !engine.options.origins.allow(origin, header_text(&parts.headers, &HOST)) {
         return Err(Refusal::Forbidden);
     }
     if parts.method == Method::OPTIONS {
         return Ok(Route::Options);
     }
     let query = decode_query(parts.uri.query().unwrap_or_default());
-    let websocket = match value(&query, "transport") {
+    let is_websocket = match query_value(&query, "transport") {
         Some("polling") if engine.options.polling => false,
-        Some("websocket") if engine.options.websocket || value(&query, "sid").is_some() => true,
+        Some("websocket") if engine.options.websocket || query_value(&query, "sid").is_some() => true,
         _ => return Err(Refusal::UnknownTransport),
     };
-    match value(&query, "sid") {
-        Some(sid) => of_session(engine, parts, sid, websocket),
-        None => handshake(engine, parts, query, address, websocket),
+    match query_value(&query, "sid") {
+        Some(sid) => route_of_session(engine, parts, sid, is_websocket),
+        None => route_of_handshake(engine, parts, query, address, is_websocket),
     }
 }
 
 /// The path of the endpoint, whose last slash a client may leave out.
-fn is_ours(endpoint: &str, path: &str) -> bool {
+fn is_endpoint(endpoint: &str, path: &str) -> bool {
     path == endpoint || endpoint.strip_suffix('/') == Some(path)
 }
 
-fn of_session(engine: &Engine, parts: &Parts, sid: &str, websocket: bool) -> Result<Route, Refusal> {
-    let outbox = Sid::parse(sid).and_then(|sid| engine.registry.find(&sid)).ok_or(Refusal::UnknownSession)?;
-    if websocket {
+fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: bool) -> Result<Route, Refusal> {
+    let outbox = SessionId::parse(sid).and_then(|sid| engine.registry.find(&sid)).ok_or(Refusal::UnknownSession)?;
+    if is_websocket {
         if outbox.is_websocket() || !engine.options.allow_upgrades || !engine.options.websocket {
             return Err(Refusal::BadRequest);
         }
@@ -88,36 +88,42 @@ fn of_session(engine: &Engine, parts: &Parts, sid: &str, websocket: bool) -> Res
     }
 }
 
-fn handshake(engine: &Engine, parts: &Parts, query: Query, address: IpAddr, websocket: bool) -> Result<Route, Refusal> {
+fn route_of_handshake(
+    engine: &Engine,
+    parts: &Parts,
+    query: Query,
+    address: IpAddr,
+    is_websocket: bool,
+) -> Result<Route, Refusal> {
     if parts.method != Method::GET {
         return Err(Refusal::BadMethod);
     }
-    let key = if websocket { Some(accept_key(parts)?) } else { None };
-    if value(&query, "EIO") != Some("4") {
+    let key = if is_websocket { Some(accept_key(parts)?) } else { None };
+    if query_value(&query, "EIO") != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
     if engine.refuses() {
         return Err(Refusal::ShuttingDown);
     }
-    let slot = engine.addresses.take(address).ok_or(Refusal::TooMany)?;
-    let sid = Sid::random().ok_or(Refusal::ShuttingDown)?;
-    let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.with(&sid));
-    let entry = Entry { sid, slot, cookie, request: request(parts, query, address) };
+    let address_permit = engine.addresses.acquire(address).ok_or(Refusal::TooMany)?;
+    let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
+    let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
+    let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, query, address) };
     Ok(match key {
-        Some(key) => Route::Websocket(key, Upgrade::New(entry)),
-        None => Route::Open(entry),
+        Some(key) => Route::Websocket(key, Upgrade::New(new_session)),
+        None => Route::Open(new_session),
     })
 }
 
 /// The answer to a websocket handshake (RFC 6455, section 4.2).
 fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
     let headers = &parts.headers;
-    let asks = parts.method == Method::GET
+    let is_upgrade = parts.method == Method::GET
         && has_token(headers, &UPGRADE, "websocket")
         && has_token(headers, &CONNECTION, "upgrade")
-        && text(headers, &SEC_WEBSOCKET_VERSION) == Some("13");
+        && header_text(headers, &SEC_WEBSOCKET_VERSION) == Some("13");
     match headers.get(SEC_WEBSOCKET_KEY) {
-        Some(key) if asks && key.len() == 24 => {
+        Some(key) if is_upgrade && key.len() == 24 => {
             HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::BadRequest)
         }
         _ => Err(Refusal::BadRequest),
@@ -129,11 +135,11 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn request(parts: &Parts, query: Query, address: IpAddr) -> Request {
+fn opening_request(parts: &Parts, query: Query, address: IpAddr) -> Request {
     let mut headers = Vec::with_capacity(parts.headers.len());
     for (name, value) in &parts.headers {
         headers.push((name.as_str().into(), latin1(value.as_bytes())));
@@ -150,7 +156,7 @@ fn latin1(value: &[u8]) -> Box<str> {
     }
 }
 
-fn value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
+fn query_value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
     query.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
 }
 
@@ -195,11 +201,11 @@ fn escaped(bytes: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// OPEN, the first packet of a session.
-pub(super) fn open_packet(options: &Options, sid: Sid, websocket: bool) -> Frame {
-    let upgrades = if !websocket && options.allow_upgrades && options.websocket { r#""websocket""# } else { "" };
+pub(super) fn open_packet(options: &Options, session_id: SessionId, is_websocket: bool) -> Frame {
+    let upgrades = if !is_websocket && options.allow_upgrades && options.websocket { r#""websocket""# } else { "" };
     let text = format!(
         r#"0{{"sid":"{}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
-        sid.text(),
+        session_id.text(),
         options.ping_interval.as_millis(),
         options.ping_timeout.as_millis(),
         options.payload_bytes_max,
@@ -233,10 +239,10 @@ mod tests {
     #[test]
     fn the_last_slash_of_the_path_may_be_left_out() {
         for other in ["/", "/socket.i", "/socket.io/x", "/socket.iox", "//socket.io/"] {
-            assert!(!is_ours("/socket.io/", other), "{other}");
+            assert!(!is_endpoint("/socket.io/", other), "{other}");
         }
-        assert!(is_ours("/socket.io/", "/socket.io/"));
-        assert!(is_ours("/socket.io/", "/socket.io"));
+        assert!(is_endpoint("/socket.io/", "/socket.io/"));
+        assert!(is_endpoint("/socket.io/", "/socket.io"));
     }
 
     #[test]
@@ -249,9 +255,10 @@ mod tests {
 
     #[test]
     fn the_open_packet_offers_what_the_options_allow() {
-        let sid = Sid::random().unwrap();
-        let text =
-            |options: &Options, websocket| String::from_utf8(open_packet(options, sid, websocket).packet().to_vec()).unwrap();
+        let session_id = SessionId::random().unwrap();
+        let text = |options: &Options, is_websocket| {
+            String::from_utf8(open_packet(options, session_id, is_websocket).packet().to_vec()).unwrap()
+        };
         let options = Options::default();
         assert!(text(&options, true).contains(r#""upgrades":[],"pingInterval":25000,"pingTimeout":20000,"#));
         assert!(text(&options, false).contains(r#""upgrades":["websocket"]"#));

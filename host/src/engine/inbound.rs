@@ -13,34 +13,34 @@ use super::{
 
 /// How a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct SessionEnd {
     pub(super) reason: Reason,
-    pub(super) manner: Manner,
+    pub(super) delivery: Delivery,
 }
 
 /// What the client still gets. The number is the code of the websocket's close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum Delivery {
     /// What is queued, then the end.
-    Deliver(u16),
+    Flush(u16),
     /// Only the end.
-    Answer(u16),
+    CloseOnly(u16),
     /// Nothing: the stream is dropped, whatever stands in its buffers.
-    Drop,
+    Nothing,
 }
 
-impl Ending {
-    pub(super) const fn new(reason: Reason, manner: Manner) -> Self {
-        Self { reason, manner }
+impl SessionEnd {
+    pub(super) const fn new(reason: Reason, delivery: Delivery) -> Self {
+        Self { reason, delivery }
     }
 
     /// The client sent frames that are none.
     pub(super) fn violation(violation: Violation) -> Self {
-        Self::new("transport error", Manner::Answer(violation.code()))
+        Self::new("transport error", Delivery::CloseOnly(violation.code()))
     }
 }
 
-const PARSE_ERROR: Ending = Ending::new("parse error", Manner::Answer(1002));
+const PARSE_ERROR: SessionEnd = SessionEnd::new("parse error", Delivery::CloseOnly(1002));
 
 /// The parts of a session that a packet may touch.
 pub(super) struct Inbound<'a> {
@@ -51,46 +51,46 @@ pub(super) struct Inbound<'a> {
 
 impl Inbound<'_> {
     /// A websocket message. `pong` is set to what the client wants back.
-    pub(super) fn message(&mut self, message: Message<'_>, pong: &mut Option<Vec<u8>>) -> Flow<Ending> {
+    pub(super) fn message(&mut self, message: Message<'_>, pong: &mut Option<Vec<u8>>) -> Flow<SessionEnd> {
         let result = match message {
             Message::Text(packet) => self.packet(packet),
-            Message::Binary(data) => self.protocol.binary(data).map_err(by_upper),
+            Message::Binary(data) => self.protocol.binary(data).map_err(by_protocol),
             Message::Ping(data) => {
                 *pong = Some(data.to_vec());
                 Ok(())
             }
-            Message::Close => Err(Ending::new("transport close", Manner::Answer(1000))),
+            Message::Close => Err(SessionEnd::new("transport close", Delivery::CloseOnly(1000))),
         };
         match result {
             Ok(()) => Flow::Next,
-            Err(ending) => Flow::End(ending),
+            Err(end) => Flow::End(end),
         }
     }
 
     /// A packet in text form.
-    pub(super) fn packet(&mut self, packet: &str) -> Result<(), Ending> {
-        let Some(kind) = packet.as_bytes().first() else { return Err(PARSE_ERROR) };
+    pub(super) fn packet(&mut self, packet: &str) -> Result<(), SessionEnd> {
+        let Some(packet_type) = packet.as_bytes().first() else { return Err(PARSE_ERROR) };
         // The first byte is ASCII in every arm that uses what is behind it.
         let data = packet.get(1..).unwrap_or_default();
-        match kind {
-            b'4' => self.protocol.text(data).map_err(by_upper),
+        match packet_type {
+            b'4' => self.protocol.text(data).map_err(by_protocol),
             b'b' => match payload::decode_binary(data) {
-                Some(data) => self.protocol.binary(&data).map_err(by_upper),
+                Some(data) => self.protocol.binary(&data).map_err(by_protocol),
                 None => Err(PARSE_ERROR),
             },
             b'3' => {
-                self.heartbeat.answered(Instant::now(), self.ping_interval);
+                self.heartbeat.pong_received(Instant::now(), self.ping_interval);
                 Ok(())
             }
-            b'1' => Err(Ending::new("transport close", Manner::Answer(1000))),
+            b'1' => Err(SessionEnd::new("transport close", Delivery::CloseOnly(1000))),
             // In version 4 it is the server who asks.
-            b'2' => Err(Ending::new("transport error", Manner::Answer(1002))),
+            b'2' => Err(SessionEnd::new("transport error", Delivery::CloseOnly(1002))),
             b'0' | b'5' | b'6' => Ok(()),
             _ => Err(PARSE_ERROR),
         }
     }
 }
 
-fn by_upper(reason: Reason) -> Ending {
-    Ending::new(reason, Manner::Deliver(1000))
+fn by_protocol(reason: Reason) -> SessionEnd {
+    SessionEnd::new(reason, Delivery::Flush(1000))
 }

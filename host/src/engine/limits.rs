@@ -20,23 +20,23 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// Whether every page may connect.
-    pub(super) fn any(&self) -> bool {
+    pub(super) fn allows_all(&self) -> bool {
         self.list.iter().any(|allowed| allowed == "*")
     }
 
     /// Whether a request with these headers may go on.
-    pub(super) fn pass(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+    pub(super) fn allow(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(origin) = origin else { return true };
-        self.any() || same_host(origin, host) || self.list.iter().any(|allowed| same_origin(allowed, origin))
+        self.allows_all() || is_same_host(origin, host) || self.list.iter().any(|allowed| is_same_origin(allowed, origin))
     }
 }
 
-fn same_origin(allowed: &str, origin: &str) -> bool {
+fn is_same_origin(allowed: &str, origin: &str) -> bool {
     allowed.trim_end_matches('/').eq_ignore_ascii_case(origin)
 }
 
 /// Whether the page came from the host that it now talks to. The scheme is not compared: TLS may end before us.
-fn same_host(origin: &str, host: Option<&str>) -> bool {
+fn is_same_host(origin: &str, host: Option<&str>) -> bool {
     let Some((scheme, page)) = origin.split_once("://") else { return false };
     let Some(host) = host else { return false };
     let port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
@@ -45,30 +45,30 @@ fn same_host(origin: &str, host: Option<&str>) -> bool {
 }
 
 /// Counts sessions per address.
-pub(super) struct Addresses {
+pub(super) struct SessionsPerAddress {
     max: Option<usize>,
-    /// Held for one count; empty unless there is a limit.
+    /// HeldResponse for one count; empty unless there is a limit.
     counts: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Addresses {
+impl SessionsPerAddress {
     pub(super) fn new(max: Option<usize>) -> Arc<Self> {
         Arc::new(Self { max, counts: Mutex::default() })
     }
 
     /// A place for one more session of this address, given back when it is dropped; none when the address has enough.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
-        let Some(max) = self.max else { return Some(Slot(None)) };
+    pub(super) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
+        let Some(max) = self.max else { return Some(AddressPermit(None)) };
         let mut counts = self.lock();
         let count = counts.entry(address).or_insert(0);
         if *count >= max {
             return None;
         }
         *count += 1;
-        Some(Slot(Some(Box::new((Arc::clone(self), address)))))
+        Some(AddressPermit(Some(Box::new((Arc::clone(self), address)))))
     }
 
-    fn give_back(&self, address: IpAddr) {
+    fn release(&self, address: IpAddr) {
         if let Entry::Occupied(mut count) = self.lock().entry(address) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -83,12 +83,12 @@ impl Addresses {
 }
 
 /// One session's place among those of its address.
-pub(super) struct Slot(Option<Box<(Arc<Addresses>, IpAddr)>>);
+pub(super) struct AddressPermit(Option<Box<(Arc<SessionsPerAddress>, IpAddr)>>);
 
-impl Drop for Slot {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         if let Some((addresses, address)) = self.0.as_deref() {
-            addresses.give_back(*address);
+            addresses.release(*address);
         }
     }
 }
@@ -97,7 +97,7 @@ impl Drop for Slot {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use super::{Addresses, Origins};
+    use super::{Origins, SessionsPerAddress};
 
     #[test]
     fn only_listed_own_and_missing_origins_pass() {
@@ -106,29 +106,29 @@ mod tests {
         for refused in
             ["https://evil.example", "http://good.example", "null", "", "http://", "http://rt.example", "rt.example:3000"]
         {
-            assert!(!listed.pass(Some(refused), host), "{refused}");
+            assert!(!listed.allow(Some(refused), host), "{refused}");
         }
-        assert!(!Origins::default().pass(Some("https://good.example"), host));
-        assert!(!Origins::default().pass(Some("https://good.example"), None));
+        assert!(!Origins::default().allow(Some("https://good.example"), host));
+        assert!(!Origins::default().allow(Some("https://good.example"), None));
         for passes in ["https://good.example", "https://GOOD.example", "http://rt.example:3000", "https://rt.example:3000"] {
-            assert!(listed.pass(Some(passes), host), "{passes}");
+            assert!(listed.allow(Some(passes), host), "{passes}");
         }
-        assert!(listed.pass(None, host));
-        assert!(Origins::default().pass(Some("https://a.example"), Some("a.example:443")));
-        assert!(Origins::default().pass(Some("http://a.example:80"), Some("A.example")));
+        assert!(listed.allow(None, host));
+        assert!(Origins::default().allow(Some("https://a.example"), Some("a.example:443")));
+        assert!(Origins::default().allow(Some("http://a.example:80"), Some("A.example")));
         let any = Origins { list: vec!["*".to_owned()], credentials: true };
-        assert!(any.pass(Some("null"), host));
+        assert!(any.allow(Some("null"), host));
     }
 
     #[test]
     fn an_address_gets_its_place_back() {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let addresses = Addresses::new(Some(1));
-        let first = addresses.take(address);
+        let addresses = SessionsPerAddress::new(Some(1));
+        let first = addresses.acquire(address);
         assert!(first.is_some());
-        assert!(addresses.take(address).is_none());
+        assert!(addresses.acquire(address).is_none());
         drop(first);
         assert!(addresses.lock().is_empty());
-        assert!(addresses.take(address).is_some());
+        assert!(addresses.acquire(address).is_some());
     }
 }

@@ -14,7 +14,7 @@ use std::{
     task::Waker,
 };
 
-use super::{Reason, polling::Mail};
+use super::{Reason, polling::Command};
 use crate::frame::Frame;
 
 /// How much a websocket takes at once. Bytes count against the bound until all that was taken is written.
@@ -22,7 +22,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// What became of the frames of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
+pub(crate) enum EnqueueOutcome {
     /// They stand in the queue.
     Queued,
     /// The connection or the socket is gone, or the packet was volatile and the client not ready.
@@ -33,18 +33,18 @@ pub(crate) enum Put {
 
 /// What others want of the session. A later one counts for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(super) enum CloseRequest {
     /// The server disconnects the client.
-    Close,
+    Disconnect,
     /// The server shuts down.
-    Stop(Reason),
+    Shutdown(Reason),
     /// The connection is dead, whatever stands in its buffers.
-    Dead(Reason),
+    Abort(Reason),
 }
 
 /// Outgoing queue of one connection, bounded in bytes, shared with whoever emits.
 pub(crate) struct Outbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     bytes_max: usize,
     /// Written by the session's task only, at the upgrade.
     websocket: AtomicBool,
@@ -52,30 +52,30 @@ pub(crate) struct Outbox {
     posting: AtomicBool,
 }
 
-struct State {
+struct OutboxState {
     queue: VecDeque<Frame>,
     /// Of the queue and of what the transport has taken but not written.
     bytes: usize,
-    mail: Vec<Mail>,
+    commands: Vec<Command>,
     waker: Option<Waker>,
-    wish: Option<Wish>,
+    close_request: Option<CloseRequest>,
     /// The task is in its turn and looks here again before it rests.
-    turn: bool,
+    in_turn: bool,
     /// The task was woken and has not begun its turn.
     woken: bool,
     /// The socket side has something to see that came after the turn's look at it.
-    nudged: bool,
+    protocol_woken: bool,
     /// The transport takes nothing now: a full socket, or no poll. It wakes the task itself when it does.
     blocked: bool,
     /// Nothing is taken any more.
-    sealed: bool,
+    closed: bool,
     /// The task has ended.
     ended: bool,
 }
 
-impl State {
+impl OutboxState {
     fn wake(&mut self) {
-        if self.turn || self.woken {
+        if self.in_turn || self.woken {
             return;
         }
         if let Some(waker) = &self.waker {
@@ -84,25 +84,25 @@ impl State {
         }
     }
 
-    fn wish(&mut self, wish: Wish) {
-        self.wish = self.wish.max(Some(wish));
+    fn request_close(&mut self, request: CloseRequest) {
+        self.close_request = self.close_request.max(Some(request));
         self.wake();
     }
 }
 
 impl Outbox {
     pub(super) fn new(bytes_max: usize, websocket: bool) -> Self {
-        let state = State {
+        let state = OutboxState {
             queue: VecDeque::new(),
             bytes: 0,
-            mail: Vec::new(),
+            commands: Vec::new(),
             waker: None,
-            wish: None,
-            turn: false,
+            close_request: None,
+            in_turn: false,
             woken: false,
-            nudged: false,
+            protocol_woken: false,
             blocked: false,
-            sealed: false,
+            closed: false,
             ended: false,
         };
         Self { state: Mutex::new(state), bytes_max, websocket: AtomicBool::new(websocket), posting: AtomicBool::new(false) }
@@ -110,30 +110,30 @@ impl Outbox {
 
     /// Queues the frames of one packet, all together or not at all. Nothing passes once `shut` is set; it is looked at
     /// under the lock. A volatile packet is dropped unless nothing waits and the transport is ready.
-    pub(crate) fn put(&self, shut: &AtomicBool, frames: &[Frame], volatile: bool) -> Put {
+    pub(crate) fn enqueue(&self, socket_closed: &AtomicBool, frames: &[Frame], volatile: bool) -> EnqueueOutcome {
         let mut state = self.lock();
         // Relaxed: `shut` is only written under this lock.
-        if state.sealed || shut.load(Ordering::Relaxed) || volatile && (state.bytes > 0 || state.blocked) {
-            return Put::Dropped;
+        if state.closed || socket_closed.load(Ordering::Relaxed) || volatile && (state.bytes > 0 || state.blocked) {
+            return EnqueueOutcome::Dropped;
         }
         let length: usize = frames.iter().map(Frame::len).sum();
         if state.bytes.saturating_add(length) > self.bytes_max {
-            state.sealed = true;
-            state.wish(Wish::Dead("slow consumer"));
-            return Put::Overflow;
+            state.closed = true;
+            state.request_close(CloseRequest::Abort("slow consumer"));
+            return EnqueueOutcome::Overflow;
         }
         state.bytes += length;
         state.queue.extend(frames.iter().cloned());
         if !state.blocked {
             state.wake();
         }
-        Put::Queued
+        EnqueueOutcome::Queued
     }
 
     /// Sets `shut`, so that nothing can follow, after queueing `last`. Does nothing if it is set already.
-    pub(crate) fn shut(&self, shut: &AtomicBool, last: Option<Frame>) {
+    pub(crate) fn close_socket(&self, socket_closed: &AtomicBool, last: Option<Frame>) {
         let mut state = self.lock();
-        if shut.swap(true, Ordering::Relaxed) || state.sealed {
+        if socket_closed.swap(true, Ordering::Relaxed) || state.closed {
             return;
         }
         if let Some(frame) = last {
@@ -148,13 +148,13 @@ impl Outbox {
 
     /// Marks the connection to be closed by the server's will; its task does the rest.
     pub(crate) fn close(&self) {
-        self.lock().wish(Wish::Close);
+        self.lock().request_close(CloseRequest::Disconnect);
     }
 
     /// Makes the task look at its socket side once more.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
-        state.nudged = true;
+        state.protocol_woken = true;
         state.wake();
     }
 
@@ -167,70 +167,74 @@ impl Outbox {
         self.websocket.load(Ordering::Acquire)
     }
 
-    pub(super) fn upgraded(&self) {
+    pub(super) fn set_websocket(&self) {
         self.websocket.store(true, Ordering::Release);
     }
 
     /// Ends the session, delivering what is queued.
-    pub(super) fn stop(&self, reason: Reason) {
-        self.lock().wish(Wish::Stop(reason));
+    pub(super) fn close_for_shutdown(&self, reason: Reason) {
+        self.lock().request_close(CloseRequest::Shutdown(reason));
     }
 
     /// Ends the session at once.
-    pub(super) fn kill(&self, reason: Reason) {
-        self.lock().wish(Wish::Dead(reason));
+    pub(super) fn abort(&self, reason: Reason) {
+        self.lock().request_close(CloseRequest::Abort(reason));
     }
 
     /// A frame of the engine itself, which no socket's `shut` and no bound holds back.
-    pub(super) fn own(&self, frame: Frame) {
+    pub(super) fn push_engine_frame(&self, frame: Frame) {
         let mut state = self.lock();
         state.bytes += frame.len();
         state.queue.push_back(frame);
     }
 
     /// Hands a request to the task. Gives it back if the session has ended.
-    pub(super) fn mail(&self, mail: Mail) -> Result<(), Mail> {
+    pub(super) fn send(&self, command: Command) -> Result<(), Command> {
         let mut state = self.lock();
         if state.ended {
-            return Err(mail);
+            return Err(command);
         }
-        state.mail.push(mail);
+        state.commands.push(command);
         state.wake();
         Ok(())
     }
 
     /// Whether a POST may begin. `posted` ends it.
-    pub(super) fn post(&self) -> bool {
+    pub(super) fn begin_post(&self) -> bool {
         !self.posting.swap(true, Ordering::AcqRel)
     }
 
-    pub(super) fn posted(&self) {
+    pub(super) fn end_post(&self) {
         self.posting.store(false, Ordering::Release);
     }
 
     /// The task begins a turn, or goes on with one, and takes what was put in its mailbox.
-    pub(super) fn news(&self, waker: &Waker) -> (Option<Wish>, Vec<Mail>) {
+    pub(super) fn begin_turn(&self, waker: &Waker) -> (Option<CloseRequest>, Vec<Command>) {
         let mut state = self.lock();
-        state.turn = true;
+        state.in_turn = true;
         state.woken = false;
-        state.nudged = false;
+        state.protocol_woken = false;
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        (state.wish.take(), mem::take(&mut state.mail))
+        (state.close_request.take(), mem::take(&mut state.commands))
     }
 
     /// The task wants to rest. False if something came meanwhile; then it goes on.
-    pub(super) fn rest(&self, blocked: bool) -> bool {
+    pub(super) fn end_turn(&self, blocked: bool) -> bool {
         let mut state = self.lock();
         state.blocked = blocked;
-        if state.wish.is_some() || state.nudged || !state.mail.is_empty() || !blocked && !state.queue.is_empty() {
+        if state.close_request.is_some()
+            || state.protocol_woken
+            || !state.commands.is_empty()
+            || !blocked && !state.queue.is_empty()
+        {
             return false;
         }
         if state.queue.is_empty() && state.queue.capacity() > 0 {
             state.queue = VecDeque::new();
         }
-        state.turn = false;
+        state.in_turn = false;
         true
     }
 
@@ -252,7 +256,7 @@ impl Outbox {
     }
 
     /// Takes what fits in a polling body of `length_max`, at least one frame.
-    pub(super) fn take(&self, length_max: usize, measure: fn(&Frame) -> usize) -> VecDeque<Frame> {
+    pub(super) fn take_for_body(&self, length_max: usize, measure: fn(&Frame) -> usize) -> VecDeque<Frame> {
         let mut state = self.lock();
         let (mut taken, mut length) = (VecDeque::new(), 0);
         while let Some(next) = state.queue.front() {
@@ -268,9 +272,9 @@ impl Outbox {
     }
 
     /// Takes nothing any more. What stands in the queue is still delivered, unless it is to be discarded.
-    pub(super) fn seal(&self, discard: bool) {
+    pub(super) fn refuse_frames(&self, discard: bool) {
         let mut state = self.lock();
-        state.sealed = true;
+        state.closed = true;
         if discard {
             let queue = mem::take(&mut state.queue);
             state.bytes = 0;
@@ -280,16 +284,16 @@ impl Outbox {
     }
 
     /// The task has ended: whoever waits in the mailbox is told by the drop of his sender.
-    pub(super) fn end(&self) {
+    pub(super) fn task_ended(&self) {
         let mut state = self.lock();
-        state.sealed = true;
+        state.closed = true;
         state.ended = true;
-        let left = (mem::take(&mut state.queue), mem::take(&mut state.mail), state.waker.take());
+        let left = (mem::take(&mut state.queue), mem::take(&mut state.commands), state.waker.take());
         drop(state);
         drop(left);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OutboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -325,57 +329,57 @@ mod tests {
     #[test]
     fn past_the_bound_nothing_is_taken_and_the_connection_is_marked() {
         let outbox = Outbox::new(25, true);
-        assert_eq!(outbox.put(&open(), &[frame(), frame()], false), Put::Queued);
-        assert_eq!(outbox.put(&open(), &[frame()], false), Put::Overflow);
-        assert_eq!(outbox.put(&open(), &[Frame::text(&[])], false), Put::Dropped);
-        let (wish, _) = outbox.news(Waker::noop());
-        assert_eq!(wish, Some(Wish::Dead("slow consumer")));
+        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
+        assert_eq!(outbox.enqueue(&open(), &[frame()], false), EnqueueOutcome::Overflow);
+        assert_eq!(outbox.enqueue(&open(), &[Frame::text(&[])], false), EnqueueOutcome::Dropped);
+        let (request, _) = outbox.begin_turn(Waker::noop());
+        assert_eq!(request, Some(CloseRequest::Abort("slow consumer")));
     }
 
     #[test]
     fn the_frames_of_a_packet_go_together_or_not_at_all() {
         let outbox = Outbox::new(25, true);
-        assert_eq!(outbox.put(&open(), &[frame(), frame(), frame()], false), Put::Overflow);
-        assert_eq!(outbox.take(100, Frame::len).len(), 0);
+        assert_eq!(outbox.enqueue(&open(), &[frame(), frame(), frame()], false), EnqueueOutcome::Overflow);
+        assert_eq!(outbox.take_for_body(100, Frame::len).len(), 0);
     }
 
     #[test]
     fn written_bytes_make_room() {
         let outbox = Outbox::new(25, true);
         let mut batch = VecDeque::new();
-        assert_eq!(outbox.put(&open(), &[frame(), frame()], false), Put::Queued);
+        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
         let written = outbox.refill(&mut batch, 0);
         assert_eq!((batch.len(), written), (2, 20));
         batch.clear();
         outbox.refill(&mut batch, written);
-        assert_eq!(outbox.put(&open(), &[frame(), frame()], false), Put::Queued);
+        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
     }
 
     #[test]
     fn nothing_follows_the_last_frame_of_a_socket() {
         let outbox = Outbox::new(1000, true);
         let (gone, other) = (open(), open());
-        outbox.shut(&gone, Some(Frame::text(&[b"41"])));
-        outbox.shut(&gone, Some(Frame::text(&[b"41"])));
-        assert_eq!(outbox.put(&gone, &[frame()], false), Put::Dropped);
-        assert_eq!(outbox.put(&other, &[frame()], false), Put::Queued);
-        assert_eq!(outbox.take(1000, Frame::len), [Frame::text(&[b"41"]), frame()]);
+        outbox.close_socket(&gone, Some(Frame::text(&[b"41"])));
+        outbox.close_socket(&gone, Some(Frame::text(&[b"41"])));
+        assert_eq!(outbox.enqueue(&gone, &[frame()], false), EnqueueOutcome::Dropped);
+        assert_eq!(outbox.enqueue(&other, &[frame()], false), EnqueueOutcome::Queued);
+        assert_eq!(outbox.take_for_body(1000, Frame::len), [Frame::text(&[b"41"]), frame()]);
     }
 
     #[test]
     fn volatile_is_dropped_unless_nothing_waits_and_the_transport_is_ready() {
         let outbox = Outbox::new(1000, true);
-        assert_eq!(outbox.put(&open(), &[frame()], true), Put::Queued);
-        assert_eq!(outbox.put(&open(), &[frame()], true), Put::Dropped);
+        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Queued);
+        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped);
         let mut batch = VecDeque::new();
         let taken = outbox.refill(&mut batch, 0);
-        assert_eq!(outbox.put(&open(), &[frame()], true), Put::Dropped, "taken, but not written");
+        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped, "taken, but not written");
         batch.clear();
         outbox.refill(&mut batch, taken);
-        assert!(outbox.rest(true));
-        assert_eq!(outbox.put(&open(), &[frame()], true), Put::Dropped, "no poll");
-        assert!(outbox.rest(false));
-        assert_eq!(outbox.put(&open(), &[frame()], true), Put::Queued);
+        assert!(outbox.end_turn(true));
+        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped, "no poll");
+        assert!(outbox.end_turn(false));
+        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Queued);
     }
 
     #[test]
@@ -383,18 +387,18 @@ mod tests {
         let outbox = Outbox::new(1000, true);
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
-        outbox.news(&waker);
-        outbox.put(&open(), &[frame()], false);
+        outbox.begin_turn(&waker);
+        outbox.enqueue(&open(), &[frame()], false);
         assert_eq!(count.0.load(SeqCst), 0);
-        assert!(!outbox.rest(false), "the queue is not empty");
-        outbox.take(1000, Frame::len);
-        assert!(outbox.rest(false));
-        outbox.put(&open(), &[frame()], false);
-        outbox.put(&open(), &[frame()], false);
+        assert!(!outbox.end_turn(false), "the queue is not empty");
+        outbox.take_for_body(1000, Frame::len);
+        assert!(outbox.end_turn(false));
+        outbox.enqueue(&open(), &[frame()], false);
+        outbox.enqueue(&open(), &[frame()], false);
         assert_eq!(count.0.load(SeqCst), 1);
-        outbox.news(&waker);
-        assert!(outbox.rest(true));
-        outbox.put(&open(), &[frame()], false);
+        outbox.begin_turn(&waker);
+        assert!(outbox.end_turn(true));
+        outbox.enqueue(&open(), &[frame()], false);
         assert_eq!(count.0.load(SeqCst), 1, "a blocked transport wakes the task itself");
         outbox.close();
         assert_eq!(count.0.load(SeqCst), 2);
@@ -403,8 +407,8 @@ mod tests {
     #[test]
     fn a_body_takes_what_fits_but_at_least_one() {
         let outbox = Outbox::new(1000, false);
-        outbox.put(&open(), &[frame(), frame(), frame()], false);
-        assert_eq!(outbox.take(1, Frame::len).len(), 1);
-        assert_eq!(outbox.take(20, Frame::len).len(), 2);
+        outbox.enqueue(&open(), &[frame(), frame(), frame()], false);
+        assert_eq!(outbox.take_for_body(1, Frame::len).len(), 1);
+        assert_eq!(outbox.take_for_body(20, Frame::len).len(), 2);
     }
 }

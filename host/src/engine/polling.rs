@@ -15,31 +15,31 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot::{self, Sender};
 
-use super::{Outbox, payload, reply::Refusal, websocket::Websocket};
+use super::{Outbox, payload, response::Refusal, websocket::Websocket};
 
 /// What is put in a session's mailbox.
-pub(super) enum Mail {
+pub(super) enum Command {
     /// A GET.
-    Poll(Sender<Reply>),
+    Poll(Sender<PollingResponse>),
     /// A POST with its body.
-    Post(String, Sender<Reply>),
+    Post(String, Sender<PollingResponse>),
     /// A websocket that wants to take over.
     Probe(Box<Websocket>),
 }
 
 /// How a request ends.
-pub(super) enum Reply {
+pub(super) enum PollingResponse {
     /// 200 with packets.
     Packets(Vec<u8>),
     /// 200 with "ok".
-    Taken,
+    Accepted,
     Refused(Refusal),
 }
 
 /// What comes last in a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tail {
-    Nothing,
+pub(super) enum LastPacket {
+    None,
     /// A NOOP if there is nothing else, so that the client's poll ends and it can upgrade.
     Noop,
     /// CLOSE if there is nothing else. It stands alone: the official client forgets what came in one body with it.
@@ -48,27 +48,27 @@ pub(super) enum Tail {
 
 /// What became of the held poll.
 #[derive(PartialEq, Eq)]
-pub(super) enum Answered {
+pub(super) enum PollOutcome {
     /// There is none.
     NoPoll,
     /// It waits on, for nothing is queued.
-    Waits,
+    Waiting,
     /// CLOSE was sent.
     Closed,
     /// Its client has gone.
-    Lost,
+    ClientGone,
 }
 
 /// The requests that a session holds.
 #[derive(Default)]
-pub(super) struct Polling {
-    poll: Option<Sender<Reply>>,
-    post: Option<Sender<Reply>>,
+pub(super) struct HeldRequests {
+    poll: Option<Sender<PollingResponse>>,
+    post: Option<Sender<PollingResponse>>,
 }
 
-impl Polling {
+impl HeldRequests {
     /// Holds a poll. A second one is an error of the client's and is given back.
-    pub(super) fn hold(&mut self, poll: Sender<Reply>) -> Result<(), Sender<Reply>> {
+    pub(super) fn hold_poll(&mut self, poll: Sender<PollingResponse>) -> Result<(), Sender<PollingResponse>> {
         if self.poll.is_some() {
             return Err(poll);
         }
@@ -77,97 +77,98 @@ impl Polling {
     }
 
     /// Holds the response to a POST.
-    pub(super) fn hold_post(&mut self, post: Sender<Reply>) {
+    pub(super) fn hold_post(&mut self, post: Sender<PollingResponse>) {
         self.post = Some(post);
     }
 
     /// Lets the client send on.
     pub(super) fn release_post(&mut self) {
         if let Some(post) = self.post.take() {
-            let _ = post.send(Reply::Taken);
+            let _ = post.send(PollingResponse::Accepted);
         }
     }
 
     /// Whether a client has gone whose request is held.
-    pub(super) fn gone(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut gone =
-            |held: &mut Option<Sender<Reply>>| held.as_mut().is_some_and(|held| matches!(held.poll_closed(cx), Poll::Ready(())));
+    pub(super) fn is_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut gone = |held: &mut Option<Sender<PollingResponse>>| {
+            held.as_mut().is_some_and(|held| matches!(held.poll_closed(cx), Poll::Ready(())))
+        };
         gone(&mut self.poll) || gone(&mut self.post)
     }
 
     /// Ends the held poll with what is queued, if anything is.
-    pub(super) fn answer(&mut self, outbox: &Outbox, length_max: usize, tail: Tail) -> Answered {
-        let Some(poll) = self.poll.take() else { return Answered::NoPoll };
-        let frames = outbox.take(length_max, payload::encoded_length);
+    pub(super) fn answer_poll(&mut self, outbox: &Outbox, length_max: usize, last_packet: LastPacket) -> PollOutcome {
+        let Some(poll) = self.poll.take() else { return PollOutcome::NoPoll };
+        let frames = outbox.take_for_body(length_max, payload::encoded_length);
         let mut body = payload::join(&frames);
-        let close = tail == Tail::Close && frames.is_empty();
-        match tail {
-            Tail::Close if close => payload::append(&mut body, b"1"),
-            Tail::Noop if frames.is_empty() => payload::append(&mut body, b"6"),
+        let sends_close = last_packet == LastPacket::Close && frames.is_empty();
+        match last_packet {
+            LastPacket::Close if sends_close => payload::append(&mut body, b"1"),
+            LastPacket::Noop if frames.is_empty() => payload::append(&mut body, b"6"),
             _ if frames.is_empty() => {
                 self.poll = Some(poll);
-                return Answered::Waits;
+                return PollOutcome::Waiting;
             }
             _ => {}
         }
-        match poll.send(Reply::Packets(body)) {
-            Err(_) => Answered::Lost,
-            Ok(()) if close => Answered::Closed,
-            Ok(()) => Answered::NoPoll,
+        match poll.send(PollingResponse::Packets(body)) {
+            Err(_) => PollOutcome::ClientGone,
+            Ok(()) if sends_close => PollOutcome::Closed,
+            Ok(()) => PollOutcome::NoPoll,
         }
     }
 
     /// The client leaves polling, by closing or by the upgrade; nothing that it asked stays open.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn release_all(&mut self) {
         if let Some(poll) = self.poll.take() {
-            let _ = poll.send(Reply::Packets(b"6".to_vec()));
+            let _ = poll.send(PollingResponse::Packets(b"6".to_vec()));
         }
         self.release_post();
     }
 }
 
 /// The poll that a handshake is: its mail for the new session, and its reply.
-pub(super) fn first() -> (Mail, impl Future<Output = Reply> + Send + 'static) {
+pub(super) fn handshake_poll() -> (Command, impl Future<Output = PollingResponse> + Send + 'static) {
     let (sender, reply) = oneshot::channel();
-    (Mail::Poll(sender), async { reply.await.unwrap_or(Reply::Refused(Refusal::UnknownSession)) })
+    (Command::Poll(sender), async { reply.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession)) })
 }
 
 /// Serves a GET.
-pub(super) async fn poll(outbox: Arc<Outbox>) -> Reply {
+pub(super) async fn poll(outbox: Arc<Outbox>) -> PollingResponse {
     let (sender, reply) = oneshot::channel();
-    ask(&outbox, Mail::Poll(sender), reply).await
+    send_and_wait(&outbox, Command::Poll(sender), reply).await
 }
 
 /// Serves a POST.
-pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, timeout: Duration) -> Reply {
-    if !outbox.post() {
-        outbox.kill("transport error");
-        return Reply::Refused(Refusal::BadRequest);
+pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, timeout: Duration) -> PollingResponse {
+    if !outbox.begin_post() {
+        outbox.abort("transport error");
+        return PollingResponse::Refused(Refusal::BadRequest);
     }
-    let mut posting = Posting { outbox: &outbox, done: false };
-    let reply = match tokio::time::timeout(timeout, collect(body, length_max)).await {
+    let mut guard = PostGuard { outbox: &outbox, is_answered: false };
+    let reply = match tokio::time::timeout(timeout, read_body(body, length_max)).await {
         Ok(Ok(Some(body))) => {
             let (sender, reply) = oneshot::channel();
-            ask(&outbox, Mail::Post(body, sender), reply).await
+            send_and_wait(&outbox, Command::Post(body, sender), reply).await
         }
-        Ok(Ok(None)) => Reply::Refused(Refusal::TooLarge),
-        Ok(Err(())) => Reply::Refused(Refusal::BadRequest),
+        Ok(Ok(None)) => PollingResponse::Refused(Refusal::TooLarge),
+        Ok(Err(())) => PollingResponse::Refused(Refusal::BadRequest),
         // The client stands in the middle of its body; the guard ends the session.
-        Err(_) => return Reply::Refused(Refusal::BadRequest),
+        Err(_) => return PollingResponse::Refused(Refusal::BadRequest),
     };
-    posting.done = true;
+    guard.is_answered = true;
     reply
 }
 
-async fn ask(outbox: &Outbox, mail: Mail, reply: oneshot::Receiver<Reply>) -> Reply {
-    if outbox.mail(mail).is_err() {
-        return Reply::Refused(Refusal::UnknownSession);
+async fn send_and_wait(outbox: &Outbox, command: Command, reply: oneshot::Receiver<PollingResponse>) -> PollingResponse {
+    if outbox.send(command).is_err() {
+        return PollingResponse::Refused(Refusal::UnknownSession);
     }
-    reply.await.unwrap_or(Reply::Refused(Refusal::UnknownSession))
+    reply.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession))
 }
 
 /// The body as text; none if it is too large.
-async fn collect(mut body: Incoming, length_max: usize) -> Result<Option<String>, ()> {
+async fn read_body(mut body: Incoming, length_max: usize) -> Result<Option<String>, ()> {
     if body.size_hint().lower() > length_max as u64 {
         return Ok(None);
     }
@@ -183,16 +184,16 @@ async fn collect(mut body: Incoming, length_max: usize) -> Result<Option<String>
 }
 
 /// A POST under way. Dropped before it was answered, its client has gone.
-struct Posting<'a> {
+struct PostGuard<'a> {
     outbox: &'a Outbox,
-    done: bool,
+    is_answered: bool,
 }
 
-impl Drop for Posting<'_> {
+impl Drop for PostGuard<'_> {
     fn drop(&mut self) {
-        self.outbox.posted();
-        if !self.done {
-            self.outbox.kill("transport error");
+        self.outbox.end_post();
+        if !self.is_answered {
+            self.outbox.abort("transport error");
         }
     }
 }

@@ -10,60 +10,60 @@ use tokio::time::Instant;
 
 use super::{
     decoder::{Flow, Message},
-    websocket::{Read, Websocket},
+    websocket::{ReadOutcome, Websocket},
 };
 use crate::frame::Frame;
 
 pub(super) struct Probe {
     pub(super) websocket: Websocket,
     /// Then it is dropped.
-    pub(super) until: Instant,
-    probed: bool,
+    pub(super) deadline: Instant,
+    is_probed: bool,
 }
 
 /// Where the upgrade stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Waits,
+pub(super) enum ProbeStatus {
+    Pending,
     Failed,
     Upgraded,
 }
 
 impl Probe {
-    pub(super) fn new(websocket: Websocket, until: Instant) -> Self {
-        Self { websocket, until, probed: false }
+    pub(super) fn new(websocket: Websocket, deadline: Instant) -> Self {
+        Self { websocket, deadline, is_probed: false }
     }
 
     /// Whether the client waits for its poll to end.
-    pub(super) fn probed(&self) -> bool {
-        self.probed
+    pub(super) fn waits_for_poll(&self) -> bool {
+        self.is_probed
     }
 
     /// Reads and writes what can be.
-    pub(super) fn turn(&mut self, cx: &mut Context<'_>, length_max: usize) -> Step {
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>, length_max: usize) -> ProbeStatus {
         loop {
-            let before = self.probed;
-            let probed = &mut self.probed;
+            let was_probed = self.is_probed;
+            let is_probed = &mut self.is_probed;
             let read = self.websocket.read(cx, length_max, &mut |message| match message {
-                Message::Text("2probe") if !*probed => {
-                    *probed = true;
+                Message::Text("2probe") if !*is_probed => {
+                    *is_probed = true;
                     Flow::Next
                 }
-                Message::Text("5") if *probed => Flow::Stop,
+                Message::Text("5") if *is_probed => Flow::Stop,
                 Message::Ping(_) => Flow::Next,
                 _ => Flow::End(()),
             });
-            if self.probed && !before {
-                self.websocket.queue(Frame::text(&[b"3probe"]));
+            if self.is_probed && !was_probed {
+                self.websocket.queue_frame(Frame::text(&[b"3probe"]));
             }
             if matches!(self.websocket.write_batch(cx), Poll::Ready(Err(_))) {
-                return Step::Failed;
+                return ProbeStatus::Failed;
             }
             match read {
-                Read::More => {}
-                Read::Idle => return Step::Waits,
-                Read::Stopped => return Step::Upgraded,
-                Read::Ended(()) | Read::Gone | Read::Violation(_) => return Step::Failed,
+                ReadOutcome::More => {}
+                ReadOutcome::Idle => return ProbeStatus::Pending,
+                ReadOutcome::Stopped => return ProbeStatus::Upgraded,
+                ReadOutcome::Ended(()) | ReadOutcome::Gone | ReadOutcome::Violation(_) => return ProbeStatus::Failed,
             }
         }
     }

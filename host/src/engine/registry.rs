@@ -12,24 +12,24 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::Outbox;
 
-const SID_BYTES: usize = 15;
-const SID_CHARS: usize = 20;
+const SESSION_ID_BYTES: usize = 15;
+const SESSION_ID_CHARS: usize = 20;
 
 /// The id of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Sid([u8; SID_BYTES]);
+pub(super) struct SessionId([u8; SESSION_ID_BYTES]);
 
-impl Sid {
+impl SessionId {
     /// A new id, or none when the system has no randomness to give.
     pub(super) fn random() -> Option<Self> {
-        let mut bytes = [0; SID_BYTES];
+        let mut bytes = [0; SESSION_ID_BYTES];
         getrandom::fill(&mut bytes).ok()?;
         Some(Self(bytes))
     }
 
     /// As the client writes it.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        if text.len() != SID_CHARS {
+        if text.len() != SESSION_ID_CHARS {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -45,44 +45,44 @@ impl Sid {
 /// The sessions that a request may still ask for.
 #[derive(Default)]
 pub(super) struct Registry {
-    /// Held for one look-up or change, never with another lock.
-    sessions: Mutex<HashMap<Sid, Arc<Outbox>>>,
+    /// HeldResponse for one look-up or change, never with another lock.
+    sessions: Mutex<HashMap<SessionId, Arc<Outbox>>>,
 }
 
 impl Registry {
-    pub(super) fn add(&self, sid: Sid, outbox: Arc<Outbox>) {
-        self.lock().insert(sid, outbox);
+    pub(super) fn add(&self, session_id: SessionId, outbox: Arc<Outbox>) {
+        self.lock().insert(session_id, outbox);
     }
 
-    pub(super) fn find(&self, sid: &Sid) -> Option<Arc<Outbox>> {
-        self.lock().get(sid).cloned()
+    pub(super) fn find(&self, session_id: &SessionId) -> Option<Arc<Outbox>> {
+        self.lock().get(session_id).cloned()
     }
 
-    pub(super) fn remove(&self, sid: &Sid) {
-        self.lock().remove(sid);
+    pub(super) fn remove(&self, session_id: &SessionId) {
+        self.lock().remove(session_id);
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Outbox>> {
         self.lock().values().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Outbox>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Outbox>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Sid;
+    use super::SessionId;
 
     #[test]
     fn a_session_id_has_twenty_characters_and_reads_back() {
-        assert!(Sid::parse("").is_none());
-        assert!(Sid::parse("!!!!!!!!!!!!!!!!!!!!").is_none());
-        assert!(Sid::parse("AAAAAAAAAAAAAAAAAAAAAAAA").is_none());
-        let sid = Sid::random().unwrap();
-        assert_eq!(sid.text().len(), 20);
-        assert!(Sid::parse(&sid.text()) == Some(sid));
-        assert!(Sid::random() != Some(sid));
+        assert!(SessionId::parse("").is_none());
+        assert!(SessionId::parse("!!!!!!!!!!!!!!!!!!!!").is_none());
+        assert!(SessionId::parse("AAAAAAAAAAAAAAAAAAAAAAAA").is_none());
+        let session_id = SessionId::random().unwrap();
+        assert_eq!(session_id.text().len(), 20);
+        assert!(SessionId::parse(&session_id.text()) == Some(session_id));
+        assert!(SessionId::random() != Some(session_id));
     }
 }

@@ -16,20 +16,20 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Engine, EngineRequest, Outbox, Protocol,
-    handshake::{self, Entry},
+    handshake::{self, NewSession},
     heartbeat::Heartbeat,
-    inbound::{Ending, Inbound, Manner},
-    limits::Slot,
-    outbox::Wish,
+    inbound::{Delivery, Inbound, SessionEnd},
+    limits::AddressPermit,
+    outbox::CloseRequest,
     payload,
-    polling::{Answered, Mail, Polling, Reply, Tail},
-    probe::{Probe, Step},
-    registry::Sid,
-    reply::Refusal,
-    websocket::{Read, Websocket},
+    polling::{Command, HeldRequests, LastPacket, PollOutcome, PollingResponse},
+    probe::{Probe, ProbeStatus},
+    registry::SessionId,
+    response::Refusal,
+    websocket::{ReadOutcome, Websocket},
 };
 use crate::frame::Frame;
-mod clock;
+mod deadlines;
 mod ending;
 
 pub(super) struct Session {
@@ -40,24 +40,24 @@ pub(super) struct Session {
     probe: Option<Box<Probe>>,
     heartbeat: Heartbeat,
     pause: Pause,
-    life: Life,
+    state: SessionState,
     /// `protocol` said that it has nothing left to do.
     done: bool,
-    sid: Sid,
-    _slot: Slot,
+    session_id: SessionId,
+    _address_permit: AddressPermit,
 }
 
 /// What a session begins with.
-pub(super) enum Opening {
+pub(super) enum InitialTransport {
     /// A websocket, and the head of the response to its handshake, which is not yet written.
     Websocket(Websocket, Vec<u8>),
     /// The poll that the handshake is.
-    Polling(Mail),
+    Polling(Command),
 }
 
 enum Transport {
     Websocket(Websocket),
-    Polling(Polling),
+    Polling(HeldRequests),
 }
 
 /// Whether reading pauses because the socket side has enough.
@@ -70,7 +70,7 @@ enum Pause {
 }
 
 #[derive(Clone, Copy)]
-enum Life {
+enum SessionState {
     Open,
     /// `protocol` knows of the end; the client still gets what is queued, then a close frame with this code.
     Closing {
@@ -80,35 +80,35 @@ enum Life {
     /// All is written; the stream is kept until the client closes it.
     Lingering {
         until: Instant,
-        shut: bool,
+        write_shut_down: bool,
     },
     /// The transport is of no use any more.
     Gone,
 }
 
 impl Session {
-    /// Makes a session and its task. `entry` is what opened it.
-    pub(super) fn start(engine: &Arc<Engine>, entry: Entry, opening: Opening) {
-        let Entry { sid, slot, request, .. } = entry;
-        let websocket = matches!(opening, Opening::Websocket(..));
-        let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, websocket));
-        let open = handshake::open_packet(&engine.options, sid, websocket);
-        let transport = match opening {
-            Opening::Websocket(websocket, head) => {
-                outbox.own(Frame::raw(head));
+    /// Makes a session and its task. `new_session` is what opened it.
+    pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
+        let NewSession { session_id, address_permit, request, .. } = new_session;
+        let is_websocket = matches!(transport, InitialTransport::Websocket(..));
+        let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, is_websocket));
+        let open = handshake::open_packet(&engine.options, session_id, is_websocket);
+        let transport = match transport {
+            InitialTransport::Websocket(websocket, head) => {
+                outbox.push_engine_frame(Frame::raw(head));
                 Transport::Websocket(websocket)
             }
-            Opening::Polling(mail) => {
+            InitialTransport::Polling(poll) => {
                 // The session has not ended; it has not begun.
-                let _ = outbox.mail(mail);
-                Transport::Polling(Polling::default())
+                let _ = outbox.send(poll);
+                Transport::Polling(HeldRequests::default())
             }
         };
-        outbox.own(open);
+        outbox.push_engine_frame(open);
         engine.session_begins();
-        engine.registry.add(sid, Arc::clone(&outbox));
+        engine.registry.add(session_id, Arc::clone(&outbox));
         if let Some(reason) = engine.closing.get() {
-            outbox.stop(reason);
+            outbox.close_for_shutdown(reason);
         }
         let session = Self {
             engine: Arc::clone(engine),
@@ -118,10 +118,10 @@ impl Session {
             probe: None,
             heartbeat: Heartbeat::new(Instant::now(), engine.options.ping_interval),
             pause: Pause::No,
-            life: Life::Open,
+            state: SessionState::Open,
             done: false,
-            sid,
-            _slot: slot,
+            session_id,
+            _address_permit: address_permit,
         };
         // Ends with the connection and its last call; `close_all` ends all of them.
         tokio::spawn(session.run());
@@ -130,7 +130,7 @@ impl Session {
     #[expect(clippy::manual_async_fn, reason = "an async fn keeps the session twice in its future")]
     fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            let mut clock = std::pin::pin!(sleep_until(self.heartbeat.at()));
+            let mut clock = std::pin::pin!(sleep_until(self.heartbeat.deadline()));
             // What opens the session goes out before anything is read: the end of it must not overtake its beginning.
             poll_fn(|cx| Poll::Ready(self.write(cx))).await;
             poll_fn(|cx| self.turn(cx, clock.as_mut())).await;
@@ -139,71 +139,71 @@ impl Session {
 
     fn turn(&mut self, cx: &mut Context<'_>, mut clock: Pin<&mut Sleep>) -> Poll<()> {
         loop {
-            let (wish, mail) = self.outbox.news(cx.waker());
-            if wish.is_some() || !mail.is_empty() {
-                self.hear(wish, mail);
+            let (close_request, commands) = self.outbox.begin_turn(cx.waker());
+            if close_request.is_some() || !commands.is_empty() {
+                self.apply_requests(close_request, commands);
             }
             let mut more = self.read(cx);
-            more |= self.upgrade(cx);
-            more |= self.drive(cx);
+            more |= self.advance_upgrade(cx);
+            more |= self.poll_protocol(cx);
             let was_open = self.is_open();
             let blocked = self.write(cx);
             // An end that came to light while writing: the socket side has been told and has yet to be driven.
             more |= was_open && !self.is_open();
-            if self.done && matches!(self.life, Life::Gone) {
+            if self.done && matches!(self.state, SessionState::Gone) {
                 return Poll::Ready(());
             }
-            more |= self.ring(cx, clock.as_mut());
-            if !more && self.outbox.rest(blocked) {
+            more |= self.check_deadlines(cx, clock.as_mut());
+            if !more && self.outbox.end_turn(blocked) {
                 return Poll::Pending;
             }
         }
     }
 
-    fn hear(&mut self, wish: Option<Wish>, mail: Vec<Mail>) {
-        mail.into_iter().for_each(|mail| self.receive(mail));
-        match wish {
-            Some(Wish::Close) if self.is_open() => {
+    fn apply_requests(&mut self, close_request: Option<CloseRequest>, commands: Vec<Command>) {
+        commands.into_iter().for_each(|command| self.receive(command));
+        match close_request {
+            Some(CloseRequest::Disconnect) if self.is_open() => {
                 self.protocol.closing();
-                self.finish(Ending::new("forced close", Manner::Deliver(1000)));
+                self.end(SessionEnd::new("forced close", Delivery::Flush(1000)));
             }
-            Some(Wish::Stop(reason)) => self.finish(Ending::new(reason, Manner::Deliver(1001))),
-            Some(Wish::Dead(reason)) => self.kill(reason),
-            Some(Wish::Close) | None => {}
+            Some(CloseRequest::Shutdown(reason)) => self.end(SessionEnd::new(reason, Delivery::Flush(1001))),
+            Some(CloseRequest::Abort(reason)) => self.abort_with_reset(reason),
+            Some(CloseRequest::Disconnect) | None => {}
         }
     }
 
-    fn receive(&mut self, mail: Mail) {
-        let gone = matches!(self.life, Life::Gone | Life::Lingering { .. });
-        match (mail, &mut self.transport) {
-            (Mail::Poll(poll), Transport::Polling(polling)) if !gone => {
-                if let Err(second) = polling.hold(poll) {
-                    let _ = second.send(Reply::Refused(Refusal::BadRequest));
-                    self.die("transport error");
+    fn receive(&mut self, command: Command) {
+        let is_over = matches!(self.state, SessionState::Gone | SessionState::Lingering { .. });
+        match (command, &mut self.transport) {
+            (Command::Poll(poll), Transport::Polling(polling)) if !is_over => {
+                if let Err(second) = polling.hold_poll(poll) {
+                    let _ = second.send(PollingResponse::Refused(Refusal::BadRequest));
+                    self.abort("transport error");
                 }
             }
-            (Mail::Post(body, post), Transport::Polling(_)) if !gone => self.post(&body, post),
-            (Mail::Probe(websocket), Transport::Polling(_)) => {
+            (Command::Post(body, post), Transport::Polling(_)) if !is_over => self.post(&body, post),
+            (Command::Probe(websocket), Transport::Polling(_)) => {
                 if self.is_open() && self.probe.is_none() {
                     let until = Instant::now() + self.engine.options.upgrade_timeout;
                     self.probe = Some(Box::new(Probe::new(*websocket, until)));
                 }
             }
-            (Mail::Poll(request) | Mail::Post(_, request), _) => {
-                let refusal = if gone { Refusal::UnknownSession } else { Refusal::BadRequest };
-                let _ = request.send(Reply::Refused(refusal));
+            (Command::Poll(request) | Command::Post(_, request), _) => {
+                let refusal = if is_over { Refusal::UnknownSession } else { Refusal::BadRequest };
+                let _ = request.send(PollingResponse::Refused(refusal));
             }
-            (Mail::Probe(_), _) => {}
+            (Command::Probe(_), _) => {}
         }
     }
 
-    fn post(&mut self, body: &str, post: tokio::sync::oneshot::Sender<Reply>) {
+    fn post(&mut self, body: &str, post: tokio::sync::oneshot::Sender<PollingResponse>) {
         for packet in payload::split(body) {
             if !self.is_open() {
                 break;
             }
-            if let Err(ending) = self.inbound().packet(packet) {
-                self.finish(ending);
+            if let Err(end) = self.inbound().packet(packet) {
+                self.end(end);
             }
         }
         if let Transport::Polling(polling) = &mut self.transport {
@@ -222,28 +222,28 @@ impl Session {
 
     /// Reads once. True if there may be more.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        match self.life {
-            Life::Open => {}
-            Life::Lingering { .. } => {
+        match self.state {
+            SessionState::Open => {}
+            SessionState::Lingering { .. } => {
                 self.linger(cx);
                 return false;
             }
-            Life::Closing { .. } | Life::Gone => {
+            SessionState::Closing { .. } | SessionState::Gone => {
                 if let Transport::Polling(polling) = &mut self.transport {
                     polling.release_post();
                 }
                 return false;
             }
         }
-        let paused = self.pauses();
+        let paused = self.is_paused();
         let mut pong = None;
         let websocket = match &mut self.transport {
             Transport::Polling(polling) => {
                 if !paused {
                     polling.release_post();
                 }
-                if polling.gone(cx) {
-                    self.die("transport error");
+                if polling.is_client_gone(cx) {
+                    self.abort("transport error");
                 }
                 return false;
             }
@@ -258,21 +258,21 @@ impl Session {
         let length_max = self.engine.options.payload_bytes_max;
         let read = websocket.read(cx, length_max, &mut |message| inbound.message(message, &mut pong));
         if let Some(data) = pong {
-            websocket.pong(&data);
+            websocket.queue_pong(&data);
         }
         match read {
-            Read::Idle => return false,
-            Read::More | Read::Stopped => {}
-            Read::Ended(ending) => self.finish(ending),
-            Read::Violation(violation) => self.finish(Ending::violation(violation)),
+            ReadOutcome::Idle => return false,
+            ReadOutcome::More | ReadOutcome::Stopped => {}
+            ReadOutcome::Ended(end) => self.end(end),
+            ReadOutcome::Violation(violation) => self.end(SessionEnd::violation(violation)),
             // A reset is told from an end by nobody, as in Node.
-            Read::Gone => self.die("transport close"),
+            ReadOutcome::Gone => self.abort("transport close"),
         }
         true
     }
 
     /// Whether reading pauses now.
-    fn pauses(&mut self) -> bool {
+    fn is_paused(&mut self) -> bool {
         if self.protocol.accepts() {
             self.pause = Pause::No;
             return false;
@@ -284,7 +284,7 @@ impl Session {
     }
 
     /// Drives the socket side. True if it changed something that this turn has passed already.
-    fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_protocol(&mut self, cx: &mut Context<'_>) -> bool {
         if self.done {
             return false;
         }
@@ -295,28 +295,28 @@ impl Session {
                 false
             }
             Poll::Ready(EngineRequest::Close(reason)) => {
-                self.finish(Ending::new(reason, Manner::Deliver(1000)));
+                self.end(SessionEnd::new(reason, Delivery::Flush(1000)));
                 true
             }
         }
     }
 
     /// Looks after a websocket that wants to take over. True if it did.
-    fn upgrade(&mut self, cx: &mut Context<'_>) -> bool {
+    fn advance_upgrade(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(probe) = &mut self.probe else { return false };
-        match probe.turn(cx, self.engine.options.payload_bytes_max) {
-            Step::Waits => false,
-            Step::Failed => {
+        match probe.advance(cx, self.engine.options.payload_bytes_max) {
+            ProbeStatus::Pending => false,
+            ProbeStatus::Failed => {
                 self.probe = None;
                 false
             }
-            Step::Upgraded => {
+            ProbeStatus::Upgraded => {
                 if let Some(probe) = self.probe.take() {
                     let before = mem::replace(&mut self.transport, Transport::Websocket(probe.websocket));
                     if let Transport::Polling(mut polling) = before {
-                        polling.leave();
+                        polling.release_all();
                     }
-                    self.outbox.upgraded();
+                    self.outbox.set_websocket();
                 }
                 true
             }
@@ -325,32 +325,32 @@ impl Session {
 
     /// Writes what is queued. True if the transport takes no more now.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        if matches!(self.life, Life::Gone | Life::Lingering { .. }) {
+        if matches!(self.state, SessionState::Gone | SessionState::Lingering { .. }) {
             return true;
         }
         match &mut self.transport {
             Transport::Websocket(websocket) => match websocket.write(cx, &self.outbox) {
                 Poll::Pending => true,
-                Poll::Ready(Ok(())) => self.written(cx),
-                Poll::Ready(Err(_)) => self.lost("transport close"),
+                Poll::Ready(Ok(())) => self.begin_linger(cx),
+                Poll::Ready(Err(_)) => self.abort_in_write("transport close"),
             },
             Transport::Polling(polling) => {
-                let tail = match (&self.life, &self.probe) {
-                    (Life::Closing { .. }, _) => Tail::Close,
-                    (_, Some(probe)) if probe.probed() => Tail::Noop,
-                    _ => Tail::Nothing,
+                let last_packet = match (&self.state, &self.probe) {
+                    (SessionState::Closing { .. }, _) => LastPacket::Close,
+                    (_, Some(probe)) if probe.waits_for_poll() => LastPacket::Noop,
+                    _ => LastPacket::None,
                 };
-                match polling.answer(&self.outbox, self.engine.options.payload_bytes_max, tail) {
-                    Answered::NoPoll => true,
-                    Answered::Waits => false,
-                    Answered::Closed => self.lost("transport close"),
-                    Answered::Lost => self.lost("transport error"),
+                match polling.answer_poll(&self.outbox, self.engine.options.payload_bytes_max, last_packet) {
+                    PollOutcome::NoPoll => true,
+                    PollOutcome::Waiting => false,
+                    PollOutcome::Closed => self.abort_in_write("transport close"),
+                    PollOutcome::ClientGone => self.abort_in_write("transport error"),
                 }
             }
         }
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.life, Life::Open)
+        matches!(self.state, SessionState::Open)
     }
 }

@@ -33,7 +33,7 @@ thread_local! {
 }
 
 /// What a read brought.
-pub(super) enum Read<E> {
+pub(super) enum ReadOutcome<E> {
     /// Nothing is there, or all that was there is done.
     Idle,
     /// There may be more.
@@ -52,11 +52,11 @@ pub(super) struct Websocket {
     stream: TcpStream,
     decoder: Decoder,
     /// The decoder may hold whole frames: what hyper read ahead, or what stood behind a stop.
-    undecoded: bool,
+    has_undecoded: bool,
     /// Taken from the outbox and not written.
     batch: VecDeque<Frame>,
     /// How much of the batch's first frame is written.
-    at: usize,
+    first_written: usize,
     /// What the batch counts for in the outbox.
     batch_bytes: usize,
     /// The answer to the client's last ping; older ones need none (RFC 6455, section 5.5.3).
@@ -69,9 +69,9 @@ impl Websocket {
         Self {
             stream,
             decoder: Decoder::new(read_ahead),
-            undecoded: !read_ahead.is_empty(),
+            has_undecoded: !read_ahead.is_empty(),
             batch: VecDeque::new(),
-            at: 0,
+            first_written: 0,
             batch_bytes: 0,
             pong: None,
         }
@@ -82,49 +82,49 @@ impl Websocket {
         &mut self,
         cx: &mut Context<'_>,
         length_max: usize,
-        sink: &mut impl FnMut(Message<'_>) -> Flow<E>,
-    ) -> Read<E> {
-        if std::mem::take(&mut self.undecoded) {
-            let result = self.decoder.decode(&mut [], length_max, sink);
+        on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
+    ) -> ReadOutcome<E> {
+        if std::mem::take(&mut self.has_undecoded) {
+            let result = self.decoder.decode(&mut [], length_max, on_message);
             return self.outcome(result, true);
         }
-        let mut scratch = INPUT.take();
-        scratch.resize(SCRATCH_BYTES, 0);
-        let read = match self.fill(cx, &mut scratch) {
-            Poll::Pending => Read::Idle,
-            Poll::Ready(Err(_) | Ok(0)) => Read::Gone,
+        let mut input = INPUT.take();
+        input.resize(SCRATCH_BYTES, 0);
+        let read = match self.poll_fill(cx, &mut input) {
+            Poll::Pending => ReadOutcome::Idle,
+            Poll::Ready(Err(_) | Ok(0)) => ReadOutcome::Gone,
             Poll::Ready(Ok(length)) => {
-                let input = scratch.get_mut(..length).unwrap_or_default();
-                let result = self.decoder.decode(input, length_max, sink);
+                let received = input.get_mut(..length).unwrap_or_default();
+                let result = self.decoder.decode(received, length_max, on_message);
                 // After a short read this only leaves the waker; it costs no system call.
                 let more = length == SCRATCH_BYTES || self.stream.poll_read_ready(cx).is_ready();
                 self.outcome(result, more)
             }
         };
-        INPUT.set(scratch);
+        INPUT.set(input);
         read
     }
 
-    fn outcome<E>(&mut self, result: Result<Flow<E>, Violation>, more: bool) -> Read<E> {
+    fn outcome<E>(&mut self, result: Result<Flow<E>, Violation>, more: bool) -> ReadOutcome<E> {
         match result {
-            Ok(Flow::Next) if more => Read::More,
-            Ok(Flow::Next) => Read::Idle,
+            Ok(Flow::Next) if more => ReadOutcome::More,
+            Ok(Flow::Next) => ReadOutcome::Idle,
             Ok(Flow::Stop) => {
-                self.undecoded = true;
-                Read::Stopped
+                self.has_undecoded = true;
+                ReadOutcome::Stopped
             }
-            Ok(Flow::End(ending)) => Read::Ended(ending),
-            Err(violation) => Read::Violation(violation),
+            Ok(Flow::End(end)) => ReadOutcome::Ended(end),
+            Err(violation) => ReadOutcome::Violation(violation),
         }
     }
 
     /// Reads and forgets, until the client closes. A stream that is dropped with unread bytes is reset, and the reset can
     /// overtake the last frames.
     pub(super) fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scratch = INPUT.take();
-        scratch.resize(SCRATCH_BYTES, 0);
-        let read = self.fill(cx, &mut scratch);
-        INPUT.set(scratch);
+        let mut input = INPUT.take();
+        input.resize(SCRATCH_BYTES, 0);
+        let read = self.poll_fill(cx, &mut input);
+        INPUT.set(input);
         match ready!(read) {
             Ok(0) | Err(_) => Poll::Ready(()),
             Ok(_) => {
@@ -135,19 +135,19 @@ impl Websocket {
         }
     }
 
-    fn fill(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(scratch);
+    fn poll_fill(&mut self, cx: &mut Context<'_>, input: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(input);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
     /// Answers a ping with the next write.
-    pub(super) fn pong(&mut self, data: &[u8]) {
+    pub(super) fn queue_pong(&mut self, data: &[u8]) {
         self.pong = Some(Frame::pong(data));
     }
 
     /// Queues a frame that comes before whatever stands in the outbox.
-    pub(super) fn queue(&mut self, frame: Frame) {
+    pub(super) fn queue_frame(&mut self, frame: Frame) {
         self.batch.push_back(frame);
     }
 
@@ -179,7 +179,7 @@ impl Websocket {
     fn write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
         let mut parts = self.batch.iter().map(Frame::websocket);
-        let first = parts.next().and_then(|frame| frame.get(self.at..)).unwrap_or_default();
+        let first = parts.next().and_then(|frame| frame.get(self.first_written..)).unwrap_or_default();
         if self.batch.len() == 1 {
             return stream.poll_write(cx, first);
         }
@@ -203,30 +203,30 @@ impl Websocket {
 
     fn advance(&mut self, mut written: usize) {
         while let Some(first) = self.batch.front() {
-            let left = first.len() - self.at;
+            let left = first.len() - self.first_written;
             if written < left {
-                self.at += written;
+                self.first_written += written;
                 return;
             }
             written -= left;
-            self.at = 0;
+            self.first_written = 0;
             self.batch.pop_front();
         }
     }
 
     /// Drops what was taken but not begun, so that a close frame can follow at a frame's border.
     pub(super) fn discard_batch(&mut self) {
-        self.batch.truncate(usize::from(self.at > 0));
+        self.batch.truncate(usize::from(self.first_written > 0));
         self.pong = None;
     }
 
     /// Makes the drop of the stream a reset, so that a client that reads nothing does not keep our bytes in the kernel.
-    pub(super) fn reset(&self) {
+    pub(super) fn reset_on_drop(&self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     /// Tells the peer that no more bytes follow.
-    pub(super) fn shut(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn shut_down_write(&mut self, cx: &mut Context<'_>) {
         let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
     }
 }

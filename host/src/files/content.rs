@@ -11,21 +11,21 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes read at once, and all that is kept of a file.
-const PIECE_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// What stands in the body.
-pub(crate) struct Content(From);
+pub(crate) struct Content(Source);
 
-enum From {
+enum Source {
     Text(&'static str),
-    File(Reading),
+    File(FileReader),
 }
 
-struct Reading {
+struct FileReader {
     handle: tokio::fs::File,
     /// Bytes still to come: as many as were promised, whatever happens to the file.
-    left: u64,
-    piece: Vec<u8>,
+    remaining: u64,
+    buffer: Vec<u8>,
     /// Counts the open file; given back with it.
     _permit: OwnedSemaphorePermit,
 }
@@ -36,12 +36,12 @@ impl Content {
     }
 
     pub(super) fn text(text: &'static str) -> Self {
-        Self(From::Text(text))
+        Self(Source::Text(text))
     }
 
     pub(super) fn file(handle: fs::File, bytes: u64, permit: OwnedSemaphorePermit) -> Self {
         let handle = tokio::fs::File::from_std(handle);
-        Self(From::File(Reading { handle, left: bytes, piece: Vec::new(), _permit: permit }))
+        Self(Source::File(FileReader { handle, remaining: bytes, buffer: Vec::new(), _permit: permit }))
     }
 }
 
@@ -50,13 +50,13 @@ impl Body for Content {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = match &mut self.get_mut().0 {
-            From::Text("") => return Poll::Ready(None),
-            From::Text(text) => Bytes::from_static(std::mem::take(text).as_bytes()),
-            From::File(reading) if reading.left == 0 => return Poll::Ready(None),
-            From::File(reading) => ready!(reading.next(cx))?,
+        let data = match &mut self.get_mut().0 {
+            Source::Text("") => return Poll::Ready(None),
+            Source::Text(text) => Bytes::from_static(std::mem::take(text).as_bytes()),
+            Source::File(reader) if reader.remaining == 0 => return Poll::Ready(None),
+            Source::File(reader) => ready!(reader.poll_next(cx))?,
         };
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -65,24 +65,24 @@ impl Body for Content {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.0 {
-            From::Text(text) => text.len() as u64,
-            From::File(reading) => reading.left,
+            Source::Text(text) => text.len() as u64,
+            Source::File(reader) => reader.remaining,
         })
     }
 }
 
-impl Reading {
-    fn next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let wanted = usize::try_from(self.left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-        self.piece.resize(wanted, 0);
-        let mut buffer = ReadBuf::new(&mut self.piece);
+impl FileReader {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let wanted = usize::try_from(self.remaining).unwrap_or(READ_BYTES).min(READ_BYTES);
+        self.buffer.resize(wanted, 0);
+        let mut buffer = ReadBuf::new(&mut self.buffer);
         ready!(Pin::new(&mut self.handle).poll_read(cx, &mut buffer))?;
         let read = Bytes::copy_from_slice(buffer.filled());
         if read.is_empty() {
             // The file has become shorter; the client sees that the body is cut off.
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.left = self.left.saturating_sub(read.len() as u64);
+        self.remaining = self.remaining.saturating_sub(read.len() as u64);
         Poll::Ready(Ok(read))
     }
 }

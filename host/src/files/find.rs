@@ -10,14 +10,14 @@ use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What a path leads to.
-pub(super) enum Found {
-    File(File),
+pub(super) enum Lookup {
+    File(OpenFile),
     /// A folder with a page, asked for without the slash at its end.
     Folder,
 }
 
 /// A file that is open.
-pub(super) struct File {
+pub(super) struct OpenFile {
     pub(super) path: PathBuf,
     pub(super) handle: fs::File,
     pub(super) bytes: u64,
@@ -26,23 +26,23 @@ pub(super) struct File {
 }
 
 /// Looks for what the path, as it stands in the URL, means in this folder. Blocks.
-pub(super) fn find(folder: &Path, path: &str) -> Option<Found> {
-    let (parts, is_folder) = parts(path)?;
+pub(super) fn find(folder: &Path, path: &str) -> Option<Lookup> {
+    let (parts, ends_with_slash) = parts(path)?;
     let root = folder.canonicalize().ok()?;
-    let mut place = inside(&root, &parts.iter().fold(root.clone(), |place, part| place.join(part)))?;
+    let mut place = resolve_inside(&root, &parts.iter().fold(root.clone(), |place, part| place.join(part)))?;
     if place.is_dir() {
-        place = inside(&root, &place.join("index.html"))?;
-        if !is_folder {
-            return place.is_file().then_some(Found::Folder);
+        place = resolve_inside(&root, &place.join("index.html"))?;
+        if !ends_with_slash {
+            return place.is_file().then_some(Lookup::Folder);
         }
-    } else if is_folder {
+    } else if ends_with_slash {
         return None;
     }
     // Not a pipe or a device: opening one may wait for ever.
     if !place.is_file() {
         return None;
     }
-    open(place).map(Found::File)
+    open(place).map(Lookup::File)
 }
 
 /// The decoded parts, and whether a slash stands at the end.
@@ -51,15 +51,15 @@ fn parts(path: &str) -> Option<(Vec<String>, bool)> {
     if path.is_empty() {
         return Some((Vec::new(), true));
     }
-    let (path, is_folder) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
+    let (path, ends_with_slash) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
     let parts: Option<Vec<_>> = path.split('/').map(part).collect();
-    Some((parts?, is_folder))
+    Some((parts?, ends_with_slash))
 }
 
 fn part(text: &str) -> Option<String> {
     let part = decode(text)?;
-    let odd = |letter: char| matches!(letter, '/' | '\\') || letter.is_control();
-    (!part.is_empty() && !part.starts_with('.') && !part.contains(odd)).then_some(part)
+    let is_forbidden = |letter: char| matches!(letter, '/' | '\\') || letter.is_control();
+    (!part.is_empty() && !part.starts_with('.') && !part.contains(is_forbidden)).then_some(part)
 }
 
 /// `%20` for a space. What is not an escape, or not UTF-8, names no file.
@@ -78,25 +78,25 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// The place with its links followed, if it is in the folder and hidden nowhere.
-fn inside(root: &Path, place: &Path) -> Option<PathBuf> {
+fn resolve_inside(root: &Path, place: &Path) -> Option<PathBuf> {
     let place = place.canonicalize().ok()?;
     let below = place.strip_prefix(root).ok()?;
-    let shown = |part: Component<'_>| !part.as_os_str().as_encoded_bytes().starts_with(b".");
-    below.components().all(shown).then(|| place.clone())
+    let is_visible = |part: Component<'_>| !part.as_os_str().as_encoded_bytes().starts_with(b".");
+    below.components().all(is_visible).then(|| place.clone())
 }
 
-fn open(path: PathBuf) -> Option<File> {
+fn open(path: PathBuf) -> Option<OpenFile> {
     let handle = fs::File::open(&path).ok()?;
     let metadata = handle.metadata().ok()?;
     let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     let etag = format!("W/\"{:x}-{:x}\"", metadata.len(), changed.as_nanos());
-    Some(File { path, handle, bytes: metadata.len(), etag })
+    Some(OpenFile { path, handle, bytes: metadata.len(), etag })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test says what it expects")]
 mod tests {
-    use super::{Found, find, parts};
+    use super::{Lookup, find, parts};
     use std::path::Path;
 
     #[test]
@@ -139,9 +139,9 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         assert!(find(here, "/src").is_none());
         assert!(find(here, "/Cargo.toml/").is_none());
-        assert!(matches!(find(here, "/src/lib.rs"), Some(Found::File(file)) if file.bytes > 0));
-        assert!(matches!(find(here, "/assets/demo"), Some(Found::Folder)));
-        assert!(matches!(find(here, "/assets/demo/"), Some(Found::File(_))));
+        assert!(matches!(find(here, "/src/lib.rs"), Some(Lookup::File(file)) if file.bytes > 0));
+        assert!(matches!(find(here, "/assets/demo"), Some(Lookup::Folder)));
+        assert!(matches!(find(here, "/assets/demo/"), Some(Lookup::File(_))));
         assert!(find(&here.join("nowhere"), "/").is_none());
     }
 }

@@ -113,7 +113,7 @@ impl Connection {
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
-        self.outbox.put(&NEVER_CLOSED, connect_error(namespace, message, None).frames(), false);
+        self.outbox.enqueue(&NEVER_CLOSED, connect_error(namespace, message, None).frames(), false);
     }
 
     fn disconnect(&mut self, namespace: &str) -> Result<(), Reason> {

@@ -9,11 +9,11 @@ use crate::frame::Frame;
 impl Sink for Outbox {
     fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, volatile: bool) {
         // Over the bound the outbox marks itself, and its connection's task ends the client: nobody else has to care.
-        Self::put(self, is_closed, packet.frames(), volatile);
+        Self::enqueue(self, is_closed, packet.frames(), volatile);
     }
 
     fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
-        Self::shut(self, is_closed, last);
+        Self::close_socket(self, is_closed, last);
     }
 
     fn close_connection(&self) {

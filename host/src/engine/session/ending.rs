@@ -1,4 +1,4 @@
-//! How a session ends: the socket side hears of it at once, and the client gets what its manner of ending leaves it.
+//! How a session ends: the socket side hears of it at once, and the client gets what its manner of end leaves it.
 
 use std::{
     mem,
@@ -8,12 +8,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Life, Session, Transport};
+use super::{Session, SessionState, Transport};
 use crate::{
     engine::{
         Reason,
-        inbound::{Ending, Manner},
-        polling::Polling,
+        inbound::{Delivery, SessionEnd},
+        polling::HeldRequests,
     },
     frame::Frame,
 };
@@ -23,88 +23,90 @@ const LINGER: Duration = Duration::from_secs(2);
 
 impl Session {
     /// Ends the session. `protocol` hears of it now; what the client still gets depends on the manner.
-    pub(super) fn finish(&mut self, ending: Ending) {
+    pub(super) fn end(&mut self, end: SessionEnd) {
         if self.is_open() {
-            self.protocol.closed(ending.reason);
-        } else if ending.manner != Manner::Drop {
+            self.protocol.closed(end.reason);
+        } else if end.delivery != Delivery::Nothing {
             return;
         }
-        tracing::debug!(reason = ending.reason, transport = self.outbox.transport(), "session ends");
+        tracing::debug!(reason = end.reason, transport = self.outbox.transport(), "session ends");
         self.probe = None;
-        self.outbox.seal(!matches!(ending.manner, Manner::Deliver(_)));
+        self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
         let options = &self.engine.options;
-        self.life = match (ending.manner, &mut self.transport) {
-            (Manner::Deliver(code), Transport::Polling(_)) => {
-                Life::Closing { until: Instant::now() + options.close_timeout, code }
+        self.state = match (end.delivery, &mut self.transport) {
+            (Delivery::Flush(code), Transport::Polling(_)) => {
+                SessionState::Closing { until: Instant::now() + options.close_timeout, code }
             }
-            (Manner::Deliver(code), Transport::Websocket(_)) => {
-                Life::Closing { until: Instant::now() + options.ping_timeout, code }
+            (Delivery::Flush(code), Transport::Websocket(_)) => {
+                SessionState::Closing { until: Instant::now() + options.ping_timeout, code }
             }
-            (Manner::Answer(code), Transport::Websocket(websocket)) => {
+            (Delivery::CloseOnly(code), Transport::Websocket(websocket)) => {
                 websocket.discard_batch();
-                Life::Closing { until: Instant::now() + LINGER, code }
+                SessionState::Closing { until: Instant::now() + LINGER, code }
             }
-            (Manner::Answer(_), Transport::Polling(polling)) => {
-                polling.leave();
-                return self.leave();
+            (Delivery::CloseOnly(_), Transport::Polling(polling)) => {
+                polling.release_all();
+                return self.release_transport();
             }
-            (Manner::Drop, _) => return self.leave(),
+            (Delivery::Nothing, _) => return self.release_transport(),
         };
         if self.outbox.is_websocket() {
-            self.engine.registry.remove(&self.sid);
+            self.engine.registry.remove(&self.session_id);
         }
     }
 
     /// Ends the session at once: the client is gone, or must go.
-    pub(super) fn die(&mut self, reason: Reason) {
-        self.finish(Ending::new(reason, Manner::Drop));
+    pub(super) fn abort(&mut self, reason: Reason) {
+        self.end(SessionEnd::new(reason, Delivery::Nothing));
     }
 
     /// As `die`, and the system forgets at once what it has not sent.
-    pub(super) fn kill(&mut self, reason: Reason) {
+    pub(super) fn abort_with_reset(&mut self, reason: Reason) {
         if let Transport::Websocket(websocket) = &self.transport {
-            websocket.reset();
+            websocket.reset_on_drop();
         }
-        self.die(reason);
+        self.abort(reason);
     }
 
     /// As `die`, for `write`, which has to say that nothing more can be written.
-    pub(super) fn lost(&mut self, reason: Reason) -> bool {
-        self.die(reason);
+    pub(super) fn abort_in_write(&mut self, reason: Reason) -> bool {
+        self.abort(reason);
         true
     }
 
     /// Lets go of the transport; requests that are held are answered by the drop of their senders.
-    pub(super) fn leave(&mut self) {
-        self.life = Life::Gone;
-        self.transport = Transport::Polling(Polling::default());
-        self.outbox.seal(true);
-        self.engine.registry.remove(&self.sid);
+    pub(super) fn release_transport(&mut self) {
+        self.state = SessionState::Gone;
+        self.transport = Transport::Polling(HeldRequests::default());
+        self.outbox.refuse_frames(true);
+        self.engine.registry.remove(&self.session_id);
     }
 
     /// All that was queued is written. A closing websocket gets its close frame then.
-    pub(super) fn written(&mut self, cx: &mut Context<'_>) -> bool {
-        let Life::Closing { code, .. } = self.life else { return false };
+    pub(super) fn begin_linger(&mut self, cx: &mut Context<'_>) -> bool {
+        let SessionState::Closing { code, .. } = self.state else { return false };
         let Transport::Websocket(websocket) = &mut self.transport else { return false };
-        websocket.queue(Frame::close(code));
-        self.life = Life::Lingering { until: Instant::now() + LINGER, shut: false };
+        websocket.queue_frame(Frame::close(code));
+        self.state = SessionState::Lingering { until: Instant::now() + LINGER, write_shut_down: false };
         self.linger(cx);
         true
     }
 
     /// Writes the close frame, tells the client that it was the last, and waits for it to close.
     pub(super) fn linger(&mut self, cx: &mut Context<'_>) {
-        let (Transport::Websocket(websocket), Life::Lingering { shut, .. }) = (&mut self.transport, &mut self.life) else {
+        let (Transport::Websocket(websocket), SessionState::Lingering { write_shut_down, .. }) =
+            (&mut self.transport, &mut self.state)
+        else {
             return;
         };
         match websocket.write_batch(cx) {
             Poll::Pending => return,
-            Poll::Ready(Ok(())) if !mem::replace(shut, true) => websocket.shut(cx),
+            Poll::Ready(Ok(())) if !mem::replace(write_shut_down, true) => websocket.shut_down_write(cx),
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return self.leave(),
+            Poll::Ready(Err(_)) => return self.release_transport(),
         }
         if websocket.discard(cx).is_ready() {
-            self.leave();
+            self.release_transport();
         }
     }
 }
@@ -112,8 +114,8 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // Also when the socket side panicked: nobody must wait for a task that is no more.
-        self.engine.registry.remove(&self.sid);
-        self.outbox.end();
+        self.engine.registry.remove(&self.session_id);
+        self.outbox.task_ended();
         self.engine.session_ends();
     }
 }

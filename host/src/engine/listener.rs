@@ -23,10 +23,10 @@ use tokio::net::TcpListener;
 use super::{
     Engine,
     handshake::{self, Route, Upgrade},
-    polling::{self, Mail, Reply},
-    reply::{self, Answer, Cors, Refusal},
-    session::{Opening, Session},
-    stream::Stream,
+    http_stream::HttpStream,
+    polling::{self, Command, PollingResponse},
+    response::{self, Cors, EngineResponse, Refusal},
+    session::{InitialTransport, Session},
     websocket::Websocket,
 };
 use crate::{files::Content, frame::Frame};
@@ -38,7 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the engine refuses.
 pub(super) async fn accept(engine: &Arc<Engine>, listener: TcpListener) {
-    inherit(engine.options.user_timeout, &listener);
+    set_socket_options(engine.options.user_timeout, &listener);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(engine.options.header_timeout)
@@ -54,9 +54,9 @@ pub(super) async fn accept(engine: &Arc<Engine>, listener: TcpListener) {
             () = refused => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let gate = Gate { engine: Arc::clone(engine), address: peer.ip().to_canonical(), upgrade: Mutex::default() };
+                    let service = HttpService { engine: Arc::clone(engine), address: peer.ip().to_canonical(), upgrade: Mutex::default() };
                     // Ends with the TCP connection, at the latest by the header timeout when it is idle.
-                    tokio::spawn(connection(http.serve_connection(Stream::new(stream), gate)));
+                    tokio::spawn(serve_connection(http.serve_connection(HttpStream::new(stream), service)));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "accept");
@@ -68,7 +68,7 @@ pub(super) async fn accept(engine: &Arc<Engine>, listener: TcpListener) {
 }
 
 /// On Linux an accepted socket has the options of its listener, which saves two system calls each.
-fn inherit(user_timeout: Option<Duration>, listener: &TcpListener) {
+fn set_socket_options(user_timeout: Option<Duration>, listener: &TcpListener) {
     let socket = SockRef::from(listener);
     let nodelay = socket.set_tcp_nodelay(true);
     let timeout = socket.set_tcp_user_timeout(user_timeout);
@@ -77,25 +77,25 @@ fn inherit(user_timeout: Option<Duration>, listener: &TcpListener) {
     }
 }
 
-async fn connection(http: http1::Connection<Stream, Gate>) {
+async fn serve_connection(http: http1::Connection<HttpStream, HttpService>) {
     // An error is the end of the connection: the client went, or did not speak HTTP.
     let Ok(parts) = http.without_shutdown().await else { return };
-    let Gate { engine, upgrade, .. } = parts.service;
+    let HttpService { engine, upgrade, .. } = parts.service;
     let Some(upgrade) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
     let (stream, head) = parts.io.into_parts();
     let mut websocket = Websocket::new(stream, &parts.read_buf);
     match upgrade {
-        Upgrade::New(entry) => Session::start(&engine, entry, Opening::Websocket(websocket, head)),
+        Upgrade::New(new_session) => Session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
         Upgrade::Probe(outbox) => {
-            websocket.queue(Frame::raw(head));
+            websocket.queue_frame(Frame::raw(head));
             // If the session has ended meanwhile, the stream ends here.
-            drop(outbox.mail(Mail::Probe(Box::new(websocket))));
+            drop(outbox.send(Command::Probe(Box::new(websocket))));
         }
     }
 }
 
 /// What one TCP connection asks.
-struct Gate {
+struct HttpService {
     engine: Arc<Engine>,
     address: IpAddr,
     /// What the stream is wanted for when hyper gives it back.
@@ -103,13 +103,13 @@ struct Gate {
 }
 
 /// An answer of the engine's own, or a file's.
-type Served = Response<Body<Full<Bytes>, Content>>;
-type Held = Pin<Box<dyn Future<Output = Result<Served, Infallible>> + Send>>;
+type HttpResponse = Response<Body<Full<Bytes>, Content>>;
+type HeldResponse = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
 
-impl Service<hyper::Request<Incoming>> for Gate {
-    type Response = Served;
+impl Service<hyper::Request<Incoming>> for HttpService {
+    type Response = HttpResponse;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Served, Infallible>>, Held>;
+    type Future = Either<Ready<Result<HttpResponse, Infallible>>, HeldResponse>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
@@ -117,51 +117,53 @@ impl Service<hyper::Request<Incoming>> for Gate {
         let route = match handshake::route(&self.engine, &parts, self.address) {
             Ok(route) => route,
             // Not the engine's; perhaps it is a file's.
-            Err(Refusal::NotFound) => match options.files.answer(&parts) {
+            Err(Refusal::NotFound) => match options.files.respond(&parts) {
                 Some(answer) => return Either::Right(Box::pin(async { Ok(answer.await.map(Body::Right)) })),
-                None => return now(Refusal::NotFound.answer(), Cors::none()),
+                None => return ready_response(Refusal::NotFound.into_response(), Cors::none()),
             },
-            Err(refusal @ Refusal::Forbidden) => return now(refusal.answer(), Cors::none()),
-            Err(refusal) => return now(refusal.answer(), Cors::new(&options.origins, &parts.headers)),
+            Err(refusal @ Refusal::Forbidden) => return ready_response(refusal.into_response(), Cors::none()),
+            Err(refusal) => return ready_response(refusal.into_response(), Cors::new(&options.origins, &parts.headers)),
         };
         let cors = Cors::new(&options.origins, &parts.headers);
         match route {
-            Route::Options => now(reply::preflight(&parts.headers), cors),
+            Route::Options => ready_response(response::preflight(&parts.headers), cors),
             Route::Websocket(accept, mut upgrade) => {
                 let cookie = match &mut upgrade {
-                    Upgrade::New(entry) => entry.cookie.take(),
+                    Upgrade::New(new_session) => new_session.cookie.take(),
                     Upgrade::Probe(_) => None,
                 };
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
-                now(reply::switching(accept, cookie), Cors::none())
+                ready_response(response::switching(accept, cookie), Cors::none())
             }
-            Route::Open(mut entry) => {
-                let cookie = entry.cookie.take();
-                let (mail, reply) = polling::first();
-                Session::start(&self.engine, entry, Opening::Polling(mail));
-                held(reply, cors, cookie)
+            Route::Open(mut new_session) => {
+                let cookie = new_session.cookie.take();
+                let (poll, response) = polling::handshake_poll();
+                Session::start(&self.engine, new_session, InitialTransport::Polling(poll));
+                pending_response(response, cors, cookie)
             }
-            Route::Poll(outbox) => held(polling::poll(outbox), cors, None),
-            Route::Post(outbox) => held(polling::post(outbox, body, options.payload_bytes_max, options.body_timeout), cors, None),
+            Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),
+            Route::Post(outbox) => {
+                pending_response(polling::post(outbox, body, options.payload_bytes_max, options.body_timeout), cors, None)
+            }
         }
     }
 }
 
-fn now(mut answer: Answer, cors: Cors) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
-    cors.put_on(&mut answer);
-    Either::Left(std::future::ready(Ok(answer.map(Body::Left))))
+fn ready_response(mut response: EngineResponse, cors: Cors) -> <HttpService as Service<hyper::Request<Incoming>>>::Future {
+    cors.apply_to(&mut response);
+    Either::Left(std::future::ready(Ok(response.map(Body::Left))))
 }
 
-fn held(
-    reply: impl Future<Output = Reply> + Send + 'static,
+fn pending_response(
+    response: impl Future<Output = PollingResponse> + Send + 'static,
     cors: Cors,
     cookie: Option<HeaderValue>,
-) -> <Gate as Service<hyper::Request<Incoming>>>::Future {
+) -> <HttpService as Service<hyper::Request<Incoming>>>::Future {
     Either::Right(Box::pin(async move {
-        let mut answer = reply.await.answer();
-        cors.put_on(&mut answer);
-        reply::set_cookie(&mut answer, cookie);
-        Ok(answer.map(Body::Left))
+        let mut response = response.await.into_response();
+        cors.apply_to(&mut response);
+        response::set_cookie(&mut response, cookie);
+        Ok(response.map(Body::Left))
     }))
 }
 
@@ -175,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn an_accepted_socket_has_the_options_of_its_listener() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        super::inherit(Some(Duration::from_secs(7)), &listener);
+        super::set_socket_options(Some(Duration::from_secs(7)), &listener);
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         assert!(accepted.nodelay().unwrap());

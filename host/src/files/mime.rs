@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const KINDS: [(&str, &str); 28] = [
+const CONTENT_TYPES: [(&str, &str); 28] = [
     ("html", "text/html; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
@@ -34,8 +34,8 @@ const KINDS: [(&str, &str); 28] = [
 ];
 
 /// The content type of a file of this name.
-pub(super) fn of(path: &Path) -> &'static str {
-    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
-    let known = KINDS.iter().find(|(name, _)| end.eq_ignore_ascii_case(name));
-    known.map_or("application/octet-stream", |(_, kind)| kind)
+pub(super) fn content_type(path: &Path) -> &'static str {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let entry = CONTENT_TYPES.iter().find(|(name, _)| extension.eq_ignore_ascii_case(name));
+    entry.map_or("application/octet-stream", |(_, content_type)| content_type)
 }

@@ -15,32 +15,32 @@ use tokio::net::TcpStream;
 
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 
-pub(super) struct Stream {
+pub(super) struct HttpStream {
     io: TokioIo<TcpStream>,
-    kept: Vec<u8>,
+    held_back: Vec<u8>,
 }
 
-impl Stream {
+impl HttpStream {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { io: TokioIo::new(stream), kept: Vec::new() }
+        Self { io: TokioIo::new(stream), held_back: Vec::new() }
     }
 
     /// The stream, and what has to be written to it first.
     pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.io.into_inner(), self.kept)
+        (self.io.into_inner(), self.held_back)
     }
 }
 
-impl Read for Stream {
+impl Read for HttpStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
-impl Write for Stream {
+impl Write for HttpStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if bytes.starts_with(SWITCHING) || !self.kept.is_empty() {
-            self.kept.extend_from_slice(bytes);
+        if bytes.starts_with(SWITCHING) || !self.held_back.is_empty() {
+            self.held_back.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         Pin::new(&mut self.io).poll_write(cx, bytes)
@@ -59,8 +59,8 @@ impl Write for Stream {
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if slices.first().is_some_and(|first| first.starts_with(SWITCHING)) || !self.kept.is_empty() {
-            slices.iter().for_each(|slice| self.kept.extend_from_slice(slice));
+        if slices.first().is_some_and(|first| first.starts_with(SWITCHING)) || !self.held_back.is_empty() {
+            slices.iter().for_each(|slice| self.held_back.extend_from_slice(slice));
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         Pin::new(&mut self.io).poll_write_vectored(cx, slices)

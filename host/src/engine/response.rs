@@ -11,9 +11,9 @@ use hyper::{
     },
 };
 
-use super::{limits::Origins, polling::Reply};
+use super::{limits::Origins, polling::PollingResponse};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type EngineResponse = Response<Full<Bytes>>;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,80 +46,80 @@ impl Refusal {
         }
     }
 
-    pub(super) fn answer(self) -> Answer {
+    pub(super) fn into_response(self) -> EngineResponse {
         let (status, body) = self.parts();
-        let mut answer = with_body("application/json", Bytes::from_static(body.as_bytes()));
-        *answer.status_mut() = status;
+        let mut response = with_body("application/json", Bytes::from_static(body.as_bytes()));
+        *response.status_mut() = status;
         if body.is_empty() {
-            answer.headers_mut().remove(CONTENT_TYPE);
+            response.headers_mut().remove(CONTENT_TYPE);
         }
-        answer
+        response
     }
 }
 
-impl Reply {
-    pub(super) fn answer(self) -> Answer {
+impl PollingResponse {
+    pub(super) fn into_response(self) -> EngineResponse {
         match self {
             // Never text/html: the packets hold what other clients sent.
             Self::Packets(body) => with_body("text/plain; charset=UTF-8", Bytes::from(body)),
-            Self::Taken => with_body("text/html", Bytes::from_static(b"ok")),
-            Self::Refused(refusal) => refusal.answer(),
+            Self::Accepted => with_body("text/html", Bytes::from_static(b"ok")),
+            Self::Refused(refusal) => refusal.into_response(),
         }
     }
 }
 
-fn with_body(kind: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+fn with_body(content_type: &'static str, body: Bytes) -> EngineResponse {
+    let mut response = Response::new(Full::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The cookie of a handshake, if there is one.
-pub(super) fn set_cookie(answer: &mut Answer, cookie: Option<HeaderValue>) {
+pub(super) fn set_cookie(response: &mut EngineResponse, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
-        answer.headers_mut().insert(SET_COOKIE, cookie);
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
 }
 
 /// 101, after which the stream is the session's.
-pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> Answer {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = answer.headers_mut();
+pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> EngineResponse {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    set_cookie(&mut answer, cookie);
-    answer
+    set_cookie(&mut response, cookie);
+    response
 }
 
 /// What a page of another origin needs to read our responses. Made from the request, put on whatever answers it.
 pub(super) struct Cors {
     origin: Option<HeaderValue>,
     credentials: bool,
-    reflected: bool,
+    names_origin: bool,
 }
 
 impl Cors {
     /// For a request whose origin has passed the guard.
     pub(super) fn new(origins: &Origins, headers: &HeaderMap) -> Self {
         let origin = headers.get(ORIGIN).cloned();
-        let reflected = origins.credentials || !origins.any();
-        let origin = origin.map(|origin| if reflected { origin } else { HeaderValue::from_static("*") });
-        Self { origin, credentials: origins.credentials, reflected }
+        let names_origin = origins.credentials || !origins.allows_all();
+        let origin = origin.map(|origin| if names_origin { origin } else { HeaderValue::from_static("*") });
+        Self { origin, credentials: origins.credentials, names_origin }
     }
 
     /// For a request that nobody may read the answer of.
     pub(super) fn none() -> Self {
-        Self { origin: None, credentials: false, reflected: false }
+        Self { origin: None, credentials: false, names_origin: false }
     }
 
-    pub(super) fn put_on(self, answer: &mut Answer) {
-        let headers = answer.headers_mut();
+    pub(super) fn apply_to(self, response: &mut EngineResponse) {
+        let headers = response.headers_mut();
         let Some(origin) = self.origin else { return };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        if self.reflected {
+        if self.names_origin {
             headers.insert(VARY, HeaderValue::from_static("Origin"));
         }
         if self.credentials {
@@ -129,13 +129,13 @@ impl Cors {
 }
 
 /// The answer to a preflight request.
-pub(super) fn preflight(headers: &HeaderMap) -> Answer {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    let allowed = answer.headers_mut();
+pub(super) fn preflight(headers: &HeaderMap) -> EngineResponse {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let allowed = response.headers_mut();
     allowed.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
-    allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("Content-Type")));
+    allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested.unwrap_or(HeaderValue::from_static("Content-Type")));
     allowed.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    answer
+    response
 }
