@@ -1,0 +1,23 @@
+//! Names of the fields that `sockets.get-handshake` and `sockets.fetch` take. Both lists are open.
+
+/// The address of the peer.
+pub const ADDRESS: &str = "address";
+/// The parameters of the URL.
+pub const QUERY: &str = "query";
+/// The request target.
+pub const URL: &str = "url";
+/// The headers of the request.
+pub const HEADERS: &str = "headers";
+/// The `auth` of the client.
+pub const AUTH: &str = "auth";
+/// `fetch` only: the rooms of a socket.
+pub const ROOMS: &str = "rooms";
+/// `fetch` only: the data of a socket.
+pub const DATA: &str = "data";
+/// `fetch` only: the handshake, with its query, address and URL.
+pub const HANDSHAKE: &str = "handshake";
+
+/// Those of `get-handshake`.
+pub const OF_HANDSHAKE: [&str; 5] = [ADDRESS, QUERY, URL, HEADERS, AUTH];
+/// Those of `fetch`.
+pub const OF_FETCH: [&str; 5] = [ROOMS, DATA, HANDSHAKE, AUTH, HEADERS];
