@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{KeyConfig, KeySource};
 use jwt::Verifier;
-pub(crate) use sign::{Unsigned, sign};
+pub(crate) use sign::{SignError, sign};
 
 /// The longest token that is looked at; a socket's whole `auth` has no more.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
@@ -53,7 +53,7 @@ pub(crate) enum AuthError {
 
 /// Why a token was not accepted.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum TokenError {
     #[error("there is no key {0:?} in the configuration")]
     UnknownKey(String),
 
@@ -63,7 +63,7 @@ pub(crate) enum Refused {
 
     /// `nbf`, in seconds since 1970.
     #[error("it is not valid yet")]
-    Early { from: f64 },
+    NotBefore { from: f64 },
 
     /// The reason is for the operator, not for whoever brought the token.
     #[error("{0}")]
@@ -86,12 +86,12 @@ impl Keys {
     }
 
     /// The claims of a token that this key vouches for.
-    pub(crate) fn verify(&self, key: &str, token: &str, now: SystemTime) -> Result<Claims, Refused> {
-        let key = self.keys.get(key).ok_or_else(|| Refused::UnknownKey(key.to_owned()))?;
+    pub(crate) fn verify(&self, key: &str, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        let key = self.keys.get(key).ok_or_else(|| TokenError::UnknownKey(key.to_owned()))?;
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(Refused::Invalid(format!("it has more than {TOKEN_BYTES_MAX} bytes")));
+            return Err(TokenError::Invalid(format!("it has more than {TOKEN_BYTES_MAX} bytes")));
         }
-        let claims = key.verifier.verify(token).map_err(Refused::Invalid)?;
+        let claims = key.verifier.verify(token).map_err(TokenError::Invalid)?;
         key.check(&claims, seconds(now))?;
         Ok(claims)
     }
@@ -99,26 +99,26 @@ impl Keys {
 
 impl Key {
     /// The registered claims: each is optional in the token unless the configuration names its value.
-    fn check(&self, claims: &Claims, now: f64) -> Result<(), Refused> {
-        let invalid = |reason: &str| Refused::Invalid(reason.to_owned());
+    fn check(&self, claims: &Claims, now: f64) -> Result<(), TokenError> {
+        let invalid = |reason: &str| TokenError::Invalid(reason.to_owned());
         let leeway = self.leeway.as_secs_f64();
         let time = |name: &str| match claims.get(name) {
             None => Ok(None),
             Some(value) => value.as_f64().map(Some).ok_or_else(|| invalid(&format!("`{name}` is not a number"))),
         };
         if let Some(from) = time("nbf")?.filter(|from| *from > now + leeway) {
-            return Err(Refused::Early { from });
+            return Err(TokenError::NotBefore { from });
         }
         if let Some(at) = time("exp")?.filter(|until| now >= until + leeway) {
-            return Err(Refused::Expired { at });
+            return Err(TokenError::Expired { at });
         }
-        let is_named = |list: &[String], value: &Value| value.as_str().is_some_and(|name| list.iter().any(|one| one == name));
-        if !self.issuer.is_empty() && !claims.get("iss").is_some_and(|issuer| is_named(&self.issuer, issuer)) {
+        let is_listed = |list: &[String], value: &Value| value.as_str().is_some_and(|name| list.iter().any(|one| one == name));
+        if !self.issuer.is_empty() && !claims.get("iss").is_some_and(|issuer| is_listed(&self.issuer, issuer)) {
             return Err(invalid("it is from another issuer"));
         }
         let for_us = |audience: &Value| match audience {
-            Value::Array(list) => list.iter().any(|one| is_named(&self.audience, one)),
-            one => is_named(&self.audience, one),
+            Value::Array(list) => list.iter().any(|one| is_listed(&self.audience, one)),
+            one => is_listed(&self.audience, one),
         };
         if !self.audience.is_empty() && !claims.get("aud").is_some_and(for_us) {
             return Err(invalid("it is for another audience"));

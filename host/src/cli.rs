@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::auth::{AuthError, Unsigned};
+use crate::auth::{AuthError, SignError};
 use crate::config::{self, Mistakes};
 use crate::store::StoreError;
 use crate::telemetry;
@@ -97,7 +97,7 @@ enum CliError {
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
-    Unsigned(#[from] Unsigned),
+    Unsigned(#[from] SignError),
     #[error("{0}")]
     NoKey(String),
     #[error("the token is refused: {0}")]

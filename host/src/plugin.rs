@@ -7,6 +7,7 @@ mod bindings;
 mod capability;
 mod engine;
 mod error;
+mod failure_log;
 mod host;
 mod instance;
 mod loader;
@@ -14,7 +15,6 @@ mod log_limiter;
 mod pool;
 mod registration;
 mod registry;
-mod report;
 mod timers;
 mod validate;
 

@@ -15,12 +15,12 @@ use tokio::time::Instant;
 /// The tables of all plugins.
 pub(crate) struct RateLimits {
     /// Held while a plugin is loaded, never while one runs.
-    tables: Mutex<HashMap<Box<str>, Arc<Table>>>,
+    tables: Mutex<HashMap<Box<str>, Arc<RateLimitTable>>>,
     keys_max: usize,
 }
 
 /// The keys of one plugin.
-pub(crate) struct Table {
+pub(crate) struct RateLimitTable {
     /// Held for one look-up and the closing of a few windows.
     windows: Mutex<Windows>,
     keys_max: usize,
@@ -31,8 +31,8 @@ struct Windows {
     open: HashMap<Arc<str>, Window>,
     /// Every window once, the first to close on top.
     closing: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
-    /// Whether it was told that the table is full; reset when there is room again.
-    told: bool,
+    /// Whether the log was warned that the table is full; reset when there is room again.
+    warned: bool,
 }
 
 struct Window {
@@ -55,14 +55,14 @@ impl RateLimits {
     }
 
     /// The table of a plugin: the same for every generation of it.
-    pub(crate) fn of(&self, plugin: &str) -> Arc<Table> {
+    pub(crate) fn table_of(&self, plugin: &str) -> Arc<RateLimitTable> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = tables.entry(plugin.into()).or_insert_with(|| Arc::new(Table::new(self.keys_max)));
+        let table = tables.entry(plugin.into()).or_insert_with(|| Arc::new(RateLimitTable::new(self.keys_max)));
         table.clone()
     }
 }
 
-impl Table {
+impl RateLimitTable {
     fn new(keys_max: usize) -> Self {
         Self { windows: Mutex::default(), keys_max }
     }
@@ -101,7 +101,7 @@ impl Windows {
         let key: Arc<str> = key.into();
         self.closing.push(Reverse((closes, key.clone())));
         self.open.insert(key, Window { consumed, closes });
-        self.told = false;
+        self.warned = false;
     }
 
     /// Forgets every window whose time is over. Each was opened by one call, so this is cheap on average.
@@ -116,7 +116,7 @@ impl Windows {
     }
 
     fn full(&mut self, now: Instant, points: u32) -> Decision {
-        if !std::mem::replace(&mut self.told, true) {
+        if !std::mem::replace(&mut self.warned, true) {
             let keys = self.open.len();
             tracing::warn!(keys, "the table of rate limits is full (rate_limit_keys_max): new keys count as used up");
         }
@@ -127,7 +127,7 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
-    use super::{RateLimits, Table};
+    use super::{RateLimitTable, RateLimits};
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_full_table_refuses_new_keys_until_a_window_closes_and_serves_the_old_ones() {
-        let (table, mut now) = (Table::new(2), Instant::now());
+        let (table, mut now) = (RateLimitTable::new(2), Instant::now());
         assert!(table.consume("a", 1, 5, MINUTE, now).allowed);
         now += Duration::from_secs(20);
         assert!(table.consume("b", 1, 5, MINUTE, now).allowed);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_goes_beyond_the_limit_counts_and_does_not_extend_the_window() {
-        let (table, mut now) = (Table::new(10), Instant::now());
+        let (table, mut now) = (RateLimitTable::new(10), Instant::now());
         let first = table.consume("key", 2, 3, MINUTE, now);
         assert_eq!((first.allowed, first.remaining, first.consumed, first.before_next), (true, 1, 2, MINUTE));
         now += Duration::from_secs(50);
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn plugins_do_not_share_keys_and_generations_of_one_do() {
         let (limits, now) = (RateLimits::new(10), Instant::now());
-        assert!(limits.of("chat").consume("key", 1, 1, MINUTE, now).allowed);
-        assert!(limits.of("other").consume("key", 1, 1, MINUTE, now).allowed);
-        assert!(!limits.of("chat").consume("key", 1, 1, MINUTE, now).allowed);
+        assert!(limits.table_of("chat").consume("key", 1, 1, MINUTE, now).allowed);
+        assert!(limits.table_of("other").consume("key", 1, 1, MINUTE, now).allowed);
+        assert!(!limits.table_of("chat").consume("key", 1, 1, MINUTE, now).allowed);
     }
 }

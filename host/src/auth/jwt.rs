@@ -11,12 +11,12 @@ use crate::config::{KeyConfig, KeySource};
 
 /// What verifies the tokens of one name.
 pub(super) struct Verifier {
-    keys: Vec<PublicOrSecret>,
+    keys: Vec<VerificationKey>,
     /// The token chooses by `kid`, as in a JWKS.
-    by_id: bool,
+    chosen_by_id: bool,
 }
 
-struct PublicOrSecret {
+struct VerificationKey {
     id: Option<String>,
     key: DecodingKey,
     validation: Validation,
@@ -35,12 +35,12 @@ impl Verifier {
     /// The claims of a token whose signature is right; else the reason, for the log.
     pub(super) fn verify(&self, token: &str) -> Result<Claims, String> {
         // Its header is read on the way; only a choice among keys needs it beforehand.
-        let one = if self.by_id { self.chosen_by(token)? } else { self.keys.first() };
+        let one = if self.chosen_by_id { self.chosen_key(token)? } else { self.keys.first() };
         let one = one.ok_or("its `kid` names none of the keys")?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &one.key, &one.validation);
         let decoded = decoded.map_err(|error| match jsonwebtoken::decode_header(token) {
             Ok(header) => one.reason(&header, &error),
-            Err(error) => no_token(&error),
+            Err(error) => not_a_token(&error),
         })?;
         if decoded.header.crit.is_some() {
             return Err("it demands extensions (`crit`), and there are none here".to_owned());
@@ -49,8 +49,8 @@ impl Verifier {
     }
 
     /// The key that the token names. It may leave that out if there is only one.
-    fn chosen_by(&self, token: &str) -> Result<Option<&PublicOrSecret>, String> {
-        let header = jsonwebtoken::decode_header(token).map_err(|error| no_token(&error))?;
+    fn chosen_key(&self, token: &str) -> Result<Option<&VerificationKey>, String> {
+        let header = jsonwebtoken::decode_header(token).map_err(|error| not_a_token(&error))?;
         Ok(match (&header.kid, self.keys.as_slice()) {
             (Some(id), keys) => keys.iter().find(|one| one.id.as_ref() == Some(id)),
             (None, [one]) => Some(one),
@@ -62,8 +62,8 @@ impl Verifier {
         if let Some(unfit) = algorithms.iter().find(|algorithm| !fits(&key, **algorithm)) {
             return Err(AuthError::Algorithm { key: config.name.clone(), algorithm: format!("{unfit:?}") });
         }
-        match PublicOrSecret::new(None, key, algorithms) {
-            Some(one) => Ok(Self { keys: vec![one], by_id: false }),
+        match VerificationKey::new(None, key, algorithms) {
+            Some(one) => Ok(Self { keys: vec![one], chosen_by_id: false }),
             None => Err(AuthError::Algorithm { key: config.name.clone(), algorithm: "any".into() }),
         }
     }
@@ -73,15 +73,15 @@ impl Verifier {
         let unfit = |what: String| AuthError::Unfit { key: config.name.clone(), path: path.to_owned(), what };
         let bytes = read(config, path)?;
         let set: JwkSet = serde_json::from_slice(&bytes).map_err(|error| unfit(format!("is not a JWKS: {error}")))?;
-        let keys: Vec<_> = set.keys.iter().filter_map(|jwk| of_set(jwk, algorithms)).collect();
+        let keys: Vec<_> = set.keys.iter().filter_map(|jwk| from_jwk(jwk, algorithms)).collect();
         if keys.is_empty() {
             return Err(unfit("has no public key that signatures could be verified with".to_owned()));
         }
-        Ok(Self { keys, by_id: true })
+        Ok(Self { keys, chosen_by_id: true })
     }
 }
 
-impl PublicOrSecret {
+impl VerificationKey {
     /// With those of the algorithms, or of all that there are, that go with the key. None if there is none.
     fn new(id: Option<String>, key: DecodingKey, algorithms: &[Algorithm]) -> Option<Self> {
         let family = key.family();
@@ -101,7 +101,7 @@ impl PublicOrSecret {
                 format!("its algorithm is {:?}, and this key takes {}", header.alg, taken.join(", "))
             }
             ErrorKind::InvalidSignature => "its signature was not made with this key".to_owned(),
-            _ => no_token(error),
+            _ => not_a_token(error),
         }
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn signed(secret: &str, algorithm: &str, claims: &Claims) -> Option<S
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
 }
 
-fn no_token(error: &Error) -> String {
+fn not_a_token(error: &Error) -> String {
     format!("it is not a token of a kind that is known here ({error})")
 }
 
@@ -120,7 +120,7 @@ fn algorithm(config: &KeyConfig, name: &str) -> Result<Algorithm, AuthError> {
     name.parse().map_err(|_| AuthError::Algorithm { key: config.name.clone(), algorithm: name.to_owned() })
 }
 
-fn of_set(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<PublicOrSecret> {
+fn from_jwk(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<VerificationKey> {
     if matches!(&jwk.common.public_key_use, Some(other) if *other != PublicKeyUse::Signature) {
         return None;
     }
@@ -132,7 +132,7 @@ fn of_set(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<PublicOrSecret> {
         Some(Ok(own)) if algorithms.is_empty() || algorithms.contains(&own) => vec![own],
         Some(_) => return None,
     };
-    PublicOrSecret::new(jwk.common.key_id.clone(), key, &algorithms)
+    VerificationKey::new(jwk.common.key_id.clone(), key, &algorithms)
 }
 
 /// Whether the key can be used with the algorithm at all: its family, its curve. The signature tried is nobody's.

@@ -10,7 +10,7 @@ const ALGORITHM: &str = "HS256";
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unsigned {
+pub(crate) enum SignError {
     #[error(
         "keys.{0} is a public key: it verifies and cannot sign; get a token from whoever has its private key, or name a key that has a secret"
     )]
@@ -22,9 +22,9 @@ pub(crate) enum Unsigned {
 
 /// A token that this key lets pass: signed in an algorithm that it takes, and with its issuer and audience unless the claims name
 /// theirs.
-pub(crate) fn sign(key: &KeyConfig, mut claims: Claims) -> Result<String, Unsigned> {
+pub(crate) fn sign(key: &KeyConfig, mut claims: Claims) -> Result<String, SignError> {
     let KeySource::Secret(secret) = &key.source else {
-        return Err(Unsigned::PublicKey(key.name.clone()));
+        return Err(SignError::PublicKey(key.name.clone()));
     };
     for (name, list) in [("iss", &key.issuer), ("aud", &key.audience)] {
         if let Some(first) = list.first() {
@@ -33,6 +33,6 @@ pub(crate) fn sign(key: &KeyConfig, mut claims: Claims) -> Result<String, Unsign
     }
     let ordinary = key.algorithms.is_empty() || key.algorithms.iter().any(|name| name == ALGORITHM);
     let algorithm = key.algorithms.first().filter(|_| !ordinary).map_or(ALGORITHM, String::as_str);
-    let unfit = || Unsigned::Algorithm { key: key.name.clone(), algorithm: algorithm.to_owned() };
+    let unfit = || SignError::Algorithm { key: key.name.clone(), algorithm: algorithm.to_owned() };
     jwt::signed(secret.reveal(), algorithm, &claims).ok_or_else(unfit)
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-use super::{Claims, Keys, Refused, sign};
+use super::{Claims, Keys, TokenError, sign};
 use crate::config::{KeyConfig, KeySource, Secret};
 
 const SECRET: &str = "a secret that is long enough not to be guessed";
@@ -156,7 +156,7 @@ fn keys_that_cannot_be_used_are_refused_at_start_by_name() {
 #[test]
 fn an_unknown_key_is_no_invalid_token_and_no_secret_is_shown() {
     let refused = Keys::default().verify("other", "token", at(NOW)).expect_err("there are no keys");
-    assert!(matches!(refused, Refused::UnknownKey(name) if name == "other"));
+    assert!(matches!(refused, TokenError::UnknownKey(name) if name == "other"));
     let shown = format!("{:?}", secret(SECRET));
     assert!(shown.contains("[redacted]") && !shown.contains(SECRET), "{shown}");
 }

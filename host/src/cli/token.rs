@@ -9,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::auth::{self, Claims, Keys, Refused, Unsigned};
+use crate::auth::{self, Claims, Keys, SignError, TokenError};
 use crate::config::{self, Config, Flags, KeyConfig};
 
 use super::{CliError, environment, run};
@@ -74,7 +74,7 @@ pub(super) fn token(request: Request) -> Result<(), CliError> {
 }
 
 /// A token for this user until then.
-pub(super) fn make(key: &KeyConfig, user_id: &str, until: SystemTime, mut claims: Claims) -> Result<String, Unsigned> {
+pub(super) fn make(key: &KeyConfig, user_id: &str, until: SystemTime, mut claims: Claims) -> Result<String, SignError> {
     claims.insert("userId".to_owned(), user_id.into());
     claims.insert("iat".to_owned(), seconds(until.min(SystemTime::now())).into());
     claims.insert("exp".to_owned(), seconds(until).into());
@@ -114,10 +114,10 @@ fn claim(written: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-fn why(refused: &Refused, now: u64) -> String {
+fn why(refused: &TokenError, now: u64) -> String {
     match refused {
-        Refused::Expired { at } => format!("it has expired, on {}", moment(*at, now)),
-        Refused::Early { from } => format!("it is not valid yet, but from {}", moment(*from, now)),
+        TokenError::Expired { at } => format!("it has expired, on {}", moment(*at, now)),
+        TokenError::NotBefore { from } => format!("it is not valid yet, but from {}", moment(*from, now)),
         other => other.to_string(),
     }
 }

@@ -14,7 +14,7 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
         tokio::select! {
             () = run(&dispatcher, &plugin, None, due.name, due.data, Arc::default()) => {}
             // Never ready; dropped when the call has ended.
-            never = timers.due_of_sockets() => match never {},
+            never = timers.forward_socket_timers() => match never {},
         }
     }
 }

@@ -20,5 +20,5 @@ mod wasi;
 
 pub(crate) use jwt::KeyAccess;
 pub(crate) use log::GuestLog;
-pub(crate) use state::{Active, CallLimits, CallState, PluginContext};
+pub(crate) use state::{ActiveCall, CallLimits, InstanceState, PluginContext};
 pub(crate) use store::StoreAccess;

@@ -9,22 +9,22 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::v0_1::{self, registering, types};
 use super::engine::TICK;
-use super::host::{Active, CallState, PluginContext};
+use super::host::{ActiveCall, InstanceState, PluginContext};
 use super::{Call, WasmEngine};
 
 /// Names each export, for `settle`. Relaxed: it only has to be another one each time.
-static ENTRIES: AtomicU64 = AtomicU64::new(1);
+static CALL_IDS: AtomicU64 = AtomicU64::new(1);
 
 /// One instance. It serves one call at a time, and is thrown away when a call did not end cleanly: what its memory holds then
 /// is anybody's guess.
 pub(super) struct Instance {
-    store: Store<CallState>,
+    store: Store<InstanceState>,
     exports: v0_1::Exports,
     pub(super) idle_since: Instant,
 }
 
 /// What an export returned.
-pub(super) enum Returned {
+pub(super) enum ExportResult {
     Outcome(types::Outcome),
     Verdict(types::Verdict),
 }
@@ -32,11 +32,11 @@ pub(super) enum Returned {
 impl Instance {
     pub(super) async fn new(
         engine: &WasmEngine,
-        pre: &v0_1::ExportsPre<CallState>,
+        pre: &v0_1::ExportsPre<InstanceState>,
         context: &Arc<PluginContext>,
         run_deadline: Duration,
     ) -> wasmtime::Result<Self> {
-        let mut store = Store::new(engine.get(), CallState::new(context.clone()));
+        let mut store = Store::new(engine.get(), InstanceState::new(context.clone()));
         store.limiter(|state| &mut state.limits);
         let ticks_max = u64::try_from(run_deadline.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
         store.epoch_deadline_callback(move |mut context| tick(context.data_mut(), ticks_max));
@@ -52,18 +52,18 @@ impl Instance {
     }
 
     /// Runs one call, and gives back what it recorded and did not send.
-    pub(super) async fn enter(&mut self, call: Call, ends_at: Instant) -> wasmtime::Result<(Returned, Option<Active>)> {
+    pub(super) async fn enter(&mut self, call: Call, ends_at: Instant) -> wasmtime::Result<(ExportResult, Option<ActiveCall>)> {
         let (export, socket) = (call.export.clone(), call.socket.clone());
         self.store.data_mut().begin(call, ends_at);
         self.store.set_epoch_deadline(1);
-        let id = ENTRIES.fetch_add(1, Ordering::Relaxed);
+        let id = CALL_IDS.fetch_add(1, Ordering::Relaxed);
         let returned = v0_1::enter(&self.exports, &mut self.store, id, &export, socket.as_deref()).await?;
         Ok((returned, self.store.data_mut().active.take()))
     }
 }
 
 /// The engine's clock ticked while the guest ran: it yields to its neighbours, and is ended when its time is up.
-fn tick(state: &mut CallState, ticks_max: u64) -> wasmtime::Result<UpdateDeadline> {
+fn tick(state: &mut InstanceState, ticks_max: u64) -> wasmtime::Result<UpdateDeadline> {
     let clock = &mut state.clock;
     if std::mem::take(&mut clock.waited) {
         return Ok(UpdateDeadline::Continue(1));

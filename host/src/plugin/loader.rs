@@ -9,11 +9,11 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::v0_1::{self, ExportsPre, registering};
 use super::capability;
-use super::host::{CallLimits, CallState, KeyAccess, PluginContext, StoreAccess};
+use super::failure_log::FailureLog;
+use super::host::{CallLimits, InstanceState, KeyAccess, PluginContext, StoreAccess};
 use super::instance::Instance;
-use super::pool::{self, PoolLimits, Pooled};
+use super::pool::{self, PoolLimits, PooledGeneration};
 use super::registration::{Hook, NamespaceRegistration, Registration};
-use super::report::Reporter;
 use super::{PluginError, PluginTimers, Runner, WasmEngine, validate};
 use crate::adapter::Adapter;
 use crate::auth::Keys;
@@ -44,7 +44,7 @@ pub(crate) async fn load(
         sockets: services.sockets.clone(),
         store: None,
         keys: KeyAccess { keys: services.keys.clone(), names: config.grants.narrowed(capability::JWT) },
-        rate_limits: services.rate_limits.of(&config.name),
+        rate_limits: services.rate_limits.table_of(&config.name),
         label: label.clone(),
         capabilities: Vec::new(),
         namespaces: Vec::new(),
@@ -62,7 +62,7 @@ pub(crate) async fn load(
     context.capabilities = registration.capabilities;
     context.has_timer_hook = registration.timer;
     context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
-    let plugin = Pooled {
+    let plugin = PooledGeneration {
         name: config.name.as_str().into(),
         engine: engine.clone(),
         pre,
@@ -70,11 +70,11 @@ pub(crate) async fn load(
         permits: Semaphore::new(limits_of_plugin.instances),
         limits: limits_of_plugin,
         idle: Mutex::default(),
-        reporter: Reporter::new(label),
+        failures: FailureLog::new(label),
         has_start: registration.start,
     };
     let plugin = Arc::new(plugin);
-    pool::keep_trimmed(&plugin);
+    pool::spawn_trimming(&plugin);
     Ok((plugin, registration.namespaces))
 }
 
@@ -102,7 +102,7 @@ fn names(registration: &Registration) -> Vec<&str> {
 }
 
 /// Reads and compiles the component, on a thread where that may take its time.
-async fn compile(engine: &Arc<WasmEngine>, config: &PluginConfig) -> Result<ExportsPre<CallState>, PluginError> {
+async fn compile(engine: &Arc<WasmEngine>, config: &PluginConfig) -> Result<ExportsPre<InstanceState>, PluginError> {
     let (engine, plugin, path) = (engine.clone(), config.name.clone(), config.component.clone());
     let compiled = tokio::task::spawn_blocking(move || {
         let read = std::fs::read(&path);
@@ -126,7 +126,7 @@ fn check_magic(bytes: &[u8], plugin: &str, path: &Path) -> Result<(), PluginErro
 }
 
 /// The one place where the version of the contract decides. Today there is one.
-fn link(engine: &WasmEngine, component: &Component) -> wasmtime::Result<ExportsPre<CallState>> {
+fn link(engine: &WasmEngine, component: &Component) -> wasmtime::Result<ExportsPre<InstanceState>> {
     let mut linker = Linker::new(engine.get());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     v0_1::link(&mut linker)?;
@@ -136,7 +136,7 @@ fn link(engine: &WasmEngine, component: &Component) -> wasmtime::Result<ExportsP
 /// Makes a trial instance and asks it what the plugin is.
 async fn register(
     engine: &Arc<WasmEngine>,
-    pre: &ExportsPre<CallState>,
+    pre: &ExportsPre<InstanceState>,
     config: &PluginConfig,
     context: &PluginContext,
 ) -> Result<Registration, PluginError> {

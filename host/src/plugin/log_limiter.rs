@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn a_storm_is_counted_not_written() {
-        let ration = LogLimiter::new(20);
+        let limiter = LogLimiter::new(20);
         let start = Instant::now();
-        assert_eq!((0..100).filter(|_| ration.admit_at(start).is_some()).count(), 20);
-        assert_eq!(ration.admit_at(start + WINDOW), Some(80));
-        assert_eq!(ration.admit_at(start + WINDOW), Some(0));
+        assert_eq!((0..100).filter(|_| limiter.admit_at(start).is_some()).count(), 20);
+        assert_eq!(limiter.admit_at(start + WINDOW), Some(80));
+        assert_eq!(limiter.admit_at(start + WINDOW), Some(0));
     }
 }

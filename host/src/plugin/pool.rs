@@ -12,9 +12,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::bindings::v0_1::{ExportsPre, types};
-use super::host::{Active, CallState, PluginContext};
-use super::instance::{Instance, OverRunTime, Returned};
-use super::report::Reporter;
+use super::failure_log::FailureLog;
+use super::host::{ActiveCall, InstanceState, PluginContext};
+use super::instance::{ExportResult, Instance, OverRunTime};
 use super::{Call, CallOutcome, Export, Failure, PluginTimers, Runner, WasmEngine, validate};
 use crate::effect::{Write, ack_packet};
 use crate::json::{self, Payload};
@@ -31,21 +31,21 @@ pub(super) struct PoolLimits {
 }
 
 /// One loaded version of a plugin.
-pub(super) struct Pooled {
+pub(super) struct PooledGeneration {
     pub(super) name: Arc<str>,
     pub(super) engine: Arc<WasmEngine>,
-    pub(super) pre: ExportsPre<CallState>,
+    pub(super) pre: ExportsPre<InstanceState>,
     pub(super) context: Arc<PluginContext>,
     pub(super) limits: PoolLimits,
     /// One permit for each instance that may be.
     pub(super) permits: Semaphore,
     /// Most recently used last. Never held over an await.
     pub(super) idle: Mutex<Vec<Instance>>,
-    pub(super) reporter: Reporter,
+    pub(super) failures: FailureLog,
     pub(super) has_start: bool,
 }
 
-impl Runner for Pooled {
+impl Runner for PooledGeneration {
     fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -67,25 +67,25 @@ impl Runner for Pooled {
     }
 }
 
-impl Pooled {
+impl PooledGeneration {
     async fn run(&self, call: Call) -> CallOutcome {
         let ends_at = Instant::now() + self.limits.call;
         let (export, socket) = (call.export.clone(), call.socket.clone());
         let what = || describe(&export);
         let Some(permit) = self.permit(ends_at).await else {
             let failure = Failure::new("SATURATED", "the server is busy, try again");
-            self.reporter.broke(&what(), socket.as_deref(), "every instance was busy for all of call_ms");
+            self.failures.write(&what(), socket.as_deref(), "every instance was busy for all of call_ms");
             return CallOutcome::Failed { failure, broke: true };
         };
         // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
         let run = async {
-            let mut instance = self.take().await?;
+            let mut instance = self.acquire().await?;
             let (returned, active) = instance.enter(call, ends_at).await?;
-            self.put_back(instance);
+            self.release(instance);
             Ok::<_, wasmtime::Error>((returned, active))
         };
         let ended = match timeout_at(ends_at, run).await {
-            Ok(Ok((returned, Some(active)))) => conclude(returned, active),
+            Ok(Ok((returned, Some(active)))) => finish(returned, active),
             Ok(Ok((_, None))) => Err("the call lost its state".into()),
             Ok(Err(error)) if error.is::<OverRunTime>() => Err(format!("{OverRunTime} ({:?}): {error:?}", self.limits.run)),
             Ok(Err(error)) => Err(format!("{error:?}")),
@@ -93,12 +93,12 @@ impl Pooled {
         };
         drop(permit);
         if let Ok(CallOutcome::Failed { failure, .. }) = &ended
-            && is_told_to_nobody(&export)
+            && is_unheard_by_clients(&export)
         {
-            self.reporter.broke(&what(), socket.as_deref(), &failure.message);
+            self.failures.write(&what(), socket.as_deref(), &failure.message);
         }
         ended.unwrap_or_else(|cause| {
-            self.reporter.broke(&what(), socket.as_deref(), &cause);
+            self.failures.write(&what(), socket.as_deref(), &cause);
             CallOutcome::Failed { failure: Failure::neutral(), broke: true }
         })
     }
@@ -110,7 +110,7 @@ impl Pooled {
         timeout_at(ends_at, self.permits.acquire()).await.ok()?.ok()
     }
 
-    async fn take(&self) -> wasmtime::Result<Instance> {
+    async fn acquire(&self) -> wasmtime::Result<Instance> {
         let idle = self.idle().pop();
         match idle {
             Some(instance) => Ok(instance),
@@ -119,7 +119,7 @@ impl Pooled {
     }
 
     /// Keeps an instance for the next call.
-    fn put_back(&self, mut instance: Instance) {
+    fn release(&self, mut instance: Instance) {
         instance.idle_since = Instant::now();
         self.idle().push(instance);
     }
@@ -143,7 +143,7 @@ impl Pooled {
 }
 
 /// Trims a pool from time to time, until the plugin is gone.
-pub(super) fn keep_trimmed(plugin: &Arc<Pooled>) {
+pub(super) fn spawn_trimming(plugin: &Arc<PooledGeneration>) {
     let plugin = Arc::downgrade(plugin);
     tokio::spawn(async move {
         loop {
@@ -169,26 +169,26 @@ fn describe(export: &Export) -> String {
 }
 
 /// Whether no client asked for this: then a failure that the plugin itself reports would be known to nobody but the log.
-fn is_told_to_nobody(export: &Export) -> bool {
+fn is_unheard_by_clients(export: &Export) -> bool {
     !matches!(export, Export::ConnectMiddleware | Export::EventMiddleware(_) | Export::Event(_))
 }
 
 /// What an export returned becomes how the call ended, and what it recorded leaves or is dropped. The error is for the log: the
 /// plugin broke.
-fn conclude(returned: Returned, active: Active) -> Result<CallOutcome, String> {
-    let Active { call, mut recorded, .. } = active;
+fn finish(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
+    let ActiveCall { call, mut recorded, .. } = active;
     let ended = match returned {
-        Returned::Outcome(types::Outcome::Done(None)) | Returned::Verdict(types::Verdict::Pass) => CallOutcome::Done,
-        Returned::Outcome(types::Outcome::Done(Some(reply))) => {
+        ExportResult::Outcome(types::Outcome::Done(None)) | ExportResult::Verdict(types::Verdict::Pass) => CallOutcome::Done,
+        ExportResult::Outcome(types::Outcome::Done(Some(reply))) => {
             recorded.extend(returned_ack(&call, reply)?);
             CallOutcome::Done
         }
-        Returned::Verdict(types::Verdict::Rewrite(rewrite)) => rewritten(&call, rewrite)?,
-        Returned::Verdict(types::Verdict::Reject(failure)) => CallOutcome::Rejected(told(failure)?),
-        Returned::Outcome(types::Outcome::Failed(failure)) | Returned::Verdict(types::Verdict::Failed(failure)) => {
-            return Ok(CallOutcome::Failed { failure: told(failure)?, broke: false });
+        ExportResult::Verdict(types::Verdict::Rewrite(rewrite)) => rewritten(&call, rewrite)?,
+        ExportResult::Verdict(types::Verdict::Reject(failure)) => CallOutcome::Rejected(checked_failure(failure)?),
+        ExportResult::Outcome(types::Outcome::Failed(failure)) | ExportResult::Verdict(types::Verdict::Failed(failure)) => {
+            return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, broke: false });
         }
-        Returned::Outcome(types::Outcome::Waiting) | Returned::Verdict(types::Verdict::Waiting) => {
+        ExportResult::Outcome(types::Outcome::Waiting) | ExportResult::Verdict(types::Verdict::Waiting) => {
             return Err("it answered `waiting`, which only a `shared` plugin may".into());
         }
     };
@@ -200,7 +200,7 @@ fn conclude(returned: Returned, active: Active) -> Result<CallOutcome, String> {
 
 /// The ack that a handler returned, if the client asked for one.
 fn returned_ack(call: &Call, reply: types::PayloadResult) -> Result<Option<Write>, String> {
-    let payload = checked(reply)?;
+    let payload = checked_payload(reply)?;
     let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
     let packet = ack_packet(socket.namespace().name(), ack, &payload);
@@ -212,16 +212,16 @@ fn rewritten(call: &Call, rewrite: types::Rewrite) -> Result<CallOutcome, String
     if validate::is_reserved(&rewrite.name) {
         return Err(format!("it rewrote an event to the reserved name {:?}", rewrite.name));
     }
-    Ok(CallOutcome::Rewritten { name: rewrite.name, payload: checked(rewrite.payload)? })
+    Ok(CallOutcome::Rewritten { name: rewrite.name, payload: checked_payload(rewrite.payload)? })
 }
 
-fn checked(payload: types::PayloadResult) -> Result<Payload, String> {
+fn checked_payload(payload: types::PayloadResult) -> Result<Payload, String> {
     let payload = Payload { args: payload.args, attachments: payload.attachments };
     payload.validate().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
 }
 
 /// A failure of the guest's own, fit to be told.
-fn told(failure: types::Failure) -> Result<Failure, String> {
+fn checked_failure(failure: types::Failure) -> Result<Failure, String> {
     if let Some(data) = &failure.data {
         json::value(data).map_err(|fault| format!("the data of its failure is not JSON: {fault}"))?;
     }
@@ -232,7 +232,7 @@ fn told(failure: types::Failure) -> Result<Failure, String> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Export, is_told_to_nobody};
+    use super::{Export, is_unheard_by_clients};
     use crate::plugin::{Event, TimerCall};
 
     #[test]
@@ -247,8 +247,8 @@ mod tests {
             Export::Disconnecting { reason },
             Export::Disconnect { reason },
         ];
-        assert!(unasked.iter().all(is_told_to_nobody));
+        assert!(unasked.iter().all(is_unheard_by_clients));
         let asked = [Export::ConnectMiddleware, Export::EventMiddleware(event()), Export::Event(event())];
-        assert!(!asked.iter().any(is_told_to_nobody));
+        assert!(!asked.iter().any(is_unheard_by_clients));
     }
 }

@@ -23,24 +23,24 @@ const EVERY_MIN: Duration = Duration::from_millis(1);
 pub(crate) struct PluginTimers {
     plugin: Arc<str>,
     /// Held while a timer of a socket that is due is put into its queue, too: whoever clears or replaces it finds it here or there.
-    state: Mutex<State>,
+    table: Mutex<TimerTable>,
     /// A timer was set that may be due before all others.
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
-    by_key: HashMap<Key, Set>,
+struct TimerTable {
+    by_key: HashMap<TimerKey, PendingTimer>,
     /// The same, in the order in which they are due; the number keeps the order of those that are due at once.
-    of_sockets: Order,
-    own: Order,
+    of_sockets: DueOrder,
+    own: DueOrder,
     sequence: u64,
 }
 
-type Key = (Box<str>, Option<SocketId>);
-type Order = BTreeMap<(Instant, u64), Key>;
+type TimerKey = (Box<str>, Option<SocketId>);
+type DueOrder = BTreeMap<(Instant, u64), TimerKey>;
 
-struct Set {
+struct PendingTimer {
     at: (Instant, u64),
     /// Gone with the socket: a timer does not keep it.
     socket: Option<Weak<Socket>>,
@@ -49,27 +49,27 @@ struct Set {
 }
 
 /// A timer whose time has come.
-pub(crate) struct Due {
+pub(crate) struct TimerCall {
     pub(crate) name: Box<str>,
     pub(crate) data: Box<str>,
 }
 
 impl Timers for PluginTimers {
     fn set(&self, timer: Timer) {
-        let mut state = self.lock();
-        self.remove(&mut state, &timer.name, timer.socket.as_ref());
-        if state.by_key.len() >= TIMERS_MAX {
-            state.sweep();
+        let mut table = self.lock();
+        self.remove(&mut table, &timer.name, timer.socket.as_ref());
+        if table.by_key.len() >= TIMERS_MAX {
+            table.sweep();
         }
-        if state.by_key.len() >= TIMERS_MAX {
+        if table.by_key.len() >= TIMERS_MAX {
             tracing::warn!(timer = &*timer.name, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
             return;
         }
         let key = (timer.name, timer.socket.as_ref().map(|socket| socket.id()));
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
-        state.add(key, at, socket, timer.every.map(|every| every.max(EVERY_MIN)), timer.data);
-        drop(state);
+        table.add(key, at, socket, timer.every.map(|every| every.max(EVERY_MIN)), timer.data);
+        drop(table);
         self.changed.notify_one();
     }
 
@@ -80,19 +80,19 @@ impl Timers for PluginTimers {
 
 impl PluginTimers {
     pub(crate) fn new(plugin: Arc<str>) -> Self {
-        Self { plugin, state: Mutex::default(), changed: Notify::new() }
+        Self { plugin, table: Mutex::default(), changed: Notify::new() }
     }
 
     /// The next timer of the plugin itself, when its time has come. Until then those of sockets go where they belong.
-    pub(crate) async fn due(&self) -> Due {
+    pub(crate) async fn due(&self) -> TimerCall {
         loop {
             // Made before the look at the clock, so that a timer set in between wakes it.
             let changed = self.changed.notified();
             let next = {
-                let mut state = self.lock();
+                let mut table = self.lock();
                 let now = Instant::now();
-                let of_sockets = self.hand_out(&mut state, now);
-                match state.pop_own(now) {
+                let of_sockets = self.queue_socket_timers(&mut table, now);
+                match table.pop_own_timer(now) {
                     Ok(due) => return due,
                     Err(own) => own.into_iter().chain(of_sockets).min(),
                 }
@@ -102,34 +102,36 @@ impl PluginTimers {
     }
 
     /// Only those of sockets, for as long as it is polled: while a call for one of the plugin itself runs.
-    pub(crate) async fn due_of_sockets(&self) -> Infallible {
+    pub(crate) async fn forward_socket_timers(&self) -> Infallible {
         loop {
             let changed = self.changed.notified();
-            let next = self.hand_out(&mut self.lock(), Instant::now());
+            let next = self.queue_socket_timers(&mut self.lock(), Instant::now());
             wait(next, changed).await;
         }
     }
 
     /// Puts timers of sockets that are due into their queues; says when the next one is.
-    fn hand_out(&self, state: &mut State, now: Instant) -> Option<Instant> {
+    fn queue_socket_timers(&self, table: &mut TimerTable, now: Instant) -> Option<Instant> {
         loop {
-            match state.pop_of_sockets(now) {
-                Ok((socket, Due { name, data })) => socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), name, data }),
+            match table.pop_socket_timer(now) {
+                Ok((socket, TimerCall { name, data })) => {
+                    socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), name, data })
+                }
                 Err(next) => return next,
             }
         }
     }
 
     /// Forgets a timer, and that it was due if it has not begun.
-    fn remove(&self, state: &mut State, name: &str, socket: Option<&Arc<Socket>>) {
-        state.remove(&(name.into(), socket.map(|socket| socket.id())));
+    fn remove(&self, table: &mut TimerTable, name: &str, socket: Option<&Arc<Socket>>) {
+        table.remove(&(name.into(), socket.map(|socket| socket.id())));
         if let Some(socket) = socket {
             socket.cancel_due_timer(&self.plugin, name);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TimerTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,47 +149,47 @@ async fn wait(next: Option<Instant>, changed: Notified<'_>) {
     }
 }
 
-impl State {
-    fn add(&mut self, key: Key, at: Instant, socket: Option<Weak<Socket>>, every: Option<Duration>, data: Box<str>) {
+impl TimerTable {
+    fn add(&mut self, key: TimerKey, at: Instant, socket: Option<Weak<Socket>>, every: Option<Duration>, data: Box<str>) {
         self.sequence += 1;
         let at = (at, self.sequence);
         self.order(&key).insert(at, key.clone());
-        self.by_key.insert(key, Set { at, socket, every, data });
+        self.by_key.insert(key, PendingTimer { at, socket, every, data });
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Set> {
+    fn remove(&mut self, key: &TimerKey) -> Option<PendingTimer> {
         let set = self.by_key.remove(key)?;
         self.order(key).remove(&set.at);
         Some(set)
     }
 
-    fn order(&mut self, key: &Key) -> &mut Order {
+    fn order(&mut self, key: &TimerKey) -> &mut DueOrder {
         if key.1.is_some() { &mut self.of_sockets } else { &mut self.own }
     }
 
     /// The first timer of the plugin itself that is due. Else when the next one is.
-    fn pop_own(&mut self, now: Instant) -> Result<Due, Option<Instant>> {
+    fn pop_own_timer(&mut self, now: Instant) -> Result<TimerCall, Option<Instant>> {
         let key = first_due(&self.own, now)?;
         let Some(set) = self.remove(&key) else { return Err(Some(now)) };
         self.repeat(&key, &set, now);
-        Ok(Due { name: key.0, data: set.data })
+        Ok(TimerCall { name: key.0, data: set.data })
     }
 
     /// The same for those of sockets. A timer whose socket left is forgotten.
-    fn pop_of_sockets(&mut self, now: Instant) -> Result<(Arc<Socket>, Due), Option<Instant>> {
+    fn pop_socket_timer(&mut self, now: Instant) -> Result<(Arc<Socket>, TimerCall), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
             let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Left);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
-                return Ok((socket, Due { name: key.0, data: set.data }));
+                return Ok((socket, TimerCall { name: key.0, data: set.data }));
             }
         }
     }
 
     /// Sets a timer anew if it repeats: a late one comes once, not as often as it was missed.
-    fn repeat(&mut self, key: &Key, set: &Set, now: Instant) {
+    fn repeat(&mut self, key: &TimerKey, set: &PendingTimer, now: Instant) {
         if let Some(every) = set.every {
             let next = if set.at.0 + every > now { set.at.0 + every } else { now + every };
             self.add(key.clone(), next, set.socket.clone(), set.every, set.data.clone());
@@ -195,11 +197,11 @@ impl State {
     }
 
     fn sweep(&mut self) {
-        let is_gone = |set: &Set| {
+        let is_gone = |set: &PendingTimer| {
             let socket = set.socket.as_ref().map(Weak::upgrade);
             socket.is_some_and(|socket| socket.is_none_or(|socket| socket.state() == SocketState::Left))
         };
-        let gone: Vec<Key> = self.by_key.iter().filter(|(_, set)| is_gone(set)).map(|(key, _)| key.clone()).collect();
+        let gone: Vec<TimerKey> = self.by_key.iter().filter(|(_, set)| is_gone(set)).map(|(key, _)| key.clone()).collect();
         for key in gone {
             self.remove(&key);
         }
@@ -207,7 +209,7 @@ impl State {
 }
 
 /// The key of the first, if it is due; else when it is.
-fn first_due(order: &Order, now: Instant) -> Result<Key, Option<Instant>> {
+fn first_due(order: &DueOrder, now: Instant) -> Result<TimerKey, Option<Instant>> {
     match order.first_key_value() {
         None => Err(None),
         Some((&(at, _), _)) if at > now => Err(Some(at)),
@@ -221,31 +223,31 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::State;
+    use super::TimerTable;
 
-    fn names(state: &mut State, now: Instant) -> Vec<String> {
-        std::iter::from_fn(|| state.pop_own(now).ok()).map(|due| due.name.into()).collect()
+    fn names(table: &mut TimerTable, now: Instant) -> Vec<String> {
+        std::iter::from_fn(|| table.pop_own_timer(now).ok()).map(|due| due.name.into()).collect()
     }
 
     #[test]
     fn timers_come_in_the_order_in_which_they_are_due() {
-        let (mut state, start, second) = (State::default(), Instant::now(), Duration::from_secs(1));
+        let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
         for (name, delay) in [("late", 3), ("first", 1), ("second", 1)] {
-            state.add((name.into(), None), start + second * delay, None, None, "".into());
+            table.add((name.into(), None), start + second * delay, None, None, "".into());
         }
-        assert!(names(&mut state, start).is_empty());
-        assert_eq!(names(&mut state, start + second * 2), ["first", "second"]);
-        assert_eq!(state.pop_own(start).err().flatten(), Some(start + second * 3));
-        assert_eq!(names(&mut state, start + second * 9), ["late"]);
-        assert_eq!(state.pop_own(start).err(), Some(None));
+        assert!(names(&mut table, start).is_empty());
+        assert_eq!(names(&mut table, start + second * 2), ["first", "second"]);
+        assert_eq!(table.pop_own_timer(start).err().flatten(), Some(start + second * 3));
+        assert_eq!(names(&mut table, start + second * 9), ["late"]);
+        assert_eq!(table.pop_own_timer(start).err(), Some(None));
     }
 
     #[test]
     fn a_late_repetition_comes_once() {
-        let (mut state, start, second) = (State::default(), Instant::now(), Duration::from_secs(1));
-        state.add(("tick".into(), None), start + second, None, Some(second), "".into());
-        assert_eq!(names(&mut state, start + second), ["tick"]);
-        assert_eq!(names(&mut state, start + second * 10), ["tick"]);
-        assert_eq!(state.pop_own(start).err().flatten(), Some(start + second * 11));
+        let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
+        table.add(("tick".into(), None), start + second, None, Some(second), "".into());
+        assert_eq!(names(&mut table, start + second), ["tick"]);
+        assert_eq!(names(&mut table, start + second * 10), ["tick"]);
+        assert_eq!(table.pop_own_timer(start).err().flatten(), Some(start + second * 11));
     }
 }

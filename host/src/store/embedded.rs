@@ -5,9 +5,9 @@
 //! answered from memory; every other read takes a snapshot on a thread where it may wait for the disk.
 
 mod file;
-mod load;
-mod opening;
-mod recent;
+mod in_flight;
+mod open;
+mod read_cache;
 mod writer;
 
 use std::path::Path;
@@ -17,10 +17,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
-use super::{Answer, Entry, Store, StoreError, rules};
-use file::{Data, Operation, Recalled, Written};
-use load::Load;
-use writer::Job;
+use super::{Entry, Store, StoreError, StoreFuture, rules};
+use file::{Cached, Operation, StoreFile, WriteResult};
+use in_flight::InFlight;
+use writer::WriteJob;
 
 /// Milliseconds since 1970. Expiry outlives the host, so no clock of this process would do.
 pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -33,10 +33,10 @@ pub(super) fn wall_clock() -> Clock {
 
 /// The open file and the thread that writes it.
 pub(crate) struct Embedded {
-    data: Arc<Data>,
-    load: Arc<Load>,
+    file: Arc<StoreFile>,
+    in_flight: Arc<InFlight>,
     /// None only while it is dropped: the end of the queue ends the writer.
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<WriteJob>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -47,17 +47,17 @@ impl Embedded {
     }
 
     pub(super) fn open_with(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let data = Arc::new(Data::open(path, clock)?);
+        let file = Arc::new(StoreFile::open(path, clock)?);
         let (queue, jobs) = mpsc::channel();
-        let for_writer = data.clone();
+        let for_writer = file.clone();
         // Ends with the queue; `drop` waits for it.
         let started = std::thread::Builder::new().name("store".into()).spawn(move || writer::run(&for_writer, &jobs));
         let remedy = "raise the limit of threads (ulimit -u)";
         let failed = |error: std::io::Error| StoreError::Open { path: path.to_owned(), what: error.to_string(), remedy };
-        Ok(Self { data, load: Arc::default(), queue: Some(queue), writer: Some(started.map_err(failed)?) })
+        Ok(Self { file, in_flight: Arc::default(), queue: Some(queue), writer: Some(started.map_err(failed)?) })
     }
 
-    fn write(&self, bucket: &str, key: &str, operation: Operation) -> Answer<Written> {
+    fn write(&self, bucket: &str, key: &str, operation: Operation) -> StoreFuture<WriteResult> {
         let queued = self.queue(bucket, key, operation);
         Box::pin(async move {
             // A writer that is gone answers nothing.
@@ -70,33 +70,33 @@ impl Embedded {
         bucket: &str,
         key: &str,
         operation: Operation,
-    ) -> Result<oneshot::Receiver<Result<Written, StoreError>>, StoreError> {
+    ) -> Result<oneshot::Receiver<Result<WriteResult, StoreError>>, StoreError> {
         rules::check_names(bucket, key)?;
         operation.check()?;
-        let share = Load::take(&self.load, operation.bytes())?;
+        let permit = InFlight::take(&self.in_flight, operation.bytes())?;
         let (answer, receiver) = oneshot::channel();
-        let job = Job { bucket: bucket.into(), key: key.into(), operation, answer, share };
+        let job = WriteJob { bucket: bucket.into(), key: key.into(), operation, answer, permit };
         let queue = self.queue.as_ref().ok_or(StoreError::Unavailable)?;
         queue.send(job).map_err(|_| StoreError::Unavailable)?;
         Ok(receiver)
     }
 
-    fn done(&self, bucket: &str, key: &str, operation: Operation) -> Answer<bool> {
+    fn done(&self, bucket: &str, key: &str, operation: Operation) -> StoreFuture<bool> {
         let written = self.write(bucket, key, operation);
-        Box::pin(async move { written.await.map(|written| matches!(written, Written::Done(true))) })
+        Box::pin(async move { written.await.map(|written| matches!(written, WriteResult::Done(true))) })
     }
 
     /// Reads on a thread of its own. `checked`: what the rules say of the question.
     fn read<T: Send + 'static>(
         &self,
         checked: Result<(), StoreError>,
-        read: impl FnOnce(&Data) -> Result<T, StoreError> + Send + 'static,
-    ) -> Answer<T> {
-        let started = checked.and_then(|()| Load::take(&self.load, 0)).map(|share| {
-            let data = self.data.clone();
+        read: impl FnOnce(&StoreFile) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<T> {
+        let started = checked.and_then(|()| InFlight::take(&self.in_flight, 0)).map(|permit| {
+            let file = self.file.clone();
             tokio::task::spawn_blocking(move || {
-                let read = read(&data);
-                drop(share);
+                let read = read(&file);
+                drop(permit);
                 read
             })
         });
@@ -105,43 +105,43 @@ impl Embedded {
 }
 
 impl Store for Embedded {
-    fn get(&self, bucket: &str, key: &str) -> Answer<Option<Vec<u8>>> {
+    fn get(&self, bucket: &str, key: &str) -> StoreFuture<Option<Vec<u8>>> {
         let checked = rules::check_names(bucket, key);
-        let age = match self.data.recall(bucket, key) {
-            Recalled::Value(value) => return Box::pin(std::future::ready(Ok(value))),
-            Recalled::Nothing(age) => age,
+        let stamp = match self.file.cached(bucket, key) {
+            Cached::Value(value) => return Box::pin(std::future::ready(Ok(value))),
+            Cached::Unknown(stamp) => stamp,
         };
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        self.read(checked, move |data| data.get(&bucket, &key, age))
+        self.read(checked, move |file| file.get(&bucket, &key, stamp))
     }
 
-    fn set(&self, bucket: &str, key: &str, value: Vec<u8>, ttl: Option<Duration>) -> Answer<bool> {
+    fn set(&self, bucket: &str, key: &str, value: Vec<u8>, ttl: Option<Duration>) -> StoreFuture<bool> {
         self.done(bucket, key, Operation::Set { value, ttl })
     }
 
-    fn delete(&self, bucket: &str, key: &str) -> Answer<bool> {
+    fn delete(&self, bucket: &str, key: &str) -> StoreFuture<bool> {
         self.done(bucket, key, Operation::Delete)
     }
 
-    fn increment(&self, bucket: &str, key: &str, by: i64) -> Answer<i64> {
+    fn increment(&self, bucket: &str, key: &str, by: i64) -> StoreFuture<i64> {
         let written = self.write(bucket, key, Operation::Increment { by });
         Box::pin(async move {
             match written.await? {
-                Written::Number(number) => Ok(number),
-                Written::Done(_) => Err(StoreError::Unavailable),
+                WriteResult::Number(number) => Ok(number),
+                WriteResult::Done(_) => Err(StoreError::Unavailable),
             }
         })
     }
 
-    fn compare_and_swap(&self, bucket: &str, key: &str, expected: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Answer<bool> {
+    fn compare_and_swap(&self, bucket: &str, key: &str, expected: Option<Vec<u8>>, value: Option<Vec<u8>>) -> StoreFuture<bool> {
         self.done(bucket, key, Operation::Swap { expected, value })
     }
 
-    fn scan(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Answer<Vec<Entry>> {
+    fn scan(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> StoreFuture<Vec<Entry>> {
         let checked = rules::check_scan(bucket, prefix, after, limit);
         let (bucket, prefix, after) = (bucket.to_owned(), prefix.to_owned(), after.map(str::to_owned));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.read(checked, move |data| data.scan(&bucket, &prefix, after.as_deref(), limit))
+        self.read(checked, move |file| file.scan(&bucket, &prefix, after.as_deref(), limit))
     }
 }
 

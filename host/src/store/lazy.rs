@@ -43,7 +43,7 @@ impl LazyStore {
         let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock)).await;
         let store: Arc<dyn Store> = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
         if let Some(seed) = &self.seed {
-            let set = plant(&*store, seed).await?;
+            let set = seed_absent(&*store, seed).await?;
             tracing::info!(seed = %seed.display(), set, "store seeded");
         }
         tracing::info!(path = %self.path.display(), "store open");
@@ -52,11 +52,11 @@ impl LazyStore {
 }
 
 /// Sets what the seed file has and the store has not; says how many.
-async fn plant(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
-    let wrong = |what: String| StoreError::Seed { path: file.to_owned(), what };
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string().to_lowercase()))?;
+async fn seed_absent(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
+    let problem = |what: String| StoreError::Seed { path: file.to_owned(), what };
+    let text = std::fs::read_to_string(file).map_err(|error| problem(error.to_string().to_lowercase()))?;
     let buckets: BTreeMap<String, BTreeMap<String, Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| {
-        wrong(format!("{error}; write it like {{\"users\": {{\"1\": {{\"name\": \"Ann\"}}}}}}: buckets, keys, values"))
+        problem(format!("{error}; write it like {{\"users\": {{\"1\": {{\"name\": \"Ann\"}}}}}}: buckets, keys, values"))
     })?;
     let pairs: Vec<_> =
         buckets.iter().flat_map(|(bucket, entries)| entries.iter().map(move |(key, value)| (bucket, key, value))).collect();
@@ -67,7 +67,7 @@ async fn plant(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
         });
         // Asked first, all of them, so that they share a commit.
         for (bucket, key, answer) in asked.collect::<Vec<_>>() {
-            let wrote = answer.await.map_err(|error| wrong(format!("{bucket:?} {key:?}: {error}")))?;
+            let wrote = answer.await.map_err(|error| problem(format!("{bucket:?} {key:?}: {error}")))?;
             set += usize::from(wrote);
         }
     }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use crate::auth::{Claims, Unsigned};
+use crate::auth::{Claims, SignError};
 use crate::cli::{CliError, token};
 use crate::config::{KeyConfig, Secret, StoreConfig};
 
@@ -34,9 +34,9 @@ pub(super) fn key() -> Result<KeyConfig, CliError> {
 }
 
 /// What the page signs in with, for it to fetch: `{users: [{id, name, token}], expired}`.
-pub(super) fn tokens(key: &KeyConfig) -> Result<String, Unsigned> {
+pub(super) fn tokens(key: &KeyConfig) -> Result<String, SignError> {
     let now = SystemTime::now();
-    let user = |(id, name): &(&str, &str)| -> Result<Value, Unsigned> {
+    let user = |(id, name): &(&str, &str)| -> Result<Value, SignError> {
         let token = token::make(key, id, now + LIFETIME, Claims::new())?;
         Ok(json!({"id": id, "name": name, "token": token}))
     };
@@ -53,7 +53,7 @@ mod tests {
     use serde_json::Value;
 
     use super::{USERS, key, tokens};
-    use crate::auth::{Keys, Refused};
+    use crate::auth::{Keys, TokenError};
 
     #[test]
     fn everybody_has_a_token_for_half_a_day_and_one_token_has_expired() {
@@ -68,8 +68,8 @@ mod tests {
         for user in users {
             let claims = verify(&user["token"], now + Duration::from_hours(11)).expect("still valid");
             assert_eq!(claims.get("userId"), user.get("id"));
-            assert!(matches!(verify(&user["token"], now + Duration::from_hours(13)), Err(Refused::Expired { .. })));
+            assert!(matches!(verify(&user["token"], now + Duration::from_hours(13)), Err(TokenError::Expired { .. })));
         }
-        assert!(matches!(verify(&offered["expired"], now), Err(Refused::Expired { .. })));
+        assert!(matches!(verify(&offered["expired"], now), Err(TokenError::Expired { .. })));
     }
 }

@@ -23,21 +23,21 @@ pub(crate) use generated::innkeeper::plugin::{
 pub(crate) use generated::{Plugin as Exports, PluginPre as ExportsPre};
 
 use crate::adapter::Socket;
-use crate::plugin::host::CallState;
-use crate::plugin::instance::Returned;
+use crate::plugin::host::InstanceState;
+use crate::plugin::instance::ExportResult;
 use crate::plugin::{Event, Export};
 
 /// What the linked host functions work on.
-type Host = HasSelf<CallState>;
+type Host = HasSelf<InstanceState>;
 
 /// Enters the export that a call is for.
 pub(crate) async fn enter(
     exports: &Exports,
-    store: &mut Store<CallState>,
+    store: &mut Store<InstanceState>,
     id: u64,
     export: &Export,
     socket: Option<&Socket>,
-) -> wasmtime::Result<Returned> {
+) -> wasmtime::Result<ExportResult> {
     let sid = socket.map(Socket::id);
     let sid = sid.as_ref().map(|sid| sid.as_str());
     if let Export::Start = export {
@@ -68,12 +68,12 @@ pub(crate) async fn enter(
     Ok(returned)
 }
 
-fn outcome(outcome: types::Outcome) -> Returned {
-    Returned::Outcome(outcome)
+fn outcome(outcome: types::Outcome) -> ExportResult {
+    ExportResult::Outcome(outcome)
 }
 
-fn verdict(verdict: types::Verdict) -> Returned {
-    Returned::Verdict(verdict)
+fn verdict(verdict: types::Verdict) -> ExportResult {
+    ExportResult::Verdict(verdict)
 }
 
 fn slices(event: &Arc<Event>) -> Vec<&[u8]> {
@@ -92,8 +92,8 @@ fn event_call<'a>(
 }
 
 /// Links everything that this version imports, but WASI.
-pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    let host: fn(&mut CallState) -> &mut CallState = |state| state;
+pub(crate) fn link(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
+    let host: fn(&mut InstanceState) -> &mut InstanceState = |state| state;
     emit::add_to_linker::<_, Host>(linker, host)?;
     rooms::add_to_linker::<_, Host>(linker, host)?;
     sockets::add_to_linker::<_, Host>(linker, host)?;

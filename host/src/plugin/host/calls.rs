@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use super::CallState;
+use super::InstanceState;
 use crate::plugin::bindings::v0_1::calls::Host;
 use crate::plugin::bindings::v0_1::types::{Outcome, Verdict};
 
-impl Host for CallState {
+impl Host for InstanceState {
     /// The one import that suspends the guest. The connection's task goes on meanwhile.
     async fn wait(&mut self, tickets: Vec<u64>) -> Vec<u64> {
         let Some(active) = &mut self.active else { return tickets };

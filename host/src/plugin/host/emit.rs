@@ -1,6 +1,6 @@
 //! `emit`: events to sockets and rooms, and questions to them.
 
-use super::CallState;
+use super::InstanceState;
 use super::ticket::Ticket;
 use crate::adapter::SocketState;
 use crate::effect::{QuestionTarget, Write, event_packet};
@@ -8,7 +8,7 @@ use crate::plugin::bindings::v0_1::emit::{Answers, Host, Response};
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload, Target};
 use crate::plugin::validate::{self, refusal};
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn to_socket(&mut self, socket: String, name: String, payload: Payload, flags: Vec<String>) -> Result<(), Failure> {
         validate::event_name(&name)?;
         let payload = validate::payload(payload, self.context.limits.attachments)?;
@@ -51,12 +51,12 @@ impl Host for CallState {
     }
 }
 
-impl CallState {
+impl InstanceState {
     fn ask(&mut self, asked: QuestionTarget, name: &str, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
         validate::event_name(name)?;
         let payload = validate::payload(payload, self.context.limits.attachments)?;
         let active = self.active()?;
-        active.tickets.check_room()?;
+        active.tickets.check_count()?;
         active.flush();
         let (namespace, one) = match &asked {
             QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => {

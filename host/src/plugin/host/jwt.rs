@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::CallState;
-use crate::auth::{Keys, Refused};
+use super::InstanceState;
+use crate::auth::{Keys, TokenError};
 use crate::plugin::bindings::v0_1::jwt::Host;
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
@@ -18,7 +18,7 @@ pub(crate) struct KeyAccess {
     pub(crate) names: Option<Vec<String>>,
 }
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn verify(&mut self, key: String, token: String) -> Result<String, Failure> {
         self.need(capability::JWT)?;
         let access = &self.context.keys;
@@ -28,7 +28,7 @@ impl Host for CallState {
         }
         match access.keys.verify(&key, &token, SystemTime::now()) {
             Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
-            Err(unknown @ Refused::UnknownKey(_)) => Err(refusal("unknown", unknown.to_string())),
+            Err(unknown @ TokenError::UnknownKey(_)) => Err(refusal("unknown", unknown.to_string())),
             Err(reason) => {
                 tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
                 Err(refusal("invalid", "the token is not valid"))

@@ -1,6 +1,6 @@
 //! `log` and `config`: what a guest tells the operator, and the operator a guest.
 
-use super::CallState;
+use super::InstanceState;
 use crate::plugin::bindings::v0_1::{config, log};
 use crate::plugin::log_limiter::LogLimiter;
 
@@ -8,7 +8,7 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 const ERRORS_MAX: u32 = 20;
 const OTHERS_MAX: u32 = 10_000;
 
-/// What all instances of a generation may write in each window of the ration: clients can make them write at will.
+/// What all instances of a generation may write in each window of the limiter: clients can make them write at will.
 pub(crate) struct GuestLog {
     errors: LogLimiter,
     others: LogLimiter,
@@ -20,7 +20,7 @@ impl Default for GuestLog {
     }
 }
 
-impl log::Host for CallState {
+impl log::Host for InstanceState {
     fn write(&mut self, level: String, message: String, fields: Vec<(String, String)>) {
         let most = self.context.limits.log_lines;
         let plugin = &*self.context.label;
@@ -38,17 +38,17 @@ impl log::Host for CallState {
     }
 }
 
-impl config::Host for CallState {
+impl config::Host for InstanceState {
     fn all(&mut self) -> String {
         self.context.config.clone()
     }
 }
 
 impl GuestLog {
-    /// Writes a line, if the ration has one left.
+    /// Writes a line, if the limiter has one left.
     pub(super) fn line(&self, level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
-        let ration = if level == "error" { &self.errors } else { &self.others };
-        let Some(left_out) = ration.admit() else { return };
+        let limiter = if level == "error" { &self.errors } else { &self.others };
+        let Some(left_out) = limiter.admit() else { return };
         if left_out > 0 {
             tracing::warn!(plugin, left_out, "lines of this plugin were left out of the log");
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::CallState;
-use super::ticket::{Answer, Ticket};
+use super::InstanceState;
+use super::ticket::{HostAnswer, Ticket};
 use crate::plugin::bindings::v0_1::rate_limit::{Decision, Host, Limit};
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
@@ -16,7 +16,7 @@ const KEY_BYTES_MAX: usize = 256;
 /// A longer window would outlive every host.
 const WINDOW_MAX: Duration = Duration::from_secs(366 * 86_400);
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn ask_consume(&mut self, key: String, points: u32, limit: Limit) -> Result<u64, Failure> {
         self.need(capability::RATE_LIMIT)?;
         if key.len() > KEY_BYTES_MAX {
@@ -27,23 +27,23 @@ impl Host for CallState {
         }
         let table = self.context.rate_limits.clone();
         let active = self.active()?;
-        active.tickets.check_room()?;
+        active.tickets.check_count()?;
         active.flush();
         let window = Duration::from_millis(limit.window_ms).min(WINDOW_MAX);
-        let came = table.consume(&key, points, limit.points, window, Instant::now());
+        let decided = table.consume(&key, points, limit.points, window, Instant::now());
         let decision = Decision {
-            allowed: came.allowed,
-            remaining_points: came.remaining,
-            consumed_points: came.consumed,
+            allowed: decided.allowed,
+            remaining_points: decided.remaining,
+            consumed_points: decided.consumed,
             // Rounded up: who comes back then finds the window closed.
-            before_next_ms: u64::try_from(came.before_next.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            before_next_ms: u64::try_from(decided.before_next.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
         };
-        Ok(active.tickets.add(Ticket::coming(ready(Ok(Answer::Decision(decision))), active.ends_at)))
+        Ok(active.tickets.add(Ticket::future(ready(Ok(HostAnswer::Decision(decision))), active.ends_at)))
     }
 
     fn consumed(&mut self, ticket: u64) -> Result<Decision, Failure> {
         self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            Answer::Decision(decision) => Ok(decision),
+            HostAnswer::Decision(decision) => Ok(decision),
             other => Err(other),
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::CallState;
+use super::InstanceState;
 use super::ticket::Ticket;
 use crate::adapter::Socket;
 use crate::effect::Write;
@@ -16,7 +16,7 @@ use crate::plugin::validate::{self, refusal};
 /// Headers that prove who somebody is.
 const SECRET_HEADERS: [&str; 2] = ["cookie", "authorization"];
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn get_handshake(&mut self, socket: String) -> Result<Handshake, Failure> {
         let socket = self.socket(&socket)?;
         Ok(handshake(&socket, self.has(HANDSHAKE_SECRETS)))
@@ -64,7 +64,7 @@ impl Host for CallState {
         let (target, _) = self.target(target)?;
         let with_secrets = self.has(HANDSHAKE_SECRETS);
         let active = self.active()?;
-        active.tickets.check_room()?;
+        active.tickets.check_count()?;
         active.flush();
         // All of it is on this node, so the answer is there already.
         let found: Vec<_> = {

@@ -17,7 +17,7 @@ use crate::effect::{Overlay, Target, Write};
 use crate::plugin::bindings::v0_1::types;
 use crate::plugin::validate::{self, refusal};
 use crate::plugin::{Call, PluginTimers, capability};
-use crate::rate_limit::Table;
+use crate::rate_limit::RateLimitTable;
 
 /// What is the same for all instances of one generation.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct PluginContext {
     /// What tokens are verified with.
     pub(crate) keys: KeyAccess,
     /// What this plugin's keys have consumed.
-    pub(crate) rate_limits: Arc<Table>,
+    pub(crate) rate_limits: Arc<RateLimitTable>,
     /// `plugin@generation`, for the log.
     pub(crate) label: Arc<str>,
     /// What the registration asked for and the operator granted.
@@ -57,16 +57,16 @@ pub(crate) struct CallLimits {
 }
 
 /// Reads look at all that was recorded before them, in the host's time. Nobody needs more looks than this between two flushes.
-const LOOKS_MAX: usize = 20_000_000;
+const OVERLAY_WRITES_MAX: usize = 20_000_000;
 
 /// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
 const RESOURCES_MAX: usize = 10_000;
 
 /// Lives in the instance's store.
-pub(crate) struct CallState {
+pub(crate) struct InstanceState {
     pub(crate) context: Arc<PluginContext>,
     /// None between calls, and while `register` answers.
-    pub(crate) active: Option<Active>,
+    pub(crate) active: Option<ActiveCall>,
     pub(crate) limits: StoreLimits,
     pub(crate) clock: RunClock,
     pub(super) wasi: WasiCtx,
@@ -74,14 +74,14 @@ pub(crate) struct CallState {
 }
 
 /// The call that runs.
-pub(crate) struct Active {
+pub(crate) struct ActiveCall {
     pub(crate) call: Call,
     pub(crate) recorded: Vec<Write>,
     pub(super) recorded_bytes: usize,
     pub(super) tickets: Tickets,
     pub(super) log_lines: usize,
     /// Recorded writes that reads had to look at.
-    looked_at: usize,
+    overlay_writes: usize,
     /// When the call fails, whatever it is doing.
     pub(super) ends_at: Instant,
 }
@@ -94,10 +94,10 @@ pub(crate) struct RunClock {
     pub(crate) waited: bool,
 }
 
-impl CallState {
+impl InstanceState {
     pub(crate) fn new(context: Arc<PluginContext>) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(context.limits.memory_bytes).build();
-        let (wasi, mut table) = (wasi::nothing(&context), ResourceTable::new());
+        let (wasi, mut table) = (wasi::empty_context(&context), ResourceTable::new());
         table.set_max_capacity(RESOURCES_MAX);
         Self { context, active: None, limits, clock: RunClock::default(), wasi, table }
     }
@@ -106,11 +106,11 @@ impl CallState {
     pub(crate) fn begin(&mut self, call: Call, ends_at: Instant) {
         self.clock = RunClock::default();
         let (recorded, tickets) = (Vec::new(), Tickets::default());
-        self.active = Some(Active { call, recorded, recorded_bytes: 0, tickets, log_lines: 0, looked_at: 0, ends_at });
+        self.active = Some(ActiveCall { call, recorded, recorded_bytes: 0, tickets, log_lines: 0, overlay_writes: 0, ends_at });
     }
 
     /// The running call. Outside of one, `register` for instance, nothing can be done.
-    pub(super) fn active(&mut self) -> Result<&mut Active, types::Failure> {
+    pub(super) fn active(&mut self) -> Result<&mut ActiveCall, types::Failure> {
         self.active.as_mut().ok_or_else(|| refusal("invalid", "there is no call in which this could be done"))
     }
 
@@ -160,8 +160,8 @@ impl CallState {
     /// What a read of this call sees.
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, types::Failure> {
         let active = self.active()?;
-        active.looked_at += active.recorded.len();
-        if active.looked_at > LOOKS_MAX {
+        active.overlay_writes += active.recorded.len();
+        if active.overlay_writes > OVERLAY_WRITES_MAX {
             return Err(refusal("limit", "too many reads behind too many writes of one call: flush in between"));
         }
         Ok(Overlay { effects: &*active.call.effects, recorded: &active.recorded })
@@ -208,10 +208,10 @@ pub(super) struct Flags {
     pub(super) volatile: bool,
 }
 
-impl Active {
+impl ActiveCall {
     /// Sends what was recorded. From here on it is beyond recall.
     pub(super) fn flush(&mut self) {
-        (self.recorded_bytes, self.looked_at) = (0, 0);
+        (self.recorded_bytes, self.overlay_writes) = (0, 0);
         self.call.effects.apply(&mut self.recorded);
         self.call.effects.release();
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::CallState;
-use super::ticket::{Answer, Ticket};
+use super::InstanceState;
+use super::ticket::{HostAnswer, Ticket};
 use crate::plugin::bindings::v0_1::store::{Entry, Host};
 use crate::plugin::bindings::v0_1::types::Failure;
 use crate::plugin::capability;
@@ -19,22 +19,22 @@ pub(crate) struct StoreAccess {
     pub(crate) buckets: Option<Vec<String>>,
 }
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn ask_get(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        self.ask_store(&bucket, Answer::Value, |store| store.get(&bucket, &key))
+        self.ask_store(&bucket, HostAnswer::Value, |store| store.get(&bucket, &key))
     }
 
     fn ask_set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, Failure> {
         let ttl = ttl_ms.map(Duration::from_millis);
-        self.ask_store(&bucket, Answer::Done, |store| store.set(&bucket, &key, value, ttl))
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.set(&bucket, &key, value, ttl))
     }
 
     fn ask_delete(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        self.ask_store(&bucket, Answer::Done, |store| store.delete(&bucket, &key))
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.delete(&bucket, &key))
     }
 
     fn ask_increment(&mut self, bucket: String, key: String, by: i64) -> Result<u64, Failure> {
-        self.ask_store(&bucket, Answer::Number, |store| store.increment(&bucket, &key, by))
+        self.ask_store(&bucket, HostAnswer::Number, |store| store.increment(&bucket, &key, by))
     }
 
     fn ask_compare_and_swap(
@@ -44,58 +44,58 @@ impl Host for CallState {
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
     ) -> Result<u64, Failure> {
-        self.ask_store(&bucket, Answer::Done, |store| store.compare_and_swap(&bucket, &key, expected, value))
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.compare_and_swap(&bucket, &key, expected, value))
     }
 
     fn ask_scan(&mut self, bucket: String, prefix: String, after: Option<String>, limit: u32) -> Result<u64, Failure> {
-        self.ask_store(&bucket, Answer::Entries, |store| store.scan(&bucket, &prefix, after.as_deref(), limit))
+        self.ask_store(&bucket, HostAnswer::Entries, |store| store.scan(&bucket, &prefix, after.as_deref(), limit))
     }
 
     fn value(&mut self, ticket: u64) -> Result<Option<Vec<u8>>, Failure> {
         self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            Answer::Value(value) => Ok(value),
+            HostAnswer::Value(value) => Ok(value),
             other => Err(other),
         })
     }
 
     fn done(&mut self, ticket: u64) -> Result<bool, Failure> {
         self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            Answer::Done(done) => Ok(done),
+            HostAnswer::Done(done) => Ok(done),
             other => Err(other),
         })
     }
 
     fn number(&mut self, ticket: u64) -> Result<i64, Failure> {
         self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            Answer::Number(number) => Ok(number),
+            HostAnswer::Number(number) => Ok(number),
             other => Err(other),
         })
     }
 
     fn entries(&mut self, ticket: u64) -> Result<Vec<Entry>, Failure> {
         let entries = self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            Answer::Entries(entries) => Ok(entries),
+            HostAnswer::Entries(entries) => Ok(entries),
             other => Err(other),
         })?;
         Ok(entries.into_iter().map(|(key, value)| Entry { key, value }).collect())
     }
 }
 
-impl CallState {
+impl InstanceState {
     /// Sends what was recorded, hands the operation over, and gives the ticket for its answer.
     fn ask_store<T: 'static>(
         &mut self,
         bucket: &str,
-        answer: fn(T) -> Answer,
-        ask: impl FnOnce(&dyn Store) -> store::Answer<T>,
+        answer: fn(T) -> HostAnswer,
+        ask: impl FnOnce(&dyn Store) -> store::StoreFuture<T>,
     ) -> Result<u64, Failure> {
         let store = self.store_for(bucket)?;
         let active = self.active()?;
-        active.tickets.check_room()?;
+        active.tickets.check_count()?;
         active.flush();
         let asked = ask(&*store);
         let coming = async move { asked.await.map(answer).map_err(|error| failure(&error)) };
-        Ok(active.tickets.add(Ticket::coming(coming, active.ends_at)))
+        Ok(active.tickets.add(Ticket::future(coming, active.ends_at)))
     }
 
     /// The store, if this plugin may reach into this bucket.

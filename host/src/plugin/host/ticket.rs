@@ -1,4 +1,4 @@
-//! The questions of a call: what was asked, until when, and what came of it.
+//! The questions of a call: what was asked, until when, and what was answered.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,22 +28,22 @@ pub(crate) struct Tickets {
 
 /// One question.
 pub(crate) struct Ticket {
-    kind: Kind,
-    /// When it counts as answered, whatever came.
+    content: TicketContent,
+    /// When it counts as answered, with or without an answer.
     until: Instant,
 }
 
-enum Kind {
-    Clients(Clients),
-    Adapter(Vec<RemoteSocket>),
-    /// QuestionTarget of a part of the host, which is at work on it whether or not anybody waits.
-    Coming(Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>),
-    Came(Result<Answer, Failure>),
+enum TicketContent {
+    Clients(ClientQuestion),
+    Sockets(Vec<RemoteSocket>),
+    /// Asked of a part of the host, which is at work on it whether or not anybody waits.
+    Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Failure>> + Send>>),
+    Ready(Result<HostAnswer, Failure>),
     Sleep,
 }
 
 /// What a part of the host answers.
-pub(crate) enum Answer {
+pub(crate) enum HostAnswer {
     Value(Option<Vec<u8>>),
     Done(bool),
     Number(i64),
@@ -52,14 +52,14 @@ pub(crate) enum Answer {
 }
 
 /// An emit that awaits acks. Dropping it closes the question, so that no client's record keeps it.
-struct Clients {
+struct ClientQuestion {
     ack: u64,
     question: Arc<Question>,
     /// To one socket: then silence is a failure.
     one: bool,
 }
 
-impl Drop for Clients {
+impl Drop for ClientQuestion {
     fn drop(&mut self) {
         self.question.close(self.ack);
     }
@@ -70,35 +70,35 @@ impl Ticket {
     pub(super) fn clients(ack: u64, question: Arc<Question>, one: bool, timeout_ms: Option<u32>, ends_at: Instant) -> Self {
         let own = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
         let until = own.map_or(ends_at, |own| own.min(ends_at));
-        Self { kind: Kind::Clients(Clients { ack, question, one }), until }
+        Self { content: TicketContent::Clients(ClientQuestion { ack, question, one }), until }
     }
 
     /// An answer that is there already.
     pub(super) fn sockets(sockets: Vec<RemoteSocket>) -> Self {
-        Self { kind: Kind::Adapter(sockets), until: Instant::now() }
+        Self { content: TicketContent::Sockets(sockets), until: Instant::now() }
     }
 
     /// Never cut to the call's time: who sleeps past it must not wake and go on as if that were well.
     pub(super) fn sleep(delay: Duration) -> Self {
-        Self { kind: Kind::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
+        Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
     }
 
     /// What a part of the host will answer, at the latest when the call ends.
-    pub(super) fn coming(answer: impl Future<Output = Result<Answer, Failure>> + Send + 'static, ends_at: Instant) -> Self {
-        Self { kind: Kind::Coming(Box::pin(answer)), until: ends_at }
+    pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Failure>> + Send + 'static, ends_at: Instant) -> Self {
+        Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at }
     }
 
     fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.kind {
-            Kind::Adapter(_) | Kind::Came(_) => return Poll::Ready(()),
-            Kind::Coming(answer) => {
+        match &mut self.content {
+            TicketContent::Sockets(_) | TicketContent::Ready(_) => return Poll::Ready(()),
+            TicketContent::Pending(answer) => {
                 if let Poll::Ready(answer) = answer.as_mut().poll(context) {
-                    self.kind = Kind::Came(answer);
+                    self.content = TicketContent::Ready(answer);
                     return Poll::Ready(());
                 }
             }
-            Kind::Clients(clients) if clients.question.poll(context).is_ready() => return Poll::Ready(()),
-            Kind::Clients(_) | Kind::Sleep => {}
+            TicketContent::Clients(clients) if clients.question.poll(context).is_ready() => return Poll::Ready(()),
+            TicketContent::Clients(_) | TicketContent::Sleep => {}
         }
         if self.until <= now { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -106,7 +106,7 @@ impl Ticket {
 
 impl Tickets {
     /// Whether one more question may be asked.
-    pub(super) fn check_room(&self) -> Result<(), Failure> {
+    pub(super) fn check_count(&self) -> Result<(), Failure> {
         if self.open.len() >= OPEN_MAX {
             return Err(refusal("limit", format!("a call has at most {OPEN_MAX} open questions")));
         }
@@ -125,7 +125,7 @@ impl Tickets {
 
     /// Whether any of these waits for clients.
     pub(super) fn await_clients(&self, tickets: &[u64]) -> bool {
-        tickets.iter().any(|ticket| matches!(self.get(*ticket), Some(Ticket { kind: Kind::Clients(_), .. })))
+        tickets.iter().any(|ticket| matches!(self.get(*ticket), Some(Ticket { content: TicketContent::Clients(_), .. })))
     }
 
     /// When the first of these is answered at the latest.
@@ -139,7 +139,7 @@ impl Tickets {
         let mut is_answered = |ticket: &u64| self.get_mut(*ticket).is_none_or(|open| open.poll(now, context).is_ready());
         let answered: Vec<u64> = tickets.iter().copied().filter(&mut is_answered).collect();
         for ticket in &answered {
-            if matches!(self.get(*ticket), Some(Ticket { kind: Kind::Sleep, .. })) {
+            if matches!(self.get(*ticket), Some(Ticket { content: TicketContent::Sleep, .. })) {
                 self.remove(*ticket);
             }
         }
@@ -148,7 +148,7 @@ impl Tickets {
 
     /// The answers of clients.
     pub(super) fn take_answers(&mut self, ticket: u64) -> Result<QuestionAnswers, Failure> {
-        let Kind::Clients(clients) = self.take(ticket, |kind| matches!(kind, Kind::Clients(_)))? else {
+        let TicketContent::Clients(clients) = self.take(ticket, |content| matches!(content, TicketContent::Clients(_)))? else {
             return Err(unknown(ticket));
         };
         let answers = clients.question.close(clients.ack);
@@ -161,16 +161,16 @@ impl Tickets {
 
     /// The sockets that were fetched.
     pub(super) fn take_sockets(&mut self, ticket: u64) -> Result<Vec<RemoteSocket>, Failure> {
-        match self.take(ticket, |kind| matches!(kind, Kind::Adapter(_)))? {
-            Kind::Adapter(sockets) => Ok(sockets),
+        match self.take(ticket, |content| matches!(content, TicketContent::Sockets(_)))? {
+            TicketContent::Sockets(sockets) => Ok(sockets),
             _ => Err(unknown(ticket)),
         }
     }
 
     /// What a part of the host answered. `pick` takes the kind of answer that was asked for.
-    pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(Answer) -> Result<T, Answer>) -> Result<T, Failure> {
-        match self.take(ticket, |kind| matches!(kind, Kind::Coming(_) | Kind::Came(_)))? {
-            Kind::Came(answer) => pick(answer?).map_err(|_| unknown(ticket)),
+    pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Failure> {
+        match self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))? {
+            TicketContent::Ready(answer) => pick(answer?).map_err(|_| unknown(ticket)),
             _ => Err(refusal("timeout", "operation has timed out")),
         }
     }
@@ -192,12 +192,12 @@ impl Tickets {
         self.open.binary_search_by_key(&ticket, |(id, _)| *id).ok()
     }
 
-    fn take(&mut self, ticket: u64, fits: impl Fn(&Kind) -> bool) -> Result<Kind, Failure> {
-        let open = self.get_mut(ticket).filter(|open| fits(&open.kind)).ok_or_else(|| unknown(ticket))?;
+    fn take(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<TicketContent, Failure> {
+        let open = self.get_mut(ticket).filter(|open| fits(&open.content)).ok_or_else(|| unknown(ticket))?;
         if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
             return Err(refusal("unanswered", format!("ticket {ticket} has no answer yet: wait for it")));
         }
-        self.remove(ticket).map(|open| open.kind).ok_or_else(|| unknown(ticket))
+        self.remove(ticket).map(|open| open.content).ok_or_else(|| unknown(ticket))
     }
 }
 

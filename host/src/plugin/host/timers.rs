@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::CallState;
+use super::InstanceState;
 use super::ticket::Ticket;
 use crate::effect::{Timer, Write};
 use crate::plugin::bindings::v0_1::timers::{Host, Setting};
@@ -14,7 +14,7 @@ const DATA_BYTES_MAX: usize = 64 << 10;
 /// Longer than any host runs.
 const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-impl Host for CallState {
+impl Host for InstanceState {
     fn set(&mut self, setting: Setting) -> Result<(), Failure> {
         if !self.context.has_timer_hook {
             return Err(refusal("invalid", "a plugin that sets timers registers the hook `timer`"));
@@ -56,7 +56,7 @@ impl Host for CallState {
 
     fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
         let active = self.active()?;
-        active.tickets.check_room()?;
+        active.tickets.check_count()?;
         active.flush();
         Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
     }

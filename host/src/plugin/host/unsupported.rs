@@ -1,7 +1,7 @@
 //! Interfaces of the contract whose host side is still to come. They answer with the code `unsupported`, in one place each, so
 //! that a plugin built today runs unchanged when they are there. `docs/unsupported.md` lists them.
 
-use super::CallState;
+use super::InstanceState;
 use crate::plugin::bindings::v0_1::types::{Failure, PayloadResult as Payload};
 use crate::plugin::bindings::v0_1::{cluster, http, types};
 use crate::plugin::validate::refusal;
@@ -10,9 +10,9 @@ fn unsupported<T>(what: &str) -> Result<T, Failure> {
     Err(refusal("unsupported", format!("this host does not have {what} yet")))
 }
 
-impl types::Host for CallState {}
+impl types::Host for InstanceState {}
 
-impl http::Host for CallState {
+impl http::Host for InstanceState {
     fn ask_request(&mut self, _request: http::Request, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
         unsupported("outgoing HTTP")
     }
@@ -22,7 +22,7 @@ impl http::Host for CallState {
     }
 }
 
-impl cluster::Host for CallState {
+impl cluster::Host for InstanceState {
     fn emit(&mut self, _namespace: String, _name: String, _payload: Payload) -> Result<(), Failure> {
         unsupported("other nodes")
     }

@@ -9,17 +9,17 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::{CallState, GuestLog, PluginContext};
+use super::{GuestLog, InstanceState, PluginContext};
 
 const LINE_BYTES_MAX: usize = 4096;
 
 /// No files, environment, arguments, input or addresses.
-pub(super) fn nothing(context: &PluginContext) -> WasiCtx {
-    let printed = |level| Printed { label: context.label.clone(), log: context.log.clone(), level };
-    WasiCtxBuilder::new().stdout(printed("info")).stderr(printed("warn")).allow_tcp(false).allow_udp(false).build()
+pub(super) fn empty_context(context: &PluginContext) -> WasiCtx {
+    let output = |level| GuestOutput { label: context.label.clone(), log: context.log.clone(), level };
+    WasiCtxBuilder::new().stdout(output("info")).stderr(output("warn")).allow_tcp(false).allow_udp(false).build()
 }
 
-impl WasiView for CallState {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
@@ -27,40 +27,40 @@ impl WasiView for CallState {
 
 /// Standard output or error of `plugin@generation`.
 #[derive(Clone)]
-struct Printed {
+struct GuestOutput {
     label: Arc<str>,
     log: Arc<GuestLog>,
     level: &'static str,
 }
 
-impl IsTerminal for Printed {
+impl IsTerminal for GuestOutput {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Printed {
+impl StdoutStream for GuestOutput {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { to: self.clone(), line: Vec::new() })
+        Box::new(LineWriter { to: self.clone(), line: Vec::new() })
     }
 }
 
 /// Cuts what is printed into lines.
-struct Lines {
-    to: Printed,
+struct LineWriter {
+    to: GuestOutput,
     line: Vec<u8>,
 }
 
-impl Lines {
+impl LineWriter {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
-        let Printed { label, log, level } = &self.to;
+        let GuestOutput { label, log, level } = &self.to;
         log.line(level, label, "", text.trim_end(), &[]);
     }
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for LineWriter {
     fn poll_write(self: Pin<&mut Self>, _context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let lines = self.get_mut();
         for &byte in bytes {

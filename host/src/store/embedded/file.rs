@@ -13,8 +13,8 @@ use std::time::Duration;
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::Clock;
-use super::opening;
-use super::recent::{Age, Look, Recent};
+use super::open;
+use super::read_cache::{Lookup, ReadCache, ReadStamp};
 use crate::store::{Entry, StoreError, rules};
 
 /// Bucket and key; when it expires (0: never) and the value.
@@ -34,27 +34,27 @@ pub(super) enum Operation {
 
 /// What a write answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum WriteResult {
     Done(bool),
     Number(i64),
 }
 
 /// One answer for each write, and whether more has expired than was swept.
-pub(super) type Committed = (Vec<Result<Written, StoreError>>, bool);
+pub(super) type Committed = (Vec<Result<WriteResult, StoreError>>, bool);
 
 /// What memory knows of a key.
-pub(super) enum Recalled {
+pub(super) enum Cached {
     Value(Option<Vec<u8>>),
-    Nothing(Age),
+    Unknown(ReadStamp),
 }
 
 /// The open file.
-pub(super) struct Data {
+pub(super) struct StoreFile {
     path: PathBuf,
     clock: Clock,
     /// Read by everyone; written when the file is opened again. None between a failure and that.
     database: RwLock<Option<Database>>,
-    recent: Recent,
+    cache: ReadCache,
     /// Whether the last commit failed, so that the log has the change and not each failure.
     failing: AtomicBool,
 }
@@ -77,16 +77,16 @@ impl Operation {
     }
 }
 
-impl Data {
+impl StoreFile {
     pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let database = opening::open(path, true, &|database| {
+        let database = open::open(path, true, &|database| {
             let transaction = database.begin_write()?;
             transaction.open_table(ENTRIES)?;
             transaction.open_table(EXPIRIES)?;
             Ok(transaction.commit()?)
         })?;
         let (database, failing) = (RwLock::new(Some(database)), AtomicBool::new(false));
-        Ok(Self { path: path.to_owned(), clock, database, recent: Recent::default(), failing })
+        Ok(Self { path: path.to_owned(), clock, database, cache: ReadCache::default(), failing })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -98,30 +98,30 @@ impl Data {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // First, for the file is locked as long as it is open.
         *database = None;
-        self.recent.forget_all();
-        match opening::open(&self.path, false, &|_| Ok(())) {
+        self.cache.forget_all();
+        match open::open(&self.path, false, &|_| Ok(())) {
             Ok(opened) => *database = Some(opened),
             Err(error) => tracing::error!("{error}"),
         }
     }
 
     /// The value, if it was read lately.
-    pub(super) fn recall(&self, bucket: &str, key: &str) -> Recalled {
-        match self.recent.look(bucket, key) {
-            Look::Found(expires, value) => Recalled::Value(is_alive(expires, (self.clock)()).then_some(value)),
-            Look::Absent(age) => Recalled::Nothing(age),
+    pub(super) fn cached(&self, bucket: &str, key: &str) -> Cached {
+        match self.cache.get(bucket, key) {
+            Lookup::Found(expires, value) => Cached::Value(is_alive(expires, (self.clock)()).then_some(value)),
+            Lookup::Absent(stamp) => Cached::Unknown(stamp),
         }
     }
 
-    /// The value as the file has it. `age`: when memory was asked.
-    pub(super) fn get(&self, bucket: &str, key: &str, age: Age) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The value as the file has it. `stamp`: when memory was asked.
+    pub(super) fn get(&self, bucket: &str, key: &str, stamp: ReadStamp) -> Result<Option<Vec<u8>>, StoreError> {
         let now = (self.clock)();
         self.with(|database| {
             let table = database.begin_read()?.open_table(ENTRIES)?;
             let found = table.get((bucket, key))?;
             Ok(found.and_then(|found| {
                 let (expires, value) = found.value();
-                self.recent.keep(age, bucket, key, expires, value);
+                self.cache.keep(stamp, bucket, key, expires, value);
                 is_alive(expires, now).then(|| value.to_vec())
             }))
         })
@@ -166,7 +166,7 @@ impl Data {
             Ok(committed)
         });
         // Before anybody hears of it.
-        self.recent.forget(writes.iter().map(|(bucket, key, _)| (*bucket, *key)));
+        self.cache.forget(writes.iter().map(|(bucket, key, _)| (*bucket, *key)));
         let failed = committed.is_err();
         if self.failing.swap(failed, Ordering::Relaxed) && !failed {
             tracing::info!(path = %self.path.display(), "the store works again");
@@ -232,7 +232,7 @@ struct Tables<'t> {
 
 impl Tables<'_> {
     /// Does one operation. The inner error is the plugin's, the outer one the disk's.
-    fn apply(&mut self, bucket: &str, key: &str, operation: &Operation) -> Result<Result<Written, StoreError>, redb::Error> {
+    fn apply(&mut self, bucket: &str, key: &str, operation: &Operation) -> Result<Result<WriteResult, StoreError>, redb::Error> {
         let present = self.present(bucket, key)?;
         // A changed value keeps the time that it has left.
         let expires = present.as_ref().map_or(0, |(expires, _)| *expires);
@@ -240,11 +240,11 @@ impl Tables<'_> {
         let done = match operation {
             Operation::Set { value, ttl } => {
                 self.put(bucket, key, Some(value), ttl.map_or(0, |ttl| self.end_of(ttl)))?;
-                Written::Done(true)
+                WriteResult::Done(true)
             }
             Operation::Delete => {
                 self.put(bucket, key, None, 0)?;
-                Written::Done(present.is_some())
+                WriteResult::Done(present.is_some())
             }
             Operation::Increment { by } => {
                 let sum = match rules::sum(present.as_deref(), *by) {
@@ -252,14 +252,14 @@ impl Tables<'_> {
                     Err(refused) => return Ok(Err(refused)),
                 };
                 self.put(bucket, key, Some(sum.to_string().as_bytes()), expires)?;
-                Written::Number(sum)
+                WriteResult::Number(sum)
             }
             Operation::Swap { expected, value } => {
                 let fits = present == *expected;
                 if fits {
                     self.put(bucket, key, value.as_deref(), expires)?;
                 }
-                Written::Done(fits)
+                WriteResult::Done(fits)
             }
         };
         Ok(Ok(done))

@@ -59,9 +59,9 @@ async fn what_has_expired_is_absent_everywhere_and_is_swept() {
     assert!(store.compare_and_swap("b", "swapped", None, Some(bytes("9"))).await.unwrap());
     assert_eq!(store.increment("b", "counted", 1).await.unwrap(), 1);
 
-    assert!(store.data.has_expired(1_500));
-    store.data.commit(&[], true).unwrap();
-    assert!(!store.data.has_expired(u64::MAX), "what is new does not expire");
+    assert!(store.file.has_expired(1_500));
+    store.file.commit(&[], true).unwrap();
+    assert!(!store.file.has_expired(u64::MAX), "what is new does not expire");
     assert_eq!(store.scan("b", "", None, 10).await.unwrap().len(), 3);
 }
 
@@ -155,7 +155,7 @@ async fn a_file_that_cannot_be_used_is_told_with_its_name_and_what_to_do() {
     let error = told(&path);
     assert!(error.contains("store.redb") && error.contains("another program") && error.contains("[store]"), "{error}");
     for number in 0..200 {
-        store.data.commit(&[("b", &number.to_string(), &Operation::Set { value: vec![7; 1_000], ttl: None })], false).unwrap();
+        store.file.commit(&[("b", &number.to_string(), &Operation::Set { value: vec![7; 1_000], ttl: None })], false).unwrap();
     }
     drop(store);
 
@@ -179,7 +179,7 @@ async fn a_file_that_cannot_be_used_is_told_with_its_name_and_what_to_do() {
 async fn a_file_that_failed_is_opened_again() {
     let store = store("reopen");
     store.set("b", "k", bytes("1"), None).await.unwrap();
-    store.data.reopen();
+    store.file.reopen();
     assert_eq!(store.get("b", "k").await.unwrap(), Some(bytes("1")));
     assert!(store.set("b", "k", bytes("2"), None).await.unwrap());
 }
@@ -197,7 +197,7 @@ async fn what_memory_answers_is_what_the_file_has() {
 
     store.set("b", "k", bytes("3"), None).await.unwrap();
     assert_eq!(read("k").await, Some(bytes("3")));
-    store.data.reopen();
+    store.file.reopen();
     assert_eq!(read("k").await, Some(bytes("3")));
     store.delete("b", "k").await.unwrap();
     assert_eq!(read("k").await, None);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::file::{Data, Operation, Written};
-use super::load::Share;
+use super::file::{Operation, StoreFile, WriteResult};
+use super::in_flight::InFlightPermit;
 use crate::store::StoreError;
 
 /// Writes in one commit. More would let the first wait for long.
@@ -17,17 +17,17 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Between two attempts to open a file that failed.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// One write, and who awaits it. The share goes back when the job is done.
-pub(super) struct Job {
+/// One write, and who awaits it. The permit goes back when the job is done.
+pub(super) struct WriteJob {
     pub(super) bucket: Box<str>,
     pub(super) key: Box<str>,
     pub(super) operation: Operation,
-    pub(super) answer: oneshot::Sender<Result<Written, StoreError>>,
-    pub(super) share: Share,
+    pub(super) answer: oneshot::Sender<Result<WriteResult, StoreError>>,
+    pub(super) permit: InFlightPermit,
 }
 
 /// Works until the queue is closed and empty.
-pub(super) fn run(data: &Data, jobs: &Receiver<Job>) {
+pub(super) fn run(file: &StoreFile, jobs: &Receiver<WriteJob>) {
     let mut next_sweep = Instant::now() + SWEEP_EVERY;
     let mut next_try = Instant::now();
     loop {
@@ -38,11 +38,11 @@ pub(super) fn run(data: &Data, jobs: &Receiver<Job>) {
         };
         let group = group(first, jobs);
         let sweeps = next_sweep <= Instant::now();
-        if !data.is_open() && next_try <= Instant::now() {
+        if !file.is_open() && next_try <= Instant::now() {
             next_try = Instant::now() + RETRY_EVERY;
-            data.reopen();
+            file.reopen();
         }
-        let more = commit(data, group, sweeps);
+        let more = commit(file, group, sweeps);
         if sweeps {
             next_sweep = Instant::now() + if more { Duration::ZERO } else { SWEEP_EVERY };
         }
@@ -50,7 +50,7 @@ pub(super) fn run(data: &Data, jobs: &Receiver<Job>) {
 }
 
 /// The first job and those that wait behind it.
-fn group(first: Option<Job>, jobs: &Receiver<Job>) -> Vec<Job> {
+fn group(first: Option<WriteJob>, jobs: &Receiver<WriteJob>) -> Vec<WriteJob> {
     let mut bytes = 0;
     let mut group = Vec::from_iter(first);
     while !group.is_empty() && group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
@@ -62,19 +62,19 @@ fn group(first: Option<Job>, jobs: &Receiver<Job>) -> Vec<Job> {
 }
 
 /// Writes the group, all of it or nothing, and answers. Says whether more has expired than one sweep takes.
-fn commit(data: &Data, group: Vec<Job>, sweeps: bool) -> bool {
+fn commit(file: &StoreFile, group: Vec<WriteJob>, sweeps: bool) -> bool {
     let writes: Vec<_> = group.iter().map(|job| (&*job.bucket, &*job.key, &job.operation)).collect();
-    let committed = data.commit(&writes, sweeps);
+    let committed = file.commit(&writes, sweeps);
     match committed {
         Ok((answers, more)) => {
             for (job, answer) in group.into_iter().zip(answers) {
-                tell(job, answer);
+                respond(job, answer);
             }
             more
         }
         Err(error) => {
             for job in group {
-                tell(job, Err(error.clone()));
+                respond(job, Err(error.clone()));
             }
             false
         }
@@ -82,8 +82,8 @@ fn commit(data: &Data, group: Vec<Job>, sweeps: bool) -> bool {
 }
 
 /// Whoever asked may be gone by now.
-fn tell(job: Job, answer: Result<Written, StoreError>) {
-    let Job { answer: sender, share, .. } = job;
-    drop(share);
+fn respond(job: WriteJob, answer: Result<WriteResult, StoreError>) {
+    let WriteJob { answer: sender, permit, .. } = job;
+    drop(permit);
     let _gone = sender.send(answer);
 }

@@ -13,52 +13,52 @@ const BYTES_MAX: usize = 64 << 20;
 /// What is under way. The counts only bound memory, so no order beyond their own is needed; at the bound, two that ask at once may
 /// both be refused.
 #[derive(Default)]
-pub(super) struct Load {
+pub(super) struct InFlight {
     operations: AtomicUsize,
     bytes: AtomicUsize,
 }
 
 /// One operation's part of it, given back when it is dropped.
-pub(super) struct Share {
-    load: Arc<Load>,
+pub(super) struct InFlightPermit {
+    in_flight: Arc<InFlight>,
     bytes: usize,
 }
 
-impl Load {
-    pub(super) fn take(load: &Arc<Self>, bytes: usize) -> Result<Share, StoreError> {
-        let share = Share { load: load.clone(), bytes };
-        let operations = load.operations.fetch_add(1, Ordering::Relaxed);
-        let waiting = load.bytes.fetch_add(bytes, Ordering::Relaxed);
+impl InFlight {
+    pub(super) fn take(in_flight: &Arc<Self>, bytes: usize) -> Result<InFlightPermit, StoreError> {
+        let permit = InFlightPermit { in_flight: in_flight.clone(), bytes };
+        let operations = in_flight.operations.fetch_add(1, Ordering::Relaxed);
+        let waiting = in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
         if operations >= OPERATIONS_MAX || waiting + bytes > BYTES_MAX {
             return Err(rules::limit(format!(
                 "the store has too much to do: at most {OPERATIONS_MAX} operations and {BYTES_MAX} bytes wait at once"
             )));
         }
-        Ok(share)
+        Ok(permit)
     }
 }
 
-impl Drop for Share {
+impl Drop for InFlightPermit {
     fn drop(&mut self) {
-        self.load.operations.fetch_sub(1, Ordering::Relaxed);
-        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.in_flight.operations.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES_MAX, Load, OPERATIONS_MAX};
+    use super::{BYTES_MAX, InFlight, OPERATIONS_MAX};
     use std::sync::Arc;
 
     #[test]
     fn what_waits_is_bounded_and_given_back() {
-        let load = Arc::<Load>::default();
-        let many: Vec<_> = (0..OPERATIONS_MAX).map(|_| Load::take(&load, 0).unwrap()).collect();
-        assert_eq!(Load::take(&load, 0).err().unwrap().code(), "limit");
+        let in_flight = Arc::<InFlight>::default();
+        let many: Vec<_> = (0..OPERATIONS_MAX).map(|_| InFlight::take(&in_flight, 0).unwrap()).collect();
+        assert_eq!(InFlight::take(&in_flight, 0).err().unwrap().code(), "limit");
         drop(many);
-        let large = Load::take(&load, BYTES_MAX).unwrap();
-        assert_eq!(Load::take(&load, 1).err().unwrap().code(), "limit");
+        let large = InFlight::take(&in_flight, BYTES_MAX).unwrap();
+        assert_eq!(InFlight::take(&in_flight, 1).err().unwrap().code(), "limit");
         drop(large);
-        assert!(Load::take(&load, BYTES_MAX).is_ok());
+        assert!(InFlight::take(&in_flight, BYTES_MAX).is_ok());
     }
 }
