@@ -1,16 +1,18 @@
-//! The walls between the rooms of the host: which room may know which, and which foreign crate lives where.
+//! The structure of the host and of the Rust SDK: which module may use which, which foreign crate is used where, no circles between files.
 //!
-//! A new arrow between rooms is a decision: it goes into `docs/architecture.md` and, in the same commit, into this table.
+//! A new arrow between modules is a decision: it goes into `docs/architecture.md` and, in the same commit, into this table.
 
-#![expect(clippy::unwrap_used, reason = "a test: what cannot be read fails it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what cannot be read fails it")]
+
+mod graph;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms that it may know.
+/// Each module of the host, and the modules that it may use.
 const ARROWS: [(&str, &[&str]); 22] = [
-    // Leaves: they know nobody.
+    // Leaves: they use no other.
     ("frame", &[]),
     ("json", &[]),
     ("request", &[]),
@@ -22,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("store", &[]),
     // Keys come out of the configuration.
     ("auth", &["config"]),
-    // The house itself knows the leaves only.
+    // Who is in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "json", "request"]),
     ("engine", &["files", "frame", "request"]),
     ("effect", &["frame", "json", "adapter"]),
@@ -49,13 +51,13 @@ const ARROWS: [(&str, &[&str]); 22] = [
         ],
     ),
     ("cli", &["app", "auth", "config", "store", "telemetry"]),
-    // A room that only tests have: it builds a house and plays its guests.
+    // A module that only tests have: it starts the host and plays its clients.
     ("scenarios", &["app", "cli", "config"]),
     ("lib", &["cli", "config", "scenarios"]),
     ("main", &[]),
 ];
 
-/// Foreign crates that only some rooms may know.
+/// Foreign crates that only some modules may use.
 const FOREIGN: [(&str, &[&str]); 9] = [
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
@@ -73,19 +75,19 @@ const FOREIGN: [(&str, &[&str]); 9] = [
 const LINES_MAX: usize = 450;
 
 #[test]
-fn no_room_knows_more_than_it_may() {
+fn no_module_uses_more_than_it_may() {
     let mut wrong = Vec::new();
     for file in sources() {
-        let room = room_of(&file);
-        let allowed = ARROWS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed);
+        let module = module_of(&file);
+        let allowed = ARROWS.iter().find(|(name, _)| *name == module).map(|(_, allowed)| *allowed);
         let Some(allowed) = allowed else {
-            wrong.push(format!("{}: the room {room:?} is not in the table", file.display()));
+            wrong.push(format!("{}: the module {module:?} is not in the table", file.display()));
             continue;
         };
-        for known in words_behind("crate::", &code_of(&file)) {
-            let is_room = ARROWS.iter().any(|(name, _)| *name == known);
-            if is_room && known != room && !allowed.contains(&known.as_str()) {
-                wrong.push(format!("{}: {room} may not know {known}", file.display()));
+        for used in words_behind("crate::", &code_of(&file)) {
+            let is_module = ARROWS.iter().any(|(name, _)| *name == used);
+            if is_module && used != module && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{}: {module} may not use {used}", file.display()));
             }
         }
     }
@@ -93,13 +95,13 @@ fn no_room_knows_more_than_it_may() {
 }
 
 #[test]
-fn each_foreign_crate_lives_in_its_rooms() {
+fn each_foreign_crate_is_used_in_its_modules() {
     let mut wrong = Vec::new();
     for file in sources() {
         let code = code_of(&file);
-        for (name, rooms) in FOREIGN {
-            if mentions(&code, name) && !rooms.contains(&room_of(&file).as_str()) {
-                wrong.push(format!("{}: {name} belongs to {rooms:?}", file.display()));
+        for (name, modules) in FOREIGN {
+            if mentions(&code, name) && !modules.contains(&module_of(&file).as_str()) {
+                wrong.push(format!("{}: {name} belongs to {modules:?}", file.display()));
             }
         }
     }
@@ -113,15 +115,35 @@ fn no_file_grows_beyond_its_job() {
     assert!(long.is_empty(), "over {LINES_MAX} lines: {long:?}");
 }
 
+#[test]
+#[ignore = "not every circle is gone yet"]
+fn no_circle_between_files() {
+    for source in CRATES {
+        let graph = graph::FileGraph::read(&manifest_folder().join(source));
+        assert!(graph.files() > 20, "the sources of {source} were not found");
+        let circles = graph.circles();
+        assert!(circles.is_empty(), "{source}: each of these files needs each other:\n{}", circles.join("\n"));
+        let grandparents = graph.grandparents();
+        assert!(grandparents.is_empty(), "{source}: a path goes up two modules in {grandparents:?}; name it from `crate::`");
+    }
+}
+
+/// The source folders whose files are looked at for circles.
+const CRATES: [&str; 2] = ["src", "../plugin-sdk/rust/src"];
+
+fn manifest_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut open = vec![manifest_folder().join("src")];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             match path.extension() {
                 _ if path.is_dir() => open.push(path),
-                // Tests of a room that are a file of their own.
+                // Tests of a module that are a file of their own.
                 _ if path.ends_with("tests.rs") => {}
                 Some(extension) if extension == "rs" => found.push(path),
                 _ => {}
@@ -132,9 +154,9 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// The first part of a file's path: `sockets` for both `sockets.rs` and `sockets/record.rs`.
-fn room_of(file: &Path) -> String {
-    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+/// The first part of a file's path: `adapter` for both `adapter.rs` and `adapter/socket.rs`.
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix(manifest_folder().join("src")).unwrap();
     let first = inside.components().next().unwrap().as_os_str().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
