@@ -21,8 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, PluginConfig};
 use crate::{app, cli};
-use scenarios::{Client, Received, Stage, Status, scenarios};
-use wire::{Connection, Seat};
+use scenarios::{Client, Received, Status, TestServer, scenarios};
+use wire::{ClientSocket, Connection};
 
 /// As much time as passes at once.
 const STEP: Duration = Duration::from_millis(50);
@@ -35,12 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn every_scenario_holds() {
-    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/stage"));
+    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/scripted"));
     let only = std::env::var("SCENARIO").unwrap_or_default();
     let mut failed = Vec::new();
     for (name, scenario) in scenarios().into_iter().filter(|(name, _)| name.contains(&only)) {
-        let stage = Shared { house: Rc::new(House::open(name, &component)) };
-        if catch_unwind(AssertUnwindSafe(|| scenario(&stage))).is_err() {
+        let shared = SharedServer { server: Rc::new(RealServer::open(name, &component)) };
+        if catch_unwind(AssertUnwindSafe(|| scenario(&shared))).is_err() {
             failed.push(name);
         }
     }
@@ -48,7 +48,7 @@ fn every_scenario_holds() {
 }
 
 /// A host, and the clients that came.
-struct House {
+struct RealServer {
     runtime: Option<Runtime>,
     address: SocketAddr,
     connections: RefCell<Vec<Rc<Connection>>>,
@@ -59,7 +59,7 @@ struct House {
     _stop: mpsc::Sender<()>,
 }
 
-impl House {
+impl RealServer {
     fn open(name: &str, component: &Path) -> Self {
         let folder = std::env::temp_dir().join(format!("innkeeper-scenario-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -126,12 +126,12 @@ fn config(component: &Path, folder: &Path) -> Config {
         plugin.limits.run_deadline = plugin.limits.call_deadline;
         plugin
     };
-    let mut config = Config { plugins: Shared::plugins().map(plugin).into(), ..Config::default() };
+    let mut config = Config { plugins: SharedServer::plugins().map(plugin).into(), ..Config::default() };
     config.store.path = Some(folder.join("store.redb"));
     config
 }
 
-impl Drop for House {
+impl Drop for RealServer {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -141,56 +141,56 @@ impl Drop for House {
 }
 
 /// The host as a scenario has it; its clients have it too.
-struct Shared {
-    house: Rc<House>,
+struct SharedServer {
+    server: Rc<RealServer>,
 }
 
-impl Stage for Shared {
+impl TestServer for SharedServer {
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
         let index = over.map_or_else(
             || {
-                let connection = self.house.run(Connection::open(self.house.address)).unwrap();
-                let mut connections = self.house.connections.borrow_mut();
+                let connection = self.server.run(Connection::open(self.server.address)).unwrap();
+                let mut connections = self.server.connections.borrow_mut();
                 connections.push(Rc::new(connection));
                 connections.len() - 1
             },
             |other| other.connection(),
         );
-        let connection = self.house.connections.borrow()[index].clone();
-        let seat = connection.connect(namespace, &auth);
-        self.house.settle();
-        let house = self.house.clone();
-        Box::new(Guest { house, connection, index, namespace: namespace.to_owned(), seat })
+        let connection = self.server.connections.borrow()[index].clone();
+        let socket = connection.connect(namespace, &auth);
+        self.server.settle();
+        let server = self.server.clone();
+        Box::new(RealClient { server, connection, index, namespace: namespace.to_owned(), socket })
     }
 
     fn advance(&self, duration: Duration) {
         let mut left = duration;
         while !left.is_zero() {
             let step = left.min(STEP);
-            self.house.now_ms.fetch_add(u64::try_from(step.as_millis()).unwrap(), Ordering::Relaxed);
-            self.house.run(tokio::time::advance(step));
-            self.house.settle();
+            self.server.now_ms.fetch_add(u64::try_from(step.as_millis()).unwrap(), Ordering::Relaxed);
+            self.server.run(tokio::time::advance(step));
+            self.server.settle();
             left -= step;
         }
     }
 }
 
 /// A client on one namespace.
-struct Guest {
-    house: Rc<House>,
+struct RealClient {
+    server: Rc<RealServer>,
     connection: Rc<Connection>,
     index: usize,
     namespace: String,
-    seat: Rc<RefCell<Seat>>,
+    socket: Rc<RefCell<ClientSocket>>,
 }
 
-impl Client for Guest {
+impl Client for RealClient {
     fn status(&self) -> Status {
-        self.seat.borrow().status.clone()
+        self.socket.borrow().status.clone()
     }
 
     fn id(&self) -> String {
-        self.seat.borrow().id.clone()
+        self.socket.borrow().id.clone()
     }
 
     fn connection(&self) -> usize {
@@ -199,39 +199,39 @@ impl Client for Guest {
 
     fn emit(&self, name: &str, argument: Value, ack: Option<u64>) {
         self.connection.packet('2', &self.namespace, ack, &json!([name, argument]).to_string());
-        self.house.settle();
+        self.server.settle();
     }
 
     fn ack(&self, id: u64, expected: bool) -> Option<Value> {
         let begun = std::time::Instant::now();
         loop {
-            let ack = self.seat.borrow().acks.get(&id).cloned();
+            let ack = self.socket.borrow().acks.get(&id).cloned();
             if ack.is_some() || !expected || begun.elapsed() > PATIENCE {
                 return ack;
             }
             // The store works on a thread of its own.
             std::thread::sleep(Duration::from_millis(1));
-            self.house.settle();
+            self.server.settle();
         }
     }
 
     fn received(&self) -> Vec<Received> {
-        std::mem::take(&mut self.seat.borrow_mut().received)
+        std::mem::take(&mut self.socket.borrow_mut().received)
     }
 
     fn answer(&self, question: u64, argument: Value) {
         self.connection.packet('3', &self.namespace, Some(question), &json!([argument]).to_string());
-        self.house.settle();
+        self.server.settle();
     }
 
     fn disconnect(&self) {
         self.connection.packet('1', &self.namespace, None, "");
-        self.seat.borrow_mut().status = Status::Gone;
-        self.house.settle();
+        self.socket.borrow_mut().status = Status::Gone;
+        self.server.settle();
     }
 
     fn close(&self) {
         self.connection.drop_stream();
-        self.house.settle();
+        self.server.settle();
     }
 }

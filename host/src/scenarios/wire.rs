@@ -1,4 +1,4 @@
-//! A client that speaks websocket, Engine.IO and Socket.IO, as little of each as the scenarios need. What it has read is in its seats.
+//! A client that speaks websocket, Engine.IO and Socket.IO, as little of each as the scenarios need. What it has read is in its sockets.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ const PONG: u8 = 10;
 pub(super) struct Connection {
     stream: RefCell<Option<TcpStream>>,
     unread: RefCell<Vec<u8>>,
-    /// The seat that each namespace has now.
-    seats: RefCell<HashMap<String, Rc<RefCell<Seat>>>>,
+    /// The socket that each namespace has now.
+    sockets: RefCell<HashMap<String, Rc<RefCell<ClientSocket>>>>,
     pongs: RefCell<usize>,
 }
 
 /// A socket, seen from the client.
-pub(super) struct Seat {
+pub(super) struct ClientSocket {
     pub(super) status: Status,
     pub(super) id: String,
     pub(super) received: Vec<Received>,
@@ -49,7 +49,7 @@ impl Connection {
         }
         assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
         let stream = RefCell::new(Some(stream));
-        Ok(Self { stream, unread: RefCell::default(), seats: RefCell::default(), pongs: RefCell::default() })
+        Ok(Self { stream, unread: RefCell::default(), sockets: RefCell::default(), pongs: RefCell::default() })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -57,12 +57,12 @@ impl Connection {
     }
 
     /// Asks for a namespace.
-    pub(super) fn connect(&self, namespace: &str, auth: &Value) -> Rc<RefCell<Seat>> {
-        let seat = Seat { status: Status::Pending, id: String::new(), received: Vec::new(), acks: HashMap::new() };
-        let seat = Rc::new(RefCell::new(seat));
-        self.seats.borrow_mut().insert(namespace.to_owned(), seat.clone());
+    pub(super) fn connect(&self, namespace: &str, auth: &Value) -> Rc<RefCell<ClientSocket>> {
+        let socket = ClientSocket { status: Status::Pending, id: String::new(), received: Vec::new(), acks: HashMap::new() };
+        let socket = Rc::new(RefCell::new(socket));
+        self.sockets.borrow_mut().insert(namespace.to_owned(), socket.clone());
         self.packet('0', namespace, None, &auth.to_string());
-        seat
+        socket
     }
 
     /// Sends a packet of Socket.IO.
@@ -75,8 +75,8 @@ impl Connection {
     /// Lets go of the connection.
     pub(super) fn drop_stream(&self) {
         *self.stream.borrow_mut() = None;
-        for seat in self.seats.borrow().values() {
-            let status = &mut seat.borrow_mut().status;
+        for socket in self.sockets.borrow().values() {
+            let status = &mut socket.borrow_mut().status;
             if matches!(status, Status::Pending | Status::Connected) {
                 *status = Status::Gone;
             }
@@ -171,22 +171,22 @@ impl Connection {
         let (id, body) = rest.split_at(body_at);
         let id = id.parse::<u64>().ok();
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let seats = self.seats.borrow();
-        let mut seat = seats[namespace].borrow_mut();
+        let sockets = self.sockets.borrow();
+        let mut socket = sockets[namespace].borrow_mut();
         match kind {
             "0" => {
-                seat.status = Status::Connected;
-                seat.id = body["sid"].as_str().unwrap().to_owned();
+                socket.status = Status::Connected;
+                socket.id = body["sid"].as_str().unwrap().to_owned();
             }
-            "1" => seat.status = Status::Gone,
+            "1" => socket.status = Status::Gone,
             "2" => {
                 let name = body[0].as_str().unwrap().to_owned();
-                seat.received.push(Received { name, argument: body[1].clone(), question: id });
+                socket.received.push(Received { name, argument: body[1].clone(), question: id });
             }
-            "3" => drop(seat.acks.insert(id.unwrap(), body[0].clone())),
+            "3" => drop(socket.acks.insert(id.unwrap(), body[0].clone())),
             "4" => {
                 let message = body["message"].as_str().unwrap().to_owned();
-                seat.status = Status::Refused { message, data: body.get("data").cloned() };
+                socket.status = Status::Refused { message, data: body.get("data").cloned() };
             }
             other => panic!("a packet of kind {other}"),
         }

@@ -26,9 +26,9 @@
 mod args;
 mod binary;
 mod broadcast;
-mod entry;
 mod error;
 mod event;
+mod exports;
 mod handler;
 mod handshake;
 #[cfg(target_family = "wasm")]
@@ -45,7 +45,7 @@ mod timer;
 #[doc(hidden)]
 pub mod bindings;
 #[doc(hidden)]
-pub mod export;
+pub mod component;
 pub mod jwt;
 pub mod log;
 pub mod rate_limit;
@@ -55,7 +55,7 @@ pub mod testing;
 
 // Natively there is no host but that of tests.
 #[cfg(not(target_family = "wasm"))]
-use testing::host;
+use testing::imports as host;
 
 pub use binary::Binary;
 pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};

@@ -9,7 +9,7 @@ use crate::timer::Timer;
 use std::collections::BTreeMap;
 
 pub(crate) type OnConnect = Box<dyn Fn(&Socket) -> Result<()>>;
-pub(crate) type OnLife = Box<dyn Fn(&Socket, &str) -> Result<()>>;
+pub(crate) type OnLifecycle = Box<dyn Fn(&Socket, &str) -> Result<()>>;
 pub(crate) type OnMiddleware = Box<dyn Fn(&Socket, &mut Event) -> Result<()>>;
 pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>;
 
@@ -42,7 +42,7 @@ pub(crate) type OnTimer = Box<dyn Fn(&Timer) -> Result<()>>;
 /// ```
 #[derive(Default)]
 pub struct Plugin {
-    whole: Whole,
+    plugin_wide: PluginWide,
     /// The namespace that is being filled.
     current: Namespace,
     others: Vec<Namespace>,
@@ -50,7 +50,7 @@ pub struct Plugin {
 
 /// What belongs to no namespace.
 #[derive(Default)]
-pub(crate) struct Whole {
+pub(crate) struct PluginWide {
     pub(crate) capabilities: Vec<String>,
     pub(crate) start: Vec<OnStart>,
     pub(crate) timers: BTreeMap<String, OnTimer>,
@@ -63,12 +63,12 @@ pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) pattern: bool,
     pub(crate) connect_middleware: Vec<OnConnect>,
-    pub(crate) connection: Vec<OnLife>,
+    pub(crate) connection: Vec<OnLifecycle>,
     pub(crate) middleware: Vec<OnMiddleware>,
     pub(crate) events: BTreeMap<String, Vec<OnEvent>>,
     pub(crate) any: Vec<OnEvent>,
-    pub(crate) disconnecting: Vec<OnLife>,
-    pub(crate) disconnect: Vec<OnLife>,
+    pub(crate) disconnecting: Vec<OnLifecycle>,
+    pub(crate) disconnect: Vec<OnLifecycle>,
 }
 
 impl Plugin {
@@ -80,14 +80,14 @@ impl Plugin {
     /// Asks for a capability, such as `store`, `jwt` or `handshake:secrets`. The operator has to grant it.
     #[must_use]
     pub fn capability(mut self, name: impl Into<String>) -> Self {
-        self.whole.capabilities.push(name.into());
+        self.plugin_wide.capabilities.push(name.into());
         self
     }
 
     /// Runs once before anything else, when the host has loaded the plugin: the place to set a first timer.
     #[must_use]
     pub fn start<R: IntoDone>(mut self, run: impl Fn() -> R + 'static) -> Self {
-        self.whole.start.push(Box::new(move || run().into_done()));
+        self.plugin_wide.start.push(Box::new(move || run().into_done()));
         self
     }
 
@@ -95,27 +95,27 @@ impl Plugin {
     /// namespace. A second function for the same name replaces the first.
     #[must_use]
     pub fn timer<R: IntoDone>(mut self, name: impl Into<String>, run: impl Fn(&Timer) -> R + 'static) -> Self {
-        self.whole.timers.insert(name.into(), Box::new(move |timer| run(timer).into_done()));
+        self.plugin_wide.timers.insert(name.into(), Box::new(move |timer| run(timer).into_done()));
         self
     }
 
     /// `io.of(name)`: what follows belongs to this namespace.
     #[must_use]
     pub fn namespace(self, name: impl Into<String>) -> Self {
-        self.enter(name.into(), false)
+        self.select_namespace(name.into(), false)
     }
 
     /// `io.of(/pattern/)`: what follows belongs to every namespace whose whole name the regular expression matches, and that was
     /// not added by name. A plugin can have one pattern.
     #[must_use]
     pub fn namespace_pattern(self, pattern: impl Into<String>) -> Self {
-        self.enter(pattern.into(), true)
+        self.select_namespace(pattern.into(), true)
     }
 
     /// `io.use`: runs before a socket is let in. An error refuses it: the client gets `connect_error`.
     #[must_use]
     pub fn connect_middleware<R: IntoDone>(mut self, run: impl Fn(&Socket) -> R + 'static) -> Self {
-        self.here().connect_middleware.push(Box::new(move |socket| run(socket).into_done()));
+        self.current().connect_middleware.push(Box::new(move |socket| run(socket).into_done()));
         self
     }
 
@@ -123,14 +123,14 @@ impl Plugin {
     /// connection) or `resumed` (it was there before this plugin; the host then drops every write).
     #[must_use]
     pub fn connection<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.here().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));
+        self.current().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));
         self
     }
 
     /// `socket.use`: runs before the handlers of each event. It may rewrite the event; an error rejects it.
     #[must_use]
     pub fn middleware<R: IntoDone>(mut self, run: impl Fn(&Socket, &mut Event) -> R + 'static) -> Self {
-        self.here().middleware.push(Box::new(move |socket, event| run(socket, event).into_done()));
+        self.current().middleware.push(Box::new(move |socket, event| run(socket, event).into_done()));
         self
     }
 
@@ -139,14 +139,14 @@ impl Plugin {
     #[must_use]
     pub fn on<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
         let run: OnEvent = Box::new(move |socket, event| run.call(socket, event));
-        self.here().events.entry(name.into()).or_default().push(run);
+        self.current().events.entry(name.into()).or_default().push(run);
         self
     }
 
     /// `socket.onAny`: a function for every event, before those that were added by name.
     #[must_use]
     pub fn on_any<R: IntoReply>(mut self, run: impl Fn(&Socket, Event) -> R + 'static) -> Self {
-        self.here().any.push(Box::new(move |socket, event| run(socket, event).into_reply()));
+        self.current().any.push(Box::new(move |socket, event| run(socket, event).into_reply()));
         self
     }
 
@@ -154,25 +154,25 @@ impl Plugin {
     /// the reason.
     #[must_use]
     pub fn disconnecting<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.here().disconnecting.push(Box::new(move |socket, reason| run.call(socket, reason)));
+        self.current().disconnecting.push(Box::new(move |socket, reason| run.call(socket, reason)));
         self
     }
 
     /// `socket.on("disconnect")`: the last that is heard of a socket. `fn(&Socket)`, or `fn(&Socket, &str)` for the reason.
     #[must_use]
     pub fn disconnect<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.here().disconnect.push(Box::new(move |socket, reason| run.call(socket, reason)));
+        self.current().disconnect.push(Box::new(move |socket, reason| run.call(socket, reason)));
         self
     }
 
     /// All that was put together.
-    pub(crate) fn into_parts(mut self) -> (Whole, Vec<Namespace>) {
-        self.leave();
-        (self.whole, self.others)
+    pub(crate) fn into_parts(mut self) -> (PluginWide, Vec<Namespace>) {
+        self.put_current_back();
+        (self.plugin_wide, self.others)
     }
 
-    fn enter(mut self, name: String, pattern: bool) -> Self {
-        self.leave();
+    fn select_namespace(mut self, name: String, pattern: bool) -> Self {
+        self.put_current_back();
         let known = self.others.iter().position(|other| other.name == name && other.pattern == pattern);
         self.current = match known {
             Some(index) => self.others.remove(index),
@@ -181,14 +181,14 @@ impl Plugin {
         self
     }
 
-    fn leave(&mut self) {
+    fn put_current_back(&mut self) {
         let left = std::mem::take(&mut self.current);
         if !left.name.is_empty() {
             self.others.push(left);
         }
     }
 
-    fn here(&mut self) -> &mut Namespace {
+    fn current(&mut self) -> &mut Namespace {
         if self.current.name.is_empty() {
             "/".clone_into(&mut self.current.name);
         }

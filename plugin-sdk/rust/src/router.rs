@@ -3,38 +3,38 @@
 use crate::error::Result;
 use crate::event::Event;
 use crate::payload::Payload;
-use crate::plugin::{Namespace, OnLife, Plugin, Whole};
+use crate::plugin::{Namespace, OnLifecycle, Plugin, PluginWide};
 use crate::socket::Socket;
 use crate::timer::Timer;
 
 /// A plugin that is finished and only looked up in.
 pub(crate) struct Router {
-    whole: Whole,
+    plugin_wide: PluginWide,
     namespaces: Vec<Namespace>,
 }
 
 impl Router {
     pub(crate) fn new(plugin: Plugin) -> Self {
-        let (whole, namespaces) = plugin.into_parts();
-        Self { whole, namespaces }
+        let (plugin_wide, namespaces) = plugin.into_parts();
+        Self { plugin_wide, namespaces }
     }
 
     pub(crate) fn capabilities(&self) -> &[String] {
-        &self.whole.capabilities
+        &self.plugin_wide.capabilities
     }
 
     /// The hooks that belong to no namespace.
     pub(crate) fn hooks(&self) -> Vec<String> {
-        let hooks = [("start", self.whole.start.is_empty()), ("timer", self.whole.timers.is_empty())];
+        let hooks = [("start", self.plugin_wide.start.is_empty()), ("timer", self.plugin_wide.timers.is_empty())];
         hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect()
     }
 
     pub(crate) fn start(&self) -> Result<()> {
-        self.whole.start.iter().try_for_each(|run| run())
+        self.plugin_wide.start.iter().try_for_each(|run| run())
     }
 
     pub(crate) fn timer(&self, timer: &Timer) -> Result<()> {
-        match self.whole.timers.get(timer.name()) {
+        match self.plugin_wide.timers.get(timer.name()) {
             Some(run) => run(timer),
             None => Err(format!("there is no function for the timer {:?}; add one with `Plugin::timer`", timer.name()).into()),
         }
@@ -45,30 +45,30 @@ impl Router {
     }
 
     pub(crate) fn connect_middleware(&self, socket: &Socket) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |here| here.connect_middleware.iter().try_for_each(|run| run(socket)))
+        self.namespace(socket).map_or(Ok(()), |namespace| namespace.connect_middleware.iter().try_for_each(|run| run(socket)))
     }
 
     pub(crate) fn connection(&self, socket: &Socket, kind: &str) -> Result<()> {
-        self.life(socket, kind, |here| &here.connection)
+        self.lifecycle(socket, kind, |namespace| &namespace.connection)
     }
 
     pub(crate) fn disconnecting(&self, socket: &Socket, reason: &str) -> Result<()> {
-        self.life(socket, reason, |here| &here.disconnecting)
+        self.lifecycle(socket, reason, |namespace| &namespace.disconnecting)
     }
 
     pub(crate) fn disconnect(&self, socket: &Socket, reason: &str) -> Result<()> {
-        self.life(socket, reason, |here| &here.disconnect)
+        self.lifecycle(socket, reason, |namespace| &namespace.disconnect)
     }
 
     pub(crate) fn middleware(&self, socket: &Socket, event: &mut Event) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |here| here.middleware.iter().try_for_each(|run| run(socket, event)))
+        self.namespace(socket).map_or(Ok(()), |namespace| namespace.middleware.iter().try_for_each(|run| run(socket, event)))
     }
 
     /// Runs the catch-all functions, then those of the event. All but the last get a copy of it. The first reply counts.
     pub(crate) fn event(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
-        let Some(here) = self.namespace(socket) else { return Ok(None) };
-        let named = here.events.get(event.name()).map_or(&[][..], Vec::as_slice);
-        let mut runs = here.any.iter().chain(named).peekable();
+        let Some(namespace) = self.namespace(socket) else { return Ok(None) };
+        let named = namespace.events.get(event.name()).map_or(&[][..], Vec::as_slice);
+        let mut runs = namespace.any.iter().chain(named).peekable();
         let mut event = Some(event);
         let mut reply = None;
         while let Some(run) = runs.next() {
@@ -80,16 +80,16 @@ impl Router {
         Ok(reply)
     }
 
-    fn life(&self, socket: &Socket, word: &str, runs: impl Fn(&Namespace) -> &Vec<OnLife>) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |here| runs(here).iter().try_for_each(|run| run(socket, word)))
+    fn lifecycle(&self, socket: &Socket, word: &str, runs: impl Fn(&Namespace) -> &Vec<OnLifecycle>) -> Result<()> {
+        self.namespace(socket).map_or(Ok(()), |namespace| runs(namespace).iter().try_for_each(|run| run(socket, word)))
     }
 
     /// A plugin has one namespace or a few, so comparing beats hashing. The host only brings what matches, so the pattern needs no
-    /// regular expression here.
+    /// regular expression namespace.
     fn namespace(&self, socket: &Socket) -> Option<&Namespace> {
         let all = &self.namespaces;
-        let by_name = all.iter().find(|here| !here.pattern && here.name == socket.namespace());
-        by_name.or_else(|| all.iter().find(|here| here.pattern))
+        let by_name = all.iter().find(|namespace| !namespace.pattern && namespace.name == socket.namespace());
+        by_name.or_else(|| all.iter().find(|namespace| namespace.pattern))
     }
 }
 

@@ -43,19 +43,20 @@
 mod call;
 mod chain;
 mod client;
-pub(crate) mod host;
+mod host_state;
+pub(crate) mod imports;
 mod limits;
 mod plugin;
 mod queue;
 mod random;
-mod schedule;
+mod scheduler;
 mod store;
 mod timers;
-mod world;
 mod write;
 
 use crate::plugin::Plugin;
-use schedule::Shared;
+use host_state::HostState;
+use scheduler::Scheduler;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::cell::Cell;
@@ -63,7 +64,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use world::World;
 
 pub use client::{Ack, Client, Connecting, Received};
 
@@ -74,7 +74,7 @@ const BORN_MS: u64 = 1_767_225_600_000;
 ///
 /// It begins (and calls what was given to [`Plugin::start`]) when it is first used; what is said about plugins has to be said before.
 pub struct Host {
-    shared: Arc<Shared>,
+    shared: Arc<Scheduler>,
     /// Plugins, each with its configuration, until the host begins.
     plugins: Vec<(String, plugin::Make, Value)>,
     begun: Cell<bool>,
@@ -126,7 +126,7 @@ impl Host {
     /// let inn = Host::chain().plugin("auth", auth).config(json!({"required": true})).plugin("chat", chat);
     /// ```
     pub fn chain() -> Self {
-        let world = World {
+        let state = HostState {
             now: Duration::ZERO,
             born_ms: BORN_MS,
             random: random::Random::new(1),
@@ -145,7 +145,7 @@ impl Host {
             closing: Vec::new(),
             connections: 0,
         };
-        Self { shared: Shared::new(world), plugins: Vec::new(), begun: Cell::new(false) }
+        Self { shared: Scheduler::new(state), plugins: Vec::new(), begun: Cell::new(false) }
     }
 
     /// Adds a plugin behind the others.
@@ -175,14 +175,14 @@ impl Host {
     /// What the clock shows at first, in milliseconds since 1970 (UTC); the first moment of 2026 if nothing is said.
     #[must_use]
     pub fn now(self, now_ms: u64) -> Self {
-        self.shared.world().born_ms = now_ms;
+        self.shared.state().born_ms = now_ms;
         self
     }
 
     /// How long a call may take with all its waiting, the host's `call_ms`: 10 seconds if nothing is said.
     #[must_use]
     pub fn call_limit(self, limit: Duration) -> Self {
-        self.shared.world().call_limit = limit;
+        self.shared.state().call_limit = limit;
         self
     }
 
@@ -198,12 +198,12 @@ impl Host {
 
     /// The time now, in milliseconds since 1970 (UTC).
     pub fn now_ms(&self) -> u64 {
-        self.shared.world().now_ms()
+        self.shared.state().now_ms()
     }
 
     /// What was logged, by the plugins and about them.
     pub fn log(&self) -> Vec<Line> {
-        self.begun().world().log.clone()
+        self.begun().state().log.clone()
     }
 
     /// A bucket of the store.
@@ -220,23 +220,23 @@ impl Host {
     /// inn.token("default", "ann's token", serde_json::json!({"userId": "ann"}));
     /// ```
     pub fn token(&self, key: &str, token: &str, claims: Value) {
-        self.shared.world().tokens.insert((key.to_owned(), token.to_owned()), claims);
+        self.shared.state().tokens.insert((key.to_owned(), token.to_owned()), claims);
     }
 
     /// The host ends: every client is disconnected with `server shutting down`.
     pub fn shut_down(&self) {
         let shared = self.begun();
         {
-            let mut world = shared.world();
-            for socket in 0..world.sockets.len() {
-                world.depart(socket, queue::SHUTTING_DOWN);
+            let mut state = shared.state();
+            for socket in 0..state.sockets.len() {
+                state.disconnect(socket, queue::SERVER_SHUTTING_DOWN);
             }
         }
         shared.settle();
     }
 
     /// Loads the plugins and starts them, the first time.
-    fn begun(&self) -> &Arc<Shared> {
+    fn begun(&self) -> &Arc<Scheduler> {
         if !self.begun.replace(true) {
             for (name, make, config) in &self.plugins {
                 self.load(name, make.clone(), config);
@@ -248,15 +248,15 @@ impl Host {
 
     #[expect(clippy::panic, reason = "it is a mistake in the plugin, and the test cannot go on")]
     fn load(&self, name: &str, make: plugin::Make, config: &Value) {
-        let index = self.shared.world().plugins.len();
-        let plugin = Arc::new(plugin::Loaded::new(index, name.to_owned(), make, config.to_string()));
+        let index = self.shared.state().plugins.len();
+        let plugin = Arc::new(plugin::LoadedPlugin::new(index, name.to_owned(), make, config.to_string()));
         let registration = call::register(&self.shared, plugin.clone());
         let loaded = plugin.registered(registration).unwrap_or_else(|what| panic!("the plugin {name:?} {what}"));
-        let mut world = self.shared.world();
-        world.plugins.push(Arc::new(loaded));
-        world.timers.push(timers::Timers::default());
-        world.windows.push(limits::Windows::default());
-        world.own_call.push(false);
+        let mut state = self.shared.state();
+        state.plugins.push(Arc::new(loaded));
+        state.timers.push(timers::Timers::default());
+        state.windows.push(limits::Windows::default());
+        state.own_call.push(false);
     }
 }
 
@@ -273,8 +273,8 @@ impl Bucket<'_> {
     /// If it is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let world = self.inn.shared.world();
-        let value = world.store.get(&self.name, key, world.now);
+        let state = self.inn.shared.state();
+        let value = state.store.get(&self.name, key, state.now);
         let value = value.unwrap_or_else(|error| panic!("{}: {error}", self.name))?;
         Some(serde_json::from_slice(&value).unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name)))
     }
@@ -286,7 +286,7 @@ impl Bucket<'_> {
     #[expect(clippy::panic, reason = "it is a mistake in the test")]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
         let value = serde_json::to_vec(value).unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name));
-        let set = self.inn.shared.world().store.set(&self.name, key, &value, None);
+        let set = self.inn.shared.state().store.set(&self.name, key, &value, None);
         set.unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name));
     }
 }

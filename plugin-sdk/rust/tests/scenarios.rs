@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
 use innkeeper_plugin::testing::{self, Host};
-use scenarios::{Client, Received, Stage, Status, scenarios};
+use scenarios::{Client, Received, Status, TestServer, scenarios};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,23 +14,23 @@ use std::time::Duration;
 fn every_scenario_holds() {
     let mut failed = Vec::new();
     for (name, scenario) in scenarios() {
-        let [(first, one), (second, two)] = House::plugins();
-        let host = Host::chain().plugin(first, stage::plugin).config(one).plugin(second, stage::plugin).config(two);
-        let house = House { host, clients: RefCell::default() };
-        if catch_unwind(AssertUnwindSafe(|| scenario(&house))).is_err() {
+        let [(first, one), (second, two)] = MemoryServer::plugins();
+        let host = Host::chain().plugin(first, scripted::plugin).config(one).plugin(second, scripted::plugin).config(two);
+        let server = MemoryServer { host, clients: RefCell::default() };
+        if catch_unwind(AssertUnwindSafe(|| scenario(&server))).is_err() {
             failed.push(name);
         }
     }
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 
-struct House {
+struct MemoryServer {
     host: Host,
     /// The first client of each connection.
     clients: RefCell<Vec<testing::Client>>,
 }
 
-impl Stage for House {
+impl TestServer for MemoryServer {
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
         let connecting = self.host.socket(namespace).auth(auth);
         let mut clients = self.clients.borrow_mut();
@@ -41,7 +41,7 @@ impl Stage for House {
         if over.is_none() {
             clients.push(client.clone());
         }
-        Box::new(Guest { client, connection, acks: RefCell::default(), questions: RefCell::default() })
+        Box::new(MemoryClient { client, connection, acks: RefCell::default(), questions: RefCell::default() })
     }
 
     fn advance(&self, duration: Duration) {
@@ -49,14 +49,14 @@ impl Stage for House {
     }
 }
 
-struct Guest {
+struct MemoryClient {
     client: testing::Client,
     connection: usize,
     acks: RefCell<Vec<(u64, testing::Ack)>>,
     questions: RefCell<Vec<testing::Received>>,
 }
 
-impl Client for Guest {
+impl Client for MemoryClient {
     fn status(&self) -> Status {
         match self.client.refused() {
             Some(error) => Status::Refused { message: error.message, data: error.data },

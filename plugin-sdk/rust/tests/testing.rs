@@ -22,20 +22,20 @@ fn outside_of_a_host_a_call_says_how_to_get_one() {
 
 #[test]
 fn what_is_expected_in_vain_is_told_with_what_is_there() {
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         Plugin::new()
             .namespace("/slow")
             .connect_middleware(|_| sleep(Duration::from_secs(1)))
             .namespace("/")
             .on("hello", |socket: &Socket| socket.emit("welcome", ()))
     });
-    let client = inn.socket("/").connect().unwrap();
+    let client = host.socket("/").connect().unwrap();
     client.emit("hello", ());
 
     assert_eq!(said(|| client.take("farewell")), "no event \"farewell\" was received; there are [\"welcome\"]");
     let told = said(|| client.emit_with_ack::<Value>("hello", ()));
     assert!(told.starts_with("there is no ack yet") && told.contains("welcome"), "{told}");
-    assert!(said(|| inn.socket("/slow").connect()).contains("waits for something"));
+    assert!(said(|| host.socket("/slow").connect()).contains("waits for something"));
     assert!(said(|| client.emit("disconnect", ())).contains("Socket.IO keeps for itself"));
     assert_eq!(said(|| client.take("welcome").ack(())), "nobody asked for an ack of \"welcome\"");
 }
@@ -53,7 +53,7 @@ fn what_was_not_asked_for_is_denied() {
     fn code<T>(result: Result<T>) -> Reply<String> {
         Reply(result.err().map(|error| error.code_str().to_owned()).unwrap_or_default())
     }
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         Plugin::new()
             .on("store", |_: &Socket| code(store::bucket("b").get::<Value>("k")))
             .on("jwt", |_: &Socket| code(jwt::verify::<Value>("default", "good")))
@@ -64,8 +64,8 @@ fn what_was_not_asked_for_is_denied() {
                 Ok(Reply((handshake.auth::<String>("token")?, header, handshake.header("x-mark").map(str::to_owned))))
             })
     });
-    inn.token("default", "good", json!({}));
-    let client = inn.socket("/").auth(json!({"token": "t"})).header("Cookie", "c").header("X-Mark", "m").connect().unwrap();
+    host.token("default", "good", json!({}));
+    let client = host.socket("/").auth(json!({"token": "t"})).header("Cookie", "c").header("X-Mark", "m").connect().unwrap();
 
     for (event, expected) in [("store", "denied"), ("jwt", "denied"), ("timer", "invalid")] {
         assert_eq!(client.emit_with_ack::<String>(event, ()), expected, "{event}");
@@ -76,15 +76,15 @@ fn what_was_not_asked_for_is_denied() {
 
 #[test]
 fn every_call_has_an_instance_of_its_own_and_its_configuration() {
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         let count = std::cell::Cell::new(0);
         Plugin::new().on("count", move |_: &Socket| -> Result<_> {
             count.set(count.get() + 1);
             Ok(Reply((count.get(), config::<Map<String, Value>>()?.get("mark").cloned())))
         })
     });
-    let inn = inn.config(json!({"mark": [1]}));
-    let client = inn.socket("/").connect().unwrap();
+    let host = host.config(json!({"mark": [1]}));
+    let client = host.socket("/").connect().unwrap();
 
     for _twice in 0..2 {
         assert_eq!(client.emit_for_ack("count", ()).read::<(u32, Value)>(), (1, json!([1])));
@@ -94,9 +94,9 @@ fn every_call_has_an_instance_of_its_own_and_its_configuration() {
 #[test]
 fn two_runs_are_the_same() {
     let run = || {
-        let inn = Host::new(|| Plugin::new().on("id", |_: &Socket| Reply((random_id(), now_ms())))).now(5);
-        let client = inn.socket("/").connect().unwrap();
-        inn.advance(Duration::from_millis(7));
+        let host = Host::new(|| Plugin::new().on("id", |_: &Socket| Reply((random_id(), now_ms())))).now(5);
+        let client = host.socket("/").connect().unwrap();
+        host.advance(Duration::from_millis(7));
         (client.id(), client.emit_for_ack("id", ()).read::<(String, u64)>())
     };
     let (id, (random, now)) = run();
@@ -107,34 +107,34 @@ fn two_runs_are_the_same() {
 
 #[test]
 fn the_log_has_what_was_written_and_what_broke() {
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         Plugin::new()
             .on("write", |_: &Socket| log::write("warn", "odd", &[("room".to_owned(), "lobby".to_owned())]))
             .on("break", |_: &Socket| -> Reply<()> { unreachable!("never") })
             .on("refuse", |socket: &Socket| socket.emit("connect", ()))
             .disconnect(|_: &Socket| Err::<(), _>("no"))
     });
-    let client = inn.socket("/").connect().unwrap();
+    let client = host.socket("/").connect().unwrap();
     ["write", "break", "refuse"].iter().for_each(|event| client.emit(event, ()));
     client.disconnect();
 
-    let lines: Vec<String> = inn.log().iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = host.log().iter().map(ToString::to_string).collect();
     let broke = "error plugin: event \"break\" failed: panicked: internal error: entered unreachable code: never";
     let refused = "error plugin: \"connect\" is a reserved event name (invalid)";
     assert_eq!(lines, ["warn plugin: odd", broke, refused, "error plugin: disconnect failed: no"]);
-    assert_eq!(inn.log()[0].fields, [("room".to_owned(), "lobby".to_owned())]);
+    assert_eq!(host.log()[0].fields, [("room".to_owned(), "lobby".to_owned())]);
 }
 
 #[test]
 fn bytes_travel_both_ways() {
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         Plugin::new().on("turn", |socket: &Socket, Binary(mut bytes): Binary| -> Result<_> {
             bytes.reverse();
             socket.emit("turned", ("here", Binary(bytes.clone())))?;
             Ok(Reply(Binary(bytes)))
         })
     });
-    let client = inn.socket("/").connect().unwrap();
+    let client = host.socket("/").connect().unwrap();
 
     let ack = client.emit_for_ack("turn", Binary(vec![1, 2, 3]));
 
@@ -149,37 +149,37 @@ fn bytes_travel_both_ways() {
 
 #[test]
 fn the_store_can_be_filled_and_looked_into() {
-    let inn = Host::new(|| {
+    let host = Host::new(|| {
         Plugin::new().capability("store").on("visit", |_: &Socket, name: String| -> Result<_> {
             let known: Option<Value> = store::bucket("users").get(&name)?;
             known.ok_or_else(|| Error::new("nobody"))?;
             store::bucket("visits").increment(&name, 1).map(Reply)
         })
     });
-    inn.store("users").set("ann", &json!({}));
-    let client = inn.socket("/").connect().unwrap();
+    host.store("users").set("ann", &json!({}));
+    let client = host.socket("/").connect().unwrap();
 
     assert_eq!(client.emit_with_ack::<i64>("visit", "ann"), 1);
     assert_eq!(client.emit_with_ack::<Value>("visit", "bob")["error"], "nobody");
-    assert_eq!((inn.store("visits").get("ann"), inn.store("visits").get::<i64>("bob")), (Some(1), None));
+    assert_eq!((host.store("visits").get("ann"), host.store("visits").get::<i64>("bob")), (Some(1), None));
 }
 
 #[test]
 fn when_the_host_ends_everybody_hears_why() {
-    let inn = Host::new(|| Plugin::new().disconnect(|_: &Socket, reason: &str| log::info(reason)));
-    let client = inn.socket("/").connect().unwrap();
+    let host = Host::new(|| Plugin::new().disconnect(|_: &Socket, reason: &str| log::info(reason)));
+    let client = host.socket("/").connect().unwrap();
 
-    inn.shut_down();
+    host.shut_down();
 
     assert_eq!(client.disconnect_reason().as_deref(), Some("server shutting down"));
-    assert_eq!(inn.log()[0].message, "server shutting down");
+    assert_eq!(host.log()[0].message, "server shutting down");
 }
 
 #[test]
 fn a_host_can_be_dropped_while_handlers_wait() {
-    let inn = Host::new(|| Plugin::new().on("wait", |_: &Socket| sleep(Duration::from_secs(3_600))));
-    let client = inn.socket("/").connect().unwrap();
+    let host = Host::new(|| Plugin::new().on("wait", |_: &Socket| sleep(Duration::from_secs(3_600))));
+    let client = host.socket("/").connect().unwrap();
     client.emit("wait", ());
-    drop(inn);
+    drop(host);
     assert!(client.is_connected());
 }

@@ -2,12 +2,12 @@ use innkeeper_plugin::testing::Host;
 
 #[test]
 fn the_log_says_who_comes_and_who_goes_and_why() {
-    let inn = Host::new(crate::plugin);
-    let (client, other) = (inn.socket("/").connect().unwrap(), inn.socket("/chat").connect().unwrap());
+    let host = Host::new(crate::plugin);
+    let (client, other) = (host.socket("/").connect().unwrap(), host.socket("/chat").connect().unwrap());
     client.disconnect();
     other.close("ping timeout");
 
-    let lines: Vec<String> = inn.log().iter().map(|line| format!("{} {}", line.level, line.message)).collect();
+    let lines: Vec<String> = host.log().iter().map(|line| format!("{} {}", line.level, line.message)).collect();
 
     let (one, two) = (client.id(), other.id());
     let expected = [

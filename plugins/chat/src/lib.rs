@@ -38,7 +38,7 @@ fn plugin() -> Plugin {
         .on("announce", announce)
         .on("notify", notify)
         .on("global", global)
-        .disconnecting(say_goodbye)
+        .disconnecting(announce_leaving)
 }
 
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
@@ -95,7 +95,7 @@ fn global(socket: &Socket, Announcement { text, .. }: Announcement) -> Result<Re
     success()
 }
 
-fn say_goodbye(socket: &Socket) -> Result<()> {
+fn announce_leaving(socket: &Socket) -> Result<()> {
     let id = user_id(socket)?;
     let rooms = socket.rooms()?.into_iter().filter_map(|room| RoomId::try_from(room).ok());
     rooms.into_iter().try_for_each(|room| socket.to(room.as_str()).emit("user:left", &id))

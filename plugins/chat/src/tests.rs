@@ -7,7 +7,7 @@ use serde_json::{Value, from_value, json};
 use std::time::Duration;
 
 /// The chat behind a plugin that does what `auth` does, with whatever the client says that it is.
-fn inn() -> Host {
+fn host() -> Host {
     let named = || {
         Plugin::new().namespace("/chat").connect_middleware(|socket: &Socket| match socket.handshake()?.query("user") {
             Some(id) => socket.set_data("user", &json!({"id": id})).and_then(|()| socket.join(format!("user:{id}"))),
@@ -18,8 +18,8 @@ fn inn() -> Host {
 }
 
 /// A client of this user who is in a room.
-fn in_room(inn: &Host, user: &str, room: &str) -> Client {
-    let client = inn.socket("/chat").query("user", user).connect().unwrap();
+fn in_room(host: &Host, user: &str, room: &str) -> Client {
+    let client = host.socket("/chat").query("user", user).connect().unwrap();
     assert_eq!(client.emit_with_ack::<Value>("room:join", room), json!({"success": true}));
     client
 }
@@ -30,8 +30,8 @@ fn say(client: &Client, text: &str) -> Value {
 
 #[test]
 fn the_others_in_the_room_hear_who_comes_and_who_goes() {
-    let inn = inn();
-    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
+    let host = host();
+    let (ann, eve, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "eve", "cellar"), in_room(&host, "bob", "lobby"));
 
     bob.emit("room:leave", "lobby");
 
@@ -42,8 +42,8 @@ fn the_others_in_the_room_hear_who_comes_and_who_goes() {
 
 #[test]
 fn who_is_gone_has_left_every_room() {
-    let inn = inn();
-    let (ann, eve, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "eve", "cellar"), in_room(&inn, "bob", "lobby"));
+    let host = host();
+    let (ann, eve, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "eve", "cellar"), in_room(&host, "bob", "lobby"));
     bob.emit("room:join", "cellar");
     drop([ann.received(), eve.received()]);
 
@@ -55,8 +55,8 @@ fn who_is_gone_has_left_every_room() {
 
 #[test]
 fn without_a_user_people_go_by_their_sockets() {
-    let inn = inn();
-    let (ann, guest) = (in_room(&inn, "ann", "lobby"), inn.socket("/chat").connect().unwrap());
+    let host = host();
+    let (ann, guest) = (in_room(&host, "ann", "lobby"), host.socket("/chat").connect().unwrap());
     guest.emit("room:join", "lobby");
 
     let people: Value = ann.emit_with_ack("room:people", "lobby");
@@ -66,8 +66,8 @@ fn without_a_user_people_go_by_their_sockets() {
 
 #[test]
 fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
-    let inn = inn();
-    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    let host = host();
+    let (ann, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"));
     ann.received();
 
     let (first, second) = (say(&ann, "hi"), say(&ann, "anybody?"));
@@ -82,8 +82,8 @@ fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
 
 #[test]
 fn the_history_has_the_last_messages_newest_last_and_forgets_after_a_month() {
-    let inn = inn();
-    let ann = in_room(&inn, "ann", "lobby");
+    let host = host();
+    let ann = in_room(&host, "ann", "lobby");
     (0..60).for_each(|number| drop(say(&ann, &number.to_string())));
     let ids = |before: Value| {
         let past: Value = ann.emit_with_ack("chat:history", json!({"roomId": "lobby", "before": before}));
@@ -93,15 +93,15 @@ fn the_history_has_the_last_messages_newest_last_and_forgets_after_a_month() {
 
     assert_eq!(ids(json!(null)), (11..=60).collect::<Vec<_>>());
     assert_eq!(ids(json!(11)), (1..=10).collect::<Vec<_>>());
-    inn.advance(Duration::from_secs(30 * 86_400));
+    host.advance(Duration::from_secs(30 * 86_400));
     assert!(ids(json!(null)).is_empty());
     assert_eq!(say(&ann, "again"), 61);
 }
 
 #[test]
 fn an_announcement_reaches_everybody_in_the_rooms_once() {
-    let inn = inn();
-    let (ann, bob, eve) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"), in_room(&inn, "eve", "attic"));
+    let host = host();
+    let (ann, bob, eve) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"), in_room(&host, "eve", "attic"));
     ann.emit("room:join", "cellar");
     bob.emit("room:join", "cellar");
     drop([ann.received(), bob.received()]);
@@ -116,8 +116,8 @@ fn an_announcement_reaches_everybody_in_the_rooms_once() {
 
 #[test]
 fn a_notification_reaches_every_socket_of_a_user_and_global_everybody() {
-    let inn = inn();
-    let (ann, bob, also_bob) = (in_room(&inn, "ann", "a"), in_room(&inn, "bob", "b"), in_room(&inn, "bob", "c"));
+    let host = host();
+    let (ann, bob, also_bob) = (in_room(&host, "ann", "a"), in_room(&host, "bob", "b"), in_room(&host, "bob", "c"));
 
     ann.emit("notify", json!({"userId": "bob", "text": "psst"}));
     bob.emit("global", json!({"text": "what?"}));
@@ -133,8 +133,8 @@ fn a_notification_reaches_every_socket_of_a_user_and_global_everybody() {
 
 #[test]
 fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
-    let inn = inn();
-    let (ann, bob) = (in_room(&inn, "ann", "lobby"), in_room(&inn, "bob", "lobby"));
+    let host = host();
+    let (ann, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"));
     let code = |name: &str, args: Value| ann.emit_with_ack::<Value>(name, args)["code"].clone();
     ann.received();
 

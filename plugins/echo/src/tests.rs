@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 #[test]
 fn without_an_ack_the_event_itself_comes_back() {
-    let inn = Host::new(crate::plugin);
-    let client = inn.socket("/").connect().unwrap();
+    let host = Host::new(crate::plugin);
+    let client = host.socket("/").connect().unwrap();
 
     client.emit("anything", (1, "two", json!({"three": null})));
 
@@ -14,8 +14,8 @@ fn without_an_ack_the_event_itself_comes_back() {
 
 #[test]
 fn with_an_ack_the_arguments_come_back_in_it_and_nowhere_else() {
-    let inn = Host::new(crate::plugin);
-    let client = inn.socket("/").connect().unwrap();
+    let host = Host::new(crate::plugin);
+    let client = host.socket("/").connect().unwrap();
 
     let ack = client.emit_for_ack("anything", ("bytes", Binary(vec![0, 255])));
 

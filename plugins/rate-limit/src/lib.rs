@@ -23,11 +23,11 @@ fn plugin() -> Plugin {
     Plugin::new()
         .capability("rate-limit")
         .namespace("/")
-        .connect_middleware(take_a_point)
-        .middleware(|socket: &Socket, _: &mut Event| take_a_point(socket))
+        .connect_middleware(consume_point)
+        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
         .namespace("/chat")
-        .connect_middleware(take_a_point)
-        .middleware(|socket: &Socket, _: &mut Event| take_a_point(socket))
+        .connect_middleware(consume_point)
+        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,7 @@ impl Default for Config {
     }
 }
 
-fn take_a_point(socket: &Socket) -> Result<()> {
+fn consume_point(socket: &Socket) -> Result<()> {
     let Config { points, window_ms, per } = config_once::<Config>()?;
     let limit = Limit { points: *points, window: Duration::from_millis(*window_ms) };
     for per in per {

@@ -5,34 +5,34 @@ use serde_json::{Value, from_str, json};
 use std::time::Duration;
 
 /// The limits in front of something that can be done.
-fn inn(config: Value) -> Host {
-    let deed = || Plugin::new().on("do", |socket: &Socket| socket.emit("done", ()));
-    Host::chain().plugin("rate-limit", crate::plugin).config(config).plugin("deed", deed)
+fn host(config: Value) -> Host {
+    let work = || Plugin::new().on("do", |socket: &Socket| socket.emit("done", ()));
+    Host::chain().plugin("rate-limit", crate::plugin).config(config).plugin("work", work)
 }
 
 #[test]
 fn beyond_the_limit_events_are_refused_until_the_window_closes() {
-    let inn = inn(json!({"points": 3, "window_ms": 10_000, "per": ["socket"]}));
-    let client = inn.socket("/").connect().unwrap();
-    inn.advance(Duration::from_secs(4));
+    let host = host(json!({"points": 3, "window_ms": 10_000, "per": ["socket"]}));
+    let client = host.socket("/").connect().unwrap();
+    host.advance(Duration::from_secs(4));
     (0..3).for_each(|_| client.emit("do", ()));
 
     let told = json!([{"code": "RATE_LIMITED", "message": "Rate limit exceeded", "retryAfterMs": 6_000}]);
     assert_eq!(client.received(), [("done", json!([])), ("done", json!([])), ("error", told)]);
-    inn.advance(Duration::from_secs(6));
+    host.advance(Duration::from_secs(6));
     client.emit("do", ());
     assert_eq!(client.received(), [("done", json!([]))]);
 }
 
 #[test]
 fn coming_in_costs_a_point_of_the_address() {
-    let inn = inn(json!({"points": 1, "per": ["address"]}));
-    inn.socket("/").address("10.0.0.1").connect().unwrap();
+    let host = host(json!({"points": 1, "per": ["address"]}));
+    host.socket("/").address("10.0.0.1").connect().unwrap();
 
-    let refused = inn.socket("/").address("10.0.0.1").connect().unwrap_err();
+    let refused = host.socket("/").address("10.0.0.1").connect().unwrap_err();
 
     assert_eq!((&*refused.message, refused.data), ("Rate limit exceeded", Some(json!({"retryAfterMs": 60_000}))));
-    assert!(inn.socket("/").address("10.0.0.2").connect().is_ok());
+    assert!(host.socket("/").address("10.0.0.2").connect().is_ok());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! All or nothing: what a call wrote leaves together, or not at all.
 
-use crate::player::events;
-use crate::{Player, Stage, list};
+use crate::test_client::events;
+use crate::{TestClient, TestServer, list};
 use serde_json::json;
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ list![
     reads_see_the_calls_own_writes,
 ];
 
-fn a_failed_call_leaves_nothing_behind(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+fn a_failed_call_leaves_nothing_behind(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     for end in [json!({"fail": ["no", null, null]}), json!("panic"), json!("forbidden")] {
         let ack = ann.starts(json!([
             {"emit": ["mine", 1]}, {"broadcast": ["all", 1]}, {"join": "r"}, {"set_data": ["mark", 1]}, {"disconnect": false},
@@ -24,14 +24,14 @@ fn a_failed_call_leaves_nothing_behind(stage: &dyn Stage) {
         ]));
         assert_eq!(ann.acked(ack)["success"], json!(false));
     }
-    stage.advance(Duration::from_millis(200));
+    server.advance(Duration::from_millis(200));
 
     assert_eq!((ann.heard(), bob.heard(), ann.is_in()), (vec![], vec![], true));
     assert_eq!(ann.asks(json!(["rooms", {"data": "mark"}])), json!([[], null]));
 }
 
-fn writes_leave_together_when_the_call_ends(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::in_room(stage, "r"));
+fn writes_leave_together_when_the_call_ends(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::in_room(server, "r"));
     ann.does(json!([
         {"to": ["r", "one", 1]}, {"leave_all": ["r", "r"]}, {"in": [["r"], null, "two", 2]}, {"join_all": [bob.id(), "r"]},
         {"in": [["r"], null, "three", 3]}
@@ -40,40 +40,40 @@ fn writes_leave_together_when_the_call_ends(stage: &dyn Stage) {
     assert_eq!(bob.names(), ["one", "three"]);
 }
 
-fn a_question_sends_what_was_recorded_first(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+fn a_question_sends_what_was_recorded_first(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     let ack = ann.starts(json!([
         {"broadcast": ["before", 1]}, {"join": "r"}, {"sleep": 100}, {"broadcast": ["after", 2]}, {"leave": "r"}, "panic"
     ]));
 
     assert_eq!(bob.names(), ["before"]);
-    stage.advance(Duration::from_millis(100));
+    server.advance(Duration::from_millis(100));
     assert_eq!(ann.acked(ack)["success"], json!(false));
     assert!(bob.heard().is_empty());
     assert_eq!(ann.asks_for(json!("rooms")), json!(["r"]));
 }
 
-fn what_was_flushed_stays(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn what_was_flushed_stays(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     ann.does(json!([{"emit": ["kept", 1]}, "flush", {"emit": ["dropped", 2]}, {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.names(), ["kept", "error"]);
 }
 
-fn an_early_ack_is_taken_back_by_a_failure(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn an_early_ack_is_taken_back_by_a_failure(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"reply": "taken back"}, {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "no", "code": "NO"}));
 }
 
-fn an_ack_that_left_is_the_only_answer(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn an_ack_that_left_is_the_only_answer(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"reply": "left"}, "flush", {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.acked(ack), json!("left"));
     assert!(ann.heard().is_empty());
 }
 
-fn reads_see_the_calls_own_writes(stage: &dyn Stage) {
-    let ann = Player::in_room(stage, "old");
+fn reads_see_the_calls_own_writes(server: &dyn TestServer) {
+    let ann = TestClient::in_room(server, "old");
     let results = ann.asks(json!([
         {"join": "new"}, "rooms", {"leave": "old"}, "rooms", {"set_data": ["mark", [1]]}, {"data": "mark"}, {"remove_data": "mark"},
         {"data": "mark"}, {"join_all": ["new", "more"]}, "rooms"

@@ -1,7 +1,7 @@
 //! Two plugins on one namespace.
 
-use crate::player::events;
-use crate::{Player, Stage, Status, list, plan};
+use crate::test_client::events;
+use crate::{Status, TestClient, TestServer, list, plan};
 use serde_json::{Value, json};
 
 list![
@@ -23,27 +23,27 @@ fn both(place: &str, steps: Value) -> Value {
     json!({"first": {place: steps}, "second": {place: steps}})
 }
 
-fn all_middleware_runs_and_then_all_connections(stage: &dyn Stage) {
+fn all_middleware_runs_and_then_all_connections(server: &dyn TestServer) {
     let steps = |word: &str| json!([{"emit": [word, "$name"]}]);
     let plans = json!({"middleware": steps("middleware"), "connection": steps("connection")});
-    let ann = Player::planned(stage, CHAIN, json!({"first": plans, "second": plans}));
+    let ann = TestClient::planned(server, CHAIN, json!({"first": plans, "second": plans}));
 
     let expected = ["middleware", "connection"].map(|word| [(word, json!("first")), (word, json!("second"))]);
     let [[a, b], [c, d]] = expected;
     assert_eq!(ann.heard(), events([a, b, c, d]));
 }
 
-fn the_first_rejection_ends_the_chain(stage: &dyn Stage) {
-    let bob = Player::plain(stage, CHAIN);
+fn the_first_rejection_ends_the_chain(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, CHAIN);
     let steps = json!([{"broadcast": ["knock", "$name"]}, {"fail": ["no", null, null]}]);
-    let ann = Player::planned(stage, CHAIN, both("middleware", steps));
+    let ann = TestClient::planned(server, CHAIN, both("middleware", steps));
 
     assert_eq!(bob.heard(), events([("knock", json!("first"))]));
     assert!(matches!(ann.status(), Status::Refused { .. }));
 }
 
-fn event_middleware_rewrites_what_later_plugins_see(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn event_middleware_rewrites_what_later_plugins_see(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let rewritten = plan("second", "handler", json!([{"emit": ["rewritten", "$name"]}, "answer"]));
     let ack = ann.starts_plans(plan("first", "middleware", json!([{"emit": ["middleware", 1]}, {"rewrite": rewritten}])));
 
@@ -51,8 +51,8 @@ fn event_middleware_rewrites_what_later_plugins_see(stage: &dyn Stage) {
     assert_eq!(ann.acked(ack), json!([]));
 }
 
-fn event_middleware_that_rejects_answers_and_no_handler_runs(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn event_middleware_that_rejects_answers_and_no_handler_runs(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let plans = json!({
         "first": {"middleware": [{"emit": ["kept", 1]}, {"fail": ["slow down", "SLOW", {"wait": 5}]}],
                   "handler": [{"emit": ["handled", 1]}]},
@@ -67,8 +67,8 @@ fn event_middleware_that_rejects_answers_and_no_handler_runs(stage: &dyn Stage) 
     assert_eq!(ann.heard(), events([("kept", json!(1)), told]));
 }
 
-fn event_middleware_that_breaks_answers_neutrally(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn event_middleware_that_breaks_answers_neutrally(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"middleware": [{"emit": ["never", 1]}, "panic"], "handler": [{"emit": ["handled", 1]}]},
     }));
@@ -77,8 +77,8 @@ fn event_middleware_that_breaks_answers_neutrally(stage: &dyn Stage) {
     assert!(ann.heard().is_empty());
 }
 
-fn what_the_first_did_stays_when_the_second_fails(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn what_the_first_did_stays_when_the_second_fails(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"handler": [{"emit": ["kept", 1]}, {"join": "kept"}, "answer"]},
         "second": {"handler": [{"emit": ["dropped", 1]}, {"join": "dropped"}, {"fail": ["no", null, null]}]},
@@ -90,8 +90,8 @@ fn what_the_first_did_stays_when_the_second_fails(stage: &dyn Stage) {
     assert_eq!(ann.asks_for(json!("rooms")), json!(["kept"]));
 }
 
-fn every_handler_runs_and_the_first_failure_is_told(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn every_handler_runs_and_the_first_failure_is_told(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"handler": [{"fail": ["one", "ONE", null]}]},
         "second": {"handler": [{"emit": ["ran", 1]}, "flush", {"fail": ["two", "TWO", null]}]},
@@ -101,8 +101,8 @@ fn every_handler_runs_and_the_first_failure_is_told(stage: &dyn Stage) {
     assert_eq!(ann.heard(), events([("ran", json!(1))]));
 }
 
-fn the_first_ack_counts(stage: &dyn Stage) {
-    let ann = Player::plain(stage, CHAIN);
+fn the_first_ack_counts(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"handler": [{"fail": ["one", null, null]}]},
         "second": {"handler": ["rooms", "answer"]},
@@ -114,9 +114,9 @@ fn the_first_ack_counts(stage: &dyn Stage) {
     assert_eq!(ann.heard(), events([("by", json!("first")), ("by", json!("second"))]));
 }
 
-fn each_sees_what_the_one_before_did(stage: &dyn Stage) {
-    let ann = Player::planned(
-        stage,
+fn each_sees_what_the_one_before_did(server: &dyn TestServer) {
+    let ann = TestClient::planned(
+        server,
         CHAIN,
         json!({
             "first": {"middleware": [{"join": "early"}], "connection": [{"join": "late"}]},

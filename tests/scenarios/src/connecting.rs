@@ -1,7 +1,7 @@
 //! Coming in: pending, the one step, and refusals.
 
-use crate::player::events;
-use crate::{Player, Stage, Status, first, list};
+use crate::test_client::events;
+use crate::{Status, TestClient, TestServer, first, list};
 use serde_json::json;
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ list![
     a_question_in_connection_comes_behind_the_step,
 ];
 
-fn nothing_reaches_a_socket_that_is_pending(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", first("middleware", json!([{"join": "r"}, {"sleep": 1000}])));
+fn nothing_reaches_a_socket_that_is_pending(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", first("middleware", json!([{"join": "r"}, {"sleep": 1000}])));
 
     bob.does(json!([{"broadcast": ["all", 1]}, {"in": [["r"], null, "room", 2]}]));
     assert_eq!((ann.status(), ann.heard()), (Status::Pending, vec![]));
     assert_eq!(bob.asks_for(json!({"fetch": "r"})), json!([]));
 
-    stage.advance(Duration::from_secs(1));
+    server.advance(Duration::from_secs(1));
     assert!(ann.is_in());
     assert_eq!(bob.asks_for(json!({"fetch": "r"}))[0]["id"], json!(ann.id()));
     bob.does(json!([{"in": [["r"], null, "room", 3]}]));
     assert_eq!(ann.heard(), events([("room", json!(3))]));
 }
 
-fn everything_of_connecting_happens_in_one_step(stage: &dyn Stage) {
-    let bob = Player::in_room(stage, "r");
+fn everything_of_connecting_happens_in_one_step(server: &dyn TestServer) {
+    let bob = TestClient::in_room(server, "r");
     let steps = json!([
         {"emit": ["mine", 1]}, {"join": "r"}, {"in": [["r"], null, "came", "$id"]}, {"set_data": ["mark", 7]}, "flush", {"sleep": 500}
     ]);
-    let ann = Player::planned(stage, "/", first("connection", steps));
+    let ann = TestClient::planned(server, "/", first("connection", steps));
 
     // It waits, so the step is done.
     assert!(ann.is_in());
@@ -49,43 +49,43 @@ fn everything_of_connecting_happens_in_one_step(stage: &dyn Stage) {
     assert_eq!(bob.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(2));
 }
 
-fn middleware_writes_to_others_at_once(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", first("middleware", json!([{"broadcast": ["knock", 1]}, {"sleep": 500}])));
+fn middleware_writes_to_others_at_once(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", first("middleware", json!([{"broadcast": ["knock", 1]}, {"sleep": 500}])));
 
     assert_eq!((ann.status(), bob.heard()), (Status::Pending, events([("knock", json!(1))])));
 }
 
-fn what_middleware_emitted_comes_behind_the_connect(stage: &dyn Stage) {
+fn what_middleware_emitted_comes_behind_the_connect(server: &dyn TestServer) {
     let auth = json!({"first": {
         "middleware": [{"emit": ["one", 1]}, {"set_data": ["mark", 1]}, {"join": "r"}],
         "connection": [{"emit": ["two", "$rooms"]}],
     }});
-    let ann = Player::planned(stage, "/", auth);
+    let ann = TestClient::planned(server, "/", auth);
 
     assert_eq!(ann.heard(), events([("one", json!(1)), ("two", json!(["r"]))]));
     assert_eq!(ann.asks_for(json!({"data": "mark"})), json!(1));
 }
 
-fn a_refusal_has_its_message_and_data(stage: &dyn Stage) {
+fn a_refusal_has_its_message_and_data(server: &dyn TestServer) {
     let steps = json!([{"emit": ["never", 1]}, {"fail": ["full", "FULL", {"max": 3}]}]);
-    let ann = Player::planned(stage, "/", first("middleware", steps));
+    let ann = TestClient::planned(server, "/", first("middleware", steps));
 
     assert_eq!(ann.status(), Status::Refused { message: "full".into(), data: Some(json!({"max": 3})) });
     assert!(ann.heard().is_empty());
-    let bob = Player::planned(stage, "/", first("middleware", json!([{"fail": ["no", null, null]}])));
+    let bob = TestClient::planned(server, "/", first("middleware", json!([{"fail": ["no", null, null]}])));
     assert_eq!(bob.status(), Status::Refused { message: "no".into(), data: None });
 }
 
-fn a_refused_socket_leaves_no_trace(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn a_refused_socket_leaves_no_trace(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "middleware": [{"join": "r"}, {"broadcast": ["knock", 1]}, {"fail": ["no", null, null]}],
         "connection": [{"broadcast": ["came", 1]}],
         "disconnecting": [{"broadcast": ["going", 1]}],
         "disconnect": [{"broadcast": ["gone", 1]}],
     }});
-    let ann = Player::planned(stage, "/", auth);
+    let ann = TestClient::planned(server, "/", auth);
 
     // What a rejecting middleware wrote to others is kept.
     assert_eq!(bob.heard(), events([("knock", json!(1))]));
@@ -93,51 +93,51 @@ fn a_refused_socket_leaves_no_trace(stage: &dyn Stage) {
     assert!(matches!(ann.status(), Status::Refused { .. }));
 }
 
-fn middleware_that_breaks_refuses_with_a_neutral_word(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn middleware_that_breaks_refuses_with_a_neutral_word(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     for way in ["panic", "forbidden"] {
-        let ann = Player::planned(stage, "/", first("middleware", json!([{"broadcast": ["never", 1]}, way])));
+        let ann = TestClient::planned(server, "/", first("middleware", json!([{"broadcast": ["never", 1]}, way])));
         assert_eq!(ann.status(), Status::Refused { message: "internal error".into(), data: None }, "{way}");
     }
     assert!(bob.heard().is_empty());
 }
 
-fn there_is_no_namespace_that_no_plugin_registered(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/nowhere");
+fn there_is_no_namespace_that_no_plugin_registered(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/nowhere");
     assert_eq!(ann.status(), Status::Refused { message: "Invalid namespace".into(), data: None });
 }
 
-fn a_connection_that_fails_is_told_and_the_socket_stays(stage: &dyn Stage) {
+fn a_connection_that_fails_is_told_and_the_socket_stays(server: &dyn TestServer) {
     let steps = json!([{"emit": ["never", 1]}, {"join": "r"}, {"fail": ["tired", "TIRED", null]}]);
-    let ann = Player::planned(stage, "/", first("connection", steps));
+    let ann = TestClient::planned(server, "/", first("connection", steps));
 
     assert!(ann.is_in());
     assert_eq!(ann.heard(), events([("error", json!({"code": "TIRED", "message": "tired"}))]));
     assert_eq!(ann.asks_for(json!("rooms")), json!([]));
 }
 
-fn a_question_to_a_pending_socket_is_refused(stage: &dyn Stage) {
+fn a_question_to_a_pending_socket_is_refused(server: &dyn TestServer) {
     let steps = json!([{"ask": ["early", 100]}, {"sleep": 100}]);
-    let ann = Player::planned(stage, "/", first("middleware", steps));
-    stage.advance(Duration::from_millis(100));
+    let ann = TestClient::planned(server, "/", first("middleware", steps));
+    server.advance(Duration::from_millis(100));
 
     assert!(ann.is_in());
     assert!(ann.heard().is_empty());
 }
 
-fn who_speaks_before_it_is_in_is_cut_off(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", first("middleware", json!([{"sleep": 500}])));
+fn who_speaks_before_it_is_in_is_cut_off(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", first("middleware", json!([{"sleep": 500}])));
     ann.does(json!([{"broadcast": ["never", 1]}]));
-    stage.advance(Duration::from_secs(1));
+    server.advance(Duration::from_secs(1));
 
     assert_eq!((ann.status(), bob.heard()), (Status::Gone, vec![]));
 }
 
-fn a_question_in_connection_comes_behind_the_step(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn a_question_in_connection_comes_behind_the_step(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let steps = json!([{"broadcast": ["came", 1]}, {"ask": ["who?", null]}, {"emit": ["thanks", 1]}]);
-    let ann = Player::planned(stage, "/", first("connection", steps));
+    let ann = TestClient::planned(server, "/", first("connection", steps));
 
     assert!(ann.is_in());
     assert_eq!(bob.heard(), events([("came", json!(1))]));

@@ -1,7 +1,7 @@
 //! Events: their order, their acks, and what is told of a failure.
 
-use crate::player::events;
-use crate::{Player, Stage, list, plan};
+use crate::test_client::events;
+use crate::{TestClient, TestServer, list, plan};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,41 +21,41 @@ list![
     a_call_that_takes_too_long_fails,
 ];
 
-fn events_of_one_socket_run_one_after_the_other(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn events_of_one_socket_run_one_after_the_other(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     ann.does(json!([{"emit": ["one", 1]}, {"sleep": 300}, {"emit": ["two", 2]}]));
     ann.does(json!([{"emit": ["three", 3]}]));
 
     assert_eq!(ann.names(), ["one"]);
-    stage.advance(Duration::from_millis(250));
+    server.advance(Duration::from_millis(250));
     assert!(ann.names().is_empty());
-    stage.advance(Duration::from_millis(50));
+    server.advance(Duration::from_millis(50));
     assert_eq!(ann.names(), ["two", "three"]);
 }
 
-fn sockets_do_not_wait_for_each_other(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+fn sockets_do_not_wait_for_each_other(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     let slow = ann.starts(json!([{"sleep": 300}, "answer"]));
 
     assert_eq!(bob.asks_for(json!("rooms")), json!([]));
     assert_eq!(ann.ack(slow), None);
-    stage.advance(Duration::from_millis(300));
+    server.advance(Duration::from_millis(300));
     assert_eq!(ann.acked(slow), json!([]));
 }
 
-fn the_returned_ack_comes_last(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn the_returned_ack_comes_last(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     assert_eq!(ann.asks(json!([{"emit": ["before", 1]}, {"join": "r"}, "rooms"])), json!([["r"]]));
     assert_eq!(ann.names(), ["before"]);
 }
 
-fn the_first_answer_of_a_handler_counts(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn the_first_answer_of_a_handler_counts(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     assert_eq!(ann.asks(json!([{"reply": 1}, {"reply": 2}])), json!(1));
 }
 
-fn an_ack_may_come_from_another_handler(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn an_ack_may_come_from_another_handler(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let kept = ann.starts(json!(["keep_ack"]));
     assert_eq!(ann.ack(kept), None);
 
@@ -65,16 +65,16 @@ fn an_ack_may_come_from_another_handler(stage: &dyn Stage) {
     assert_eq!(ann.acked(kept), json!("at last"));
 }
 
-fn an_event_that_nobody_answers_is_never_acknowledged(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn an_event_that_nobody_answers_is_never_acknowledged(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["done", 1]}]));
 
-    stage.advance(Duration::from_secs(15));
+    server.advance(Duration::from_secs(15));
     assert_eq!((ann.ack(ack), ann.names().len()), (None, 1));
 }
 
-fn a_failure_is_told_in_the_ack(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn a_failure_is_told_in_the_ack(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"fail": ["no such seat", "NOT_FOUND", {"seat": 41}]}]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "no such seat", "code": "NOT_FOUND", "seat": 41}));
 
@@ -83,16 +83,16 @@ fn a_failure_is_told_in_the_ack(stage: &dyn Stage) {
     assert!(ann.heard().is_empty());
 }
 
-fn a_failure_without_an_ack_is_the_event_error(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn a_failure_without_an_ack_is_the_event_error(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     ann.does(json!([{"fail": ["no such seat", "NOT_FOUND", {"seat": 41}]}]));
 
     let told = json!({"code": "NOT_FOUND", "message": "no such seat", "seat": 41});
     assert_eq!(ann.heard(), events([("error", told)]));
 }
 
-fn the_data_of_a_failure_never_overwrites_what_stands_beside_it(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn the_data_of_a_failure_never_overwrites_what_stands_beside_it(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let data = json!({"success": true, "error": "mine", "code": "MINE", "message": "mine", "seat": 41});
     let steps = json!([{"fail": ["theirs", "THEIRS", data]}]);
 
@@ -104,8 +104,8 @@ fn the_data_of_a_failure_never_overwrites_what_stands_beside_it(stage: &dyn Stag
     assert_eq!(ann.heard(), events([("error", told)]));
 }
 
-fn a_panic_is_told_neutrally(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn a_panic_is_told_neutrally(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!(["panic"]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     ann.does(json!(["panic"]));
@@ -113,16 +113,16 @@ fn a_panic_is_told_neutrally(stage: &dyn Stage) {
     assert_eq!(ann.asks_for(json!("rooms")), json!([]));
 }
 
-fn what_the_host_refuses_is_told_neutrally(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn what_the_host_refuses_is_told_neutrally(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["never", 1]}, "forbidden"]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     assert_eq!(ann.asks_for(json!({"try": "forbidden"})), json!("invalid"));
     assert!(ann.heard().is_empty());
 }
 
-fn what_may_not_be_is_refused_where_it_is_done(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/chain");
+fn what_may_not_be_is_refused_where_it_is_done(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/chain");
     let code = |step: Value| {
         let ack = ann.starts_plans(plan("second", "handler", json!([{"try": step}, {"emit": ["went on", 1]}, "answer"])));
         ann.acked(ack)[0].clone()
@@ -148,14 +148,14 @@ fn what_may_not_be_is_refused_where_it_is_done(stage: &dyn Stage) {
     assert_eq!((names.iter().filter(|name| *name == "went on").count(), names.len()), (13, 14));
 }
 
-fn a_call_that_takes_too_long_fails(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn a_call_that_takes_too_long_fails(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["flushed", 1]}, {"sleep": 60_000}, {"emit": ["never", 1]}]));
 
-    stage.advance(Duration::from_millis(9_900));
+    server.advance(Duration::from_millis(9_900));
     assert_eq!(ann.ack(ack), None);
-    stage.advance(Duration::from_millis(150));
+    server.advance(Duration::from_millis(150));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
-    stage.advance(Duration::from_secs(1));
+    server.advance(Duration::from_secs(1));
     assert_eq!(ann.names(), ["flushed"]);
 }

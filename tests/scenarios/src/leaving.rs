@@ -1,7 +1,7 @@
 //! Going, whoever ends it.
 
-use crate::player::events;
-use crate::{Player, Stage, Status, first, list};
+use crate::test_client::events;
+use crate::{Status, TestClient, TestServer, first, list};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,36 +35,36 @@ fn heard_of(reason: &str) -> Vec<(String, Value)> {
     events([("going", json!(reason)), ("gone", json!(reason))])
 }
 
-fn what_a_socket_was_in_is_to_be_read_while_it_goes(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn what_a_socket_was_in_is_to_be_read_while_it_goes(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "connection": [{"join": "r"}, {"set_data": ["mark", 1]}],
         "disconnecting": [{"broadcast": ["going", "$rooms"]}, {"join": "late"}],
         "disconnect": [{"broadcast": ["gone", "$rooms"]}, {"emit": ["nobody hears this", 1]}],
     }});
-    let ann = Player::planned(stage, "/", auth);
+    let ann = TestClient::planned(server, "/", auth);
     ann.leaves();
 
     assert_eq!(bob.heard(), events([("going", json!(["r"])), ("gone", json!(["r"]))]));
     assert!(ann.heard().is_empty());
 }
 
-fn every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/chain");
+fn every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/chain");
     let plans = json!({
         "disconnecting": [{"broadcast": ["going", "$name"]}],
         "disconnect": [{"broadcast": ["gone", "$name"]}],
     });
-    Player::planned(stage, "/chain", json!({"first": plans, "second": plans})).leaves();
+    TestClient::planned(server, "/chain", json!({"first": plans, "second": plans})).leaves();
 
     let expected = [("going", "first"), ("going", "second"), ("gone", "first"), ("gone", "second")];
     assert_eq!(bob.heard(), events(expected.map(|(word, name)| (word, json!(name)))));
 }
 
-fn a_lost_connection_ends_all_its_sockets(stage: &dyn Stage) {
-    let (bob, other_bob) = (Player::plain(stage, "/"), Player::plain(stage, "/other"));
-    let ann = Player::planned(stage, "/", farewell());
-    let other_ann = ann.also(stage, "/other", farewell());
+fn a_lost_connection_ends_all_its_sockets(server: &dyn TestServer) {
+    let (bob, other_bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/other"));
+    let ann = TestClient::planned(server, "/", farewell());
+    let other_ann = ann.also(server, "/other", farewell());
     ann.vanishes();
 
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
@@ -72,66 +72,66 @@ fn a_lost_connection_ends_all_its_sockets(stage: &dyn Stage) {
     assert_eq!(other_bob.heard(), heard_of("transport close"));
 }
 
-fn a_plugin_disconnects_one_namespace_or_the_whole_connection(stage: &dyn Stage) {
-    let (bob, other_bob) = (Player::plain(stage, "/"), Player::plain(stage, "/other"));
-    let ann = Player::planned(stage, "/", farewell());
-    let other_ann = ann.also(stage, "/other", farewell());
+fn a_plugin_disconnects_one_namespace_or_the_whole_connection(server: &dyn TestServer) {
+    let (bob, other_bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/other"));
+    let ann = TestClient::planned(server, "/", farewell());
+    let other_ann = ann.also(server, "/other", farewell());
 
     ann.does(json!([{"disconnect": false}]));
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Connected));
     assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
-    let ann = other_ann.also(stage, "/", farewell());
+    let ann = other_ann.also(server, "/", farewell());
     ann.does(json!([{"disconnect": true}]));
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
     assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
     assert_eq!(other_bob.heard(), heard_of("server namespace disconnect"));
 }
 
-fn what_was_emitted_before_arrives_and_nothing_behind_it(stage: &dyn Stage) {
+fn what_was_emitted_before_arrives_and_nothing_behind_it(server: &dyn TestServer) {
     for close in [false, true] {
-        let ann = Player::plain(stage, "/");
+        let ann = TestClient::plain(server, "/");
         ann.does(json!([{"emit": ["bye", 1]}, {"disconnect": close}, {"emit": ["never", 2]}]));
         assert_eq!((ann.status(), ann.names()), (Status::Gone, vec!["bye".to_owned()]));
     }
 }
 
-fn what_a_client_sent_before_it_left_still_runs(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", farewell());
+fn what_a_client_sent_before_it_left_still_runs(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", farewell());
     ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
     ann.does(json!([{"broadcast": ["two", 2]}]));
     ann.leaves();
 
     assert!(bob.heard().is_empty());
-    stage.advance(Duration::from_millis(500));
+    server.advance(Duration::from_millis(500));
     assert_eq!(bob.names(), ["one", "two", "going", "gone"]);
 }
 
-fn what_a_disconnected_client_had_sent_is_dropped(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", farewell());
+fn what_a_disconnected_client_had_sent_is_dropped(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", farewell());
     ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
     ann.does(json!([{"broadcast": ["two", 2]}]));
     bob.does(json!([{"disconnect_all": [ann.id(), false]}]));
 
-    stage.advance(Duration::from_millis(500));
+    server.advance(Duration::from_millis(500));
     assert_eq!(bob.names(), ["one", "going", "gone"]);
 }
 
-fn what_had_not_run_ten_seconds_after_is_dropped(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
-    let ann = Player::planned(stage, "/", farewell());
+fn what_had_not_run_ten_seconds_after_is_dropped(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
+    let ann = TestClient::planned(server, "/", farewell());
     for number in 1..=4 {
         ann.does(json!([{"sleep": 4_000}, {"broadcast": ["ran", number]}]));
     }
     ann.leaves();
 
-    stage.advance(Duration::from_secs(20));
+    server.advance(Duration::from_secs(20));
     assert_eq!(bob.names(), ["ran", "ran", "ran", "going", "gone"]);
 }
 
-fn who_left_is_in_no_room(stage: &dyn Stage) {
-    let (ann, bob) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"));
+fn who_left_is_in_no_room(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"));
     let id = ann.id();
     ann.leaves();
 
@@ -141,64 +141,64 @@ fn who_left_is_in_no_room(stage: &dyn Stage) {
     assert_eq!(bob.asks(json!([{"to": [id, "psst", 1]}, {"join_all": [id, "r"]}, {"disconnect_all": [id, true]}])), json!([]));
 }
 
-fn a_whole_room_can_be_disconnected(stage: &dyn Stage) {
-    let (ann, bob, eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+fn a_whole_room_can_be_disconnected(server: &dyn TestServer) {
+    let (ann, bob, eve) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"), TestClient::plain(server, "/"));
     eve.does(json!([{"in": [["r"], null, "bye", 1]}, {"disconnect_all": ["r", true]}, {"in": [["r"], null, "never", 2]}]));
 
     assert_eq!((ann.status(), bob.status(), eve.status()), (Status::Gone, Status::Gone, Status::Connected));
     assert_eq!((ann.names(), bob.names()), (vec!["bye".to_owned()], vec!["bye".to_owned()]));
 }
 
-fn who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/chain");
+fn who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/chain");
     let plans = json!({
         "connection": [{"broadcast": ["came", "$name"]}, {"sleep": 500}],
         "disconnect": [{"broadcast": ["gone", "$name"]}],
     });
-    let ann = Player::planned(stage, "/chain", json!({"first": plans, "second": plans}));
+    let ann = TestClient::planned(server, "/chain", json!({"first": plans, "second": plans}));
     ann.leaves();
-    stage.advance(Duration::from_secs(2));
+    server.advance(Duration::from_secs(2));
 
     assert_eq!(bob.heard(), events([("came", json!("first")), ("gone", json!("first"))]));
 }
 
-fn who_leaves_before_it_is_in_is_heard_by_nobody(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn who_leaves_before_it_is_in_is_heard_by_nobody(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "middleware": [{"sleep": 500}],
         "connection": [{"broadcast": ["came", 1]}],
         "disconnect": [{"broadcast": ["gone", 1]}],
     }});
-    let ann = Player::planned(stage, "/", auth);
+    let ann = TestClient::planned(server, "/", auth);
     ann.vanishes();
-    stage.advance(Duration::from_secs(1));
+    server.advance(Duration::from_secs(1));
 
     assert!(bob.heard().is_empty());
     assert_eq!(bob.asks_for(json!({"ask_room": ["r", "q", 50]}))["responses"], json!([]));
 }
 
-fn what_a_disconnected_client_says_is_ignored(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
-    let other_ann = ann.also(stage, "/other", json!({}));
+fn what_a_disconnected_client_says_is_ignored(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let other_ann = ann.also(server, "/other", json!({}));
     ann.does(json!([{"disconnect": false}]));
     ann.does(json!([{"of": ["/other", "never", 1]}]));
 
     assert_eq!((ann.status(), other_ann.status(), other_ann.heard()), (Status::Gone, Status::Connected, vec![]));
 }
 
-fn who_left_answers_no_question(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn who_left_answers_no_question(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let steps = json!([{"ask": ["question", 100]}, {"broadcast": ["came of it", "$results"]}]);
-    Player::planned(stage, "/", first("disconnect", steps)).leaves();
+    TestClient::planned(server, "/", first("disconnect", steps)).leaves();
 
     assert_eq!(bob.heard(), events([("came of it", json!([{"code": "disconnected"}]))]));
 }
 
-fn a_failure_while_it_goes_ends_nothing(stage: &dyn Stage) {
-    let bob = Player::plain(stage, "/");
+fn a_failure_while_it_goes_ends_nothing(server: &dyn TestServer) {
+    let bob = TestClient::plain(server, "/");
     let mut auth = first("disconnecting", json!([{"broadcast": ["never", 1]}, "panic"]));
     auth["first"]["disconnect"] = json!([{"broadcast": ["gone", "$reason"]}]);
-    Player::planned(stage, "/", auth).leaves();
+    TestClient::planned(server, "/", auth).leaves();
 
     assert_eq!(bob.heard(), events([("gone", json!("client namespace disconnect"))]));
 }

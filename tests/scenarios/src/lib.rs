@@ -1,7 +1,7 @@
 //! What the host promises to plugins, as scenarios. They know nothing of how a host is made: the same list runs against the real
 //! one and against the host of the SDK's unit tests, so that the two cannot drift apart.
 //!
-//! The plugins are `tests/guests/stage` twice, under the names `first` and `second` with their names as configuration: it does what
+//! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names as configuration: it does what
 //! a scenario tells it to, in `auth` when a client connects and in the event `do`. [`SCENARIOS`] is the list; whoever runs one
 //! gives it a new host each time.
 
@@ -13,19 +13,19 @@ mod chains;
 mod connecting;
 mod events;
 mod leaving;
-mod player;
 mod questions;
 mod rooms;
 mod state;
+mod test_client;
 mod timers;
 
 use serde_json::Value;
 use std::time::Duration;
 
-pub use player::{Player, first, plan};
+pub use test_client::{TestClient, first, plan};
 
 /// A host with its clock in the scenario's hand. Every method returns when all is done that can be done without time passing.
-pub trait Stage {
+pub trait TestServer {
     /// A client asks for a namespace, over a connection of its own or over that of another client.
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client>;
 
@@ -49,7 +49,7 @@ pub trait Client {
     /// The id of its socket, once it is in.
     fn id(&self) -> String;
 
-    /// Which connection it has, for [`Stage::connect`].
+    /// Which connection it has, for [`TestServer::connect`].
     fn connection(&self) -> usize;
 
     /// Emits an event with one argument. With an id it asks for an ack.
@@ -101,7 +101,7 @@ pub struct Received {
 }
 
 /// A scenario: a host for it to play on.
-pub type Scenario = fn(&dyn Stage);
+pub type Scenario = fn(&dyn TestServer);
 
 /// All scenarios, by name.
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {

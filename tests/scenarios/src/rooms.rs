@@ -1,7 +1,7 @@
 //! Rooms and broadcasts: who gets what, once.
 
-use crate::player::events;
-use crate::{Player, Stage, list};
+use crate::test_client::events;
+use crate::{TestClient, TestServer, list};
 use serde_json::json;
 
 list![
@@ -15,14 +15,14 @@ list![
     fetched_sockets_have_rooms_and_data,
 ];
 
-fn a_broadcast_reaches_all_others(stage: &dyn Stage) {
-    let [ann, bob, eve] = [(); 3].map(|()| Player::plain(stage, "/"));
+fn a_broadcast_reaches_all_others(server: &dyn TestServer) {
+    let [ann, bob, eve] = [(); 3].map(|()| TestClient::plain(server, "/"));
     ann.does(json!([{"broadcast": ["all", 1]}]));
     assert_eq!((ann.names(), bob.names(), eve.names()), (vec![], vec!["all".to_owned()], vec!["all".to_owned()]));
 }
 
-fn a_room_reaches_its_members_only(stage: &dyn Stage) {
-    let (ann, bob, eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+fn a_room_reaches_its_members_only(server: &dyn TestServer) {
+    let (ann, bob, eve) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"), TestClient::plain(server, "/"));
     ann.does(json!([{"to": ["r", "others", 1]}]));
     ann.does(json!([{"in": [["r"], null, "everybody", 2]}]));
     eve.does(json!([{"to": ["r", "stranger", 3]}]));
@@ -32,15 +32,15 @@ fn a_room_reaches_its_members_only(stage: &dyn Stage) {
     assert!(eve.names().is_empty());
 }
 
-fn who_is_in_several_rooms_gets_it_once(stage: &dyn Stage) {
-    let (ann, bob) = (Player::in_room(stage, "a"), Player::in_room(stage, "b"));
+fn who_is_in_several_rooms_gets_it_once(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::in_room(server, "a"), TestClient::in_room(server, "b"));
     ann.does(json!([{"join": "b"}, {"join": "c"}, {"join": "c"}]));
     bob.does(json!([{"in": [["a", "b", "c", "empty"], null, "once", 1]}]));
     assert_eq!((ann.names(), bob.names()), (vec!["once".to_owned()], vec!["once".to_owned()]));
 }
 
-fn who_is_excepted_gets_nothing(stage: &dyn Stage) {
-    let [ann, bob, eve] = [(); 3].map(|()| Player::in_room(stage, "r"));
+fn who_is_excepted_gets_nothing(server: &dyn TestServer) {
+    let [ann, bob, eve] = [(); 3].map(|()| TestClient::in_room(server, "r"));
     bob.does(json!([{"join": "muted"}]));
     ann.does(
         json!([{"in": [["r"], "muted", "some", 1]}, {"in": [["r"], eve.id(), "others", 2]}, {"in": [[], "r", "nobody", 3]}]),
@@ -51,8 +51,8 @@ fn who_is_excepted_gets_nothing(stage: &dyn Stage) {
     assert_eq!(eve.names(), ["some"]);
 }
 
-fn a_sockets_id_is_a_room_until_it_leaves_it(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+fn a_sockets_id_is_a_room_until_it_leaves_it(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     let whisper = json!([{"to": [bob.id(), "psst", 1]}]);
     ann.does(whisper.clone());
     bob.does(json!([{"leave": "$id"}]));
@@ -63,17 +63,17 @@ fn a_sockets_id_is_a_room_until_it_leaves_it(stage: &dyn Stage) {
     assert_eq!(bob.names(), ["psst"]);
 }
 
-fn others_can_be_made_to_join_and_leave(stage: &dyn Stage) {
-    let (ann, bob) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"));
+fn others_can_be_made_to_join_and_leave(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"));
     ann.does(json!([{"join_all": ["r", "s"]}, {"leave_all": [bob.id(), "r"]}]));
 
     assert_eq!(ann.asks_for(json!("rooms")), json!(["r", "s"]));
     assert_eq!(bob.asks_for(json!("rooms")), json!(["s"]));
 }
 
-fn namespaces_do_not_hear_each_other(stage: &dyn Stage) {
-    let ann = Player::in_room(stage, "r");
-    let elsewhere = ann.also(stage, "/other", json!({"first": {"connection": [{"join": "r"}]}}));
+fn namespaces_do_not_hear_each_other(server: &dyn TestServer) {
+    let ann = TestClient::in_room(server, "r");
+    let elsewhere = ann.also(server, "/other", json!({"first": {"connection": [{"join": "r"}]}}));
     assert!(elsewhere.is_in() && ann.id() != elsewhere.id());
 
     ann.does(json!([{"in": [["r"], null, "here", 1]}]));
@@ -81,8 +81,8 @@ fn namespaces_do_not_hear_each_other(stage: &dyn Stage) {
     assert_eq!((ann.heard(), elsewhere.heard()), (events([("here", json!(1))]), events([("there", json!(2))])));
 }
 
-fn fetched_sockets_have_rooms_and_data(stage: &dyn Stage) {
-    let (ann, bob, _eve) = (Player::in_room(stage, "r"), Player::in_room(stage, "r"), Player::plain(stage, "/"));
+fn fetched_sockets_have_rooms_and_data(server: &dyn TestServer) {
+    let (ann, bob, _eve) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"), TestClient::plain(server, "/"));
     bob.does(json!([{"set_data": ["mark", {"a": 1}]}, {"join": "s"}]));
 
     let mut expected = [

@@ -1,6 +1,6 @@
 //! What outlives a call: a socket's data, the store, and points of a limit.
 
-use crate::{Player, Stage, list};
+use crate::{TestClient, TestServer, list};
 use serde_json::json;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ list![
     keys_of_a_limit_have_windows_of_their_own,
 ];
 
-fn data_belongs_to_its_socket(stage: &dyn Stage) {
-    let (ann, bob) = (Player::plain(stage, "/"), Player::plain(stage, "/"));
+fn data_belongs_to_its_socket(server: &dyn TestServer) {
+    let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     ann.does(json!([{"set_data": ["mark", {"a": [1, "é"]}]}, {"set_data": ["other", 2]}]));
     ann.does(json!([{"remove_data": "other"}]));
 
@@ -22,16 +22,16 @@ fn data_belongs_to_its_socket(stage: &dyn Stage) {
     assert_eq!(bob.asks_for(json!({"data": "mark"})), json!(null));
 }
 
-fn the_store_keeps_what_a_failed_call_wrote(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn the_store_keeps_what_a_failed_call_wrote(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["before", 1]}, {"set": ["k", "kept", null]}, {"emit": ["after", 1]}, "panic"]));
     assert_eq!(ann.acked(ack)["success"], json!(false));
     assert_eq!(ann.asks_for(json!({"get": "k"})), json!("kept"));
     assert_eq!(ann.names(), ["before"]);
 }
 
-fn the_store_adds_swaps_and_scans(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn the_store_adds_swaps_and_scans(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let results = ann.asks(json!([
         {"increment": ["n", 5]}, {"increment": ["n", -7]}, {"set": ["text", "x", null]}, {"increment": ["text", 1]},
         {"swap": ["s", null, 1]}, {"swap": ["s", null, 2]}, {"swap": ["s", 1, 3]}, {"get": "s"}, {"swap": ["s", 3, null]}, {"get": "s"},
@@ -47,32 +47,32 @@ fn the_store_adds_swaps_and_scans(stage: &dyn Stage) {
     assert_eq!(results, expected);
 }
 
-fn what_has_a_time_to_live_is_gone_after_it(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn what_has_a_time_to_live_is_gone_after_it(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     ann.asks(json!([{"set": ["n", 1, 1_000]}, {"set": ["long", 1, 5_000]}]));
-    stage.advance(Duration::from_millis(900));
+    server.advance(Duration::from_millis(900));
     // A time to live goes on when something is added.
     assert_eq!(ann.asks_for(json!({"increment": ["n", 1]})), json!(2));
-    stage.advance(Duration::from_millis(100));
+    server.advance(Duration::from_millis(100));
     assert_eq!(ann.asks(json!([{"get": "n"}, {"scan": ["", null, 10]}])), json!([null, [["long", 1]]]));
     assert_eq!(ann.asks(json!([{"increment": ["n", 1]}, {"set": ["long", 2, null]}])), json!([1, null]));
-    stage.advance(Duration::from_secs(5));
+    server.advance(Duration::from_secs(5));
     assert_eq!(ann.asks(json!([{"get": "n"}, {"get": "long"}])), json!([1, 2]));
 }
 
-fn points_come_back_when_the_window_closes(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/");
+fn points_come_back_when_the_window_closes(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
     let take = |points: u32| json!({"consume": ["k", points, 3, 1_000]});
     assert_eq!(ann.asks(json!([take(2)])), json!([[true, 1, 2, 1_000]]));
-    stage.advance(Duration::from_millis(600));
+    server.advance(Duration::from_millis(600));
     // What goes beyond the limit counts, and the window stays as it was opened.
     assert_eq!(ann.asks(json!([take(2), take(1)])), json!([[false, 0, 4, 400], [false, 0, 5, 400]]));
-    stage.advance(Duration::from_millis(400));
+    server.advance(Duration::from_millis(400));
     assert_eq!(ann.asks(json!([take(3), take(0)])), json!([[true, 0, 3, 1_000], [true, 0, 3, 1_000]]));
 }
 
-fn keys_of_a_limit_have_windows_of_their_own(stage: &dyn Stage) {
-    let ann = Player::plain(stage, "/chain");
+fn keys_of_a_limit_have_windows_of_their_own(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/chain");
     assert_eq!(ann.asks_for(json!({"consume": ["a", 1, 1, 1_000]}))[0], json!(true));
     assert_eq!(ann.asks_for(json!({"consume": ["b", 1, 1, 1_000]}))[0], json!(true));
     assert_eq!(ann.asks_for(json!({"consume": ["a", 1, 1, 1_000]}))[0], json!(false));

@@ -3,18 +3,18 @@
 //! Each call has an instance of its own, since the memory of a plugin is a cache: what a test could only rely on by luck it cannot
 //! rely on here at all.
 
-use super::plugin::Loaded;
-use super::queue::Incoming;
-use super::schedule::{Handle, Shared, Turn, Wait, WaitFor};
-use super::timers::Due;
-use super::world::{Number, World};
+use super::host_state::{HostState, SocketIndex};
+use super::plugin::LoadedPlugin;
+use super::queue::IncomingEvent;
+use super::scheduler::{JobHandle, Resumption, Scheduler, Wait, WaitFor};
+use super::timers::DueTimer;
 use super::write::Write;
 use super::{Line, limits};
 use crate::bindings::innkeeper::plugin::arriving::{EventCall, TimerCall};
 use crate::bindings::innkeeper::plugin::registering::Registration;
 use crate::bindings::innkeeper::plugin::types::{self, Outcome, Target, Verdict};
-use crate::entry;
 use crate::error::{Error, Result};
+use crate::exports;
 use crate::payload::Payload;
 use crate::router::Router;
 use crate::socket::Socket;
@@ -31,26 +31,26 @@ const INTERNAL_ERROR: &str = "INTERNAL_ERROR";
 
 /// One entry into one export.
 pub(super) struct Call {
-    pub(super) entry: Entry,
-    pub(super) socket: Option<Number>,
+    pub(super) entry: Export,
+    pub(super) socket: Option<SocketIndex>,
     /// The socket whose connect chain it belongs to.
-    pub(super) opening: Option<Number>,
+    pub(super) connecting: Option<SocketIndex>,
 }
 
 /// The export that is entered.
-pub(super) enum Entry {
+pub(super) enum Export {
     ConnectMiddleware,
     Connection,
-    EventMiddleware(Incoming),
-    Event(Incoming),
+    EventMiddleware(IncomingEvent),
+    Event(IncomingEvent),
     Disconnecting(String),
     Disconnect(String),
-    Start,
-    Timer(Due),
+    JobStart,
+    Timer(DueTimer),
 }
 
 /// How a call ended.
-pub(super) enum Ended {
+pub(super) enum CallOutcome {
     Done,
     Rewritten { name: String, payload: Payload },
     Rejected(Failure),
@@ -81,19 +81,19 @@ impl From<types::Failure> for Failure {
 }
 
 /// What runs on this thread now.
-struct Active {
-    shared: Arc<Shared>,
-    plugin: Arc<Loaded>,
+struct ActiveCall {
+    shared: Arc<Scheduler>,
+    plugin: Arc<LoadedPlugin>,
     /// None while the plugin registers: then there is no call in which something could be done.
     call: Option<Recording>,
 }
 
 /// A call, and what it recorded.
 pub(super) struct Recording {
-    handle: Rc<Handle>,
-    pub(super) plugin: Arc<Loaded>,
-    pub(super) socket: Option<Number>,
-    pub(super) opening: Option<Number>,
+    handle: Rc<JobHandle>,
+    pub(super) plugin: Arc<LoadedPlugin>,
+    pub(super) socket: Option<SocketIndex>,
+    pub(super) connecting: Option<SocketIndex>,
     pub(super) recorded: Vec<Write>,
     recorded_bytes: usize,
     log_lines: usize,
@@ -101,78 +101,78 @@ pub(super) struct Recording {
 }
 
 thread_local! {
-    static ACTIVE: RefCell<Option<Active>> = const { RefCell::new(None) };
+    static ACTIVE: RefCell<Option<ActiveCall>> = const { RefCell::new(None) };
 }
 
 /// A call that was ended where it stood.
-struct GivenUp;
+struct Aborted;
 
 /// What an export returned.
-enum Returned {
+enum ExportResult {
     Outcome(Outcome),
     Verdict(Verdict),
 }
 
 /// Asks a plugin what it is.
-pub(super) fn register(shared: &Arc<Shared>, plugin: Arc<Loaded>) -> Registration {
+pub(super) fn register(shared: &Arc<Scheduler>, plugin: Arc<LoadedPlugin>) -> Registration {
     let make = plugin.make.clone();
-    let outer = ACTIVE.replace(Some(Active { shared: shared.clone(), plugin, call: None }));
-    let registered = catch_unwind(AssertUnwindSafe(|| entry::register(&Router::new(make()))));
+    let outer = ACTIVE.replace(Some(ActiveCall { shared: shared.clone(), plugin, call: None }));
+    let registered = catch_unwind(AssertUnwindSafe(|| exports::register(&Router::new(make()))));
     ACTIVE.set(outer);
     registered.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Runs a call. What it wrote has left when this returns, or never will.
-pub(super) fn run(handle: &Rc<Handle>, plugin: &Arc<Loaded>, call: Call) -> Ended {
-    let Call { entry, socket, opening } = call;
+pub(super) fn run(handle: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -> CallOutcome {
+    let Call { entry, socket, connecting } = call;
     let (ends_at, place) = {
-        let world = handle.shared.world();
-        let place = socket.map(|socket| Socket::new(world.sockets[socket].id.clone(), world.sockets[socket].namespace.clone()));
-        (world.now + world.call_limit, place)
+        let state = handle.shared.state();
+        let place = socket.map(|socket| Socket::new(state.sockets[socket].id.clone(), state.sockets[socket].namespace.clone()));
+        (state.now + state.call_limit, place)
     };
     let (handle, plugin) = (handle.clone(), plugin.clone());
     let recording = Recording {
         handle: handle.clone(),
         plugin: plugin.clone(),
         socket,
-        opening,
+        connecting,
         recorded: Vec::new(),
         recorded_bytes: 0,
         log_lines: 0,
         ends_at,
     };
-    let told = Told { what: entry.describe(), plugin: plugin.name.clone(), to_nobody: entry.is_told_to_nobody() };
+    let told = FailureReport { what: entry.describe(), plugin: plugin.name.clone(), to_nobody: entry.is_told_to_nobody() };
     let ack = entry.ack().zip(socket);
-    ACTIVE.set(Some(Active { shared: handle.shared.clone(), plugin: plugin.clone(), call: Some(recording) }));
+    ACTIVE.set(Some(ActiveCall { shared: handle.shared.clone(), plugin: plugin.clone(), call: Some(recording) }));
     let returned = catch_unwind(AssertUnwindSafe(|| enter(&plugin, place, entry)));
     let recorded = ACTIVE.take().and_then(|active| active.call).map(|call| call.recorded).unwrap_or_default();
-    let mut world = handle.shared.world();
+    let mut state = handle.shared.state();
     match returned {
-        Ok(returned) => conclude(&mut world, returned, ack, opening, recorded, &told),
+        Ok(returned) => conclude(&mut state, returned, ack, connecting, recorded, &told),
         Err(panic) => {
-            told.log(&mut world, &cause(&*panic));
-            Ended::Failed(Failure::neutral())
+            told.log(&mut state, &cause(&*panic));
+            CallOutcome::Failed(Failure::neutral())
         }
     }
 }
 
 /// What the log says of a failure.
-struct Told {
+struct FailureReport {
     what: String,
     plugin: String,
     /// Whether no client hears of a failure that the plugin itself reports.
     to_nobody: bool,
 }
 
-impl Told {
-    fn log(&self, world: &mut World, cause: &str) {
+impl FailureReport {
+    fn log(&self, state: &mut HostState, cause: &str) {
         let message = format!("{} failed: {cause}", self.what);
-        world.log.push(Line { level: "error".into(), plugin: self.plugin.clone(), message, fields: Vec::new() });
+        state.log.push(Line { level: "error".into(), plugin: self.plugin.clone(), message, fields: Vec::new() });
     }
 }
 
 fn cause(panic: &(dyn Any + Send)) -> String {
-    if panic.is::<GivenUp>() {
+    if panic.is::<Aborted>() {
         return "it took longer than call_ms allows".to_owned();
     }
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -181,9 +181,9 @@ fn cause(panic: &(dyn Any + Send)) -> String {
 }
 
 /// In a new instance: the plugin is made anew.
-fn enter(plugin: &Loaded, place: Option<Socket>, entry: Entry) -> Returned {
+fn enter(plugin: &LoadedPlugin, place: Option<Socket>, entry: Export) -> ExportResult {
     let router = Router::new((plugin.make)());
-    let event = |event: Incoming, socket: &Socket| EventCall {
+    let event = |event: IncomingEvent, socket: &Socket| EventCall {
         call: 0,
         socket: socket.id().to_owned(),
         namespace: socket.namespace().to_owned(),
@@ -192,59 +192,61 @@ fn enter(plugin: &Loaded, place: Option<Socket>, entry: Entry) -> Returned {
         ack: event.ack,
     };
     match (entry, place) {
-        (Entry::Start, _) => Returned::Outcome(entry::start(&router)),
-        (Entry::Timer(Due { name, data }), place) => {
+        (Export::JobStart, _) => ExportResult::Outcome(exports::start(&router)),
+        (Export::Timer(DueTimer { name, data }), place) => {
             let (socket, namespace) = place.map(|place| (place.id().to_owned(), place.namespace().to_owned())).unzip();
-            Returned::Outcome(entry::timer(&router, TimerCall { call: 0, name, socket, namespace, data }))
+            ExportResult::Outcome(exports::timer(&router, TimerCall { call: 0, name, socket, namespace, data }))
         }
-        (Entry::ConnectMiddleware, Some(socket)) => Returned::Verdict(entry::connect_middleware(&router, &socket)),
-        (Entry::Connection, Some(socket)) => Returned::Outcome(entry::connection(&router, &socket, "new")),
-        (Entry::EventMiddleware(incoming), Some(socket)) => {
-            Returned::Verdict(entry::event_middleware(&router, event(incoming, &socket)))
+        (Export::ConnectMiddleware, Some(socket)) => ExportResult::Verdict(exports::connect_middleware(&router, &socket)),
+        (Export::Connection, Some(socket)) => ExportResult::Outcome(exports::connection(&router, &socket, "new")),
+        (Export::EventMiddleware(incoming), Some(socket)) => {
+            ExportResult::Verdict(exports::event_middleware(&router, event(incoming, &socket)))
         }
-        (Entry::Event(incoming), Some(socket)) => Returned::Outcome(entry::event(&router, event(incoming, &socket))),
-        (Entry::Disconnecting(reason), Some(socket)) => Returned::Outcome(entry::disconnecting(&router, &socket, &reason)),
-        (Entry::Disconnect(reason), Some(socket)) => Returned::Outcome(entry::disconnect(&router, &socket, &reason)),
+        (Export::Event(incoming), Some(socket)) => ExportResult::Outcome(exports::event(&router, event(incoming, &socket))),
+        (Export::Disconnecting(reason), Some(socket)) => ExportResult::Outcome(exports::disconnecting(&router, &socket, &reason)),
+        (Export::Disconnect(reason), Some(socket)) => ExportResult::Outcome(exports::disconnect(&router, &socket, &reason)),
         // All that is left concerns a socket, and has one.
-        (_, None) => Returned::Outcome(Outcome::Done(None)),
+        (_, None) => ExportResult::Outcome(Outcome::Done(None)),
     }
 }
 
 /// What was recorded leaves, the ack that was returned last; or is dropped.
 fn conclude(
-    world: &mut World,
-    returned: Returned,
-    ack: Option<(u64, Number)>,
-    opening: Option<Number>,
+    state: &mut HostState,
+    returned: ExportResult,
+    ack: Option<(u64, SocketIndex)>,
+    connecting: Option<SocketIndex>,
     mut recorded: Vec<Write>,
-    told: &Told,
-) -> Ended {
+    told: &FailureReport,
+) -> CallOutcome {
     let ended = match returned {
-        Returned::Outcome(Outcome::Failed(failure)) | Returned::Verdict(Verdict::Failed(failure)) => {
+        ExportResult::Outcome(Outcome::Failed(failure)) | ExportResult::Verdict(Verdict::Failed(failure)) => {
             if told.to_nobody {
-                told.log(world, &failure.message);
+                told.log(state, &failure.message);
             }
-            return Ended::Failed(failure.into());
+            return CallOutcome::Failed(failure.into());
         }
-        Returned::Outcome(Outcome::Done(reply)) => {
+        ExportResult::Outcome(Outcome::Done(reply)) => {
             let reply = reply.zip(ack);
             recorded.extend(reply.map(|(payload, (ack, socket))| Write::Ack { socket, ack, payload: payload.into() }));
-            Ended::Done
+            CallOutcome::Done
         }
-        Returned::Verdict(Verdict::Reject(failure)) => Ended::Rejected(failure.into()),
-        Returned::Verdict(Verdict::Rewrite(rewrite)) if limits::is_reserved(&rewrite.name) => {
-            told.log(world, &format!("it rewrote an event to the reserved name {:?}", rewrite.name));
-            return Ended::Failed(Failure::neutral());
+        ExportResult::Verdict(Verdict::Reject(failure)) => CallOutcome::Rejected(failure.into()),
+        ExportResult::Verdict(Verdict::Rewrite(rewrite)) if limits::is_reserved(&rewrite.name) => {
+            told.log(state, &format!("it rewrote an event to the reserved name {:?}", rewrite.name));
+            return CallOutcome::Failed(Failure::neutral());
         }
-        Returned::Verdict(Verdict::Rewrite(rewrite)) => Ended::Rewritten { name: rewrite.name, payload: rewrite.payload.into() },
+        ExportResult::Verdict(Verdict::Rewrite(rewrite)) => {
+            CallOutcome::Rewritten { name: rewrite.name, payload: rewrite.payload.into() }
+        }
         // A plugin of this SDK never answers that it waits.
-        Returned::Verdict(Verdict::Pass | Verdict::Waiting) | Returned::Outcome(Outcome::Waiting) => Ended::Done,
+        ExportResult::Verdict(Verdict::Pass | Verdict::Waiting) | ExportResult::Outcome(Outcome::Waiting) => CallOutcome::Done,
     };
-    world.send(opening, recorded);
+    state.send(connecting, recorded);
     ended
 }
 
-impl Entry {
+impl Export {
     /// For the log.
     fn describe(&self) -> String {
         match self {
@@ -254,7 +256,7 @@ impl Entry {
             Self::Event(event) => format!("event {:?}", event.name),
             Self::Disconnecting(_) => "disconnecting".to_owned(),
             Self::Disconnect(_) => "disconnect".to_owned(),
-            Self::Start => "start".to_owned(),
+            Self::JobStart => "start".to_owned(),
             Self::Timer(due) => format!("timer {:?}", due.name),
         }
     }
@@ -272,19 +274,19 @@ impl Entry {
 }
 
 /// Does something in the call that runs on this thread, as an import of the host would.
-pub(super) fn with<T>(run: impl FnOnce(&mut Recording, &mut World) -> Result<T>) -> Result<T> {
+pub(super) fn with<T>(run: impl FnOnce(&mut Recording, &mut HostState) -> Result<T>) -> Result<T> {
     active(|active| {
-        let Active { shared, call, .. } = active;
+        let ActiveCall { shared, call, .. } = active;
         match call {
-            Some(call) => run(call, &mut shared.world()),
+            Some(call) => run(call, &mut shared.state()),
             None => Err(Error::host("invalid", "there is no call in which this could be done")),
         }
     })
 }
 
 /// The same for what can be done at any time.
-pub(super) fn with_world<T>(run: impl FnOnce(&Loaded, &mut World) -> T) -> T {
-    active(|active| run(&active.plugin, &mut active.shared.world()))
+pub(super) fn with_state<T>(run: impl FnOnce(&LoadedPlugin, &mut HostState) -> T) -> T {
+    active(|active| run(&active.plugin, &mut active.shared.state()))
 }
 
 /// Waits until it is time, or, with a question, until all have answered. What was recorded leaves first.
@@ -295,27 +297,27 @@ pub(super) fn wait(waits_for: WaitFor, until: Duration) -> Result<()> {
     })
     .ok_or_else(|| Error::host("invalid", "there is no call in which this could be done"))?;
     match handle.wait(wait) {
-        Turn::GoOn => Ok(()),
+        Resumption::Continue => Ok(()),
         // Not a failure that a handler could go on from: its instance is gone.
-        Turn::GiveUp => resume_unwind(Box::new(GivenUp)),
+        Resumption::Abort => resume_unwind(Box::new(Aborted)),
     }
 }
 
 /// Writes a line of the log, unless the call has had its share.
-pub(super) fn log(line: impl FnOnce(&Loaded) -> Line) {
+pub(super) fn log(line: impl FnOnce(&LoadedPlugin) -> Line) {
     active(|active| {
         let lines = active.call.as_mut().map_or(0, |call| {
             call.log_lines += 1;
             call.log_lines
         });
         if lines <= limits::LOG_LINES_MAX {
-            active.shared.world().log.push(line(&active.plugin));
+            active.shared.state().log.push(line(&active.plugin));
         }
     });
 }
 
 #[expect(clippy::panic, reason = "it is a mistake in the test, and says how to mend it")]
-fn active<T>(run: impl FnOnce(&mut Active) -> T) -> T {
+fn active<T>(run: impl FnOnce(&mut ActiveCall) -> T) -> T {
     ACTIVE.with_borrow_mut(|active| match active {
         Some(active) => run(active),
         None => panic!(
@@ -345,39 +347,39 @@ impl Recording {
     }
 
     /// Sends what was recorded. From here on it is beyond recall.
-    pub(super) fn flush(&mut self, world: &mut World) {
+    pub(super) fn flush(&mut self, state: &mut HostState) {
         self.recorded_bytes = 0;
-        world.send(self.opening, std::mem::take(&mut self.recorded));
-        if let Some(socket) = self.opening {
-            world.open(socket);
+        state.send(self.connecting, std::mem::take(&mut self.recorded));
+        if let Some(socket) = self.connecting {
+            state.open(socket);
         }
     }
 
     /// The socket of this id, if this plugin may know it.
-    pub(super) fn find(&self, world: &World, id: &str) -> Result<Option<Number>> {
-        if let Some(own) = self.socket.filter(|own| world.sockets[*own].id == id) {
+    pub(super) fn find(&self, state: &HostState, id: &str) -> Result<Option<SocketIndex>> {
+        if let Some(own) = self.socket.filter(|own| state.sockets[*own].id == id) {
             return Ok(Some(own));
         }
-        let Some(found) = world.find(id) else { return Ok(None) };
-        self.plugin.may_touch(&world.sockets[found].namespace)?;
+        let Some(found) = state.find(id) else { return Ok(None) };
+        self.plugin.may_touch(&state.sockets[found].namespace)?;
         Ok(Some(found))
     }
 
     /// The same for reads, which need it to be there.
-    pub(super) fn socket(&self, world: &World, id: &str) -> Result<Number> {
-        self.find(world, id)?.ok_or_else(|| Error::host("unknown", format!("there is no socket {id:?}")))
+    pub(super) fn socket(&self, state: &HostState, id: &str) -> Result<SocketIndex> {
+        self.find(state, id)?.ok_or_else(|| Error::host("unknown", format!("there is no socket {id:?}")))
     }
 
     /// Checks whom a call means.
-    pub(super) fn check_target(&self, world: &World, target: &Target) -> Result<()> {
+    pub(super) fn check_target(&self, state: &HostState, target: &Target) -> Result<()> {
         limits::rooms(&target.rooms)?;
         limits::rooms(&target.except)?;
-        let own = self.socket.is_some_and(|own| world.sockets[own].namespace == target.namespace);
+        let own = self.socket.is_some_and(|own| state.sockets[own].namespace == target.namespace);
         if own {
             return Ok(());
         }
         self.plugin.may_touch(&target.namespace)?;
-        if world.has_namespace(&target.namespace) {
+        if state.has_namespace(&target.namespace) {
             return Ok(());
         }
         Err(Error::host("unknown", format!("there is no namespace {:?}", target.namespace)))

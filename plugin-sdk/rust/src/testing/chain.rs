@@ -1,10 +1,10 @@
 //! What a job does: one call after the other, through the plugins of a namespace.
 
-use super::call::{Call, Ended, Entry, Failure};
-use super::plugin::{Hook, Loaded};
-use super::queue::Incoming;
-use super::schedule::{Handle, Start};
-use super::world::{Life, Number, Opening, World};
+use super::call::{Call, CallOutcome, Export, Failure};
+use super::host_state::{ConnectPhase, HostState, SocketIndex, SocketState};
+use super::plugin::{Hook, LoadedPlugin};
+use super::queue::IncomingEvent;
+use super::scheduler::{JobHandle, JobStart};
 use super::write::Write;
 use super::{ConnectError, call};
 use crate::payload::Payload;
@@ -16,118 +16,120 @@ use std::sync::Arc;
 const REFUSED: &str = "refused";
 
 /// Runs a job to its end.
-pub(super) fn run(handle: Handle, start: Start) {
+pub(super) fn run(handle: JobHandle, start: JobStart) {
     let handle = &Rc::new(handle);
     match start {
-        Start::Connect { socket } => Chain::new(handle, socket).connect(),
-        Start::Event { socket, event } => Chain::new(handle, socket).event(event),
-        Start::Leave { socket, reason } => Chain::new(handle, socket).leave(&reason),
-        Start::Timer { plugin, socket, due } => alone(handle, plugin, socket, Entry::Timer(due)),
-        Start::Plugin { plugin } => alone(handle, plugin, None, Entry::Start),
+        JobStart::Connect { socket } => Chain::new(handle, socket).connect(),
+        JobStart::Event { socket, event } => Chain::new(handle, socket).event(event),
+        JobStart::Leave { socket, reason } => Chain::new(handle, socket).leave(&reason),
+        JobStart::Timer { plugin, socket, due } => alone(handle, plugin, socket, Export::Timer(due)),
+        JobStart::Plugin { plugin } => alone(handle, plugin, None, Export::JobStart),
     }
 }
 
 /// A call that is no chain. Its failure concerns nobody but the log, which has it.
-fn alone(handle: &Rc<Handle>, plugin: usize, socket: Option<Number>, entry: Entry) {
-    let plugin = handle.shared.world().plugins[plugin].clone();
-    call::run(handle, &plugin, Call { entry, socket, opening: None });
+fn alone(handle: &Rc<JobHandle>, plugin: usize, socket: Option<SocketIndex>, entry: Export) {
+    let plugin = handle.shared.state().plugins[plugin].clone();
+    call::run(handle, &plugin, Call { entry, socket, connecting: None });
 }
 
 struct Chain<'a> {
-    handle: &'a Rc<Handle>,
-    socket: Number,
-    plugins: Vec<Arc<Loaded>>,
+    handle: &'a Rc<JobHandle>,
+    socket: SocketIndex,
+    plugins: Vec<Arc<LoadedPlugin>>,
     namespace: String,
 }
 
 impl<'a> Chain<'a> {
-    fn new(handle: &'a Rc<Handle>, socket: Number) -> Self {
-        let world = handle.shared.world();
-        let namespace = world.sockets[socket].namespace.clone();
-        let plugins = world.chain(&namespace);
-        drop(world);
+    fn new(handle: &'a Rc<JobHandle>, socket: SocketIndex) -> Self {
+        let state = handle.shared.state();
+        let namespace = state.sockets[socket].namespace.clone();
+        let plugins = state.chain(&namespace);
+        drop(state);
         Self { handle, socket, plugins, namespace }
     }
 
-    fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<Loaded>> {
+    fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<LoadedPlugin>> {
         self.plugins.iter().filter(move |plugin| plugin.has(&self.namespace, hook))
     }
 
-    fn call(&self, plugin: &Arc<Loaded>, entry: Entry, opening: bool) -> Ended {
-        let call = Call { entry, socket: Some(self.socket), opening: opening.then_some(self.socket) };
+    fn call(&self, plugin: &Arc<LoadedPlugin>, entry: Export, connecting: bool) -> CallOutcome {
+        let call = Call { entry, socket: Some(self.socket), connecting: connecting.then_some(self.socket) };
         call::run(self.handle, plugin, call)
     }
 
     fn connect(&self) {
         for plugin in self.with(Hook::ConnectMiddleware) {
-            match self.call(plugin, Entry::ConnectMiddleware, true) {
-                Ended::Done | Ended::Rewritten { .. } => {}
-                Ended::Rejected(failure) => return self.refuse(failure),
-                Ended::Failed(_) => return self.refuse(Failure::neutral()),
+            match self.call(plugin, Export::ConnectMiddleware, true) {
+                CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
+                CallOutcome::Rejected(failure) => return self.refuse(failure),
+                CallOutcome::Failed(_) => return self.refuse(Failure::neutral()),
             }
         }
         {
-            let mut world = self.handle.shared.world();
-            let opening = &mut world.sockets[self.socket].opening;
-            if let Opening::Middleware(held) = opening {
-                *opening = Opening::Connection(std::mem::take(held));
+            let mut state = self.handle.shared.state();
+            let connecting = &mut state.sockets[self.socket].connecting;
+            if let ConnectPhase::Middleware(held) = connecting {
+                *connecting = ConnectPhase::Connection(std::mem::take(held));
             }
         }
         for plugin in &self.plugins {
             {
-                let mut world = self.handle.shared.world();
-                if world.sockets[self.socket].life == Life::Left {
+                let mut state = self.handle.shared.state();
+                if state.sockets[self.socket].life == SocketState::Left {
                     break;
                 }
-                world.sockets[self.socket].queue.reached.push(plugin.index);
+                state.sockets[self.socket].queue.reached.push(plugin.index);
             }
             if !plugin.has(&self.namespace, Hook::Connection) {
                 continue;
             }
-            if let Ended::Failed(failure) | Ended::Rejected(failure) = self.call(plugin, Entry::Connection, true) {
+            if let CallOutcome::Failed(failure) | CallOutcome::Rejected(failure) = self.call(plugin, Export::Connection, true) {
                 let told = error_event(self.socket, &failure);
-                self.handle.shared.world().send(Some(self.socket), vec![told]);
+                self.handle.shared.state().send(Some(self.socket), vec![told]);
             }
         }
-        self.handle.shared.world().open(self.socket);
+        self.handle.shared.state().open(self.socket);
     }
 
     fn refuse(&self, failure: Failure) {
-        let mut world = self.handle.shared.world();
+        let mut state = self.handle.shared.state();
         let data = failure.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
-        world.sockets[self.socket].refused = Some(ConnectError { message: failure.message, data });
-        world.depart(self.socket, REFUSED);
+        state.sockets[self.socket].refused = Some(ConnectError { message: failure.message, data });
+        state.disconnect(self.socket, REFUSED);
     }
 
-    fn event(&self, event: Incoming) {
+    fn event(&self, event: IncomingEvent) {
         let ack = event.ack;
         let failed = match self.middleware(event) {
             Ok(event) => self.handlers(&event),
             Err(failure) => Some(failure),
         };
         if let Some(failure) = failed {
-            let mut world = self.handle.shared.world();
-            let answer = answer(&world, self.socket, ack, &failure);
-            world.apply(answer.into_iter().collect());
+            let mut state = self.handle.shared.state();
+            let answer = answer(&state, self.socket, ack, &failure);
+            state.apply(answer.into_iter().collect());
         }
     }
 
-    fn middleware(&self, mut event: Incoming) -> Result<Incoming, Failure> {
+    fn middleware(&self, mut event: IncomingEvent) -> Result<IncomingEvent, Failure> {
         for plugin in self.with(Hook::EventMiddleware) {
-            match self.call(plugin, Entry::EventMiddleware(event.clone()), false) {
-                Ended::Done => {}
-                Ended::Rewritten { name, payload } => event = Incoming { name, payload, ack: event.ack },
-                Ended::Rejected(failure) | Ended::Failed(failure) => return Err(failure),
+            match self.call(plugin, Export::EventMiddleware(event.clone()), false) {
+                CallOutcome::Done => {}
+                CallOutcome::Rewritten { name, payload } => event = IncomingEvent { name, payload, ack: event.ack },
+                CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) => return Err(failure),
             }
         }
         Ok(event)
     }
 
     /// Runs every handler, whatever becomes of the others. The first failure is the one that is told.
-    fn handlers(&self, event: &Incoming) -> Option<Failure> {
+    fn handlers(&self, event: &IncomingEvent) -> Option<Failure> {
         let mut failed = None;
         for plugin in self.plugins.iter().filter(|plugin| plugin.handles(&self.namespace, &event.name)) {
-            if let Ended::Rejected(failure) | Ended::Failed(failure) = self.call(plugin, Entry::Event(event.clone()), false) {
+            if let CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) =
+                self.call(plugin, Export::Event(event.clone()), false)
+            {
                 failed = failed.or(Some(failure));
             }
         }
@@ -135,13 +137,13 @@ impl<'a> Chain<'a> {
     }
 
     fn leave(&self, reason: &str) {
-        let reached = std::mem::take(&mut self.handle.shared.world().sockets[self.socket].queue.reached);
+        let reached = std::mem::take(&mut self.handle.shared.state().sockets[self.socket].queue.reached);
         for hook in [Hook::Disconnecting, Hook::Disconnect] {
             for plugin in self.with(hook).filter(|plugin| reached.contains(&plugin.index)) {
                 let reason = reason.to_owned();
                 let entry = match hook {
-                    Hook::Disconnecting => Entry::Disconnecting(reason),
-                    _ => Entry::Disconnect(reason),
+                    Hook::Disconnecting => Export::Disconnecting(reason),
+                    _ => Export::Disconnect(reason),
                 };
                 self.call(plugin, entry, false);
             }
@@ -151,9 +153,9 @@ impl<'a> Chain<'a> {
 
 /// What the client is told of a failed event: its ack, if it asked for one, else the event `error`. Nothing, if somebody has
 /// answered already.
-fn answer(world: &World, socket: Number, ack: Option<u64>, failure: &Failure) -> Option<Write> {
+fn answer(state: &HostState, socket: SocketIndex, ack: Option<u64>, failure: &Failure) -> Option<Write> {
     let Some(ack) = ack else { return Some(error_event(socket, failure)) };
-    if !world.sockets[socket].open_acks.contains(&ack) {
+    if !state.sockets[socket].open_acks.contains(&ack) {
         return None;
     }
     let fields = [("success", Value::Bool(false)), ("error", Value::from(&*failure.message)), ("code", failure.code())];
@@ -161,7 +163,7 @@ fn answer(world: &World, socket: Number, ack: Option<u64>, failure: &Failure) ->
 }
 
 /// The event `error`.
-fn error_event(socket: Number, failure: &Failure) -> Write {
+fn error_event(socket: SocketIndex, failure: &Failure) -> Write {
     let fields = [("code", failure.code()), ("message", Value::from(&*failure.message))];
     Write::Emit { socket, name: "error".to_owned(), payload: with_data(fields, failure) }
 }

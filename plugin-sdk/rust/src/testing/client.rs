@@ -1,9 +1,9 @@
 //! A client: what a test does in its place, and what has come to it.
 
 use super::ConnectError;
-use super::queue::{Incoming, Queue, Waiting};
-use super::schedule::Shared;
-use super::world::{Life, Number, Opening, Packet, Record};
+use super::host_state::{ConnectPhase, Packet, ServerSocket, SocketIndex, SocketState};
+use super::queue::{IncomingEvent, Queue, QueueItem};
+use super::scheduler::Scheduler;
 use super::{Host, limits};
 use crate::handler::Arguments;
 use crate::host::Handshake;
@@ -31,8 +31,8 @@ pub struct Connecting<'a> {
 /// Whatever it does, the plugins' calls have run when the method returns, as far as they can without time passing.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
-    socket: Number,
+    shared: Arc<Scheduler>,
+    socket: SocketIndex,
 }
 
 /// An event that a client received.
@@ -89,7 +89,7 @@ impl<'a> Connecting<'a> {
 
     /// Comes over the connection of another client, as one that is on two namespaces does.
     pub fn over(mut self, other: &Client) -> Self {
-        self.connection = Some(other.shared.world().sockets[other.socket].connection);
+        self.connection = Some(other.shared.state().sockets[other.socket].connection);
         self
     }
 
@@ -113,21 +113,21 @@ impl<'a> Connecting<'a> {
     pub fn begin(self) -> Client {
         let shared = self.inn.begun();
         let socket = {
-            let mut world = shared.world();
+            let mut state = shared.state();
             let connection = self.connection.unwrap_or_else(|| {
-                world.connections += 1;
-                world.connections
+                state.connections += 1;
+                state.connections
             });
-            let id = crate::runtime::id_of(&world.random.bytes(20));
-            let is_known = world.has_namespace(&self.namespace);
+            let id = crate::runtime::id_of(&state.random.bytes(20));
+            let is_known = state.has_namespace(&self.namespace);
             let refused = (!is_known).then(|| ConnectError { message: "Invalid namespace".to_owned(), data: None });
-            let record = Record {
+            let socket_state = ServerSocket {
                 id,
                 namespace: self.namespace.clone(),
                 connection,
-                handshake: self.handshake(world.now_ms()),
-                life: if is_known { Life::Pending } else { Life::Left },
-                opening: Opening::Middleware(Vec::new()),
+                handshake: self.handshake(state.now_ms()),
+                life: if is_known { SocketState::Pending } else { SocketState::Left },
+                connecting: ConnectPhase::Middleware(Vec::new()),
                 data: BTreeMap::new(),
                 rooms: Vec::new(),
                 reason: None,
@@ -138,8 +138,8 @@ impl<'a> Connecting<'a> {
                 inbox: Vec::new(),
                 acks: BTreeMap::new(),
             };
-            world.sockets.push(record);
-            world.sockets.len() - 1
+            state.sockets.push(socket_state);
+            state.sockets.len() - 1
         };
         shared.settle();
         Client { shared: shared.clone(), socket }
@@ -163,7 +163,7 @@ impl<'a> Connecting<'a> {
 impl Client {
     /// `socket.id`.
     pub fn id(&self) -> String {
-        self.record(|record| record.id.clone())
+        self.socket(|socket_state| socket_state.id.clone())
     }
 
     /// Emits an event.
@@ -181,9 +181,9 @@ impl Client {
 
     /// Emits an event and gives its ack, which may come later or never.
     pub fn emit_for_ack(&self, name: &str, args: impl Args) -> Ack {
-        let id = self.record_mut(|record| {
-            record.last_ack += 1;
-            record.last_ack
+        let id = self.socket_mut(|socket_state| {
+            socket_state.last_ack += 1;
+            socket_state.last_ack
         });
         self.push(name, args, Some(id));
         Ack { client: self.clone(), id }
@@ -191,7 +191,7 @@ impl Client {
 
     /// Takes everything that was received and not yet taken.
     pub fn received(&self) -> Vec<Received> {
-        let packets = self.record_mut(|record| std::mem::take(&mut record.inbox));
+        let packets = self.socket_mut(|socket_state| std::mem::take(&mut socket_state.inbox));
         packets.into_iter().map(|packet| self.of(packet)).collect()
     }
 
@@ -201,10 +201,10 @@ impl Client {
     /// If there is none.
     #[expect(clippy::panic, reason = "a test says what it expects")]
     pub fn take(&self, name: &str) -> Received {
-        let (taken, others) = self.record_mut(|record| {
-            let index = record.inbox.iter().position(|packet| packet.name == name);
-            let others: Vec<String> = record.inbox.iter().map(|packet| packet.name.clone()).collect();
-            (index.map(|index| record.inbox.remove(index)), others)
+        let (taken, others) = self.socket_mut(|socket_state| {
+            let index = socket_state.inbox.iter().position(|packet| packet.name == name);
+            let others: Vec<String> = socket_state.inbox.iter().map(|packet| packet.name.clone()).collect();
+            (index.map(|index| socket_state.inbox.remove(index)), others)
         });
         match taken {
             Some(packet) => self.of(packet),
@@ -214,49 +214,51 @@ impl Client {
 
     /// The rooms that it is in besides its own, sorted; when it has left, those that it was in.
     pub fn rooms(&self) -> Vec<String> {
-        let mut rooms = self.record(|record| record.rooms.iter().filter(|room| **room != record.id).cloned().collect::<Vec<_>>());
+        let mut rooms = self.socket(|socket_state| {
+            socket_state.rooms.iter().filter(|room| **room != socket_state.id).cloned().collect::<Vec<_>>()
+        });
         rooms.sort();
         rooms
     }
 
     /// `socket.data`, whole.
     pub fn data(&self) -> Value {
-        let data = self.record(|record| record.data.clone());
+        let data = self.socket(|socket_state| socket_state.data.clone());
         let read = |(key, value): (String, String)| (key, serde_json::from_str(&value).unwrap_or_default());
         Value::Object(data.into_iter().map(read).collect())
     }
 
     /// Leaves the namespace: `client namespace disconnect`.
     pub fn disconnect(&self) {
-        self.shared.world().depart(self.socket, "client namespace disconnect");
+        self.shared.state().disconnect(self.socket, "client namespace disconnect");
         self.shared.settle();
     }
 
     /// The connection ends, and with it all sockets that it has: `transport close`, `ping timeout` and so on.
     pub fn close(&self, reason: &str) {
-        let connection = self.record(|record| record.connection);
-        self.shared.world().close(connection, reason);
+        let connection = self.socket(|socket_state| socket_state.connection);
+        self.shared.state().close(connection, reason);
         self.shared.settle();
     }
 
     /// Whether it is neither let in nor refused.
     pub fn is_pending(&self) -> bool {
-        self.record(|record| record.life == Life::Pending)
+        self.socket(|socket_state| socket_state.life == SocketState::Pending)
     }
 
     /// Whether it is in the namespace.
     pub fn is_connected(&self) -> bool {
-        self.record(|record| record.life == Life::Joined)
+        self.socket(|socket_state| socket_state.life == SocketState::Joined)
     }
 
     /// Why it was not let in.
     pub fn refused(&self) -> Option<ConnectError> {
-        self.record(|record| record.refused.clone())
+        self.socket(|socket_state| socket_state.refused.clone())
     }
 
     /// Why it left, as the plugins heard it.
     pub fn disconnect_reason(&self) -> Option<String> {
-        self.record(|record| record.reason.clone().filter(|_| record.refused.is_none()))
+        self.socket(|socket_state| socket_state.reason.clone().filter(|_| socket_state.refused.is_none()))
     }
 
     #[expect(clippy::panic, reason = "it is a mistake in the test")]
@@ -270,9 +272,9 @@ impl Client {
             // No client does that, and the host does not stand for it.
             return self.close("forced close");
         }
-        self.record_mut(|record| {
-            if record.life == Life::Joined {
-                record.queue.waiting.push_back(Waiting::Event(Incoming { name: name.to_owned(), payload, ack }));
+        self.socket_mut(|socket_state| {
+            if socket_state.life == SocketState::Joined {
+                socket_state.queue.waiting.push_back(QueueItem::Event(IncomingEvent { name: name.to_owned(), payload, ack }));
             }
         });
         self.shared.settle();
@@ -283,12 +285,12 @@ impl Client {
         Received { client: self.clone(), name, payload, question }
     }
 
-    fn record<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
-        read(&self.shared.world().sockets[self.socket])
+    fn socket<T>(&self, read: impl FnOnce(&ServerSocket) -> T) -> T {
+        read(&self.shared.state().sockets[self.socket])
     }
 
-    fn record_mut<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
-        change(&mut self.shared.world().sockets[self.socket])
+    fn socket_mut<T>(&self, change: impl FnOnce(&mut ServerSocket) -> T) -> T {
+        change(&mut self.shared.state().sockets[self.socket])
     }
 }
 
@@ -326,7 +328,7 @@ impl Received {
     pub fn ack(&self, args: impl Args) {
         let Some(question) = self.question else { panic!("nobody asked for an ack of {:?}", self.name) };
         match args.into_payload() {
-            Ok(payload) => self.client.shared.world().answer(question, self.client.socket, payload),
+            Ok(payload) => self.client.shared.state().answer(question, self.client.socket, payload),
             Err(error) => panic!("{}: {error}", self.name),
         }
         self.client.shared.settle();
@@ -336,7 +338,7 @@ impl Received {
 impl Ack {
     /// Whether it has not come.
     pub fn is_pending(&self) -> bool {
-        self.client.record(|record| !record.acks.contains_key(&self.id))
+        self.client.socket(|socket_state| !socket_state.acks.contains_key(&self.id))
     }
 
     /// Its first argument.
@@ -353,7 +355,7 @@ impl Ack {
     /// If it has not come, or is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
     pub fn read<A: Arguments>(&self) -> A {
-        let Some(payload) = self.client.record(|record| record.acks.get(&self.id).cloned()) else {
+        let Some(payload) = self.client.socket(|socket_state| socket_state.acks.get(&self.id).cloned()) else {
             panic!("there is no ack yet; the client received {:?}", self.client);
         };
         let text = payload.json().to_owned();
@@ -380,8 +382,8 @@ impl fmt::Debug for Received {
 
 impl fmt::Debug for Client {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let received = self.record(|record| {
-            let events = record.inbox.iter().map(|packet| format!("{} {}", packet.name, packet.payload.json()));
+        let received = self.socket(|socket_state| {
+            let events = socket_state.inbox.iter().map(|packet| format!("{} {}", packet.name, packet.payload.json()));
             events.collect::<Vec<_>>()
         });
         write!(out, "Client({}, received: {received:?})", self.id())

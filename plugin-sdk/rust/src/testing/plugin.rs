@@ -13,7 +13,7 @@ const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshak
 pub(super) type Make = Arc<dyn Fn() -> Plugin + Send + Sync>;
 
 /// What is the same for all calls of a plugin.
-pub(super) struct Loaded {
+pub(super) struct LoadedPlugin {
     pub(super) index: usize,
     pub(super) name: String,
     pub(super) make: Make,
@@ -47,7 +47,7 @@ impl Hook {
     }
 }
 
-impl Loaded {
+impl LoadedPlugin {
     /// One that has not registered yet.
     pub(super) fn new(index: usize, name: String, make: Make, config: String) -> Self {
         let (capabilities, namespaces) = (Vec::new(), Vec::new());

@@ -13,10 +13,10 @@ const SCAN_BYTES_MAX: usize = 4 << 20;
 /// All buckets.
 #[derive(Default)]
 pub(super) struct Buckets {
-    buckets: BTreeMap<String, BTreeMap<String, Entry>>,
+    buckets: BTreeMap<String, BTreeMap<String, StoredValue>>,
 }
 
-struct Entry {
+struct StoredValue {
     value: Vec<u8>,
     ends_at: Option<Duration>,
 }
@@ -30,7 +30,7 @@ impl Buckets {
     pub(super) fn set(&mut self, bucket: &str, key: &str, value: &[u8], ends_at: Option<Duration>) -> Result<bool> {
         check_names(bucket, key)?;
         check_value(value)?;
-        self.bucket(bucket).insert(key.to_owned(), Entry { value: value.to_vec(), ends_at });
+        self.bucket(bucket).insert(key.to_owned(), StoredValue { value: value.to_vec(), ends_at });
         Ok(true)
     }
 
@@ -49,7 +49,7 @@ impl Buckets {
             Some(entry) => sum(&entry.value, by)?,
         };
         let ends_at = present.and_then(|entry| entry.ends_at);
-        self.bucket(bucket).insert(key.to_owned(), Entry { value: sum.to_string().into_bytes(), ends_at });
+        self.bucket(bucket).insert(key.to_owned(), StoredValue { value: sum.to_string().into_bytes(), ends_at });
         Ok(sum)
     }
 
@@ -69,7 +69,7 @@ impl Buckets {
         }
         let ends_at = present.and_then(|entry| entry.ends_at);
         match value {
-            Some(value) => drop(self.bucket(bucket).insert(key.to_owned(), Entry { value: value.to_vec(), ends_at })),
+            Some(value) => drop(self.bucket(bucket).insert(key.to_owned(), StoredValue { value: value.to_vec(), ends_at })),
             None => drop(self.bucket(bucket).remove(key)),
         }
         Ok(true)
@@ -100,16 +100,16 @@ impl Buckets {
         Ok(found)
     }
 
-    fn entry(&self, bucket: &str, key: &str, now: Duration) -> Option<&Entry> {
+    fn entry(&self, bucket: &str, key: &str, now: Duration) -> Option<&StoredValue> {
         self.buckets.get(bucket)?.get(key).filter(|entry| entry.is_there(now))
     }
 
-    fn bucket(&mut self, name: &str) -> &mut BTreeMap<String, Entry> {
+    fn bucket(&mut self, name: &str) -> &mut BTreeMap<String, StoredValue> {
         self.buckets.entry(name.to_owned()).or_default()
     }
 }
 
-impl Entry {
+impl StoredValue {
     fn is_there(&self, now: Duration) -> bool {
         self.ends_at.is_none_or(|ends_at| now < ends_at)
     }

@@ -1,7 +1,7 @@
 //! The timers of one plugin, from `timers.set` until they are due.
 
-use super::queue::Waiting;
-use super::world::{Life, Number, World};
+use super::host_state::{HostState, SocketIndex, SocketState};
+use super::queue::QueueItem;
 use std::time::Duration;
 
 /// Repeating faster than this would only be noise.
@@ -11,7 +11,7 @@ const EVERY_MIN: Duration = Duration::from_millis(1);
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) name: String,
-    pub(super) socket: Option<Number>,
+    pub(super) socket: Option<SocketIndex>,
     pub(super) delay: Duration,
     pub(super) every: Option<Duration>,
     pub(super) data: String,
@@ -19,7 +19,7 @@ pub(super) struct Setting {
 
 /// A timer that is due.
 #[derive(Clone)]
-pub(super) struct Due {
+pub(super) struct DueTimer {
     pub(super) name: String,
     pub(super) data: String,
 }
@@ -31,13 +31,13 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    fn remove(&mut self, name: &str, socket: Option<Number>) {
+    fn remove(&mut self, name: &str, socket: Option<SocketIndex>) {
         self.set.retain(|(_, setting)| setting.name != name || setting.socket != socket);
     }
 
     /// Takes the first that is due out of those of sockets, or of the plugin's own. One that repeats is set anew: a late one comes
     /// once, not as often as it was missed.
-    fn pop(&mut self, now: Duration, of_sockets: bool) -> Option<(Option<Number>, Due)> {
+    fn pop(&mut self, now: Duration, of_sockets: bool) -> Option<(Option<SocketIndex>, DueTimer)> {
         let fits = |(at, setting): &(Duration, Setting)| *at <= now && setting.socket.is_some() == of_sockets;
         let index = (0..self.set.len()).filter(|index| fits(&self.set[*index])).min_by_key(|index| self.set[*index].0)?;
         let (at, setting) = self.set.remove(index);
@@ -45,7 +45,7 @@ impl Timers {
             let next = if at + every > now { at + every } else { now + every };
             self.set.push((next, setting.clone()));
         }
-        Some((setting.socket, Due { name: setting.name, data: setting.data }))
+        Some((setting.socket, DueTimer { name: setting.name, data: setting.data }))
     }
 
     /// When the first is due, the plugin's own left out if they have to wait anyway.
@@ -55,12 +55,12 @@ impl Timers {
     }
 
     /// The plugin's own timer that is due.
-    pub(super) fn pop_own(&mut self, now: Duration) -> Option<Due> {
+    pub(super) fn pop_own(&mut self, now: Duration) -> Option<DueTimer> {
         self.pop(now, false).map(|(_, due)| due)
     }
 }
 
-impl World {
+impl HostState {
     /// Sets a timer. One of the same name and socket is replaced, also if it was due and has not run.
     pub(super) fn set_timer(&mut self, plugin: usize, mut setting: Setting) {
         self.clear_timer(plugin, &setting.name, setting.socket);
@@ -68,7 +68,7 @@ impl World {
         self.timers[plugin].set.push((self.now + setting.delay, setting));
     }
 
-    pub(super) fn clear_timer(&mut self, plugin: usize, name: &str, socket: Option<Number>) {
+    pub(super) fn clear_timer(&mut self, plugin: usize, name: &str, socket: Option<SocketIndex>) {
         self.timers[plugin].remove(name, socket);
         if let Some(socket) = socket {
             self.sockets[socket].queue.forget_timer(plugin, name);
@@ -79,12 +79,12 @@ impl World {
     pub(super) fn hand_out_timers(&mut self) {
         for plugin in 0..self.plugins.len() {
             let (timers, sockets) = (&mut self.timers[plugin], &mut self.sockets);
-            timers.set.retain(|(_, setting)| setting.socket.is_none_or(|socket| sockets[socket].life != Life::Left));
+            timers.set.retain(|(_, setting)| setting.socket.is_none_or(|socket| sockets[socket].life != SocketState::Left));
             while let Some((Some(socket), due)) = timers.pop(self.now, true) {
                 let queue = &mut sockets[socket].queue;
                 // One that waits behind other things and is due again is late: it comes once.
                 if !queue.has_timer(plugin, &due.name) {
-                    queue.waiting.push_back(Waiting::Timer { plugin, due });
+                    queue.waiting.push_back(QueueItem::Timer { plugin, due });
                 }
             }
         }

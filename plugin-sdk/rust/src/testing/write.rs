@@ -1,34 +1,34 @@
 //! Writes: recorded by a call, carried out together when it ends well. And what a read sees of them before that.
 
+use super::host_state::{ConnectPhase, HostState, SocketIndex, SocketState};
 use super::timers::Setting;
-use super::world::{Life, Number, Opening, World};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::payload::Payload;
 use std::collections::BTreeMap;
 
 /// Socket.IO's reason for a socket that a plugin disconnected.
-pub(super) const SERVER_DISCONNECT: &str = "server namespace disconnect";
+pub(super) const SERVER_NAMESPACE_DISCONNECT: &str = "server namespace disconnect";
 
 /// One recorded write. What could be refused was refused when it was recorded.
 #[derive(Clone)]
 pub(super) enum Write {
-    Emit { socket: Number, name: String, payload: Payload },
+    Emit { socket: SocketIndex, name: String, payload: Payload },
     Broadcast { target: Target, name: String, payload: Payload },
-    Ack { socket: Number, ack: u64, payload: Payload },
-    Join { socket: Number, rooms: Vec<String> },
-    Leave { socket: Number, rooms: Vec<String> },
+    Ack { socket: SocketIndex, ack: u64, payload: Payload },
+    Join { socket: SocketIndex, rooms: Vec<String> },
+    Leave { socket: SocketIndex, rooms: Vec<String> },
     JoinAll { target: Target, rooms: Vec<String> },
     LeaveAll { target: Target, rooms: Vec<String> },
-    Data { socket: Number, key: String, value: Option<String> },
-    Disconnect { socket: Number, close: bool },
+    Data { socket: SocketIndex, key: String, value: Option<String> },
+    Disconnect { socket: SocketIndex, close: bool },
     DisconnectAll { target: Target, close: bool },
     SetTimer { plugin: usize, setting: Setting },
-    ClearTimer { plugin: usize, name: String, socket: Option<Number> },
+    ClearTimer { plugin: usize, name: String, socket: Option<SocketIndex> },
 }
 
 impl Write {
     /// The one socket that it is about, if it is about one.
-    fn socket(&self) -> Option<Number> {
+    fn socket(&self) -> Option<SocketIndex> {
         match self {
             Self::Emit { socket, .. }
             | Self::Ack { socket, .. }
@@ -63,14 +63,14 @@ fn size(payload: &Payload) -> usize {
     payload.args.len() + payload.attachments.iter().map(Vec::len).sum::<usize>()
 }
 
-impl World {
-    /// Writes of one call leave. `opening`: the socket whose connect chain the call belongs to, which may hold them back.
-    pub(super) fn send(&mut self, opening: Option<Number>, writes: Vec<Write>) {
-        let Some(socket) = opening else { return self.apply(writes) };
-        match &mut self.sockets[socket].opening {
-            Opening::Open => self.apply(writes),
-            Opening::Connection(held) => held.extend(writes),
-            Opening::Middleware(held) => {
+impl HostState {
+    /// Writes of one call leave. `connecting`: the socket whose connect chain the call belongs to, which may hold them back.
+    pub(super) fn send(&mut self, connecting: Option<SocketIndex>, writes: Vec<Write>) {
+        let Some(socket) = connecting else { return self.apply(writes) };
+        match &mut self.sockets[socket].connecting {
+            ConnectPhase::Done => self.apply(writes),
+            ConnectPhase::Connection(held) => held.extend(writes),
+            ConnectPhase::Middleware(held) => {
                 let (own, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.socket() == Some(socket));
                 held.extend(own);
                 self.apply(others);
@@ -89,7 +89,7 @@ impl World {
         match write {
             Write::Emit { socket, name, payload } => self.put(socket, &name, &payload, None),
             Write::Broadcast { target, name, payload } => {
-                self.each(&target, |world, socket| world.put(socket, &name, &payload, None));
+                self.each(&target, |state, socket| state.put(socket, &name, &payload, None));
             }
             Write::Ack { socket, ack, payload } => {
                 // The first to leave counts.
@@ -99,32 +99,34 @@ impl World {
             }
             Write::Join { socket, rooms } => self.join(socket, &rooms),
             Write::Leave { socket, rooms } => self.leave(socket, &rooms),
-            Write::JoinAll { target, rooms } => self.each(&target, |world, socket| world.join(socket, &rooms)),
-            Write::LeaveAll { target, rooms } => self.each(&target, |world, socket| world.leave(socket, &rooms)),
+            Write::JoinAll { target, rooms } => self.each(&target, |state, socket| state.join(socket, &rooms)),
+            Write::LeaveAll { target, rooms } => self.each(&target, |state, socket| state.leave(socket, &rooms)),
             Write::Data { socket, key, value } => {
-                let record = &mut self.sockets[socket];
-                if record.life != Life::Left {
-                    change(&mut record.data, &key, value.as_ref());
+                let socket_state = &mut self.sockets[socket];
+                if socket_state.life != SocketState::Left {
+                    change(&mut socket_state.data, &key, value.as_ref());
                 }
             }
-            Write::Disconnect { socket, close } => self.disconnect(socket, close),
-            Write::DisconnectAll { target, close } => self.each(&target, |world, socket| world.disconnect(socket, close)),
+            Write::Disconnect { socket, close } => self.disconnect_by_plugin(socket, close),
+            Write::DisconnectAll { target, close } => {
+                self.each(&target, |state, socket| state.disconnect_by_plugin(socket, close))
+            }
             Write::SetTimer { plugin, setting } => self.set_timer(plugin, setting),
             Write::ClearTimer { plugin, name, socket } => self.clear_timer(plugin, &name, socket),
         }
     }
 
-    fn each(&mut self, target: &Target, mut change: impl FnMut(&mut Self, Number)) {
+    fn each(&mut self, target: &Target, mut change: impl FnMut(&mut Self, SocketIndex)) {
         for socket in self.select(target) {
             change(self, socket);
         }
     }
 
-    fn disconnect(&mut self, socket: Number, close: bool) {
-        if self.sockets[socket].life == Life::Left {
+    fn disconnect_by_plugin(&mut self, socket: SocketIndex, close: bool) {
+        if self.sockets[socket].life == SocketState::Left {
             return;
         }
-        self.depart(socket, SERVER_DISCONNECT);
+        self.disconnect(socket, SERVER_NAMESPACE_DISCONNECT);
         if close {
             // What else this call wrote is still delivered to the connection's other sockets.
             self.closing.push(self.sockets[socket].connection);
@@ -132,19 +134,19 @@ impl World {
     }
 
     /// The rooms of a socket, as a call sees them that recorded these writes.
-    pub(super) fn rooms_seen(&self, socket: Number, opening: Option<Number>, recorded: &[Write]) -> Vec<String> {
-        let record = &self.sockets[socket];
-        let mut rooms = match record.life {
-            Life::Left => return record.rooms.clone(),
-            Life::Joined => record.rooms.clone(),
-            Life::Pending => vec![record.id.clone()],
+    pub(super) fn rooms_seen(&self, socket: SocketIndex, connecting: Option<SocketIndex>, recorded: &[Write]) -> Vec<String> {
+        let socket_state = &self.sockets[socket];
+        let mut rooms = match socket_state.life {
+            SocketState::Left => return socket_state.rooms.clone(),
+            SocketState::Joined => socket_state.rooms.clone(),
+            SocketState::Pending => vec![socket_state.id.clone()],
         };
-        for write in self.held(opening).iter().chain(recorded) {
+        for write in self.held(connecting).iter().chain(recorded) {
             let (joins, leaves): (&[String], &[String]) = match write {
                 Write::Join { socket: of, rooms } if *of == socket => (rooms, &[]),
                 Write::Leave { socket: of, rooms } if *of == socket => (&[], rooms),
-                Write::JoinAll { target, rooms: names } if is_meant(target, &record.namespace, &rooms) => (names, &[]),
-                Write::LeaveAll { target, rooms: names } if is_meant(target, &record.namespace, &rooms) => (&[], names),
+                Write::JoinAll { target, rooms: names } if is_meant(target, &socket_state.namespace, &rooms) => (names, &[]),
+                Write::LeaveAll { target, rooms: names } if is_meant(target, &socket_state.namespace, &rooms) => (&[], names),
                 _ => continue,
             };
             let new: Vec<String> = joins.iter().filter(|room| !rooms.contains(room)).cloned().collect();
@@ -155,9 +157,14 @@ impl World {
     }
 
     /// `socket.data`, in the same way.
-    pub(super) fn data_seen(&self, socket: Number, opening: Option<Number>, recorded: &[Write]) -> BTreeMap<String, String> {
+    pub(super) fn data_seen(
+        &self,
+        socket: SocketIndex,
+        connecting: Option<SocketIndex>,
+        recorded: &[Write],
+    ) -> BTreeMap<String, String> {
         let mut data = self.sockets[socket].data.clone();
-        for write in self.held(opening).iter().chain(recorded) {
+        for write in self.held(connecting).iter().chain(recorded) {
             if let Write::Data { socket: of, key, value } = write
                 && *of == socket
             {
@@ -167,9 +174,9 @@ impl World {
         data
     }
 
-    fn held(&self, opening: Option<Number>) -> &[Write] {
-        match opening.map(|socket| &self.sockets[socket].opening) {
-            Some(Opening::Middleware(held) | Opening::Connection(held)) => held,
+    fn held(&self, connecting: Option<SocketIndex>) -> &[Write] {
+        match connecting.map(|socket| &self.sockets[socket].connecting) {
+            Some(ConnectPhase::Middleware(held) | ConnectPhase::Connection(held)) => held,
             _ => &[],
         }
     }

@@ -17,7 +17,7 @@ fn plugin() -> Plugin {
         .on("keep", keep)
         .on("give", give)
         .on("twice", twice)
-        .disconnect(left)
+        .disconnect(announce_disconnect)
         .namespace("/porter")
         .connect_middleware(ask_too_early)
         .connection(|socket: &Socket| socket.emit("refused", socket.data::<String>("code")?))
@@ -85,7 +85,7 @@ fn twice(_socket: &Socket, ack: Ack) -> Result<Reply<u8>> {
     Ok(Reply(3))
 }
 
-fn left(socket: &Socket, reason: &str) -> Result<()> {
+fn announce_disconnect(socket: &Socket, reason: &str) -> Result<()> {
     of("/").to("watchers").emit("left", (socket.id(), reason))
 }
 

@@ -34,7 +34,7 @@ fn plugin() -> Plugin {
         .on("linger", |socket: &Socket| -> Result<_> { socket.set_data("linger", &true).map(|()| Reply(true)) })
         .disconnecting(disconnecting)
         .disconnect(disconnect);
-    let plugin = gate(plugin.namespace("/gate"));
+    let plugin = guarded_namespace(plugin.namespace("/gate"));
     let secrets = config::<Config>().is_ok_and(|config| config.secrets);
     if secrets { plugin.capability("handshake:secrets") } else { plugin }
 }
@@ -47,7 +47,7 @@ struct Config {
 
 /// Lets in whoever brings the word, in the URL: that needs no capability.
 #[expect(clippy::panic, reason = "the test wants to see what becomes of it")]
-fn gate(plugin: Plugin) -> Plugin {
+fn guarded_namespace(plugin: Plugin) -> Plugin {
     plugin
         .connect_middleware(|socket: &Socket| {
             let handshake = socket.handshake()?;
@@ -143,12 +143,12 @@ fn disconnecting(socket: &Socket, reason: &str) -> Result<()> {
     let mut rooms = socket.rooms()?;
     rooms.retain(|room| room != socket.id());
     rooms.sort();
-    tell("disconnecting", socket, reason, &[("rooms".to_owned(), rooms.join(","))]);
+    log_end("disconnecting", socket, reason, &[("rooms".to_owned(), rooms.join(","))]);
     Ok(())
 }
 
 fn disconnect(socket: &Socket, reason: &str) -> Result<()> {
-    tell("disconnect", socket, reason, &[]);
+    log_end("disconnect", socket, reason, &[]);
     if socket.data::<bool>("linger")?.unwrap_or(false) {
         sleep(Duration::from_secs(60))?;
     }
@@ -156,7 +156,7 @@ fn disconnect(socket: &Socket, reason: &str) -> Result<()> {
 }
 
 /// `disconnect: transport close: <id>` in the log.
-fn tell(what: &str, socket: &Socket, reason: &str, fields: &[(String, String)]) {
+fn log_end(what: &str, socket: &Socket, reason: &str, fields: &[(String, String)]) {
     log::write("info", format!("{what}: {reason}: {}", socket.id()), fields);
 }
 

@@ -22,11 +22,11 @@ fn plugin() -> Plugin {
         .on("flood", flood)
         .on("reach", reach)
         .on("scribble", scribble);
-    let plugin = room(plugin).disconnect(go);
-    room(plugin.namespace("/b"))
+    let plugin = room_events(plugin).disconnect(announce_disconnect);
+    room_events(plugin.namespace("/b"))
 }
 
-fn room(plugin: Plugin) -> Plugin {
+fn room_events(plugin: Plugin) -> Plugin {
     plugin.on("join", |socket: &Socket, room: String| -> Result<_> { socket.join(room).map(|()| Reply(true)) }).on("cast", cast)
 }
 
@@ -64,9 +64,9 @@ fn cast(socket: &Socket, room: String, number: u64, bytes: usize) -> Result<Repl
 
 /// Writes to a namespace and asks for its sockets: `ok`, or the code of the refusal, for each.
 fn reach(_socket: &Socket, namespace: String) -> Reply<(String, String)> {
-    let told = |result: Result<()>| result.err().map_or_else(|| "ok".to_owned(), |error| error.code_str().to_owned());
-    let written = told(of(&*namespace).emit("reached", ()));
-    let fetched = told(of(&*namespace).fetch_sockets().map(drop));
+    let code = |result: Result<()>| result.err().map_or_else(|| "ok".to_owned(), |error| error.code_str().to_owned());
+    let written = code(of(&*namespace).emit("reached", ()));
+    let fetched = code(of(&*namespace).fetch_sockets().map(drop));
     Reply((written, fetched))
 }
 
@@ -82,7 +82,7 @@ fn scribble(socket: &Socket, bytes: usize) -> Reply<(u32, String)> {
     }
 }
 
-fn go(socket: &Socket, reason: &str) -> Result<()> {
+fn announce_disconnect(socket: &Socket, reason: &str) -> Result<()> {
     socket.nsp().to("watchers").emit("went", (socket.id(), reason))
 }
 

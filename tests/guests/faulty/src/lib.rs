@@ -19,44 +19,44 @@ fn plugin() -> Plugin {
         .on("nap", nap)
         .on("state", state)
         .namespace("/guard")
-        .middleware(guard)
+        .middleware(middleware)
         .on("state", state)
         .on("guarded", guarded);
-    let plugin = WAYS.into_iter().fold(plugin, at_the_door);
-    WAYS.into_iter().fold(plugin, at_both_ends)
+    let plugin = WAYS.into_iter().fold(plugin, with_failing_middleware);
+    WAYS.into_iter().fold(plugin, with_failing_lifecycle)
 }
 
 /// `/door-…`: connect middleware fails.
-fn at_the_door(plugin: Plugin, way: &'static str) -> Plugin {
+fn with_failing_middleware(plugin: Plugin, way: &'static str) -> Plugin {
     plugin.namespace(format!("/door-{way}")).connect_middleware(move |socket| {
         of("/").emit("knock", way)?;
         socket.emit("come in", ())?;
-        break_down(way)
+        fail_by(way)
     })
 }
 
 /// `/life-…`: `connection`, `disconnecting` and `disconnect` fail.
-fn at_both_ends(plugin: Plugin, way: &'static str) -> Plugin {
+fn with_failing_lifecycle(plugin: Plugin, way: &'static str) -> Plugin {
     plugin
         .namespace(format!("/life-{way}"))
         .connection(move |socket: &Socket| {
             socket.emit("dropped", "connection")?;
-            break_down(way)
+            fail_by(way)
         })
         .disconnecting(move |_: &Socket| {
             of("/").emit("dropped", "disconnecting")?;
-            break_down(way)
+            fail_by(way)
         })
         .disconnect(move |_: &Socket| {
             of("/").emit("dropped", "disconnect")?;
-            break_down(way)
+            fail_by(way)
         })
         .on("state", state)
 }
 
 fn fail(socket: &Socket, way: String) -> Result<Reply<&'static str>> {
     write(socket)?;
-    break_down(&way)?;
+    fail_by(&way)?;
     Ok(Reply("well"))
 }
 
@@ -65,19 +65,19 @@ fn fail_late(socket: &Socket, way: String) -> Result<()> {
     socket.emit("kept", ())?;
     flush();
     write(socket)?;
-    break_down(&way)
+    fail_by(&way)
 }
 
 /// An ack is a write like any other: the failure takes it back.
 fn fail_answered(_socket: &Socket, way: String, ack: Ack) -> Result<()> {
     ack.reply("taken back")?;
-    break_down(&way)
+    fail_by(&way)
 }
 
 fn fail_keeping(socket: &Socket, way: String, ack: Ack) -> Result<()> {
     socket.set_data("ack", &ack.token())?;
     flush();
-    break_down(&way)
+    fail_by(&way)
 }
 
 fn answer_kept(socket: &Socket) -> Result<Reply<bool>> {
@@ -91,13 +91,13 @@ fn nap(_socket: &Socket, milliseconds: u64) -> Result<Reply<bool>> {
     Ok(Reply(true))
 }
 
-fn guard(socket: &Socket, event: &mut Event) -> Result<()> {
+fn middleware(socket: &Socket, event: &mut Event) -> Result<()> {
     if event.name() != "guarded" {
         return Ok(());
     }
     let (way,): (String,) = event.args()?;
     write(socket)?;
-    break_down(&way)
+    fail_by(&way)
 }
 
 fn guarded(socket: &Socket, _way: String) -> Result<Reply<bool>> {
@@ -120,7 +120,7 @@ fn state(socket: &Socket) -> Result<Reply<Value>> {
 }
 
 #[allow(clippy::panic, reason = "that is what it is for")]
-fn break_down(way: &str) -> Result<()> {
+fn fail_by(way: &str) -> Result<()> {
     match way {
         "error" => {
             let data = json!({"success": true, "error": "mine", "code": "MINE", "message": "mine", "seat": 41});

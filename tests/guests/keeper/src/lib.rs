@@ -1,4 +1,4 @@
-//! Keeps things in the store, as it is told, and answers with what came of it: a value, or the code of the failure.
+//! Keeps things in the store, as it is reply, and answers with what came of it: a value, or the code of the failure.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ fn plugin() -> Plugin {
     let asks = config::<Map<String, Value>>().unwrap_or_default().get("asks") != Some(&Value::Bool(false));
     let plugin = if asks { Plugin::new().capability("store") } else { Plugin::new() };
     plugin
-        .on("get", |_: &Socket, bucket: String, key: String| told(store::bucket(bucket).get::<Value>(&key)))
-        .on("set", |_: &Socket, bucket: String, key: String, value: Value| told(store::bucket(bucket).set(&key, &value)))
+        .on("get", |_: &Socket, bucket: String, key: String| reply(store::bucket(bucket).get::<Value>(&key)))
+        .on("set", |_: &Socket, bucket: String, key: String, value: Value| reply(store::bucket(bucket).set(&key, &value)))
         .on("set-for", |_: &Socket, bucket: String, key: String, value: Value, milliseconds: u64| {
-            told(store::bucket(bucket).set_for(&key, &value, Duration::from_millis(milliseconds)))
+            reply(store::bucket(bucket).set_for(&key, &value, Duration::from_millis(milliseconds)))
         })
-        .on("delete", |_: &Socket, bucket: String, key: String| told(store::bucket(bucket).delete(&key)))
-        .on("increment", |_: &Socket, bucket: String, key: String, by: i64| told(store::bucket(bucket).increment(&key, by)))
+        .on("delete", |_: &Socket, bucket: String, key: String| reply(store::bucket(bucket).delete(&key)))
+        .on("increment", |_: &Socket, bucket: String, key: String, by: i64| reply(store::bucket(bucket).increment(&key, by)))
         .on("swap", |_: &Socket, bucket: String, key: String, expected: Option<Value>, value: Option<Value>| {
-            told(store::bucket(bucket).compare_and_swap(&key, expected.as_ref(), value.as_ref()))
+            reply(store::bucket(bucket).compare_and_swap(&key, expected.as_ref(), value.as_ref()))
         })
         .on("scan", |_: &Socket, bucket: String, prefix: String, after: Option<String>, limit: u32| {
-            told(store::bucket(bucket).scan::<Value>(&prefix, after.as_deref(), limit))
+            reply(store::bucket(bucket).scan::<Value>(&prefix, after.as_deref(), limit))
         })
         .on("bytes", bytes)
         .on("set-and-fail", set_and_fail)
 }
 
-fn told<T: serde::Serialize>(result: Result<T>) -> Result<Reply<Value>> {
+fn reply<T: serde::Serialize>(result: Result<T>) -> Result<Reply<Value>> {
     Ok(Reply(match result {
         Ok(value) => json!({ "ok": value }),
         Err(error) => json!({ "code": error.code_str(), "message": error.message() }),
@@ -37,7 +37,7 @@ fn told<T: serde::Serialize>(result: Result<T>) -> Result<Reply<Value>> {
 fn bytes(_socket: &Socket, key: String) -> Result<Reply<Value>> {
     let bucket = store::bucket("bytes");
     bucket.set_bytes(&key, &[0, 255, 10], None)?;
-    told(bucket.get_bytes(&key))
+    reply(bucket.get_bytes(&key))
 }
 
 /// The emit before the question leaves with it; the one behind is taken back, and the value stays.

@@ -20,8 +20,8 @@ struct Plan {
 
 fn plugin() -> Plugin {
     Plugin::new()
-        .connect_middleware(|socket| tell(socket, "connect-middleware"))
-        .connection(|socket: &Socket| tell(socket, "connection"))
+        .connect_middleware(|socket| mark(socket, "connect-middleware"))
+        .connection(|socket: &Socket| mark(socket, "connection"))
         .middleware(middleware)
         .on("relay", handler)
         .on("rewritten", rewritten)
@@ -32,7 +32,7 @@ fn name() -> Result<String> {
 }
 
 /// Leaves a mark in the socket's data, and emits the marks that are there.
-fn tell(socket: &Socket, place: &str) -> Result<()> {
+fn mark(socket: &Socket, place: &str) -> Result<()> {
     let mut marks: Vec<String> = socket.data("marks")?.unwrap_or_default();
     marks.push(format!("{place}:{}", name()?));
     socket.set_data("marks", &marks)?;
@@ -43,7 +43,7 @@ fn middleware(socket: &Socket, event: &mut Event) -> Result<()> {
     let (plan,): (Option<Plan>,) = event.args()?;
     let Some(mut plan) = plan else { return Ok(()) };
     let Some(what) = plan.middleware.remove(&name()?) else { return Ok(()) };
-    tell(socket, "middleware")?;
+    mark(socket, "middleware")?;
     match what.as_str() {
         "rewrite" => {
             event.rename("rewritten");
@@ -59,7 +59,7 @@ fn handler(socket: &Socket, plan: Plan) -> Result<Option<Reply<String>>> {
     if what == "skip" {
         return Ok(None);
     }
-    tell(socket, "handler")?;
+    mark(socket, "handler")?;
     match what {
         "answer" => Ok(Some(Reply(name()?))),
         "error" => Err(Error::new(format!("{} failed", name()?)).code("FAILED")),
@@ -68,7 +68,7 @@ fn handler(socket: &Socket, plan: Plan) -> Result<Option<Reply<String>>> {
 }
 
 fn rewritten(socket: &Socket, _plan: Plan, by: String, bytes: Binary) -> Result<Option<Reply<(String, Binary)>>> {
-    tell(socket, "rewritten")?;
+    mark(socket, "rewritten")?;
     Ok(Some(Reply((by, bytes))))
 }
 

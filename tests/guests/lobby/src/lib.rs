@@ -12,20 +12,20 @@ fn plugin() -> Plugin {
         .on("number", number)
         .on("farewell", farewell)
         .namespace(NAMESPACE)
-        .connection(come)
-        .disconnect(go)
+        .connection(announce_connection)
+        .disconnect(announce_disconnect)
         .on("members", members)
         .on("number", number)
         .on("farewell", farewell)
 }
 
-fn come(socket: &Socket) -> Result<()> {
+fn announce_connection(socket: &Socket) -> Result<()> {
     socket.join("lobby")?;
     socket.nsp().to("lobby").emit("joined", socket.id())?;
     io().emit("came", socket.id())
 }
 
-fn go(socket: &Socket, reason: &str) -> Result<()> {
+fn announce_disconnect(socket: &Socket, reason: &str) -> Result<()> {
     io().emit("went", (socket.id(), reason))
 }
 

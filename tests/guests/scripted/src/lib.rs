@@ -51,9 +51,9 @@ enum Step {
     AskRoom(String, String, Option<u64>),
     Sleep(u64),
     Flush,
-    Timer(Alarm),
+    Timer(TimerStep),
     Clear(String),
-    OwnTimer(Alarm),
+    OwnTimer(TimerStep),
     ClearOwn(String),
     Set(String, Value, Option<u64>),
     Get(String),
@@ -77,7 +77,7 @@ enum Step {
 
 /// A timer, and what it does.
 #[derive(Clone, Deserialize, Serialize)]
-struct Alarm {
+struct TimerStep {
     name: String,
     #[serde(default)]
     after: u64,
@@ -99,8 +99,8 @@ pub fn plugin() -> Plugin {
         .capability("handshake:secrets")
         .capability("store")
         .capability("rate-limit")
-        .timer("a", ring)
-        .timer("b", ring)
+        .timer("a", run_timer)
+        .timer("b", run_timer)
         .namespace("/chain")
         .middleware(middleware);
     let plugin = everywhere(plugin);
@@ -158,7 +158,7 @@ fn handler(socket: &Socket, mut plans: BTreeMap<String, Plan>, ack: Ack) -> Resu
     Ok(run.answers.then_some(Reply(run.results)))
 }
 
-fn ring(timer: &Timer) -> Result<()> {
+fn run_timer(timer: &Timer) -> Result<()> {
     Run { socket: timer.socket(), ..Run::default() }.all(timer.data()?)
 }
 
@@ -219,9 +219,9 @@ impl<'a> Run<'a> {
             Step::Disconnect(close) => self.socket()?.disconnect(close),
             Step::DisconnectAll(room, close) => self.socket()?.nsp().to(room).disconnect_sockets(close),
             Step::Sleep(milliseconds) => sleep(ms(milliseconds)),
-            Step::Timer(alarm) => alarm.set(|name| Ok(self.socket()?.timer(name))),
+            Step::Timer(timer_step) => timer_step.set(|name| Ok(self.socket()?.timer(name))),
             Step::Clear(name) => self.socket()?.timer(name).clear(),
-            Step::OwnTimer(alarm) => alarm.set(|name| Ok(timer(name))),
+            Step::OwnTimer(timer_step) => timer_step.set(|name| Ok(timer(name))),
             Step::ClearOwn(name) => timer(name).clear(),
             Step::Fail(message, code, data) => Err(failure(message, code, data)),
             Step::Forbidden => self.socket()?.emit("connect", ()),
@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
     }
 
     fn question(&self, step: Step) -> Result<Value> {
-        let bucket = store::bucket("stage");
+        let bucket = store::bucket("scripted");
         Ok(match step {
             Step::Rooms => json!(rooms(self.socket()?)?),
             Step::Data(key) => json!(self.socket()?.data::<Value>(&key)?),
@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Alarm {
+impl TimerStep {
     fn set(&self, timer: impl FnOnce(&str) -> Result<TimerSetting>) -> Result<()> {
         let setting = timer(&self.name)?.after(ms(self.after)).data(&self.steps)?;
         if let Some(every) = self.every { setting.every(ms(every)).set() } else { setting.set() }
@@ -338,7 +338,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 #[expect(clippy::panic, reason = "that is what it is for")]
 fn broken() {
-    panic!("the stage broke");
+    panic!("the script broke");
 }
 
 export!(plugin);

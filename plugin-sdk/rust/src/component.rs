@@ -3,8 +3,8 @@
 use crate::bindings::{
     self, CallId, EventCall, Failure, Outcome, Registration, ServerEventCall, SocketId, Ticket, TimerCall, Verdict,
 };
-use crate::entry;
 use crate::error::{Error, Result};
+use crate::exports;
 use crate::log;
 use crate::plugin::Plugin;
 use crate::router::Router;
@@ -34,12 +34,12 @@ macro_rules! export {
         #[cfg(target_family = "wasm")]
         const _: () = {
             struct Author;
-            impl $crate::export::Author for Author {
+            impl $crate::component::Author for Author {
                 fn plugin() -> $crate::Plugin {
                     $plugin()
                 }
             }
-            type Component = $crate::export::Component<Author>;
+            type Component = $crate::component::Component<Author>;
     $crate::bindings::export_component!(Component with_types_in $crate::bindings);
         };
         // Natively there is nothing to export, but what was written is checked and counts as used.
@@ -66,39 +66,39 @@ impl<A: Author> Component<A> {
 
 impl<A: Author> bindings::Guest for Component<A> {
     fn register() -> Registration {
-        Self::router(entry::register)
+        Self::router(exports::register)
     }
 
     fn connect_middleware(_call: CallId, socket: SocketId, namespace: String) -> Verdict {
-        Self::router(|router| entry::connect_middleware(router, &Socket::new(socket, namespace)))
+        Self::router(|router| exports::connect_middleware(router, &Socket::new(socket, namespace)))
     }
 
     fn connection(_call: CallId, socket: SocketId, namespace: String, kind: String) -> Outcome {
-        Self::router(|router| entry::connection(router, &Socket::new(socket, namespace), &kind))
+        Self::router(|router| exports::connection(router, &Socket::new(socket, namespace), &kind))
     }
 
     fn event_middleware(call: EventCall) -> Verdict {
-        Self::router(|router| entry::event_middleware(router, call))
+        Self::router(|router| exports::event_middleware(router, call))
     }
 
     fn event(call: EventCall) -> Outcome {
-        Self::router(|router| entry::event(router, call))
+        Self::router(|router| exports::event(router, call))
     }
 
     fn disconnecting(_call: CallId, socket: SocketId, namespace: String, reason: String) -> Outcome {
-        Self::router(|router| entry::disconnecting(router, &Socket::new(socket, namespace), &reason))
+        Self::router(|router| exports::disconnecting(router, &Socket::new(socket, namespace), &reason))
     }
 
     fn disconnect(_call: CallId, socket: SocketId, namespace: String, reason: String) -> Outcome {
-        Self::router(|router| entry::disconnect(router, &Socket::new(socket, namespace), &reason))
+        Self::router(|router| exports::disconnect(router, &Socket::new(socket, namespace), &reason))
     }
 
     fn start(_call: CallId) -> Outcome {
-        Self::router(entry::start)
+        Self::router(exports::start)
     }
 
     fn timer(call: TimerCall) -> Outcome {
-        Self::router(|router| entry::timer(router, call))
+        Self::router(|router| exports::timer(router, call))
     }
 
     // What follows is never registered, so the host does not call it.

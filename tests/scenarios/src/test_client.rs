@@ -1,16 +1,16 @@
 //! A client as a scenario sees it: with words for what it tells the plugins to do.
 
-use crate::{Client, Stage, Status};
+use crate::{Client, Status, TestServer};
 use serde_json::{Value, json};
 use std::cell::Cell;
 
 /// A client, and what scenarios do with it.
-pub struct Player {
+pub struct TestClient {
     client: Box<dyn Client>,
     acks: Cell<u64>,
 }
 
-/// What the plugin `first` shall do at one point: the steps of `tests/guests/stage`.
+/// What the plugin `first` shall do at one point: the steps of `tests/guests/scripted`.
 pub fn first(place: &str, steps: Value) -> Value {
     plan("first", place, steps)
 }
@@ -20,25 +20,25 @@ pub fn plan(plugin: &str, place: &str, steps: Value) -> Value {
     json!({ plugin: { place: steps } })
 }
 
-impl Player {
+impl TestClient {
     /// A client that nobody has planned anything for.
-    pub fn plain(stage: &dyn Stage, namespace: &str) -> Self {
-        Self::planned(stage, namespace, json!({}))
+    pub fn plain(server: &dyn TestServer, namespace: &str) -> Self {
+        Self::planned(server, namespace, json!({}))
     }
 
     /// A client with a plan for what happens when it comes and goes.
-    pub fn planned(stage: &dyn Stage, namespace: &str, auth: Value) -> Self {
-        Self { client: stage.connect(namespace, auth, None), acks: Cell::new(0) }
+    pub fn planned(server: &dyn TestServer, namespace: &str, auth: Value) -> Self {
+        Self { client: server.connect(namespace, auth, None), acks: Cell::new(0) }
     }
 
     /// The same client on another namespace.
-    pub fn also(&self, stage: &dyn Stage, namespace: &str, auth: Value) -> Self {
-        Self { client: stage.connect(namespace, auth, Some(&*self.client)), acks: Cell::new(0) }
+    pub fn also(&self, server: &dyn TestServer, namespace: &str, auth: Value) -> Self {
+        Self { client: server.connect(namespace, auth, Some(&*self.client)), acks: Cell::new(0) }
     }
 
     /// A client that is in a room.
-    pub fn in_room(stage: &dyn Stage, room: &str) -> Self {
-        Self::planned(stage, "/", first("connection", json!([{"join": room}])))
+    pub fn in_room(server: &dyn TestServer, room: &str) -> Self {
+        Self::planned(server, "/", first("connection", json!([{"join": room}])))
     }
 
     /// Its id.

@@ -3,10 +3,10 @@
 
 use super::Line;
 use super::call::{self, Recording};
+use super::host_state::{HostState, SocketIndex, SocketState};
 use super::limits;
-use super::schedule::WaitFor;
+use super::scheduler::WaitFor;
 use super::timers;
-use super::world::{Life, Number, World};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::emit::Response;
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
@@ -35,15 +35,15 @@ pub(crate) fn emit_to_rooms(target: &Target, name: &str, payload: Payload) -> Re
 }
 
 pub(crate) fn ask_socket(socket: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
-    let asked = call::with(|call, world| {
-        let socket = call.socket(world, socket)?;
+    let asked = call::with(|call, state| {
+        let socket = call.socket(state, socket)?;
         limits::event(name, &payload)?;
-        call.flush(world);
-        if world.sockets[socket].life == Life::Pending {
+        call.flush(state);
+        if state.sockets[socket].life == SocketState::Pending {
             let message = "the socket's connect middleware has not ended: its client cannot be asked yet";
             return Err(Error::host("pending", message));
         }
-        Ok(world.ask(vec![socket], name, &payload))
+        Ok(state.ask(vec![socket], name, &payload))
     });
     let answers = answers(asked?, timeout)?;
     match (answers.responses.is_empty(), answers.timed_out.is_empty()) {
@@ -54,25 +54,27 @@ pub(crate) fn ask_socket(socket: &str, name: &str, payload: Payload, timeout: Op
 }
 
 pub(crate) fn ask_rooms(target: &Target, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
-    let asked = call::with(|call, world| {
-        call.check_target(world, target)?;
+    let asked = call::with(|call, state| {
+        call.check_target(state, target)?;
         limits::event(name, &payload)?;
-        call.flush(world);
-        let sockets = world.select(target);
-        Ok(world.ask(sockets, name, &payload))
+        call.flush(state);
+        let sockets = state.select(target);
+        Ok(state.ask(sockets, name, &payload))
     });
     answers(asked?, timeout)
 }
 
 /// Waits for the answers, and closes the question: whoever is silent until then has timed out.
 fn answers(question: usize, timeout: Option<Duration>) -> Result<Answers> {
-    let until = call::with(|call, world| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(world.now + timeout))))?;
+    let until = call::with(|call, state| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(state.now + timeout))))?;
     call::wait(WaitFor::Clients(question), until)?;
-    call::with(|_, world| {
-        let question = std::mem::take(&mut world.questions[question]);
-        let ids = |sockets: Vec<Number>| sockets.into_iter().map(|socket| world.sockets[socket].id.clone()).collect();
-        let response =
-            |(socket, payload): (Number, Payload)| Response { socket: world.sockets[socket].id.clone(), payload: payload.into() };
+    call::with(|_, state| {
+        let question = std::mem::take(&mut state.questions[question]);
+        let ids = |sockets: Vec<SocketIndex>| sockets.into_iter().map(|socket| state.sockets[socket].id.clone()).collect();
+        let response = |(socket, payload): (SocketIndex, Payload)| Response {
+            socket: state.sockets[socket].id.clone(),
+            payload: payload.into(),
+        };
         Ok(Answers {
             responses: question.responses.into_iter().map(response).collect(),
             missing: ids(question.missing),
@@ -88,9 +90,9 @@ pub(crate) fn reply(socket: &str, ack: u64, payload: Payload) -> Result<()> {
 
 pub(crate) fn join(socket: &str, names: &[String]) -> Result<()> {
     limits::rooms(names)?;
-    call::with(|call, world| {
-        let Some(socket) = call.find(world, socket)? else { return Ok(()) };
-        let present = world.rooms_seen(socket, call.opening, &call.recorded).len();
+    call::with(|call, state| {
+        let Some(socket) = call.find(state, socket)? else { return Ok(()) };
+        let present = state.rooms_seen(socket, call.connecting, &call.recorded).len();
         if present + names.len() > limits::ROOMS_MAX {
             let message = format!("a socket is in at most {} rooms (rooms_per_socket_max)", limits::ROOMS_MAX);
             return Err(Error::host("limit", message));
@@ -105,9 +107,9 @@ pub(crate) fn leave(socket: &str, names: &[String]) -> Result<()> {
 }
 
 pub(crate) fn rooms(socket: &str) -> Result<Vec<String>> {
-    call::with(|call, world| {
-        let socket = call.socket(world, socket)?;
-        Ok(world.rooms_seen(socket, call.opening, &call.recorded))
+    call::with(|call, state| {
+        let socket = call.socket(state, socket)?;
+        Ok(state.rooms_seen(socket, call.connecting, &call.recorded))
     })
 }
 
@@ -122,15 +124,15 @@ pub(crate) fn leave_all(target: &Target, names: &[String]) -> Result<()> {
 }
 
 pub(crate) fn handshake(socket: &str) -> Result<Handshake> {
-    call::with(|call, world| {
-        let socket = call.socket(world, socket)?;
-        Ok(shown(call, world, socket))
+    call::with(|call, state| {
+        let socket = call.socket(state, socket)?;
+        Ok(shown(call, state, socket))
     })
 }
 
 /// A handshake, without what the plugin may not see.
-fn shown(call: &Recording, world: &World, socket: Number) -> Handshake {
-    let mut handshake = world.sockets[socket].handshake.clone();
+fn shown(call: &Recording, state: &HostState, socket: SocketIndex) -> Handshake {
+    let mut handshake = state.sockets[socket].handshake.clone();
     if !call.plugin.can("handshake:secrets") {
         handshake.auth = None;
         handshake.headers.retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
@@ -139,16 +141,16 @@ fn shown(call: &Recording, world: &World, socket: Number) -> Handshake {
 }
 
 pub(crate) fn data(socket: &str) -> Result<String> {
-    call::with(|call, world| {
-        let socket = call.socket(world, socket)?;
-        Ok(object(&world.data_seen(socket, call.opening, &call.recorded)))
+    call::with(|call, state| {
+        let socket = call.socket(state, socket)?;
+        Ok(object(&state.data_seen(socket, call.connecting, &call.recorded)))
     })
 }
 
 pub(crate) fn set_data(socket: &str, key: &str, value: &str) -> Result<()> {
-    call::with(|call, world| {
-        let Some(socket) = call.find(world, socket)? else { return Ok(()) };
-        let data = world.data_seen(socket, call.opening, &call.recorded);
+    call::with(|call, state| {
+        let Some(socket) = call.find(state, socket)? else { return Ok(()) };
+        let data = state.data_seen(socket, call.connecting, &call.recorded);
         let others: usize = data.iter().filter(|(other, _)| *other != key).map(|(key, value)| key.len() + value.len()).sum();
         if others + key.len() + value.len() > limits::DATA_BYTES_MAX {
             let message = format!("the data of a socket has at most {} bytes (data_bytes_max)", limits::DATA_BYTES_MAX);
@@ -163,7 +165,7 @@ pub(crate) fn remove_data(socket: &str, key: &str) -> Result<()> {
 }
 
 pub(crate) fn transport(socket: &str) -> Result<String> {
-    call::with(|call, world| call.socket(world, socket).map(|_| "websocket".to_owned()))
+    call::with(|call, state| call.socket(state, socket).map(|_| "websocket".to_owned()))
 }
 
 pub(crate) fn disconnect(socket: &str, close: bool) -> Result<()> {
@@ -175,29 +177,29 @@ pub(crate) fn disconnect_all(target: &Target, close: bool) -> Result<()> {
 }
 
 pub(crate) fn fetch(target: &Target, _timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
-    call::with(|call, world| {
-        call.check_target(world, target)?;
-        call.flush(world);
-        let remote = |socket: Number| RemoteSocket {
-            id: world.sockets[socket].id.clone(),
-            handshake: shown(call, world, socket),
-            rooms: world.sockets[socket].rooms.clone(),
-            data: object(&world.sockets[socket].data),
+    call::with(|call, state| {
+        call.check_target(state, target)?;
+        call.flush(state);
+        let remote = |socket: SocketIndex| RemoteSocket {
+            id: state.sockets[socket].id.clone(),
+            handshake: shown(call, state, socket),
+            rooms: state.sockets[socket].rooms.clone(),
+            data: object(&state.sockets[socket].data),
         };
-        Ok(world.select(target).into_iter().map(remote).collect())
+        Ok(state.select(target).into_iter().map(remote).collect())
     })
 }
 
 pub(crate) fn sleep(delay: Duration) -> Result<()> {
-    let until = call::with(|call, world| {
-        call.flush(world);
-        Ok(world.now.saturating_add(delay))
+    let until = call::with(|call, state| {
+        call.flush(state);
+        Ok(state.now.saturating_add(delay))
     })?;
     call::wait(WaitFor::Time, until)
 }
 
 pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
-    call::with(|call, world| {
+    call::with(|call, state| {
         if !call.plugin.has_timer {
             return Err(Error::host("invalid", "a plugin that sets timers registers the hook `timer`"));
         }
@@ -205,7 +207,7 @@ pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
             let (name, data) = (limits::TIMER_NAME_BYTES_MAX, limits::TIMER_DATA_BYTES_MAX);
             return Err(Error::host("limit", format!("a timer's name has at most {name} bytes, its data {data}")));
         }
-        let Some(socket) = timer_of(call, world, setting.socket.as_deref())? else { return Ok(()) };
+        let Some(socket) = timer_of(call, state, setting.socket.as_deref())? else { return Ok(()) };
         let setting = timers::Setting {
             name: setting.name.clone(),
             socket,
@@ -218,68 +220,68 @@ pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
 }
 
 pub(crate) fn clear_timer(name: &str, socket: Option<&str>) -> Result<()> {
-    call::with(|call, world| {
-        let Some(socket) = timer_of(call, world, socket)? else { return Ok(()) };
+    call::with(|call, state| {
+        let Some(socket) = timer_of(call, state, socket)? else { return Ok(()) };
         call.record(Write::ClearTimer { plugin: call.plugin.index, name: name.to_owned(), socket })
     })
 }
 
 /// The socket of a timer, if it has one; None if that is gone.
-fn timer_of(call: &Recording, world: &World, socket: Option<&str>) -> Result<Option<Option<Number>>> {
+fn timer_of(call: &Recording, state: &HostState, socket: Option<&str>) -> Result<Option<Option<SocketIndex>>> {
     match socket {
         None => Ok(Some(None)),
-        Some(id) => Ok(call.find(world, id)?.map(Some)),
+        Some(id) => Ok(call.find(state, id)?.map(Some)),
     }
 }
 
 pub(crate) fn store_get(bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
-    store(|world| world.store.get(bucket, key, world.now))
+    store(|state| state.store.get(bucket, key, state.now))
 }
 
 pub(crate) fn store_set(bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
-    store(|world| world.store.set(bucket, key, value, ttl.map(|ttl| world.now.saturating_add(ttl))))
+    store(|state| state.store.set(bucket, key, value, ttl.map(|ttl| state.now.saturating_add(ttl))))
 }
 
 pub(crate) fn store_delete(bucket: &str, key: &str) -> Result<bool> {
-    store(|world| world.store.delete(bucket, key, world.now))
+    store(|state| state.store.delete(bucket, key, state.now))
 }
 
 pub(crate) fn store_increment(bucket: &str, key: &str, by: i64) -> Result<i64> {
-    store(|world| world.store.increment(bucket, key, by, world.now))
+    store(|state| state.store.increment(bucket, key, by, state.now))
 }
 
 pub(crate) fn store_compare_and_swap(bucket: &str, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool> {
-    store(|world| world.store.compare_and_swap(bucket, key, expected, value, world.now))
+    store(|state| state.store.compare_and_swap(bucket, key, expected, value, state.now))
 }
 
 pub(crate) fn store_scan(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
-    store(|world| world.store.scan(bucket, prefix, after, limit, world.now))
+    store(|state| state.store.scan(bucket, prefix, after, limit, state.now))
 }
 
 /// A question to the store: done at once, and what was recorded before is sent first.
-fn store<T>(ask: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
-    call::with(|call, world| {
+fn store<T>(ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
+    call::with(|call, state| {
         call.plugin.needs("store", "the store")?;
-        call.flush(world);
-        ask(world)
+        call.flush(state);
+        ask(state)
     })
 }
 
 /// A token is valid if the test said so, and as long as its claims say.
 pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
-    call::with(|call, world| {
+    call::with(|call, state| {
         call.plugin.needs("jwt", "verifying tokens")?;
-        world.claims(key, token).ok_or_else(|| Error::host("invalid", "the token is not valid"))
+        state.claims(key, token).ok_or_else(|| Error::host("invalid", "the token is not valid"))
     })
 }
 
 pub(crate) fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> {
-    call::with(|call, world| {
+    call::with(|call, state| {
         call.plugin.needs("rate-limit", "limiting rates")?;
         limits::check_key(key, limit.window_ms)?;
-        call.flush(world);
-        let (now, window) = (world.now, Duration::from_millis(limit.window_ms));
-        let (consumed, closes) = world.windows[call.plugin.index].consume(key, points, window, now);
+        call.flush(state);
+        let (now, window) = (state.now, Duration::from_millis(limit.window_ms));
+        let (consumed, closes) = state.windows[call.plugin.index].consume(key, points, window, now);
         Ok(Decision {
             allowed: consumed <= limit.points,
             remaining_points: limit.points.saturating_sub(consumed),
@@ -292,8 +294,8 @@ pub(crate) fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> 
 
 pub(crate) fn flush() {
     // Without a call there is nothing to send.
-    let _ = call::with(|call, world| {
-        call.flush(world);
+    let _ = call::with(|call, state| {
+        call.flush(state);
         Ok(())
     });
 }
@@ -309,28 +311,28 @@ pub(crate) fn log(level: &str, message: &str, fields: &[(String, String)]) {
 }
 
 pub(crate) fn config() -> String {
-    call::with_world(|plugin, _| plugin.config.clone())
+    call::with_state(|plugin, _| plugin.config.clone())
 }
 
 pub(crate) fn now_ms() -> u64 {
-    call::with_world(|_, world| world.now_ms())
+    call::with_state(|_, state| state.now_ms())
 }
 
 pub(crate) fn random_bytes(length: usize) -> Vec<u8> {
-    call::with_world(|_, world| world.random.bytes(length))
+    call::with_state(|_, state| state.random.bytes(length))
 }
 
 /// A write about one socket, which does nothing if that is gone.
-fn write_to(socket: &str, write: impl FnOnce(Number) -> Write) -> Result<()> {
-    call::with(|call, world| match call.find(world, socket)? {
+fn write_to(socket: &str, write: impl FnOnce(SocketIndex) -> Write) -> Result<()> {
+    call::with(|call, state| match call.find(state, socket)? {
         Some(socket) => call.record(write(socket)),
         None => Ok(()),
     })
 }
 
 fn write_to_all(target: &Target, write: impl FnOnce(Target) -> Write) -> Result<()> {
-    call::with(|call, world| {
-        call.check_target(world, target)?;
+    call::with(|call, state| {
+        call.check_target(state, target)?;
         call.record(write(target.clone()))
     })
 }

@@ -2,10 +2,10 @@
 //! only moves when it is told to.
 
 use super::limits::Windows;
-use super::plugin::Loaded;
+use super::plugin::LoadedPlugin;
 use super::queue::Queue;
 use super::random::Random;
-use super::schedule::{Job, JobId};
+use super::scheduler::{Job, JobId};
 use super::store::Buckets;
 use super::timers::Timers;
 use super::write::Write;
@@ -18,23 +18,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A socket, by the order in which they came. None is ever taken out of the list.
-pub(super) type Number = usize;
+pub(super) type SocketIndex = usize;
 
 /// Everything that a test host knows.
-pub(super) struct World {
+pub(super) struct HostState {
     /// Since the host was made.
     pub(super) now: Duration,
     /// What the clock showed then, in milliseconds since 1970.
     pub(super) born_ms: u64,
     pub(super) random: Random,
     pub(super) call_limit: Duration,
-    pub(super) plugins: Vec<Arc<Loaded>>,
+    pub(super) plugins: Vec<Arc<LoadedPlugin>>,
     /// Of each plugin, as `plugins`.
     pub(super) timers: Vec<Timers>,
     pub(super) windows: Vec<Windows>,
     /// Whether a call of the plugin that belongs to no socket runs: those come one at a time.
     pub(super) own_call: Vec<bool>,
-    pub(super) sockets: Vec<Record>,
+    pub(super) sockets: Vec<ServerSocket>,
     pub(super) questions: Vec<Question>,
     pub(super) store: Buckets,
     /// Valid tokens: key, token, claims.
@@ -49,30 +49,30 @@ pub(super) struct World {
 
 /// Where a socket is in its life. It only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum SocketState {
     Pending,
     Joined,
     Left,
 }
 
 /// How far a socket's connect chain is: until it is open, writes are held back.
-pub(super) enum Opening {
+pub(super) enum ConnectPhase {
     /// What middleware wrote to the socket itself is held.
     Middleware(Vec<Write>),
     /// Everything is held.
     Connection(Vec<Write>),
-    Open,
+    Done,
 }
 
 /// One socket.
-pub(super) struct Record {
+pub(super) struct ServerSocket {
     pub(super) id: String,
     pub(super) namespace: String,
     pub(super) connection: usize,
     /// With its secrets.
     pub(super) handshake: Handshake,
-    pub(super) life: Life,
-    pub(super) opening: Opening,
+    pub(super) life: SocketState,
+    pub(super) connecting: ConnectPhase,
     /// JSON by key.
     pub(super) data: BTreeMap<String, String>,
     /// Its own included. Kept as it was when the socket left.
@@ -99,12 +99,12 @@ pub(super) struct Packet {
 /// An emit that awaits acks. Everyone who was asked is in one of the lists.
 #[derive(Default)]
 pub(super) struct Question {
-    pub(super) open: Vec<Number>,
-    pub(super) responses: Vec<(Number, Payload)>,
-    pub(super) missing: Vec<Number>,
+    pub(super) open: Vec<SocketIndex>,
+    pub(super) responses: Vec<(SocketIndex, Payload)>,
+    pub(super) missing: Vec<SocketIndex>,
 }
 
-impl World {
+impl HostState {
     pub(super) fn now_ms(&self) -> u64 {
         self.born_ms + u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX)
     }
@@ -119,16 +119,16 @@ impl World {
     }
 
     /// The socket of this id that is in its namespace.
-    pub(super) fn find(&self, id: &str) -> Option<Number> {
-        self.sockets.iter().position(|socket| socket.id == id && socket.life == Life::Joined)
+    pub(super) fn find(&self, id: &str) -> Option<SocketIndex> {
+        self.sockets.iter().position(|socket| socket.id == id && socket.life == SocketState::Joined)
     }
 
     /// Those who are meant, in the order in which they came.
-    pub(super) fn select(&self, target: &Target) -> Vec<Number> {
-        let meant = |socket: &Record| {
+    pub(super) fn select(&self, target: &Target) -> Vec<SocketIndex> {
+        let meant = |socket: &ServerSocket| {
             let is_in = |room: &String| socket.rooms.contains(room);
             let in_rooms = target.rooms.is_empty() || target.rooms.iter().any(is_in);
-            let is_here = socket.life == Life::Joined && socket.namespace == target.namespace;
+            let is_here = socket.life == SocketState::Joined && socket.namespace == target.namespace;
             is_here && in_rooms && !target.except.iter().any(is_in)
         };
         (0..self.sockets.len()).filter(|number| meant(&self.sockets[*number])).collect()
@@ -140,62 +140,62 @@ impl World {
     }
 
     /// The plugins of a namespace, in order.
-    pub(super) fn chain(&self, namespace: &str) -> Vec<Arc<Loaded>> {
+    pub(super) fn chain(&self, namespace: &str) -> Vec<Arc<LoadedPlugin>> {
         self.plugins.iter().filter(|plugin| plugin.namespace(namespace).is_some()).cloned().collect()
     }
 
     /// An event for a client. Nothing reaches one that has left.
-    pub(super) fn put(&mut self, socket: Number, name: &str, payload: &Payload, question: Option<usize>) {
-        let record = &mut self.sockets[socket];
-        if record.life != Life::Left {
-            record.inbox.push(Packet { name: name.to_owned(), payload: payload.clone(), question });
+    pub(super) fn put(&mut self, socket: SocketIndex, name: &str, payload: &Payload, question: Option<usize>) {
+        let socket_state = &mut self.sockets[socket];
+        if socket_state.life != SocketState::Left {
+            socket_state.inbox.push(Packet { name: name.to_owned(), payload: payload.clone(), question });
         }
     }
 
-    pub(super) fn join(&mut self, socket: Number, rooms: &[String]) {
-        let record = &mut self.sockets[socket];
-        if record.life != Life::Joined {
+    pub(super) fn join(&mut self, socket: SocketIndex, rooms: &[String]) {
+        let socket_state = &mut self.sockets[socket];
+        if socket_state.life != SocketState::Joined {
             return;
         }
         for room in rooms {
-            if !record.rooms.contains(room) {
-                record.rooms.push(room.clone());
+            if !socket_state.rooms.contains(room) {
+                socket_state.rooms.push(room.clone());
             }
         }
     }
 
-    pub(super) fn leave(&mut self, socket: Number, rooms: &[String]) {
-        let record = &mut self.sockets[socket];
-        if record.life == Life::Joined {
-            record.rooms.retain(|room| !rooms.contains(room));
+    pub(super) fn leave(&mut self, socket: SocketIndex, rooms: &[String]) {
+        let socket_state = &mut self.sockets[socket];
+        if socket_state.life == SocketState::Joined {
+            socket_state.rooms.retain(|room| !rooms.contains(room));
         }
     }
 
     /// The one step that lets a pending socket in, with everything that was held back for it.
-    pub(super) fn open(&mut self, socket: Number) {
-        if !matches!(self.sockets[socket].opening, Opening::Connection(_)) {
+    pub(super) fn open(&mut self, socket: SocketIndex) {
+        if !matches!(self.sockets[socket].connecting, ConnectPhase::Connection(_)) {
             return;
         }
-        let opening = std::mem::replace(&mut self.sockets[socket].opening, Opening::Open);
-        let record = &mut self.sockets[socket];
-        if record.life == Life::Pending {
-            record.life = Life::Joined;
-            record.rooms = vec![record.id.clone()];
+        let connecting = std::mem::replace(&mut self.sockets[socket].connecting, ConnectPhase::Done);
+        let socket_state = &mut self.sockets[socket];
+        if socket_state.life == SocketState::Pending {
+            socket_state.life = SocketState::Joined;
+            socket_state.rooms = vec![socket_state.id.clone()];
         }
-        if let Opening::Connection(held) = opening {
+        if let ConnectPhase::Connection(held) = connecting {
             self.apply(held);
         }
     }
 
     /// A socket leaves, in one step. The first reason counts.
-    pub(super) fn depart(&mut self, socket: Number, reason: &str) {
-        let record = &mut self.sockets[socket];
-        if record.life == Life::Left {
+    pub(super) fn disconnect(&mut self, socket: SocketIndex, reason: &str) {
+        let socket_state = &mut self.sockets[socket];
+        if socket_state.life == SocketState::Left {
             return;
         }
-        record.life = Life::Left;
-        record.reason = Some(reason.to_owned());
-        record.open_acks.clear();
+        socket_state.life = SocketState::Left;
+        socket_state.reason = Some(reason.to_owned());
+        socket_state.open_acks.clear();
         for question in &mut self.questions {
             if let Some(index) = question.open.iter().position(|open| *open == socket) {
                 question.open.remove(index);
@@ -208,15 +208,16 @@ impl World {
     pub(super) fn close(&mut self, connection: usize, reason: &str) {
         for socket in 0..self.sockets.len() {
             if self.sockets[socket].connection == connection {
-                self.depart(socket, reason);
+                self.disconnect(socket, reason);
             }
         }
     }
 
     /// Asks sockets.
-    pub(super) fn ask(&mut self, sockets: Vec<Number>, name: &str, payload: &Payload) -> usize {
+    pub(super) fn ask(&mut self, sockets: Vec<SocketIndex>, name: &str, payload: &Payload) -> usize {
         let question = self.questions.len();
-        let open: Vec<Number> = sockets.into_iter().filter(|socket| self.sockets[*socket].life != Life::Left).collect();
+        let open: Vec<SocketIndex> =
+            sockets.into_iter().filter(|socket| self.sockets[*socket].life != SocketState::Left).collect();
         self.questions.push(Question { open: open.clone(), ..Question::default() });
         for socket in open {
             self.put(socket, name, payload, Some(question));
@@ -225,7 +226,7 @@ impl World {
     }
 
     /// A client answers. The first answer counts, and none that comes too late.
-    pub(super) fn answer(&mut self, question: usize, socket: Number, payload: Payload) {
+    pub(super) fn answer(&mut self, question: usize, socket: SocketIndex, payload: Payload) {
         let question = &mut self.questions[question];
         if let Some(index) = question.open.iter().position(|open| *open == socket) {
             question.open.remove(index);

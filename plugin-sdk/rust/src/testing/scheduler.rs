@@ -2,9 +2,9 @@
 //! only one of them runs at a time, and the test only while none does. That makes every run the same.
 
 use super::chain;
-use super::queue::Incoming;
-use super::timers::Due;
-use super::world::{Number, World};
+use super::host_state::{HostState, SocketIndex};
+use super::queue::IncomingEvent;
+use super::timers::DueTimer;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -17,13 +17,13 @@ pub(super) type JobId = u64;
 
 /// A chain that has started and not ended.
 pub(super) struct Job {
-    pub(super) socket: Option<Number>,
+    pub(super) socket: Option<SocketIndex>,
     /// None while it runs.
     pub(super) wait: Option<Wait>,
-    turn: Sender<Turn>,
+    turn: Sender<Resumption>,
     thread: Option<JoinHandle<()>>,
-    /// The plugin whose own call it is.
-    own: Option<usize>,
+    /// The plugin whose own_call_of call it is.
+    own_call_of: Option<usize>,
 }
 
 /// What a job waits for.
@@ -42,58 +42,58 @@ pub(super) enum WaitFor {
 }
 
 /// A job to start.
-pub(super) enum Start {
-    Connect { socket: Number },
-    Event { socket: Number, event: Incoming },
-    Timer { plugin: usize, socket: Option<Number>, due: Due },
-    Leave { socket: Number, reason: String },
+pub(super) enum JobStart {
+    Connect { socket: SocketIndex },
+    Event { socket: SocketIndex, event: IncomingEvent },
+    Timer { plugin: usize, socket: Option<SocketIndex>, due: DueTimer },
+    Leave { socket: SocketIndex, reason: String },
     Plugin { plugin: usize },
 }
 
 /// What a job that waits is told.
-pub(super) enum Turn {
-    GoOn,
+pub(super) enum Resumption {
+    Continue,
     /// Its call took too long: it ends where it stands.
-    GiveUp,
+    Abort,
 }
 
-/// The world, and the turn that comes back from whatever job has it.
-pub(super) struct Shared {
-    world: Mutex<World>,
+/// The state, and the turn that comes back from whatever job has it.
+pub(super) struct Scheduler {
+    state: Mutex<HostState>,
     back: Sender<()>,
     returned: Mutex<Receiver<()>>,
 }
 
 /// A job's own end of its turns.
-pub(super) struct Handle {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct JobHandle {
+    pub(super) shared: Arc<Scheduler>,
     pub(super) id: JobId,
-    turns: Receiver<Turn>,
+    turns: Receiver<Resumption>,
 }
 
-enum Step {
-    Tell(JobId, Turn),
-    Start(Start),
+enum SchedulerStep {
+    Resume(JobId, Resumption),
+    Start(JobStart),
 }
 
-impl Shared {
-    pub(super) fn new(world: World) -> Arc<Self> {
+impl Scheduler {
+    pub(super) fn new(state: HostState) -> Arc<Self> {
         let (back, returned) = channel();
-        Arc::new(Self { world: Mutex::new(world), back, returned: Mutex::new(returned) })
+        Arc::new(Self { state: Mutex::new(state), back, returned: Mutex::new(returned) })
     }
 
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, HostState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs whatever can run without time passing: until every job has ended or waits.
     #[expect(clippy::panic, reason = "a test that would never end has failed")]
     pub(super) fn settle(self: &Arc<Self>) {
         for _ in 0..STEPS_MAX {
-            let step = self.world().next_step();
+            let step = self.state().next_step();
             match step {
-                Some(Step::Tell(job, turn)) => self.tell(job, turn),
-                Some(Step::Start(start)) => drop(self.start(start)),
+                Some(SchedulerStep::Resume(job, turn)) => self.resume(job, turn),
+                Some(SchedulerStep::Start(start)) => drop(self.start(start)),
                 None => return,
             }
         }
@@ -102,13 +102,13 @@ impl Shared {
 
     /// Lets time pass, and everything that falls due in it happen at its time.
     pub(super) fn advance(self: &Arc<Self>, duration: Duration) {
-        let end = self.world().now + duration;
+        let end = self.state().now + duration;
         loop {
             self.settle();
-            let mut world = self.world();
-            match world.next_change().filter(|next| *next <= end) {
-                Some(next) => world.now = world.now.max(next),
-                None => break world.now = end,
+            let mut state = self.state();
+            match state.next_change().filter(|next| *next <= end) {
+                Some(next) => state.now = state.now.max(next),
+                None => break state.now = end,
             }
         }
         self.settle();
@@ -116,52 +116,52 @@ impl Shared {
 
     /// Runs `start` of each plugin in turn. One that waits gets the time that it wants.
     pub(super) fn begin(self: &Arc<Self>) {
-        let plugins = self.world().plugins.clone();
+        let plugins = self.state().plugins.clone();
         for plugin in plugins.iter().filter(|plugin| plugin.has_start) {
-            let job = self.start(Start::Plugin { plugin: plugin.index });
+            let job = self.start(JobStart::Plugin { plugin: plugin.index });
             self.settle();
-            while self.world().jobs.contains_key(&job) {
-                let mut world = self.world();
-                let Some(next) = world.next_change() else { break };
-                world.now = world.now.max(next);
-                drop(world);
+            while self.state().jobs.contains_key(&job) {
+                let mut state = self.state();
+                let Some(next) = state.next_change() else { break };
+                state.now = state.now.max(next);
+                drop(state);
                 self.settle();
             }
         }
     }
 
-    fn start(self: &Arc<Self>, start: Start) -> JobId {
+    fn start(self: &Arc<Self>, start: JobStart) -> JobId {
         let (turn, turns) = channel();
         let id = {
-            let mut world = self.world();
-            world.jobs_started += 1;
-            let id = world.jobs_started;
-            let (socket, own) = start.place();
-            let job = Job { socket, wait: None, turn, thread: None, own };
-            world.jobs.insert(id, job);
+            let mut state = self.state();
+            state.jobs_started += 1;
+            let id = state.jobs_started;
+            let (socket, own_call_of) = start.place();
+            let job = Job { socket, wait: None, turn, thread: None, own_call_of };
+            state.jobs.insert(id, job);
             if let Some(socket) = socket {
-                world.sockets[socket].queue.open.push(id);
+                state.sockets[socket].queue.open.push(id);
             }
-            if let Some(plugin) = own {
-                world.own_call[plugin] = true;
+            if let Some(plugin) = own_call_of {
+                state.own_call[plugin] = true;
             }
             id
         };
-        let handle = Handle { shared: self.clone(), id, turns };
+        let handle = JobHandle { shared: self.clone(), id, turns };
         let thread = thread::spawn(move || chain::run(handle, start));
-        if let Some(job) = self.world().jobs.get_mut(&id) {
+        if let Some(job) = self.state().jobs.get_mut(&id) {
             job.thread = Some(thread);
         }
         self.await_return();
         id
     }
 
-    fn tell(&self, job: JobId, turn: Turn) {
-        let told = self.world().jobs.get_mut(&job).is_some_and(|job| {
+    fn resume(&self, job: JobId, turn: Resumption) {
+        let resumed = self.state().jobs.get_mut(&job).is_some_and(|job| {
             job.wait = None;
             job.turn.send(turn).is_ok()
         });
-        if told {
+        if resumed {
             self.await_return();
         }
     }
@@ -174,7 +174,7 @@ impl Shared {
 
     /// Ends every job that waits. Called when the test lets go of its host.
     pub(super) fn end(&self) {
-        let jobs = std::mem::take(&mut self.world().jobs);
+        let jobs = std::mem::take(&mut self.state().jobs);
         for (_, Job { turn, thread, .. }) in jobs {
             drop(turn);
             if let Some(thread) = thread {
@@ -184,14 +184,14 @@ impl Shared {
     }
 }
 
-impl Handle {
+impl JobHandle {
     /// Waits, and says whether to go on.
-    pub(super) fn wait(&self, wait: Wait) -> Turn {
-        if let Some(job) = self.shared.world().jobs.get_mut(&self.id) {
+    pub(super) fn wait(&self, wait: Wait) -> Resumption {
+        if let Some(job) = self.shared.state().jobs.get_mut(&self.id) {
             job.wait = Some(wait);
         }
         self.give_back();
-        self.turns.recv().unwrap_or(Turn::GiveUp)
+        self.turns.recv().unwrap_or(Resumption::Abort)
     }
 
     fn give_back(&self) {
@@ -200,27 +200,27 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for JobHandle {
     /// The job has ended, well or not.
     fn drop(&mut self) {
-        let mut world = self.shared.world();
-        let ended = world.jobs.remove(&self.id);
-        if let Some(Job { socket, own, .. }) = ended {
+        let mut state = self.shared.state();
+        let ended = state.jobs.remove(&self.id);
+        if let Some(Job { socket, own_call_of, .. }) = ended {
             if let Some(socket) = socket {
-                world.sockets[socket].queue.open.retain(|open| *open != self.id);
+                state.sockets[socket].queue.open.retain(|open| *open != self.id);
             }
-            if let Some(plugin) = own {
-                world.own_call[plugin] = false;
+            if let Some(plugin) = own_call_of {
+                state.own_call[plugin] = false;
             }
         }
-        drop(world);
+        drop(state);
         self.give_back();
     }
 }
 
-impl Start {
-    /// The socket in whose queue it runs, or the plugin whose own call it is.
-    fn place(&self) -> (Option<Number>, Option<usize>) {
+impl JobStart {
+    /// The socket in whose queue it runs, or the plugin whose own_call_of call it is.
+    fn place(&self) -> (Option<SocketIndex>, Option<usize>) {
         match self {
             Self::Connect { socket } | Self::Event { socket, .. } | Self::Leave { socket, .. } => (Some(*socket), None),
             Self::Timer { socket: Some(socket), .. } => (Some(*socket), None),
@@ -229,36 +229,36 @@ impl Start {
     }
 }
 
-impl World {
-    fn next_step(&mut self) -> Option<Step> {
+impl HostState {
+    fn next_step(&mut self) -> Option<SchedulerStep> {
         for connection in std::mem::take(&mut self.closing) {
-            self.close(connection, super::write::SERVER_DISCONNECT);
+            self.close(connection, super::write::SERVER_NAMESPACE_DISCONNECT);
         }
         self.hand_out_timers();
-        self.next_turn().or_else(|| self.next_job().map(Step::Start))
+        self.next_resumption().or_else(|| self.next_job().map(SchedulerStep::Start))
     }
 
-    fn next_turn(&self) -> Option<Step> {
+    fn next_resumption(&self) -> Option<SchedulerStep> {
         self.jobs.iter().find_map(|(id, job)| {
             let wait = job.wait.as_ref()?;
             let answered = matches!(wait.waits_for, WaitFor::Clients(question) if self.questions[question].open.is_empty());
             if answered || wait.until <= self.now {
-                Some(Step::Tell(*id, Turn::GoOn))
+                Some(SchedulerStep::Resume(*id, Resumption::Continue))
             } else if wait.ends_at <= self.now {
-                Some(Step::Tell(*id, Turn::GiveUp))
+                Some(SchedulerStep::Resume(*id, Resumption::Abort))
             } else {
                 None
             }
         })
     }
 
-    fn next_job(&mut self) -> Option<Start> {
+    fn next_job(&mut self) -> Option<JobStart> {
         if let Some(start) = (0..self.sockets.len()).find_map(|socket| self.next_start(socket)) {
             return Some(start);
         }
         (0..self.plugins.len()).find_map(|plugin| {
             let due = if self.own_call[plugin] { None } else { self.timers[plugin].pop_own(self.now) };
-            due.map(|due| Start::Timer { plugin, socket: None, due })
+            due.map(|due| JobStart::Timer { plugin, socket: None, due })
         })
     }
 
