@@ -16,9 +16,8 @@ use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{ClientBundles, Files};
 use crate::internal;
-use crate::plugin::{self, Call, Export, HostServices, PluginError, Registry, WasmEngine};
+use crate::plugin::{self, Call, Export, HostServices, Plugin, PluginError, Registry, WasmEngine};
 use crate::protocol::{self, Backlog, SocketIo};
-use crate::rate_limit::RateLimits;
 use crate::store::{LazyStore, StoreError};
 
 /// Why the server did not start.
@@ -83,17 +82,16 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 
 /// Loads the plugins and puts the rooms together, from the inside out.
 pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
-    let (adapter, store) = (Arc::new(Adapter::default()), Arc::new(store));
+    let adapter = Arc::new(Adapter::default());
     if config.store.path.is_some() || config.store.seed.is_some() {
         store.get().await?;
     }
-    let keys = Arc::new(Keys::load(&config.keys)?);
-    let rate_limits = RateLimits::new(config.limits.rate_limit_keys_max);
-    let services = HostServices { sockets: adapter.clone(), store, keys, rate_limits };
+    let services = Arc::new(HostServices { adapter: adapter.clone(), store, keys: Keys::load(&config.keys)? });
     let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
     for plugin in &config.plugins {
-        plugins.push(plugin::load(&wasm, plugin, &config.limits, &services).await?);
+        let plugin = Plugin::new(plugin.clone(), &config.limits, wasm.clone(), services.clone());
+        plugins.push(plugin::load(&Arc::new(plugin)).await?);
     }
     let registry = Arc::new(Registry::new(&plugins));
     let namespaces = registry.namespaces();

@@ -29,7 +29,7 @@ pub(crate) use cookie::Cookie;
 pub(crate) use document::{docs, example};
 pub(crate) use limits::Limits;
 pub(crate) use mistake::Mistakes;
-pub(crate) use plugins::{CAPABILITIES, Grants, PluginConfig};
+pub(crate) use plugins::{Grants, PluginConfig};
 pub(crate) use resolve::{Resolved, duration_of, host_of};
 pub(crate) use store::StoreConfig;
 pub(crate) use tokens::{KeyConfig, KeySource, Secret};

@@ -1,8 +1,8 @@
 //! Limits of rate: how many points a key has used in its window. The meaning is that of `rate-limiter-flexible`: a window opens with
 //! the first point and closes after its time; what is consumed beyond the limit counts too.
 //!
-//! There is one table a plugin, shared by all its instances and generations, so that plugins do not collide and none can fill
-//! another's. A table is bounded. When it is full of open windows a *new* key counts as used up until the oldest window closes:
+//! Each plugin has a table of its own, shared by all its instances and generations, so that plugins do not collide and none can
+//! fill another's. A table is bounded. When it is full of open windows a *new* key counts as used up until the oldest window closes:
 //! letting it through would make a flood of new keys the way around every limit. Keys that are in the table go on as before.
 
 use std::cmp::Reverse;
@@ -11,13 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-/// The tables of all plugins.
-pub(crate) struct RateLimits {
-    /// Held while a plugin is loaded, never while one runs.
-    tables: Mutex<HashMap<Box<str>, Arc<RateLimitTable>>>,
-    keys_max: usize,
-}
 
 /// The keys of one plugin.
 pub(crate) struct RateLimitTable {
@@ -49,21 +42,8 @@ pub(crate) struct Decision {
     pub(crate) before_next: Duration,
 }
 
-impl RateLimits {
-    pub(crate) fn new(keys_max: usize) -> Self {
-        Self { tables: Mutex::default(), keys_max }
-    }
-
-    /// The table of a plugin: the same for every generation of it.
-    pub(crate) fn table_of(&self, plugin: &str) -> Arc<RateLimitTable> {
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = tables.entry(plugin.into()).or_insert_with(|| Arc::new(RateLimitTable::new(self.keys_max)));
-        table.clone()
-    }
-}
-
 impl RateLimitTable {
-    fn new(keys_max: usize) -> Self {
+    pub(crate) fn new(keys_max: usize) -> Self {
         Self { windows: Mutex::default(), keys_max }
     }
 
@@ -127,7 +107,7 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
-    use super::{RateLimitTable, RateLimits};
+    use super::RateLimitTable;
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -162,13 +142,5 @@ mod tests {
         assert_eq!(table.consume("key", u32::MAX, 3, MINUTE, now).consumed, u32::MAX);
         now += Duration::from_secs(10);
         assert_eq!(table.consume("key", 3, 3, MINUTE, now).remaining, 0);
-    }
-
-    #[test]
-    fn plugins_do_not_share_keys_and_generations_of_one_do() {
-        let (limits, now) = (RateLimits::new(10), Instant::now());
-        assert!(limits.table_of("chat").consume("key", 1, 1, MINUTE, now).allowed);
-        assert!(limits.table_of("other").consume("key", 1, 1, MINUTE, now).allowed);
-        assert!(!limits.table_of("chat").consume("key", 1, 1, MINUTE, now).allowed);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use innkeeper_contract::codes::INTERNAL_ERROR;
 use serde_json::{Map, Value};
 
 use crate::adapter::Socket;
 use crate::effect::{Write, ack_packet, event_packet};
 use crate::json::Payload;
-use crate::plugin::{Failure, INTERNAL_ERROR};
+use crate::plugin::Failure;
 
 /// What the client is told of a failed event: its ack, if it asked for one, else the event `error`. Nothing, if somebody has
 /// answered already.

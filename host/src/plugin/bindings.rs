@@ -1,3 +1,4 @@
-//! The contracts that this host speaks, one module for each version that was ever released.
+//! The contracts that this host speaks, one folder for each version that was ever released. The types that a version generates
+//! occur in its folder alone.
 
-pub(crate) mod v0_1;
+pub(super) mod v0_1;

@@ -1,28 +1,181 @@
-//! Capabilities: a registration asks, the operator grants, the host refuses the rest when the plugin is loaded.
+//! Capabilities: a registration requests them, the operator grants them, and the host denies the rest when the plugin is loaded.
 
-use crate::config::CAPABILITIES;
+use innkeeper_contract::capabilities;
 
-/// Keys and values that last.
-pub(crate) const STORE: &str = "store";
+use crate::config::Grants;
 
-/// Verification of tokens.
-pub(crate) const JWT: &str = "jwt";
+/// What needs a grant; everything else that a plugin can do on its own namespaces needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capability {
+    /// Keys and values that outlive the host; narrowed by a bucket.
+    Store,
+    /// Verification of tokens; narrowed by the name of a key.
+    Jwt,
+    /// Requests to other servers; narrowed by a host.
+    Http,
+    /// Limits of rate.
+    RateLimit,
+    /// `auth`, cookies and the authorization header of a handshake.
+    HandshakeSecrets,
+    /// Writes to, and questions about, namespaces that the plugin does not serve; narrowed by a namespace.
+    Namespaces,
+    /// `io.serverSideEmit`, and its handlers.
+    Cluster,
+}
 
-/// Limits of rate.
-pub(crate) const RATE_LIMIT: &str = "rate-limit";
+impl Capability {
+    const ALL: [Self; 7] =
+        [Self::Store, Self::Jwt, Self::Http, Self::RateLimit, Self::HandshakeSecrets, Self::Namespaces, Self::Cluster];
 
-/// `auth`, cookies and the authorization header of a handshake.
-pub(crate) const HANDSHAKE_SECRETS: &str = "handshake:secrets";
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Store => capabilities::STORE,
+            Self::Jwt => capabilities::JWT,
+            Self::Http => capabilities::HTTP,
+            Self::RateLimit => capabilities::RATE_LIMIT,
+            Self::HandshakeSecrets => capabilities::HANDSHAKE_SECRETS,
+            Self::Namespaces => capabilities::NAMESPACES,
+            Self::Cluster => capabilities::CLUSTER,
+        }
+    }
+}
 
-/// Writes to, and questions about, namespaces that the plugin does not serve.
-pub(crate) const NAMESPACES: &str = "namespaces";
+/// How far a capability reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Whole,
+    /// The buckets, keys, hosts or namespaces that narrower entries name.
+    Parts(Vec<String>),
+}
 
-/// Whether there is a capability of this name.
-pub(crate) fn is_known(name: &str) -> bool {
-    CAPABILITIES.contains(&name)
+impl Scope {
+    fn covers(&self, part: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Parts(parts) => parts.iter().any(|named| named == part),
+        }
+    }
+
+    /// The entry of a registration that asks for this scope, or for its first part.
+    fn first_entry(&self, name: &str) -> String {
+        match self {
+            Self::Whole => name.to_owned(),
+            Self::Parts(parts) => parts.first().map_or_else(|| name.to_owned(), |part| format!("{name}:{part}")),
+        }
+    }
+}
+
+/// A set of capabilities, each with its scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    /// Each capability at most once.
+    list: Vec<(Capability, Scope)>,
+}
+
+impl Capabilities {
+    /// Reads a list such as `["store:users", "rate-limit"]`. The error is the first entry that is no capability.
+    pub(crate) fn parse<'e>(entries: impl IntoIterator<Item = &'e String>) -> Result<Self, &'e str> {
+        let mut list = Self::default();
+        for entry in entries {
+            let (capability, part) = parse(entry).ok_or(entry.as_str())?;
+            list.add(capability, part);
+        }
+        Ok(list)
+    }
+
+    /// What a plugin may do that requests `self`: no more than what it requests and no more than what it is granted. The error is
+    /// the first entry that has to be granted.
+    pub(crate) fn granted_by(&self, grants: &Grants) -> Result<Self, String> {
+        let granted = match grants {
+            Grants::AsAsked => return Ok(self.clone()),
+            // The configuration has refused what is no capability.
+            Grants::Listed(entries) => Self::parse(entries).unwrap_or_default(),
+        };
+        let each = self.list.iter().map(|(capability, requested)| {
+            let name = capability.name();
+            let scope = granted.scope(*capability).ok_or_else(|| requested.first_entry(name))?;
+            match requested {
+                Scope::Whole => Ok((*capability, scope.clone())),
+                Scope::Parts(parts) => match parts.iter().find(|part| !scope.covers(part)) {
+                    Some(missing) => Err(format!("{name}:{missing}")),
+                    None => Ok((*capability, requested.clone())),
+                },
+            }
+        });
+        Ok(Self { list: each.collect::<Result<_, String>>()? })
+    }
+
+    /// Whether the capability is there, in whatever scope.
+    pub(crate) fn has(&self, capability: Capability) -> bool {
+        self.scope(capability).is_some()
+    }
+
+    /// Whether the capability is there and reaches this bucket, key, host or namespace.
+    pub(crate) fn covers(&self, capability: Capability, part: &str) -> bool {
+        self.scope(capability).is_some_and(|scope| scope.covers(part))
+    }
+
+    fn scope(&self, capability: Capability) -> Option<&Scope> {
+        self.list.iter().find(|(listed, _)| *listed == capability).map(|(_, scope)| scope)
+    }
+
+    /// Beside the whole capability, narrower entries mean nothing.
+    fn add(&mut self, capability: Capability, part: Option<&str>) {
+        let listed = self.list.iter_mut().find(|(listed, _)| *listed == capability);
+        match (listed, part) {
+            (None, None) => self.list.push((capability, Scope::Whole)),
+            (None, Some(part)) => self.list.push((capability, Scope::Parts(vec![part.to_owned()]))),
+            (Some((_, scope)), None) => *scope = Scope::Whole,
+            (Some((_, Scope::Parts(parts))), Some(part)) => parts.push(part.to_owned()),
+            (Some((_, Scope::Whole)), Some(_)) => {}
+        }
+    }
+}
+
+fn parse(entry: &str) -> Option<(Capability, Option<&str>)> {
+    let (name, part) = capabilities::parse(entry)?;
+    Capability::ALL.into_iter().find(|capability| capability.name() == name).map(|capability| (capability, part))
 }
 
 /// All names, for error messages.
 pub(crate) fn names() -> String {
-    CAPABILITIES.join(", ")
+    capabilities::ALL.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capabilities, Capability};
+    use crate::config::Grants;
+
+    fn list(entries: &[&str]) -> Vec<String> {
+        entries.iter().map(|entry| (*entry).to_owned()).collect()
+    }
+
+    fn granted(requested: &[&str], grants: &[&str]) -> Result<Capabilities, String> {
+        let requested = list(requested);
+        Capabilities::parse(&requested).unwrap().granted_by(&Grants::Listed(list(grants)))
+    }
+
+    #[test]
+    fn what_is_no_capability_is_named() {
+        assert_eq!(Capabilities::parse(&list(&["store", "stor"])), Err("stor"));
+        assert_eq!(Capabilities::parse(&list(&["rate-limit:x"])), Err("rate-limit:x"));
+    }
+
+    #[test]
+    fn what_is_not_granted_is_named_as_it_would_be_granted() {
+        assert_eq!(granted(&["store"], &[]), Err("store".into()));
+        assert_eq!(granted(&["store:users"], &["jwt"]), Err("store:users".into()));
+        assert_eq!(granted(&["store:users", "store:rooms"], &["store:users"]), Err("store:rooms".into()));
+    }
+
+    #[test]
+    fn a_plugin_has_no_more_than_it_requests_and_no_more_than_it_is_granted() {
+        let users = |capabilities: &Capabilities| ["users", "rooms"].map(|bucket| capabilities.covers(Capability::Store, bucket));
+        assert_eq!(users(&granted(&["store"], &["store"]).unwrap()), [true, true]);
+        assert_eq!(users(&granted(&["store"], &["store:users"]).unwrap()), [true, false]);
+        assert_eq!(users(&granted(&["store:users"], &["store"]).unwrap()), [true, false]);
+        assert_eq!(users(&granted(&["store:users"], &["store:rooms", "store:users"]).unwrap()), [true, false]);
+        assert!(!granted(&["jwt"], &["jwt", "store"]).unwrap().has(Capability::Store));
+    }
 }

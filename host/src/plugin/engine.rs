@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::PluginError;
+use super::error::PluginError;
 
 /// How long a guest runs before it first yields to its neighbours, and the step in which its running time is counted.
 pub(crate) const TICK: Duration = Duration::from_millis(10);

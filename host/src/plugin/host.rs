@@ -1,11 +1,15 @@
-//! What a guest can reach: one file for each import of the contract. Writes are recorded, questions are asked, reads read.
+//! What a guest can reach: one file for each import of the contract, as methods of [`InstanceState`] in the host's own types. Writes
+//! are recorded, questions are asked, reads read. How a version of the contract spells them stands in `bindings`.
 //!
-//! Nothing here waits but `calls.wait`. Nothing leaves but what a question or a flush sends on its way; the rest leaves when
-//! the call has ended well.
+//! Nothing here waits but [`InstanceState::wait_for`]. Nothing is sent but by a question or a flush, which send what was recorded
+//! before them; the rest is applied when the call has ended well.
 
 mod acks;
 mod calls;
+mod context;
 mod emit;
+mod fetch;
+mod handshake;
 mod jwt;
 mod log;
 mod rate_limit;
@@ -13,12 +17,17 @@ mod rooms;
 mod sockets;
 mod state;
 mod store;
+mod target;
 mod ticket;
 mod timers;
 mod unsupported;
 mod wasi;
 
-pub(crate) use jwt::KeyAccess;
-pub(crate) use log::GuestLog;
-pub(crate) use state::{ActiveCall, CallLimits, InstanceState, PluginContext};
-pub(crate) use store::StoreAccess;
+pub(super) use context::GenerationContext;
+pub(super) use fetch::{FetchFields, RemoteSocket};
+pub(super) use handshake::{GuestHandshake, HandshakeFields};
+pub(super) use state::{ActiveCall, InstanceState};
+pub(super) use target::GuestTarget;
+pub(super) use ticket::HostAnswer;
+pub(super) use timers::TimerSetting;
+pub(super) use unsupported::unsupported;

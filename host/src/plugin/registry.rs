@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::Runner;
 use super::registration::{Hook, NamespaceRegistration};
+use super::runner::Runner;
 
 /// The plugins of this host, as they are now.
 pub(crate) struct Registry {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
+use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState};
 use crate::effect::{Timer, Timers};
 
@@ -46,12 +47,6 @@ struct PendingTimer {
     socket: Option<Weak<Socket>>,
     every: Option<Duration>,
     data: Box<str>,
-}
-
-/// A timer whose time has come.
-pub(crate) struct TimerCall {
-    pub(crate) name: Box<str>,
-    pub(crate) data: Box<str>,
 }
 
 impl Timers for PluginTimers {

@@ -17,7 +17,7 @@ use crate::dispatch::{Dispatcher, Queue};
 use crate::effect::{SERVER_DISCONNECT, connect_error, disconnect_frame};
 use crate::engine::{EngineRequest, Outbox, Protocol, Reason};
 use crate::json::{self, Payload};
-use crate::plugin::{Event, is_reserved};
+use crate::plugin::Event;
 use crate::request::Request;
 
 /// Node closes a connection that breaks the protocol with this reason.
@@ -129,7 +129,7 @@ impl Connection {
 
     fn event(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
         let (name, args) = json::event(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
-        if is_reserved(&name) {
+        if innkeeper_contract::events::is_reserved(&name) {
             return Err(FORCED_CLOSE);
         }
         match self.sockets.slot(packet.namespace) {

@@ -3,13 +3,12 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use super::InstanceState;
-use crate::plugin::bindings::v0_1::calls::Host;
-use crate::plugin::bindings::v0_1::types::{Outcome, Verdict};
+use super::state::InstanceState;
 
-impl Host for InstanceState {
-    /// The one import that suspends the guest. The connection's task goes on meanwhile.
-    async fn wait(&mut self, tickets: Vec<u64>) -> Vec<u64> {
+impl InstanceState {
+    /// Waits until at least one of the tickets is answered; returns those that are. The one import that suspends the guest. The
+    /// connection's task goes on meanwhile.
+    pub(crate) async fn wait_for(&mut self, tickets: Vec<u64>) -> Vec<u64> {
         let Some(active) = &mut self.active else { return tickets };
         active.flush();
         if tickets.is_empty() {
@@ -23,7 +22,7 @@ impl Host for InstanceState {
             let answered = open.answered(&tickets, context);
             let Some(end) = open.first_end(&tickets).filter(|_| answered.is_empty()) else { return Poll::Ready(answered) };
             let clock = clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-            // The clock only wakes us; whether it was time is for the tickets to say.
+            // The clock only wakes the task; whether it was time is for the tickets to say.
             match clock.as_mut().poll(context).map(|()| open.answered(&tickets, context)) {
                 Poll::Ready(some) if !some.is_empty() => Poll::Ready(some),
                 _ => Poll::Pending,
@@ -37,18 +36,15 @@ impl Host for InstanceState {
         answered
     }
 
-    /// Nothing of a `pooled` plugin ever waits to be settled.
-    fn settle(&mut self, _call: u64, _outcome: Outcome) {}
-
-    fn settle_verdict(&mut self, _call: u64, _verdict: Verdict) {}
-
-    fn cancel(&mut self, ticket: u64) {
+    /// Takes a question back.
+    pub(crate) fn cancel_ticket(&mut self, ticket: u64) {
         if let Some(active) = &mut self.active {
             active.tickets.cancel(ticket);
         }
     }
 
-    fn flush(&mut self) {
+    /// Sends what was recorded.
+    pub(crate) fn flush_writes(&mut self) {
         if let Some(active) = &mut self.active {
             active.flush();
         }

@@ -1,37 +1,27 @@
 //! `jwt`: tokens, verified with keys that the guest never sees.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::InstanceState;
-use crate::auth::{Keys, TokenError};
-use crate::plugin::bindings::v0_1::jwt::Host;
-use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::capability;
-use crate::plugin::validate::refusal;
+use innkeeper_contract::{Refusal, codes};
 
-/// The keys as one plugin may use them.
-#[derive(Clone)]
-pub(crate) struct KeyAccess {
-    pub(crate) keys: Arc<Keys>,
-    /// The names of a narrowed grant; None: all.
-    pub(crate) names: Option<Vec<String>>,
-}
+use super::state::InstanceState;
+use crate::auth::TokenError;
+use crate::plugin::capability::Capability;
 
-impl Host for InstanceState {
-    fn verify(&mut self, key: String, token: String) -> Result<String, Failure> {
-        self.need(capability::JWT)?;
-        let access = &self.context.keys;
-        if access.names.as_ref().is_some_and(|names| !names.contains(&key)) {
+impl InstanceState {
+    /// The claims of a token that the key of this name verifies, as JSON.
+    pub(crate) fn verify_token(&mut self, key: &str, token: &str) -> Result<String, Refusal> {
+        self.need(Capability::Jwt)?;
+        if !self.context.capabilities.covers(Capability::Jwt, key) {
             let message = format!("the key {key:?} is not granted; the operator adds \"jwt:{key}\" to its grants");
-            return Err(refusal("denied", message));
+            return Err(Refusal::new(codes::DENIED, message));
         }
-        match access.keys.verify(&key, &token, SystemTime::now()) {
+        match self.context.plugin.services.keys.verify(key, token, SystemTime::now()) {
             Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
-            Err(unknown @ TokenError::UnknownKey(_)) => Err(refusal("unknown", unknown.to_string())),
+            Err(unknown @ TokenError::UnknownKey(_)) => Err(Refusal::new(codes::UNKNOWN, unknown.to_string())),
             Err(reason) => {
                 tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
-                Err(refusal("invalid", "the token is not valid"))
+                Err(Refusal::new(codes::INVALID, "the token is not valid"))
             }
         }
     }

@@ -3,45 +3,34 @@
 use std::future::ready;
 use std::time::Duration;
 
+use innkeeper_contract::limits::{RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX};
+use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 
-use super::InstanceState;
+use super::state::InstanceState;
 use super::ticket::{HostAnswer, Ticket};
-use crate::plugin::bindings::v0_1::rate_limit::{Decision, Host, Limit};
-use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::capability;
-use crate::plugin::validate::refusal;
+use crate::plugin::capability::Capability;
+use crate::rate_limit::Decision;
 
-const KEY_BYTES_MAX: usize = 256;
-/// A longer window would outlive every host.
-const WINDOW_MAX: Duration = Duration::from_secs(366 * 86_400);
-
-impl Host for InstanceState {
-    fn ask_consume(&mut self, key: String, points: u32, limit: Limit) -> Result<u64, Failure> {
-        self.need(capability::RATE_LIMIT)?;
-        if key.len() > KEY_BYTES_MAX {
-            return Err(refusal("limit", format!("a key has at most {KEY_BYTES_MAX} bytes")));
+impl InstanceState {
+    /// Takes points of a key, out of `limit` in each window. Returns the ticket.
+    pub(crate) fn ask_consume(&mut self, key: &str, points: u32, limit: u32, window_ms: u64) -> Result<u64, Refusal> {
+        self.need(Capability::RateLimit)?;
+        if key.len() > RATE_LIMIT_KEY_BYTES_MAX {
+            return Err(refusals::rate_limit_key());
         }
-        if limit.window_ms == 0 {
-            return Err(refusal("invalid", "a window needs a length"));
+        if window_ms == 0 {
+            return Err(refusals::rate_limit_window());
         }
-        let table = self.context.rate_limits.clone();
-        let active = self.active()?;
-        active.tickets.check_count()?;
-        active.flush();
-        let window = Duration::from_millis(limit.window_ms).min(WINDOW_MAX);
-        let decided = table.consume(&key, points, limit.points, window, Instant::now());
-        let decision = Decision {
-            allowed: decided.allowed,
-            remaining_points: decided.remaining,
-            consumed_points: decided.consumed,
-            // Rounded up: who comes back then finds the window closed.
-            before_next_ms: u64::try_from(decided.before_next.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
-        };
+        let plugin = self.context.plugin.clone();
+        let active = self.begin_question()?;
+        let window = Duration::from_millis(window_ms).min(RATE_LIMIT_WINDOW_MAX);
+        let decision = plugin.rate_limits.consume(key, points, limit, window, Instant::now());
         Ok(active.tickets.add(Ticket::future(ready(Ok(HostAnswer::Decision(decision))), active.ends_at)))
     }
 
-    fn consumed(&mut self, ticket: u64) -> Result<Decision, Failure> {
+    /// Takes the answer to `ask_consume`.
+    pub(crate) fn take_decision(&mut self, ticket: u64) -> Result<Decision, Refusal> {
         self.active()?.tickets.take_answer(ticket, |answer| match answer {
             HostAnswer::Decision(decision) => Ok(decision),
             other => Err(other),

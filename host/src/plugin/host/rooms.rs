@@ -1,50 +1,54 @@
-//! `rooms`: joining, leaving, and who is where.
+//! `rooms`: joining, leaving, and the rooms of a socket.
 
-use super::InstanceState;
+use innkeeper_contract::{Refusal, refusals};
+
+use super::state::InstanceState;
+use super::target::GuestTarget;
 use crate::effect::Write;
-use crate::plugin::bindings::v0_1::rooms::Host;
-use crate::plugin::bindings::v0_1::types::{Failure, Target};
-use crate::plugin::validate::{self, refusal};
+use crate::plugin::validate;
 
-impl Host for InstanceState {
-    fn join(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
+impl InstanceState {
+    /// The socket joins all of these rooms.
+    pub(crate) fn join_rooms(&mut self, socket: &str, rooms: Vec<String>) -> Result<(), Refusal> {
         let rooms = validate::rooms(rooms)?;
-        let Some(socket) = self.find(&socket)? else { return Ok(()) };
-        let most = self.context.limits.rooms_per_socket;
+        let Some(socket) = self.find(socket)? else { return Ok(()) };
+        let most = self.context.plugin.call_limits.rooms_per_socket;
         // Counting exactly costs a look at all rooms, so it is done only where the limit can be near.
         let near = socket.room_count() + self.recorded_len() + rooms.len() > most;
         if near && self.overlay()?.rooms(&socket).len() + rooms.len() > most {
-            return Err(refusal("limit", format!("a socket is in at most {most} rooms (rooms_per_socket_max)")));
+            return Err(refusals::rooms_per_socket(most));
         }
         self.record(Write::Join { socket, rooms })
     }
 
-    fn leave(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
+    /// The socket leaves each of these rooms.
+    pub(crate) fn leave_rooms(&mut self, socket: &str, rooms: Vec<String>) -> Result<(), Refusal> {
         let rooms = validate::rooms(rooms)?;
-        let Some(socket) = self.find(&socket)? else { return Ok(()) };
+        let Some(socket) = self.find(socket)? else { return Ok(()) };
         self.record(Write::Leave { socket, rooms })
     }
 
-    fn get(&mut self, socket: String) -> Result<Vec<String>, Failure> {
-        let socket = self.socket(&socket)?;
+    /// The rooms of a socket, its own included.
+    pub(crate) fn rooms_of(&mut self, socket: &str) -> Result<Vec<String>, Refusal> {
+        let socket = self.socket(socket)?;
         let rooms = self.overlay()?.rooms(&socket);
         Ok(rooms.iter().map(|room| room.as_ref().into()).collect())
     }
 
-    fn join_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
+    /// All sockets that match join.
+    pub(crate) fn join_all(&mut self, target: GuestTarget, rooms: Vec<String>) -> Result<(), Refusal> {
         let rooms = validate::rooms(rooms)?;
-        let (target, _) = self.target(target)?;
+        let target = self.target(target)?;
         self.record(Write::JoinAll { target, rooms })
     }
 
-    fn leave_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
+    /// All sockets that match leave.
+    pub(crate) fn leave_all(&mut self, target: GuestTarget, rooms: Vec<String>) -> Result<(), Refusal> {
         let rooms = validate::rooms(rooms)?;
-        let (target, _) = self.target(target)?;
+        let target = self.target(target)?;
         self.record(Write::LeaveAll { target, rooms })
     }
-}
 
-impl InstanceState {
     fn recorded_len(&self) -> usize {
         self.active.as_ref().map_or(0, |active| active.recorded.len())
     }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use innkeeper_contract::limits::OPEN_TICKETS_MAX;
+use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 
+use super::fetch::{Fetched, FetchedPage};
 use crate::adapter::{Question, QuestionAnswers};
-use crate::plugin::bindings::v0_1::rate_limit::Decision;
-use crate::plugin::bindings::v0_1::sockets::RemoteSocket;
-use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::validate::refusal;
+use crate::rate_limit::Decision;
+use crate::store::Entry;
 
-/// Open questions of one call. More at once is a loop that forgot to wait.
-const OPEN_MAX: usize = 1_000;
 /// Longer than any call may be: such a sleep ends with its call.
 const SLEEP_MAX: Duration = Duration::from_secs(86_400);
 
@@ -35,10 +34,10 @@ pub(crate) struct Ticket {
 
 enum TicketContent {
     Clients(ClientQuestion),
-    Sockets(Vec<RemoteSocket>),
+    Fetched(Fetched),
     /// Asked of a part of the host, which is at work on it whether or not anybody waits.
-    Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Failure>> + Send>>),
-    Ready(Result<HostAnswer, Failure>),
+    Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Refusal>> + Send>>),
+    Ready(Result<HostAnswer, Refusal>),
     Sleep,
 }
 
@@ -47,7 +46,7 @@ pub(crate) enum HostAnswer {
     Value(Option<Vec<u8>>),
     Done(bool),
     Number(i64),
-    Entries(Vec<(String, Vec<u8>)>),
+    Entries(Vec<Entry>),
     Decision(Decision),
 }
 
@@ -74,8 +73,8 @@ impl Ticket {
     }
 
     /// An answer that is there already.
-    pub(super) fn sockets(sockets: Vec<RemoteSocket>) -> Self {
-        Self { content: TicketContent::Sockets(sockets), until: Instant::now() }
+    pub(super) fn fetched(fetched: Fetched) -> Self {
+        Self { content: TicketContent::Fetched(fetched), until: Instant::now() }
     }
 
     /// Never cut to the call's time: who sleeps past it must not wake and go on as if that were well.
@@ -84,13 +83,13 @@ impl Ticket {
     }
 
     /// What a part of the host will answer, at the latest when the call ends.
-    pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Failure>> + Send + 'static, ends_at: Instant) -> Self {
+    pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Refusal>> + Send + 'static, ends_at: Instant) -> Self {
         Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at }
     }
 
     fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.content {
-            TicketContent::Sockets(_) | TicketContent::Ready(_) => return Poll::Ready(()),
+            TicketContent::Fetched(_) | TicketContent::Ready(_) => return Poll::Ready(()),
             TicketContent::Pending(answer) => {
                 if let Poll::Ready(answer) = answer.as_mut().poll(context) {
                     self.content = TicketContent::Ready(answer);
@@ -106,9 +105,10 @@ impl Ticket {
 
 impl Tickets {
     /// Whether one more question may be asked.
-    pub(super) fn check_count(&self) -> Result<(), Failure> {
-        if self.open.len() >= OPEN_MAX {
-            return Err(refusal("limit", format!("a call has at most {OPEN_MAX} open questions")));
+    pub(super) fn check_count(&self) -> Result<(), Refusal> {
+        // More at once is a loop that forgot to wait.
+        if self.open.len() >= OPEN_TICKETS_MAX {
+            return Err(refusals::open_tickets());
         }
         Ok(())
     }
@@ -147,31 +147,35 @@ impl Tickets {
     }
 
     /// The answers of clients.
-    pub(super) fn take_answers(&mut self, ticket: u64) -> Result<QuestionAnswers, Failure> {
+    pub(super) fn take_client_answers(&mut self, ticket: u64) -> Result<QuestionAnswers, Refusal> {
         let TicketContent::Clients(clients) = self.take(ticket, |content| matches!(content, TicketContent::Clients(_)))? else {
-            return Err(unknown(ticket));
+            return Err(refusals::no_ticket(ticket));
         };
         let answers = clients.question.close(clients.ack);
         match (clients.one, answers.responses.is_empty(), answers.timed_out.is_empty()) {
             (false, ..) | (true, false, _) => Ok(answers),
-            (true, true, false) => Err(refusal("timeout", "operation has timed out")),
-            (true, true, true) => Err(refusal("disconnected", "socket has been disconnected")),
+            (true, true, false) => Err(refusals::timed_out()),
+            (true, true, true) => Err(refusals::disconnected()),
         }
     }
 
-    /// The sockets that were fetched.
-    pub(super) fn take_sockets(&mut self, ticket: u64) -> Result<Vec<RemoteSocket>, Failure> {
-        match self.take(ticket, |content| matches!(content, TicketContent::Sockets(_)))? {
-            TicketContent::Sockets(sockets) => Ok(sockets),
-            _ => Err(unknown(ticket)),
+    /// The next page of the sockets that were fetched. The ticket stays open while there are more.
+    pub(super) fn take_fetched(&mut self, ticket: u64, most: usize) -> Result<FetchedPage, Refusal> {
+        let Some(Ticket { content: TicketContent::Fetched(fetched), .. }) = self.get_mut(ticket) else {
+            return Err(refusals::no_ticket(ticket));
+        };
+        let page = fetched.next_page(most);
+        if !page.more {
+            self.remove(ticket);
         }
+        Ok(page)
     }
 
     /// What a part of the host answered. `pick` takes the kind of answer that was asked for.
-    pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Failure> {
+    pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Refusal> {
         match self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))? {
-            TicketContent::Ready(answer) => pick(answer?).map_err(|_| unknown(ticket)),
-            _ => Err(refusal("timeout", "operation has timed out")),
+            TicketContent::Ready(answer) => pick(answer?).map_err(|_| refusals::no_ticket(ticket)),
+            _ => Err(refusals::timed_out()),
         }
     }
 
@@ -192,15 +196,11 @@ impl Tickets {
         self.open.binary_search_by_key(&ticket, |(id, _)| *id).ok()
     }
 
-    fn take(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<TicketContent, Failure> {
-        let open = self.get_mut(ticket).filter(|open| fits(&open.content)).ok_or_else(|| unknown(ticket))?;
+    fn take(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<TicketContent, Refusal> {
+        let open = self.get_mut(ticket).filter(|open| fits(&open.content)).ok_or_else(|| refusals::no_ticket(ticket))?;
         if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
-            return Err(refusal("unanswered", format!("ticket {ticket} has no answer yet: wait for it")));
+            return Err(refusals::unanswered(ticket));
         }
-        self.remove(ticket).map(|open| open.content).ok_or_else(|| unknown(ticket))
+        self.remove(ticket).map(|open| open.content).ok_or_else(|| refusals::no_ticket(ticket))
     }
-}
-
-fn unknown(ticket: u64) -> Failure {
-    refusal("unknown", format!("ticket {ticket} is not open, or not of this kind"))
 }

@@ -2,35 +2,33 @@
 
 use std::time::Duration;
 
-use super::InstanceState;
+use innkeeper_contract::limits::{TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX};
+use innkeeper_contract::{Refusal, refusals};
+
+use super::state::InstanceState;
 use super::ticket::Ticket;
 use crate::effect::{Timer, Write};
-use crate::plugin::bindings::v0_1::timers::{Host, Setting};
-use crate::plugin::bindings::v0_1::types::Failure;
-use crate::plugin::validate::refusal;
 
-const NAME_BYTES_MAX: usize = 256;
-const DATA_BYTES_MAX: usize = 64 << 10;
-/// Longer than any host runs.
-const DELAY_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// A timer to set, as a guest describes it.
+pub(crate) struct TimerSetting {
+    pub(crate) name: String,
+    pub(crate) socket: Option<String>,
+    pub(crate) delay_ms: u64,
+    pub(crate) every_ms: Option<u64>,
+    pub(crate) data: String,
+}
 
-impl Host for InstanceState {
-    fn set(&mut self, setting: Setting) -> Result<(), Failure> {
+impl InstanceState {
+    /// Sets a timer.
+    pub(crate) fn set_timer(&mut self, setting: TimerSetting) -> Result<(), Refusal> {
         if !self.context.has_timer_hook {
-            return Err(refusal("invalid", "a plugin that sets timers registers the hook `timer`"));
+            return Err(refusals::no_timer_hook());
         }
-        if setting.name.len() > NAME_BYTES_MAX || setting.data.len() > DATA_BYTES_MAX {
-            let message = format!("a timer's name has at most {NAME_BYTES_MAX} bytes, its data {DATA_BYTES_MAX}");
-            return Err(refusal("limit", message));
+        if setting.name.len() > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
+            return Err(refusals::timer_bytes());
         }
-        let socket = match setting.socket {
-            None => None,
-            Some(id) => match self.find(&id)? {
-                Some(socket) => Some(socket),
-                None => return Ok(()),
-            },
-        };
-        let duration = |ms: u64| Duration::from_millis(ms).min(DELAY_MAX);
+        let Some(socket) = self.find_optional(setting.socket.as_deref())? else { return Ok(()) };
+        let duration = |ms: u64| Duration::from_millis(ms).min(TIMER_DELAY_MAX);
         let timer = Timer {
             name: setting.name.into(),
             socket,
@@ -38,26 +36,20 @@ impl Host for InstanceState {
             every: setting.every_ms.map(duration),
             data: setting.data.into(),
         };
-        let timers = self.context.timers.clone();
+        let timers = self.context.plugin.timers.clone();
         self.record(Write::SetTimer { timers, timer })
     }
 
-    fn clear(&mut self, name: String, socket: Option<String>) -> Result<(), Failure> {
-        let socket = match socket {
-            None => None,
-            Some(id) => match self.find(&id)? {
-                Some(socket) => Some(socket),
-                None => return Ok(()),
-            },
-        };
-        let timers = self.context.timers.clone();
+    /// Ends a timer, or does nothing if there is none.
+    pub(crate) fn clear_timer(&mut self, name: String, socket: Option<&str>) -> Result<(), Refusal> {
+        let Some(socket) = self.find_optional(socket)? else { return Ok(()) };
+        let timers = self.context.plugin.timers.clone();
         self.record(Write::ClearTimer { timers, name: name.into(), socket })
     }
 
-    fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
-        let active = self.active()?;
-        active.tickets.check_count()?;
-        active.flush();
+    /// A question that is answered after so many milliseconds.
+    pub(crate) fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Refusal> {
+        let active = self.begin_question()?;
         Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
     }
 }

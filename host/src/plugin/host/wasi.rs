@@ -1,4 +1,4 @@
-//! WASI as a guest finds it here: clocks and randomness, and nothing else. What it prints becomes lines of the log.
+//! WASI for guests: clocks and randomness, and nothing else. What a guest prints becomes lines of the log.
 
 use std::io;
 use std::pin::Pin;
@@ -9,13 +9,16 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::{GuestLog, InstanceState, PluginContext};
+use super::context::GenerationContext;
+use super::state::InstanceState;
+use crate::plugin::durable::Plugin;
 
+/// Where a line without an end is cut.
 const LINE_BYTES_MAX: usize = 4096;
 
 /// No files, environment, arguments, input or addresses.
-pub(super) fn empty_context(context: &PluginContext) -> WasiCtx {
-    let output = |level| GuestOutput { label: context.label.clone(), log: context.log.clone(), level };
+pub(super) fn empty_context(context: &GenerationContext) -> WasiCtx {
+    let output = |level| GuestOutput { label: context.label.clone(), plugin: context.plugin.clone(), level };
     WasiCtxBuilder::new().stdout(output("info")).stderr(output("warn")).allow_tcp(false).allow_udp(false).build()
 }
 
@@ -29,7 +32,7 @@ impl WasiView for InstanceState {
 #[derive(Clone)]
 struct GuestOutput {
     label: Arc<str>,
-    log: Arc<GuestLog>,
+    plugin: Arc<Plugin>,
     level: &'static str,
 }
 
@@ -55,8 +58,8 @@ impl LineWriter {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
-        let GuestOutput { label, log, level } = &self.to;
-        log.line(level, label, "", text.trim_end(), &[]);
+        let GuestOutput { label, plugin, level } = &self.to;
+        plugin.log.line(level, label, "", text.trim_end(), &[]);
     }
 }
 

@@ -1,0 +1,24 @@
+//! The interface `calls`.
+
+use super::generated::innkeeper::plugin::calls::Host;
+use super::generated::innkeeper::plugin::types::{Outcome, Verdict};
+use crate::plugin::host::InstanceState;
+
+impl Host for InstanceState {
+    async fn wait(&mut self, tickets: Vec<u64>) -> Vec<u64> {
+        self.wait_for(tickets).await
+    }
+
+    /// Nothing of a `pooled` plugin ever waits to be settled.
+    fn settle(&mut self, _call: u64, _outcome: Outcome) {}
+
+    fn settle_verdict(&mut self, _call: u64, _verdict: Verdict) {}
+
+    fn cancel(&mut self, ticket: u64) {
+        self.cancel_ticket(ticket);
+    }
+
+    fn flush(&mut self) {
+        self.flush_writes();
+    }
+}

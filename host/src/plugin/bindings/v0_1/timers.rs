@@ -1,0 +1,20 @@
+//! The interface `timers`.
+
+use super::generated::innkeeper::plugin::timers::{Host, Setting};
+use super::generated::innkeeper::plugin::types::Failure;
+use crate::plugin::host::{InstanceState, TimerSetting};
+
+impl Host for InstanceState {
+    fn set(&mut self, setting: Setting) -> Result<(), Failure> {
+        let Setting { name, socket, delay_ms, every_ms, data } = setting;
+        Ok(self.set_timer(TimerSetting { name, socket, delay_ms, every_ms, data })?)
+    }
+
+    fn clear(&mut self, name: String, socket: Option<String>) -> Result<(), Failure> {
+        Ok(self.clear_timer(name, socket.as_deref())?)
+    }
+
+    fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
+        Ok(Self::ask_sleep(self, delay_ms)?)
+    }
+}

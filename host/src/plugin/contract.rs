@@ -1,0 +1,48 @@
+//! What each version of the contract provides, in the host's own types. One folder below `bindings/` implements it for one version.
+
+use wasmtime::Store;
+
+use super::call::Export;
+use super::failure::Failure;
+use super::host::InstanceState;
+use super::manifest::Manifest;
+use crate::adapter::Socket;
+use crate::json::Payload;
+
+/// A component that was compiled and linked: instances are made of it.
+///
+/// A version of the contract is a type parameter and not a trait object, so that a call allocates one future, the one of
+/// [`Runner::call`](super::Runner::call), and not another for each layer.
+pub(super) trait LinkedComponent: Send + Sync + Sized + 'static {
+    type Exports: Exports;
+
+    fn instantiate(&self, store: &mut Store<InstanceState>) -> impl Future<Output = wasmtime::Result<Self::Exports>> + Send;
+}
+
+/// The exports of one instance, which lives in a store.
+pub(super) trait Exports: Send + Sync + 'static {
+    /// Asks the component what it is.
+    fn register(&self, store: &mut Store<InstanceState>) -> impl Future<Output = wasmtime::Result<Manifest>> + Send;
+
+    /// Enters the export that a call is for. `id` names the call.
+    fn enter(
+        &self,
+        store: &mut Store<InstanceState>,
+        id: u64,
+        export: &Export,
+        socket: Option<&Socket>,
+    ) -> impl Future<Output = wasmtime::Result<ExportResult>> + Send;
+}
+
+/// What an export returned: an `outcome` or a `verdict`.
+pub(super) enum ExportResult {
+    /// The call ended well. The payload is the ack that a handler returned; middleware that lets pass has none.
+    Done(Option<Payload>),
+    Rewritten {
+        name: String,
+        payload: Payload,
+    },
+    Rejected(Failure),
+    Failed(Failure),
+    Waiting,
+}

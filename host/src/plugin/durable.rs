@@ -1,0 +1,63 @@
+//! What of a plugin outlives its generations.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::WasmEngine;
+use super::call_limits::CallLimits;
+use super::failure_log::FailureLog;
+use super::guest_log::GuestLog;
+use super::services::HostServices;
+use super::timers::PluginTimers;
+use crate::config::{Limits, PluginConfig};
+use crate::rate_limit::RateLimitTable;
+
+/// A plugin of the configuration. Its generations borrow it: timers, rate limits, counters and the bounds of its log go on when
+/// another generation takes over.
+pub(crate) struct Plugin {
+    pub(super) name: Arc<str>,
+    /// The component's path, the grants, the plugin's own configuration, and the limits of its pool.
+    pub(super) config: PluginConfig,
+    pub(super) call_limits: CallLimits,
+    pub(super) engine: Arc<WasmEngine>,
+    pub(super) services: Arc<HostServices>,
+    pub(super) timers: Arc<PluginTimers>,
+    pub(super) rate_limits: RateLimitTable,
+    /// What guests write and print.
+    pub(super) log: GuestLog,
+    /// What the host writes about failed calls.
+    pub(super) failures: FailureLog,
+    generations: AtomicU64,
+    calls: AtomicU64,
+}
+
+impl Plugin {
+    /// A plugin without a generation: [`load`](super::load) makes the first.
+    pub(crate) fn new(config: PluginConfig, limits: &Limits, engine: Arc<WasmEngine>, services: Arc<HostServices>) -> Self {
+        let name: Arc<str> = config.name.as_str().into();
+        Self {
+            timers: Arc::new(PluginTimers::new(name.clone())),
+            name,
+            call_limits: CallLimits::new(limits, &config),
+            config,
+            engine,
+            services,
+            rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
+            log: GuestLog::default(),
+            failures: FailureLog::default(),
+            generations: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    /// `plugin@generation` of a new generation, for the log. The first generation has the number 1.
+    pub(super) fn next_label(&self) -> Arc<str> {
+        let number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}@{number}", self.name).into()
+    }
+
+    /// Names a call, for `settle`. Relaxed: it only has to be another one each time.
+    pub(super) fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

@@ -1,0 +1,23 @@
+//! What a client learns of a call that failed.
+
+use innkeeper_contract::{codes, refusals};
+
+/// The code, the message and the data that a client may see. What only the log may hold is not in here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// JSON.
+    pub(crate) data: Option<String>,
+}
+
+impl Failure {
+    /// The failure of a plugin that broke: the cause is for the log alone.
+    pub(crate) fn neutral() -> Self {
+        Self::new(codes::INTERNAL_ERROR, refusals::INTERNAL_ERROR)
+    }
+
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self { code: code.into(), message: message.into(), data: None }
+    }
+}

@@ -1,0 +1,146 @@
+//! A generation of a plugin in `pooled` mode: one loaded version of it, which runs calls.
+//!
+//! At the bound of the pool a call waits its turn, at most its own time, and then fails with the code `SATURATED`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use innkeeper_contract::codes::SATURATED;
+use tokio::time::{Instant, timeout_at};
+
+use super::call::{Call, CallOutcome, Export};
+use super::contract::LinkedComponent;
+use super::failure::Failure;
+use super::host::GenerationContext;
+use super::instance::RunTimeExceeded;
+use super::outcome::outcome;
+use super::pool::{self, InstancePool};
+use super::runner::Runner;
+use super::timers::PluginTimers;
+use crate::adapter::Socket;
+
+/// One loaded version of a plugin.
+pub(super) struct Generation<C: LinkedComponent> {
+    context: Arc<GenerationContext>,
+    pool: Arc<InstancePool<C>>,
+    has_start: bool,
+}
+
+impl<C: LinkedComponent> Generation<C> {
+    pub(super) fn new(component: C, context: GenerationContext, has_start: bool) -> Self {
+        let context = Arc::new(context);
+        let pool = Arc::new(InstancePool::new(component, context.clone()));
+        pool::spawn_trimming(&pool);
+        Self { context, pool, has_start }
+    }
+}
+
+impl<C: LinkedComponent> Runner for Generation<C> {
+    fn name(&self) -> &Arc<str> {
+        &self.context.plugin.name
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
+        Box::pin(async move { self.run(call).await })
+    }
+
+    fn call_limit(&self) -> Duration {
+        self.context.plugin.config.limits.call_deadline
+    }
+
+    fn timers(&self) -> Option<&Arc<PluginTimers>> {
+        Some(&self.context.plugin.timers)
+    }
+
+    fn has_start(&self) -> bool {
+        self.has_start
+    }
+}
+
+impl<C: LinkedComponent> Generation<C> {
+    async fn run(&self, call: Call) -> CallOutcome {
+        let ends_at = Instant::now() + self.call_limit();
+        let (export, socket) = (call.export.clone(), call.socket.clone());
+        let Some(permit) = self.pool.permit(ends_at).await else {
+            let failure = Failure::new(SATURATED, "the server is busy, try again");
+            self.log(&export, socket.as_deref(), "every instance was busy for all of call_ms");
+            return CallOutcome::Failed { failure, broke: true };
+        };
+        // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
+        let run = async {
+            let mut instance = self.pool.acquire().await?;
+            let (returned, active) = instance.enter(call, ends_at).await?;
+            self.pool.release(instance);
+            Ok::<_, wasmtime::Error>((returned, active))
+        };
+        let limits = &self.context.plugin.config.limits;
+        let ended = match timeout_at(ends_at, run).await {
+            Ok(Ok((returned, Some(active)))) => outcome(returned, active),
+            Ok(Ok((_, None))) => Err("the call lost its state".into()),
+            Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
+                Err(format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline))
+            }
+            Ok(Err(error)) => Err(format!("{error:?}")),
+            Err(_) => Err(format!("it took longer than call_ms allows ({:?})", limits.call_deadline)),
+        };
+        drop(permit);
+        if let Ok(CallOutcome::Failed { failure, .. }) = &ended
+            && is_unseen_by_clients(&export)
+        {
+            self.log(&export, socket.as_deref(), &failure.message);
+        }
+        ended.unwrap_or_else(|cause| {
+            self.log(&export, socket.as_deref(), &cause);
+            CallOutcome::Failed { failure: Failure::neutral(), broke: true }
+        })
+    }
+
+    fn log(&self, export: &Export, socket: Option<&Socket>, cause: &str) {
+        self.context.plugin.failures.write(&self.context.label, &describe(export), socket, cause);
+    }
+}
+
+/// What a call is about, for the log.
+fn describe(export: &Export) -> String {
+    match export {
+        Export::ConnectMiddleware => "connect-middleware".into(),
+        Export::Connection { .. } => "connection".into(),
+        Export::EventMiddleware(event) => format!("event-middleware of {:?}", event.name),
+        Export::Event(event) => format!("event {:?}", event.name),
+        Export::Disconnecting { .. } => "disconnecting".into(),
+        Export::Disconnect { .. } => "disconnect".into(),
+        Export::Start => "start".into(),
+        Export::Timer(timer) => format!("timer {:?}", timer.name),
+    }
+}
+
+/// Whether no client asked for this call: then a failure that the plugin itself reports would be lost without the log.
+fn is_unseen_by_clients(export: &Export) -> bool {
+    !matches!(export, Export::ConnectMiddleware | Export::EventMiddleware(_) | Export::Event(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Export, is_unseen_by_clients};
+    use crate::plugin::{Event, TimerCall};
+
+    #[test]
+    fn what_no_client_asked_for_fails_into_the_log() {
+        let event = || Arc::new(Event::default());
+        let timer = Arc::new(TimerCall { name: "tick".into(), data: "null".into() });
+        let reason = "transport close";
+        let unasked = [
+            Export::Start,
+            Export::Timer(timer),
+            Export::Connection { kind: "new" },
+            Export::Disconnecting { reason },
+            Export::Disconnect { reason },
+        ];
+        assert!(unasked.iter().all(is_unseen_by_clients));
+        let asked = [Export::ConnectMiddleware, Export::EventMiddleware(event()), Export::Event(event())];
+        assert!(!asked.iter().any(is_unseen_by_clients));
+    }
+}

@@ -1,0 +1,81 @@
+//! Which sockets a guest means: the `target` of the contract, and what it resolves to.
+
+use std::sync::Arc;
+
+use innkeeper_contract::{Refusal, refusals};
+
+use super::state::InstanceState;
+use crate::adapter::{Namespace, Rooms, Socket, SocketId};
+use crate::effect::Target;
+use crate::plugin::capability::Capability;
+use crate::plugin::validate;
+
+/// A target as a guest names it.
+pub(crate) struct GuestTarget {
+    pub(crate) namespace: String,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) except: Vec<String>,
+    /// An open list. `local` is all there is on one node.
+    pub(crate) flags: Vec<String>,
+}
+
+impl GuestTarget {
+    pub(super) fn has_flag(&self, name: &str) -> bool {
+        self.flags.iter().any(|flag| flag == name)
+    }
+}
+
+impl InstanceState {
+    /// The socket of this id, if the plugin may reach its namespace.
+    pub(super) fn socket(&mut self, id: &str) -> Result<Arc<Socket>, Refusal> {
+        self.find(id)?.ok_or_else(|| refusals::no_socket(id))
+    }
+
+    /// The same for writes, which do nothing if the socket is gone.
+    pub(super) fn find(&mut self, id: &str) -> Result<Option<Arc<Socket>>, Refusal> {
+        let active = self.active()?;
+        if let Some(own) = active.call.socket.as_ref().filter(|own| own.id().as_str() == id) {
+            return Ok(Some(own.clone()));
+        }
+        let Some(id) = SocketId::parse(id) else { return Ok(None) };
+        let Some(found) = self.context.plugin.services.adapter.find(id) else { return Ok(None) };
+        self.check_namespace(found.namespace().name())?;
+        Ok(Some(found))
+    }
+
+    /// The same for what may concern a socket or none. `None`: it concerns a socket that is gone.
+    pub(super) fn find_optional(&mut self, id: Option<&str>) -> Result<Option<Option<Arc<Socket>>>, Refusal> {
+        let Some(id) = id else { return Ok(Some(None)) };
+        Ok(self.find(id)?.map(Some))
+    }
+
+    /// The namespace and the rooms that a target names.
+    pub(super) fn target(&mut self, target: GuestTarget) -> Result<Target, Refusal> {
+        let rooms = Rooms { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
+        let namespace = self.namespace(&target.namespace)?;
+        Ok(Target { namespace, rooms })
+    }
+
+    /// The namespace of this name, if the plugin may reach it.
+    pub(super) fn namespace(&mut self, name: &str) -> Result<Arc<Namespace>, Refusal> {
+        let own = self.active()?.call.socket.as_ref().map(|socket| socket.namespace());
+        if let Some(own) = own.filter(|own| own.name() == name) {
+            return Ok(own.clone());
+        }
+        self.check_namespace(name)?;
+        let adapter = &self.context.plugin.services.adapter;
+        let existing = if self.serves(name) { Some(adapter.namespace(name)) } else { adapter.existing(name) };
+        existing.ok_or_else(|| refusals::no_namespace(name))
+    }
+
+    fn check_namespace(&self, name: &str) -> Result<(), Refusal> {
+        if self.serves(name) || self.context.capabilities.covers(Capability::Namespaces, name) {
+            return Ok(());
+        }
+        Err(refusals::namespace_denied(name))
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.context.namespaces.iter().any(|served| **served == *name)
+    }
+}

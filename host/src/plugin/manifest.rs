@@ -1,0 +1,22 @@
+//! What a plugin's `register` returned, before anything of it was checked.
+
+/// The registration of a plugin, in the words of the plugin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manifest {
+    pub(crate) mode: String,
+    pub(crate) namespaces: Vec<NamespaceManifest>,
+    pub(crate) hooks: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) sdk: String,
+}
+
+/// The registration of one namespace.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NamespaceManifest {
+    pub(crate) name: String,
+    pub(crate) options: Vec<String>,
+    pub(crate) hooks: Vec<String>,
+    pub(crate) events: Vec<String>,
+    /// Whether all other events have a handler, too.
+    pub(crate) other_events: bool,
+}

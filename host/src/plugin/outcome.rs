@@ -1,0 +1,59 @@
+//! From what an export returned to how the call ended: the writes of the call are applied, or dropped.
+
+use super::call::{Call, CallOutcome, Export};
+use super::contract::ExportResult;
+use super::failure::Failure;
+use super::host::ActiveCall;
+use crate::effect::{Write, ack_packet};
+use crate::json::{self, Payload};
+
+/// Applies the writes that the call recorded, unless it failed. The error is for the log: the plugin broke.
+pub(super) fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
+    let ActiveCall { call, mut recorded, .. } = active;
+    let ended = match returned {
+        ExportResult::Done(None) => CallOutcome::Done,
+        ExportResult::Done(Some(reply)) => {
+            recorded.extend(returned_ack(&call, reply)?);
+            CallOutcome::Done
+        }
+        ExportResult::Rewritten { name, payload } => rewritten(&call, name, payload)?,
+        ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
+        ExportResult::Failed(failure) => {
+            return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, broke: false });
+        }
+        ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
+    };
+    if !recorded.is_empty() {
+        call.effects.apply(&mut recorded);
+    }
+    Ok(ended)
+}
+
+/// The ack that a handler returned, if the client asked for one.
+fn returned_ack(call: &Call, reply: Payload) -> Result<Option<Write>, String> {
+    let payload = checked_payload(reply)?;
+    let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
+    let Some(ack) = event.ack else { return Ok(None) };
+    let packet = ack_packet(socket.namespace().name(), ack, &payload);
+    Ok(Some(Write::Ack { socket: socket.clone(), ack, packet }))
+}
+
+fn rewritten(call: &Call, name: String, payload: Payload) -> Result<CallOutcome, String> {
+    let Export::EventMiddleware(_) = call.export else { return Err("only event middleware may rewrite".into()) };
+    if innkeeper_contract::events::is_reserved(&name) {
+        return Err(format!("it rewrote an event to the reserved name {name:?}"));
+    }
+    Ok(CallOutcome::Rewritten { name, payload: checked_payload(payload)? })
+}
+
+fn checked_payload(payload: Payload) -> Result<Payload, String> {
+    payload.validate().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
+}
+
+/// A failure that the plugin reported, fit for a client.
+fn checked_failure(failure: Failure) -> Result<Failure, String> {
+    if let Some(data) = &failure.data {
+        json::value(data).map_err(|fault| format!("the data of its failure is not JSON: {fault}"))?;
+    }
+    Ok(failure)
+}

@@ -1,0 +1,31 @@
+//! What the rest of the host knows of a plugin: it has a name and runs calls.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::{Call, CallOutcome};
+use super::timers::PluginTimers;
+
+/// A generation of a plugin, as its callers see it. Whether an instance serves one call at a time or many, and which version of the
+/// contract it speaks, is for the generation alone to know.
+pub(crate) trait Runner: Send + Sync {
+    /// The name in the configuration: the same for all generations of the plugin.
+    fn name(&self) -> &Arc<str>;
+
+    /// Runs a call. When the future is ready, the writes of the call have been applied, or never will be.
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
+
+    /// The longest that a call may take, waiting included.
+    fn call_limit(&self) -> Duration;
+
+    /// The timers of the plugin.
+    fn timers(&self) -> Option<&Arc<PluginTimers>> {
+        None
+    }
+
+    /// Whether the export `start` is to be called before all others.
+    fn has_start(&self) -> bool {
+        false
+    }
+}

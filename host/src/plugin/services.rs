@@ -1,0 +1,14 @@
+//! The parts of the host that plugins reach through their imports.
+
+use std::sync::Arc;
+
+use crate::adapter::Adapter;
+use crate::auth::Keys;
+use crate::store::LazyStore;
+
+/// What `app` gives to every plugin.
+pub(crate) struct HostServices {
+    pub(crate) adapter: Arc<Adapter>,
+    pub(crate) store: LazyStore,
+    pub(crate) keys: Keys,
+}
