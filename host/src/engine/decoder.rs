@@ -1,7 +1,7 @@
-//! Websocket frames (RFC 6455) out of whatever pieces the network delivers.
+//! The decoder of websocket frames (RFC 6455), in whatever pieces the network delivers them.
 //!
-//! The bytes are unmasked where they were read, in the reader's scratch buffer, and handed on from there. Only a frame that
-//! has not arrived whole, or a message of several frames, is kept; a decoder between messages holds nothing.
+//! The bytes are unmasked in place, in the reader's scratch buffer, and the message borrows them from there. Only a frame that
+//! has not arrived whole, or a message of several frames, is copied; between messages a decoder holds no buffer.
 
 use std::{io::Cursor, str};
 
@@ -10,7 +10,7 @@ use tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-/// A whole message or control frame.
+/// A whole message, or a control frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message<'a> {
     Text(&'a str),
@@ -19,14 +19,14 @@ pub(super) enum Message<'a> {
     Close,
 }
 
-/// What is wrong with a client's frames, as the code of the close frame that answers them.
+/// A violation of RFC 6455 by the client. Each has its code for the close frame (section 7.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// 1002
+    /// 1002: not a frame that may come now.
     Protocol,
     /// 1007: text that is not UTF-8.
     Text,
-    /// 1009
+    /// 1009: a message beyond the limit.
     TooBig,
 }
 
@@ -40,22 +40,23 @@ impl Violation {
     }
 }
 
-/// Whether the decoder goes on with the next message.
+/// Whether the decoder goes on after a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flow<E> {
+    /// Go on with the next message.
     Next,
-    /// Stop here; the rest is kept and decoded by the next call.
+    /// Stop here. The bytes behind the message are kept for the next call.
     Stop,
-    /// Stop for good.
+    /// Stop; nothing more will be decoded.
     End(E),
 }
 
-/// The messages of one stream.
+/// The decoder of one stream.
 #[derive(Default)]
 pub(super) struct Decoder {
-    /// Bytes of a frame that is not whole, or that nobody has decoded yet.
+    /// Bytes of a frame that is not whole, or that stand behind a stop.
     undecoded: Vec<u8>,
-    /// What has arrived of a message of several frames.
+    /// The frames that have arrived of a message of several frames.
     fragments: Option<Box<Fragments>>,
 }
 
@@ -65,12 +66,13 @@ struct Fragments {
 }
 
 impl Decoder {
-    /// A decoder that starts with bytes that were read already.
+    /// A decoder whose first bytes were read already.
     pub(super) fn new(read_ahead: &[u8]) -> Self {
         Self { undecoded: read_ahead.to_vec(), fragments: None }
     }
 
-    /// Decodes what is there with `input` behind it. A message longer than `length_max` is refused before it arrives.
+    /// Decodes the kept bytes followed by `input`. A message longer than `length_max` is refused by its header, before its
+    /// payload has arrived.
     pub(super) fn decode<E>(
         &mut self,
         input: &mut [u8],
@@ -119,7 +121,7 @@ impl Decoder {
         Ok((used, Flow::Next))
     }
 
-    /// What the header alone says is wrong.
+    /// Refuses a frame for its header alone.
     fn check(&self, header: &FrameHeader, length: usize, length_max: usize) -> Result<(), Violation> {
         let kept = self.fragments.as_deref().map(|fragments| fragments.data.len());
         let is_malformed = match header.opcode {
@@ -176,10 +178,10 @@ impl Decoder {
     }
 }
 
-/// A header with its mask, its length and that of the payload.
+/// A header with its mask, its own length and the length of the payload.
 type ParsedHeader = (FrameHeader, [u8; 4], usize, usize);
 
-/// The header at the start of `window`. None if it is not whole.
+/// The header at the start of `window`; `None` if it is not whole.
 fn parse(window: &[u8]) -> Result<Option<ParsedHeader>, Violation> {
     let mut cursor = Cursor::new(window);
     let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| Violation::Protocol)? else {
@@ -187,7 +189,7 @@ fn parse(window: &[u8]) -> Result<Option<ParsedHeader>, Violation> {
     };
     let mask = header.mask.ok_or(Violation::Protocol)?;
     let header_length = usize::try_from(cursor.position()).map_err(|_| Violation::TooBig)?;
-    // Far beyond any limit, but small enough to be added to.
+    // Far above every limit, but small enough that adding to it cannot overflow.
     let length = usize::try_from(length.min(u64::from(u32::MAX))).map_err(|_| Violation::TooBig)?;
     Ok(Some((header, mask, header_length, length)))
 }

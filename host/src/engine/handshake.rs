@@ -1,4 +1,4 @@
-//! What a request asks for, in the order in which Node's server looks at it, and the first packet of a session.
+//! The checks of a request to the endpoint, in the order of Node's server, and the first packet of a session.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -7,43 +7,48 @@ use hyper::{
     header::{CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
     http::request::Parts,
 };
+use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
-use super::{Engine, Options, Outbox, Request, limits::AddressPermit, registry::SessionId, response::Refusal};
-use crate::frame::Frame;
+use super::{
+    addresses::AddressPermit, options::Options, outbox::Outbox, response::Refusal, server::Engine, session_id::SessionId,
+};
+use crate::{frame::Frame, request::Request};
 
-/// What a request asks for.
+/// The kinds of request that the engine serves.
 pub(super) enum Route {
     /// A new session by polling.
     Open(NewSession),
-    /// A websocket, for a new session or for one that upgrades.
+    /// A websocket handshake, with the value of `Sec-WebSocket-Accept`.
     Websocket(HeaderValue, Upgrade),
-    /// A GET of a session.
+    /// A GET of a polling session.
     Poll(Arc<Outbox>),
-    /// A POST of a session.
+    /// A POST of a polling session.
     Post(Arc<Outbox>),
-    /// A preflight.
+    /// A CORS preflight.
     Options,
 }
 
-/// Whose websocket it will be.
+/// The session that a websocket is for.
 pub(super) enum Upgrade {
+    /// A new one.
     New(NewSession),
+    /// A polling session that upgrades.
     Probe(Arc<Outbox>),
 }
 
-/// What a new session is made from.
+/// What a handshake has found out about the session that it opens.
 pub(super) struct NewSession {
     pub(super) session_id: SessionId,
     pub(super) address_permit: AddressPermit,
-    /// To be set by the answer.
+    /// The cookie that the response sets.
     pub(super) cookie: Option<HeaderValue>,
     pub(super) request: Request,
 }
 
 type Query = Vec<(Box<str>, Box<str>)>;
 
-/// Decides on a request.
+/// Decides what a request is, or why it is refused.
 pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<Route, Refusal> {
     if !is_endpoint(&engine.options.path, parts.uri.path()) {
         return Err(Refusal::NotFound);
@@ -67,7 +72,7 @@ pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<R
     }
 }
 
-/// The path of the endpoint, whose last slash a client may leave out.
+/// Whether this is the endpoint's path. A client may leave the last slash out.
 fn is_endpoint(endpoint: &str, path: &str) -> bool {
     path == endpoint || endpoint.strip_suffix('/') == Some(path)
 }
@@ -115,7 +120,7 @@ fn route_of_handshake(
     })
 }
 
-/// The answer to a websocket handshake (RFC 6455, section 4.2).
+/// The value of `Sec-WebSocket-Accept` in the response to a websocket handshake (RFC 6455, section 4.2).
 fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
     let headers = &parts.headers;
     let is_upgrade = parts.method == Method::GET
@@ -148,7 +153,7 @@ fn opening_request(parts: &Parts, query: Query, address: IpAddr) -> Request {
     Request { headers, url, query, address, secure: false }
 }
 
-/// As Node reads a header: UTF-8 is not promised, so every byte is one character.
+/// A header's value as Node reads it: UTF-8 is not guaranteed, so every byte is one character.
 fn latin1(value: &[u8]) -> Box<str> {
     match std::str::from_utf8(value) {
         Ok(text) if text.is_ascii() => text.into(),
@@ -160,7 +165,7 @@ fn query_value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a s
     query.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
 }
 
-/// `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stands for itself.
+/// Decodes `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stays as it is.
 fn decode_query(query: &str) -> Query {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let mut decoded: Query = pairs
@@ -177,27 +182,8 @@ fn decode(text: &str) -> Box<str> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return text.into();
     }
-    let (mut bytes, mut decoded) = (text.as_bytes(), Vec::with_capacity(text.len()));
-    while let Some((&byte, rest)) = bytes.split_first() {
-        (decoded, bytes) = match (byte, escaped(rest)) {
-            (b'%', Some((byte, rest))) => (pushed(decoded, byte), rest),
-            (b'+', _) => (pushed(decoded, b' '), rest),
-            _ => (pushed(decoded, byte), rest),
-        };
-    }
-    String::from_utf8_lossy(&decoded).into()
-}
-
-fn pushed(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
-    bytes.push(byte);
-    bytes
-}
-
-/// The byte that two hexadecimal digits stand for, and what follows them.
-fn escaped(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (digits, rest) = bytes.split_first_chunk::<2>()?;
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    Some((u8::try_from(high? * 16 + low?).ok()?, rest))
+    // No escape contains a `+`, so the order of the two does not matter.
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into()
 }
 
 /// OPEN, the first packet of a session.

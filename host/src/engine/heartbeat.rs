@@ -1,23 +1,23 @@
-//! Whether the client is still there: the server asks, the client answers, as Engine.IO v4 wants it.
+//! The heartbeat of Engine.IO v4: the server sends PING, the client answers PONG.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// One moment is enough: that of the next PING, or the one by which a PONG must be here.
+/// The heartbeat of one session. One moment is enough: that of the next PING, or the one by which the PONG must have arrived.
 pub(super) struct Heartbeat {
     deadline: Instant,
     awaits_pong: bool,
 }
 
-/// What to do at the heartbeat's moment.
+/// What the session has to do now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HeartbeatAction {
-    /// It is not time.
+    /// Nothing: the deadline has not come.
     Wait,
     /// Send a PING.
     SendPing,
-    /// No PONG came in time.
+    /// End: no PONG arrived in time.
     TimedOut,
 }
 
@@ -26,17 +26,18 @@ impl Heartbeat {
         Self { deadline: now + interval, awaits_pong: false }
     }
 
-    /// When to look again.
+    /// When to poll again.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// A PONG came. Only a PONG counts: a client that sends but never polls is not there.
+    /// A PONG arrived. Only a PONG counts: a client that sends but never polls does not receive anything.
     pub(super) fn pong_received(&mut self, now: Instant, interval: Duration) {
         self.deadline = now + interval;
         self.awaits_pong = false;
     }
 
+    /// What is to be done at `now`. A PING that is due counts as sent.
     pub(super) fn poll(&mut self, now: Instant, timeout: Duration) -> HeartbeatAction {
         if now < self.deadline {
             return HeartbeatAction::Wait;
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_does_not_answer_dies_at_the_timeout() {
+    fn a_client_that_does_not_answer_times_out() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut heartbeat = Heartbeat::new(start, second * 25);
         assert_eq!(heartbeat.poll(start, second * 20), HeartbeatAction::Wait);

@@ -1,7 +1,7 @@
-//! The stream under hyper, which keeps the answer to a websocket handshake back.
+//! The stream under hyper, which holds the response to a websocket handshake back.
 //!
-//! The session's first write takes it along with the OPEN packet: one packet on the wire instead of two, which is a sixth
-//! of what a connect costs.
+//! The session's first write sends that response together with the OPEN packet: one packet on the wire instead of two, which
+//! is a sixth of what a connect costs.
 
 use std::{
     io::{self, IoSlice},
@@ -11,22 +11,25 @@ use std::{
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::byte_stream::ByteStream;
+
+/// The begin of the response to a websocket handshake: Switching Protocols.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 
 pub(super) struct HttpStream {
-    io: TokioIo<TcpStream>,
+    io: TokioIo<ByteStream>,
+    /// The head of the response, and what hyper wrote after it.
     held_back: Vec<u8>,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: ByteStream) -> Self {
         Self { io: TokioIo::new(stream), held_back: Vec::new() }
     }
 
-    /// The stream, and what has to be written to it first.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+    /// The stream, and the bytes that have to be written to it first.
+    pub(super) fn into_parts(self) -> (ByteStream, Vec<u8>) {
         (self.io.into_inner(), self.held_back)
     }
 }

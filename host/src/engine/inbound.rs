@@ -1,48 +1,21 @@
-//! Engine.IO packets from the client, whichever transport brought them.
+//! Engine.IO packets from the client, the same for both transports.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{
-    Protocol, Reason,
-    decoder::{Flow, Message, Violation},
+    decoder::{Flow, Message},
     heartbeat::Heartbeat,
     payload,
+    protocol::Protocol,
+    reason::Reason,
+    session_end::{Delivery, SessionEnd},
 };
-
-/// How a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SessionEnd {
-    pub(super) reason: Reason,
-    pub(super) delivery: Delivery,
-}
-
-/// What the client still gets. The number is the code of the websocket's close frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
-    /// What is queued, then the end.
-    Flush(u16),
-    /// Only the end.
-    CloseOnly(u16),
-    /// Nothing: the stream is dropped, whatever stands in its buffers.
-    Nothing,
-}
-
-impl SessionEnd {
-    pub(super) const fn new(reason: Reason, delivery: Delivery) -> Self {
-        Self { reason, delivery }
-    }
-
-    /// The client sent frames that are none.
-    pub(super) fn violation(violation: Violation) -> Self {
-        Self::new("transport error", Delivery::CloseOnly(violation.code()))
-    }
-}
 
 const PARSE_ERROR: SessionEnd = SessionEnd::new("parse error", Delivery::CloseOnly(1002));
 
-/// The parts of a session that a packet may touch.
+/// The parts of a session that a packet from the client may change.
 pub(super) struct Inbound<'a> {
     pub(super) protocol: &'a mut dyn Protocol,
     pub(super) heartbeat: &'a mut Heartbeat,
@@ -50,7 +23,7 @@ pub(super) struct Inbound<'a> {
 }
 
 impl Inbound<'_> {
-    /// A websocket message. `pong` is set to what the client wants back.
+    /// Handles a websocket message. `pong` is set to the data of a websocket ping, which the client expects back.
     pub(super) fn message(&mut self, message: Message<'_>, pong: &mut Option<Vec<u8>>) -> Flow<SessionEnd> {
         let result = match message {
             Message::Text(packet) => self.packet(packet),
@@ -67,10 +40,10 @@ impl Inbound<'_> {
         }
     }
 
-    /// A packet in text form.
+    /// Handles a packet in text form.
     pub(super) fn packet(&mut self, packet: &str) -> Result<(), SessionEnd> {
         let Some(packet_type) = packet.as_bytes().first() else { return Err(PARSE_ERROR) };
-        // The first byte is ASCII in every arm that uses what is behind it.
+        // The first byte is ASCII in every arm that uses `data`.
         let data = packet.get(1..).unwrap_or_default();
         match packet_type {
             b'4' => self.protocol.text(data).map_err(by_protocol),
@@ -83,7 +56,7 @@ impl Inbound<'_> {
                 Ok(())
             }
             b'1' => Err(SessionEnd::new("transport close", Delivery::CloseOnly(1000))),
-            // In version 4 it is the server who asks.
+            // A PING: since version 4 only the server sends them.
             b'2' => Err(SessionEnd::new("transport error", Delivery::CloseOnly(1002))),
             b'0' | b'5' | b'6' => Ok(()),
             _ => Err(PARSE_ERROR),

@@ -1,7 +1,8 @@
-//! TCP connections and the requests on them.
+//! The accept loop, the TCP connections, and the HTTP requests on them.
 //!
-//! hyper serves each connection in a task of its own, which ends with it. When a request asks for a websocket, the service
-//! notes what for and answers 101; hyper then gives the stream back, its buffers go, and the session takes over.
+//! hyper serves each connection in a task of its own, which ends with the connection. When a request asks for a websocket, the
+//! service keeps what the websocket is for and answers 101. hyper then returns the stream, its buffers are freed, and the
+//! session takes the stream over.
 
 use std::{
     convert::Infallible,
@@ -21,53 +22,68 @@ use socket2::SockRef;
 use tokio::net::TcpListener;
 
 use super::{
-    Engine,
+    byte_stream::ByteStream,
+    command::Command,
     handshake::{self, Route, Upgrade},
     http_stream::HttpStream,
-    polling::{self, Command, PollingResponse},
-    response::{self, Cors, EngineResponse, Refusal},
-    session::{InitialTransport, Session},
+    options::Options,
+    polling,
+    response::{self, Cors, EngineResponse, PollingResponse, Refusal},
+    server::Engine,
+    session::{self, InitialTransport},
     websocket::Websocket,
 };
 use crate::{files::Content, frame::Frame};
 
-/// hyper's own limit is 400 kB for the head of one request.
+/// Bytes of one request's head; hyper's own limit is 400 kB.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
-/// When the system has no more file handles, trying at once would only burn the processor.
+/// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
+/// the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until the engine refuses.
-pub(super) async fn accept(engine: &Arc<Engine>, listener: TcpListener) {
-    set_socket_options(engine.options.user_timeout, &listener);
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(engine.options.header_timeout)
-        .max_header_size(HEADER_BYTES_MAX)
-        .auto_date_header(false);
-    loop {
-        let refused = engine.refused.notified();
-        if engine.refuses() {
-            return;
-        }
-        tokio::select! {
-            // Ends the loop; the listener is dropped with it.
-            () = refused => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let service = HttpService { engine: Arc::clone(engine), address: peer.ip().to_canonical(), upgrade: Mutex::default() };
-                    // Ends with the TCP connection, at the latest by the header timeout when it is idle.
-                    tokio::spawn(serve_connection(http.serve_connection(HttpStream::new(stream), service)));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+impl Engine {
+    /// Accepts connections until `refuse_new`. Connections that are open by then are still served.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        set_socket_options(self.options.user_timeout, &listener);
+        let http = http(&self.options);
+        loop {
+            let refused = self.refused.notified();
+            if self.refuses() {
+                return;
+            }
+            tokio::select! {
+                // Ends the loop; the listener is dropped with it.
+                () = refused => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => spawn_connection(&self, &http, ByteStream::Tcp(stream), peer.ip()),
+                    Err(error) => {
+                        tracing::debug!(%error, "accept");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 }
             }
         }
     }
 }
 
-/// On Linux an accepted socket has the options of its listener, which saves two system calls each.
+/// hyper's server, with the engine's limits.
+pub(super) fn http(options: &Options) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_header_size(HEADER_BYTES_MAX)
+        .auto_date_header(false);
+    http
+}
+
+/// Serves the requests on a connection, in a task of its own.
+pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
+    let service = HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default() };
+    // Ends with the connection, at the latest by the header timeout when the connection is idle.
+    tokio::spawn(serve_connection(http.serve_connection(HttpStream::new(stream), service)));
+}
+
+/// Sets the options of the listener. On Linux an accepted socket inherits them, which saves two system calls for each.
 fn set_socket_options(user_timeout: Option<Duration>, listener: &TcpListener) {
     let socket = SockRef::from(listener);
     let nodelay = socket.set_tcp_nodelay(true);
@@ -78,47 +94,47 @@ fn set_socket_options(user_timeout: Option<Duration>, listener: &TcpListener) {
 }
 
 async fn serve_connection(http: http1::Connection<HttpStream, HttpService>) {
-    // An error is the end of the connection: the client went, or did not speak HTTP.
+    // An error ends the connection: the client disconnected, or what it sent is not HTTP.
     let Ok(parts) = http.without_shutdown().await else { return };
     let HttpService { engine, upgrade, .. } = parts.service;
     let Some(upgrade) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
     let (stream, head) = parts.io.into_parts();
     let mut websocket = Websocket::new(stream, &parts.read_buf);
     match upgrade {
-        Upgrade::New(new_session) => Session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
+        Upgrade::New(new_session) => session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
         Upgrade::Probe(outbox) => {
             websocket.queue_frame(Frame::raw(head));
-            // If the session has ended meanwhile, the stream ends here.
+            // If the session has ended meanwhile, the stream is dropped here.
             drop(outbox.send(Command::Probe(Box::new(websocket))));
         }
     }
 }
 
-/// What one TCP connection asks.
+/// Serves the requests on one TCP connection.
 struct HttpService {
     engine: Arc<Engine>,
     address: IpAddr,
-    /// What the stream is wanted for when hyper gives it back.
+    /// What the stream is for, once a request has asked for a websocket.
     upgrade: Mutex<Option<Upgrade>>,
 }
 
-/// An answer of the engine's own, or a file's.
+/// A response of the engine, or a file.
 type HttpResponse = Response<Body<Full<Bytes>, Content>>;
-type HeldResponse = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
+type PendingResponse = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
 
 impl Service<hyper::Request<Incoming>> for HttpService {
     type Response = HttpResponse;
     type Error = Infallible;
-    type Future = Either<Ready<Result<HttpResponse, Infallible>>, HeldResponse>;
+    type Future = Either<Ready<Result<HttpResponse, Infallible>>, PendingResponse>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let options = &self.engine.options;
         let route = match handshake::route(&self.engine, &parts, self.address) {
             Ok(route) => route,
-            // Not the engine's; perhaps it is a file's.
+            // Not the endpoint; perhaps it is a file.
             Err(Refusal::NotFound) => match options.files.respond(&parts) {
-                Some(answer) => return Either::Right(Box::pin(async { Ok(answer.await.map(Body::Right)) })),
+                Some(file) => return Either::Right(Box::pin(async { Ok(file.await.map(Body::Right)) })),
                 None => return ready_response(Refusal::NotFound.into_response(), Cors::none()),
             },
             Err(refusal @ Refusal::Forbidden) => return ready_response(refusal.into_response(), Cors::none()),
@@ -138,7 +154,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
             Route::Open(mut new_session) => {
                 let cookie = new_session.cookie.take();
                 let (poll, response) = polling::handshake_poll();
-                Session::start(&self.engine, new_session, InitialTransport::Polling(poll));
+                session::start(&self.engine, new_session, InitialTransport::Polling(poll));
                 pending_response(response, cors, cookie)
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),

@@ -1,8 +1,9 @@
-//! What waits for one client, and what waits for its session's task.
+//! The outgoing queue of one connection, and the commands for its session's task.
 //!
-//! Everybody who emits holds the outbox; the session's task alone takes out of it. One lock, held only to mark and to put,
-//! covers both the queue and the mailbox, so that a turn of the task looks at all of it at once. While the task is in its
-//! turn nobody wakes it: it looks again before it rests. A handler's acks therefore cost no wake-up.
+//! Every emit to the client puts frames into the outbox; only the session's task takes them out. One lock covers the frames and
+//! the commands, so that a turn of the task sees all of them at once; it is held only to set flags and to move frames. While the
+//! task is in a turn nothing wakes it, because it looks into the outbox again before its turn ends. The acks of a handler
+//! therefore cost no wake-up.
 
 use std::{
     collections::VecDeque,
@@ -14,60 +15,60 @@ use std::{
     task::Waker,
 };
 
-use super::{Reason, polling::Command};
+use super::{command::Command, reason::Reason};
 use crate::frame::Frame;
 
-/// How much a websocket takes at once. Bytes count against the bound until all that was taken is written.
+/// Bytes that a websocket takes at once. They count against the bound until all of them are written.
 const BATCH_BYTES: usize = 256 * 1024;
 
 /// What became of the frames of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnqueueOutcome {
-    /// They stand in the queue.
+    /// They are in the queue.
     Queued,
-    /// The connection or the socket is gone, or the packet was volatile and the client not ready.
+    /// The connection or the socket is closed, or the packet was volatile and the client not ready to receive.
     Dropped,
-    /// They would pass the bound: the client is a slow consumer and will be disconnected by its own task.
+    /// They would exceed the bound: the client is a slow consumer, and its session's task will disconnect it.
     Overflow,
 }
 
-/// What others want of the session. A later one counts for more.
+/// A request to end the session. When there are several, the one that is listed last here is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CloseRequest {
-    /// The server disconnects the client.
+    /// The server disconnects the client. The protocol side may queue last frames.
     Disconnect,
-    /// The server shuts down.
+    /// The server shuts down. What is queued is delivered.
     Shutdown(Reason),
-    /// The connection is dead, whatever stands in its buffers.
+    /// The connection ends at once; what is queued is dropped.
     Abort(Reason),
 }
 
-/// Outgoing queue of one connection, bounded in bytes, shared with whoever emits.
+/// The outgoing queue of one connection, bounded in bytes, and the commands for its session's task.
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
     bytes_max: usize,
     /// Written by the session's task only, at the upgrade.
     websocket: AtomicBool,
-    /// A POST of this session is under way; a second one is an error of the client.
+    /// A POST of this session is under way. A second one at the same time is an error of the client.
     posting: AtomicBool,
 }
 
 struct OutboxState {
     queue: VecDeque<Frame>,
-    /// Of the queue and of what the transport has taken but not written.
+    /// The bytes in the queue, and those that the transport has taken but not written.
     bytes: usize,
     commands: Vec<Command>,
     waker: Option<Waker>,
     close_request: Option<CloseRequest>,
-    /// The task is in its turn and looks here again before it rests.
+    /// The task is in a turn, and looks here again before the turn ends.
     in_turn: bool,
     /// The task was woken and has not begun its turn.
     woken: bool,
-    /// The socket side has something to see that came after the turn's look at it.
+    /// `wake` was called since the turn began: the protocol side has to be polled again.
     protocol_woken: bool,
-    /// The transport takes nothing now: a full socket, or no poll. It wakes the task itself when it does.
+    /// The transport takes nothing now: the TCP buffer is full, or no poll is held. The transport wakes the task when that changes.
     blocked: bool,
-    /// Nothing is taken any more.
+    /// No frame is accepted any more.
     closed: bool,
     /// The task has ended.
     ended: bool,
@@ -108,12 +109,12 @@ impl Outbox {
         Self { state: Mutex::new(state), bytes_max, websocket: AtomicBool::new(websocket), posting: AtomicBool::new(false) }
     }
 
-    /// Queues the frames of one packet, all together or not at all. Nothing passes once `shut` is set; it is looked at
-    /// under the lock. A volatile packet is dropped unless nothing waits and the transport is ready.
-    pub(crate) fn enqueue(&self, socket_closed: &AtomicBool, frames: &[Frame], volatile: bool) -> EnqueueOutcome {
+    /// Queues the frames of one packet, all together or not at all. `is_closed` belongs to the packet's socket and is read under
+    /// the lock: nothing passes once it is set. A volatile packet is dropped unless nothing waits and the transport is ready.
+    pub(crate) fn enqueue(&self, is_closed: &AtomicBool, frames: &[Frame], volatile: bool) -> EnqueueOutcome {
         let mut state = self.lock();
-        // Relaxed: `shut` is only written under this lock.
-        if state.closed || socket_closed.load(Ordering::Relaxed) || volatile && (state.bytes > 0 || state.blocked) {
+        // Relaxed: `is_closed` is only written under this lock.
+        if state.closed || is_closed.load(Ordering::Relaxed) || volatile && (state.bytes > 0 || state.blocked) {
             return EnqueueOutcome::Dropped;
         }
         let length: usize = frames.iter().map(Frame::len).sum();
@@ -130,14 +131,14 @@ impl Outbox {
         EnqueueOutcome::Queued
     }
 
-    /// Sets `shut`, so that nothing can follow, after queueing `last`. Does nothing if it is set already.
-    pub(crate) fn close_socket(&self, socket_closed: &AtomicBool, last: Option<Frame>) {
+    /// Queues the last frame of a socket and sets its `is_closed`, so that nothing can follow. Does nothing if it is set already.
+    pub(crate) fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
         let mut state = self.lock();
-        if socket_closed.swap(true, Ordering::Relaxed) || state.closed {
+        if is_closed.swap(true, Ordering::Relaxed) || state.closed {
             return;
         }
         if let Some(frame) = last {
-            // One small frame past the bound does no harm: nothing of this socket can follow it.
+            // One small frame beyond the bound does no harm: nothing of this socket can follow it.
             state.bytes += frame.len();
             state.queue.push_back(frame);
             if !state.blocked {
@@ -146,12 +147,12 @@ impl Outbox {
         }
     }
 
-    /// Marks the connection to be closed by the server's will; its task does the rest.
+    /// Asks the session's task to close the connection, as the server's own decision ("forced close").
     pub(crate) fn close(&self) {
         self.lock().request_close(CloseRequest::Disconnect);
     }
 
-    /// Makes the task look at its socket side once more.
+    /// Makes the session's task poll its protocol side again.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
         state.protocol_woken = true;
@@ -171,24 +172,24 @@ impl Outbox {
         self.websocket.store(true, Ordering::Release);
     }
 
-    /// Ends the session, delivering what is queued.
+    /// Asks for the end of the session; what is queued is delivered.
     pub(super) fn close_for_shutdown(&self, reason: Reason) {
         self.lock().request_close(CloseRequest::Shutdown(reason));
     }
 
-    /// Ends the session at once.
+    /// Asks for the end of the session at once; what is queued is dropped.
     pub(super) fn abort(&self, reason: Reason) {
         self.lock().request_close(CloseRequest::Abort(reason));
     }
 
-    /// A frame of the engine itself, which no socket's `shut` and no bound holds back.
+    /// Queues a frame of the engine itself. It belongs to no socket, and no bound holds it back.
     pub(super) fn push_engine_frame(&self, frame: Frame) {
         let mut state = self.lock();
         state.bytes += frame.len();
         state.queue.push_back(frame);
     }
 
-    /// Hands a request to the task. Gives it back if the session has ended.
+    /// Sends a command to the task. Returns the command if the session has ended.
     pub(super) fn send(&self, command: Command) -> Result<(), Command> {
         let mut state = self.lock();
         if state.ended {
@@ -199,7 +200,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Whether a POST may begin. `posted` ends it.
+    /// Whether a POST may begin. `end_post` must follow.
     pub(super) fn begin_post(&self) -> bool {
         !self.posting.swap(true, Ordering::AcqRel)
     }
@@ -208,7 +209,7 @@ impl Outbox {
         self.posting.store(false, Ordering::Release);
     }
 
-    /// The task begins a turn, or goes on with one, and takes what was put in its mailbox.
+    /// The task begins a turn, or goes on with one, and takes what was requested of it since.
     pub(super) fn begin_turn(&self, waker: &Waker) -> (Option<CloseRequest>, Vec<Command>) {
         let mut state = self.lock();
         state.in_turn = true;
@@ -220,7 +221,7 @@ impl Outbox {
         (state.close_request.take(), mem::take(&mut state.commands))
     }
 
-    /// The task wants to rest. False if something came meanwhile; then it goes on.
+    /// Ends the turn. False if something arrived meanwhile; then the turn goes on.
     pub(super) fn end_turn(&self, blocked: bool) -> bool {
         let mut state = self.lock();
         state.blocked = blocked;
@@ -238,7 +239,8 @@ impl Outbox {
         true
     }
 
-    /// Fills `batch`, which is empty, for a websocket. `written` bytes of the last one are off the books now.
+    /// Fills `batch`, which is empty, for a websocket. The `written` bytes of the batch before count no longer. Returns the bytes
+    /// of the new batch.
     pub(super) fn refill(&self, batch: &mut VecDeque<Frame>, written: usize) -> usize {
         let mut state = self.lock();
         state.bytes = state.bytes.saturating_sub(written);
@@ -255,7 +257,7 @@ impl Outbox {
         taken
     }
 
-    /// Takes what fits in a polling body of `length_max`, at least one frame.
+    /// Takes the frames that fit into a polling body of `length_max` bytes, at least one frame.
     pub(super) fn take_for_body(&self, length_max: usize, measure: fn(&Frame) -> usize) -> VecDeque<Frame> {
         let mut state = self.lock();
         let (mut taken, mut length) = (VecDeque::new(), 0);
@@ -271,7 +273,7 @@ impl Outbox {
         taken
     }
 
-    /// Takes nothing any more. What stands in the queue is still delivered, unless it is to be discarded.
+    /// Accepts no frame any more. What is in the queue is still delivered, unless it is to be discarded.
     pub(super) fn refuse_frames(&self, discard: bool) {
         let mut state = self.lock();
         state.closed = true;
@@ -283,14 +285,14 @@ impl Outbox {
         }
     }
 
-    /// The task has ended: whoever waits in the mailbox is told by the drop of his sender.
+    /// The task has ended. Requests whose commands are still here are answered by the drop of their senders.
     pub(super) fn task_ended(&self) {
         let mut state = self.lock();
         state.closed = true;
         state.ended = true;
-        let left = (mem::take(&mut state.queue), mem::take(&mut state.commands), state.waker.take());
+        let unsent = (mem::take(&mut state.queue), mem::take(&mut state.commands), state.waker.take());
         drop(state);
-        drop(left);
+        drop(unsent);
     }
 
     fn lock(&self) -> MutexGuard<'_, OutboxState> {
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_resting_task_is_woken_and_only_once() {
+    fn a_task_is_woken_only_between_turns_and_only_once() {
         let outbox = Outbox::new(1000, true);
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));

@@ -1,4 +1,4 @@
-//! The body of a polling request or response: packets joined by the record separator, binary ones as base64.
+//! The body of a polling request or response: packets, with a record separator between them; binary ones as base64.
 
 use std::collections::VecDeque;
 
@@ -8,18 +8,18 @@ use crate::frame::Frame;
 
 const SEPARATOR: u8 = 0x1e;
 
-/// Splits the body of a POST. An empty body is one empty packet, which is malformed, as in Node.
+/// The packets in the body of a POST. An empty body is one empty packet, which is malformed, as in Node.
 pub(super) fn split(body: &str) -> impl Iterator<Item = &str> {
     body.split(char::from(SEPARATOR))
 }
 
-/// What a frame takes in a body, its separator included.
+/// Bytes that a frame takes in a body, with its separator.
 pub(super) fn encoded_length(frame: &Frame) -> usize {
     let length = frame.packet().len();
     if frame.is_binary() { length.div_ceil(3) * 4 + 2 } else { length + 1 }
 }
 
-/// The body of a response.
+/// The body of a response with these packets.
 pub(super) fn join(frames: &VecDeque<Frame>) -> Vec<u8> {
     let mut body = Vec::with_capacity(frames.iter().map(encoded_length).sum());
     for frame in frames {
@@ -36,7 +36,7 @@ pub(super) fn join(frames: &VecDeque<Frame>) -> Vec<u8> {
     body
 }
 
-/// Adds one packet to a body.
+/// Appends one text packet to a body.
 pub(super) fn append(body: &mut Vec<u8>, packet: &[u8]) {
     if !body.is_empty() {
         body.push(SEPARATOR);
@@ -44,7 +44,7 @@ pub(super) fn append(body: &mut Vec<u8>, packet: &[u8]) {
     body.extend_from_slice(packet);
 }
 
-/// The bytes of a binary packet, without its `b`.
+/// The bytes of a binary packet; `text` is without the leading `b`.
 pub(super) fn decode_binary(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }

@@ -1,8 +1,8 @@
-//! Long polling, both halves: the requests, which hyper's tasks bring, and what the session's task holds of them.
+//! Long polling, both sides: the requests in hyper's tasks, and their response channels in the session's task.
 //!
-//! A GET is held until something is queued. The response to a POST is held while the session does not want to read more,
-//! which is how a polling client is slowed down. A request whose client goes away drops its future, and with it the channel:
-//! the session sees that and ends, as Node's does.
+//! A GET is held until something is queued. The response to a POST is held while reading pauses, which is how a polling client
+//! is slowed down. When a client disconnects during a request, hyper drops the request's future and with it the channel: the
+//! session sees that and ends, as in Node.
 
 use std::{
     sync::Arc,
@@ -15,51 +15,37 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot::{self, Sender};
 
-use super::{Outbox, payload, response::Refusal, websocket::Websocket};
+use super::{
+    command::Command,
+    outbox::Outbox,
+    payload,
+    response::{PollingResponse, Refusal},
+};
 
-/// What is put in a session's mailbox.
-pub(super) enum Command {
-    /// A GET.
-    Poll(Sender<PollingResponse>),
-    /// A POST with its body.
-    Post(String, Sender<PollingResponse>),
-    /// A websocket that wants to take over.
-    Probe(Box<Websocket>),
-}
-
-/// How a request ends.
-pub(super) enum PollingResponse {
-    /// 200 with packets.
-    Packets(Vec<u8>),
-    /// 200 with "ok".
-    Accepted,
-    Refused(Refusal),
-}
-
-/// What comes last in a response.
+/// The last packet of the response to a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastPacket {
     None,
-    /// A NOOP if there is nothing else, so that the client's poll ends and it can upgrade.
+    /// A NOOP if there is nothing else, so that the client's poll ends and the client can upgrade.
     Noop,
-    /// CLOSE if there is nothing else. It stands alone: the official client forgets what came in one body with it.
+    /// CLOSE if there is nothing else. It is sent alone, because the official client ignores what is in one body with it.
     Close,
 }
 
-/// What became of the held poll.
+/// The state of the held poll after an attempt to answer it.
 #[derive(PartialEq, Eq)]
 pub(super) enum PollOutcome {
-    /// There is none.
+    /// None is held: there was none, or it has been answered.
     NoPoll,
-    /// It waits on, for nothing is queued.
+    /// It is still held, because nothing is queued.
     Waiting,
     /// CLOSE was sent.
     Closed,
-    /// Its client has gone.
+    /// Its client has disconnected.
     ClientGone,
 }
 
-/// The requests that a session holds.
+/// The requests whose responses a session holds back.
 #[derive(Default)]
 pub(super) struct HeldRequests {
     poll: Option<Sender<PollingResponse>>,
@@ -67,7 +53,7 @@ pub(super) struct HeldRequests {
 }
 
 impl HeldRequests {
-    /// Holds a poll. A second one is an error of the client's and is given back.
+    /// Holds a poll. A second one at the same time is an error of the client and is returned.
     pub(super) fn hold_poll(&mut self, poll: Sender<PollingResponse>) -> Result<(), Sender<PollingResponse>> {
         if self.poll.is_some() {
             return Err(poll);
@@ -81,14 +67,14 @@ impl HeldRequests {
         self.post = Some(post);
     }
 
-    /// Lets the client send on.
+    /// Answers the held POST, so that the client may send the next one.
     pub(super) fn release_post(&mut self) {
         if let Some(post) = self.post.take() {
             let _ = post.send(PollingResponse::Accepted);
         }
     }
 
-    /// Whether a client has gone whose request is held.
+    /// Whether the client has disconnected during a request that is held.
     pub(super) fn is_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
         let mut gone = |held: &mut Option<Sender<PollingResponse>>| {
             held.as_mut().is_some_and(|held| matches!(held.poll_closed(cx), Poll::Ready(())))
@@ -96,7 +82,7 @@ impl HeldRequests {
         gone(&mut self.poll) || gone(&mut self.post)
     }
 
-    /// Ends the held poll with what is queued, if anything is.
+    /// Answers the held poll with what is queued, if anything is.
     pub(super) fn answer_poll(&mut self, outbox: &Outbox, length_max: usize, last_packet: LastPacket) -> PollOutcome {
         let Some(poll) = self.poll.take() else { return PollOutcome::NoPoll };
         let frames = outbox.take_for_body(length_max, payload::encoded_length);
@@ -118,7 +104,7 @@ impl HeldRequests {
         }
     }
 
-    /// The client leaves polling, by closing or by the upgrade; nothing that it asked stays open.
+    /// Answers everything that is held: polling ends here, by the client's CLOSE or by the upgrade.
     pub(super) fn release_all(&mut self) {
         if let Some(poll) = self.poll.take() {
             let _ = poll.send(PollingResponse::Packets(b"6".to_vec()));
@@ -127,16 +113,16 @@ impl HeldRequests {
     }
 }
 
-/// The poll that a handshake is: its mail for the new session, and its reply.
+/// The handshake request, which is also the first long poll: its command for the new session, and its response.
 pub(super) fn handshake_poll() -> (Command, impl Future<Output = PollingResponse> + Send + 'static) {
-    let (sender, reply) = oneshot::channel();
-    (Command::Poll(sender), async { reply.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession)) })
+    let (sender, receiver) = oneshot::channel();
+    (Command::Poll(sender), async { receiver.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession)) })
 }
 
 /// Serves a GET.
 pub(super) async fn poll(outbox: Arc<Outbox>) -> PollingResponse {
-    let (sender, reply) = oneshot::channel();
-    send_and_wait(&outbox, Command::Poll(sender), reply).await
+    let (sender, receiver) = oneshot::channel();
+    send_and_wait(&outbox, Command::Poll(sender), receiver).await
 }
 
 /// Serves a POST.
@@ -146,28 +132,28 @@ pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize,
         return PollingResponse::Refused(Refusal::BadRequest);
     }
     let mut guard = PostGuard { outbox: &outbox, is_answered: false };
-    let reply = match tokio::time::timeout(timeout, read_body(body, length_max)).await {
+    let response = match tokio::time::timeout(timeout, read_body(body, length_max)).await {
         Ok(Ok(Some(body))) => {
-            let (sender, reply) = oneshot::channel();
-            send_and_wait(&outbox, Command::Post(body, sender), reply).await
+            let (sender, receiver) = oneshot::channel();
+            send_and_wait(&outbox, Command::Post(body, sender), receiver).await
         }
         Ok(Ok(None)) => PollingResponse::Refused(Refusal::TooLarge),
         Ok(Err(())) => PollingResponse::Refused(Refusal::BadRequest),
-        // The client stands in the middle of its body; the guard ends the session.
+        // The body is not complete in time; the guard ends the session.
         Err(_) => return PollingResponse::Refused(Refusal::BadRequest),
     };
     guard.is_answered = true;
-    reply
+    response
 }
 
-async fn send_and_wait(outbox: &Outbox, command: Command, reply: oneshot::Receiver<PollingResponse>) -> PollingResponse {
+async fn send_and_wait(outbox: &Outbox, command: Command, receiver: oneshot::Receiver<PollingResponse>) -> PollingResponse {
     if outbox.send(command).is_err() {
         return PollingResponse::Refused(Refusal::UnknownSession);
     }
-    reply.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession))
+    receiver.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession))
 }
 
-/// The body as text; none if it is too large.
+/// The body as text; `None` if it is too large.
 async fn read_body(mut body: Incoming, length_max: usize) -> Result<Option<String>, ()> {
     if body.size_hint().lower() > length_max as u64 {
         return Ok(None);
@@ -183,7 +169,7 @@ async fn read_body(mut body: Incoming, length_max: usize) -> Result<Option<Strin
     String::from_utf8(text).map(Some).map_err(drop)
 }
 
-/// A POST under way. Dropped before it was answered, its client has gone.
+/// A POST under way. If it is dropped before it was answered, its client has disconnected.
 struct PostGuard<'a> {
     outbox: &'a Outbox,
     is_answered: bool,

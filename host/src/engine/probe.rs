@@ -1,8 +1,8 @@
-//! A websocket that wants to take over a polling session.
+//! The upgrade of a polling session to a websocket, up to the moment at which the session writes to the websocket.
 //!
-//! The client sends `2probe`, gets `3probe`, lets its last poll end (which a NOOP makes happen), and sends `5`. From then on
-//! the session writes to the websocket. Until then polling goes on as before, so nothing is lost or overtaken: the client
-//! reads its last poll before it sends `5`. A probe that fails leaves the session where it is.
+//! The client sends `2probe`, receives `3probe`, waits until its last poll has ended (a NOOP ends it), and sends `5`. From then
+//! on the session writes to the websocket. Until then polling goes on as before, so nothing is lost or overtaken: the client
+//! reads the response to its last poll before it sends `5`. A probe that fails leaves the session on polling.
 
 use std::task::{Context, Poll};
 
@@ -14,14 +14,16 @@ use super::{
 };
 use crate::frame::Frame;
 
+/// A websocket on which an upgrade is under way.
 pub(super) struct Probe {
     pub(super) websocket: Websocket,
-    /// Then it is dropped.
+    /// The probe is dropped then (`upgrade_timeout`).
     pub(super) deadline: Instant,
+    /// `2probe` was received.
     is_probed: bool,
 }
 
-/// Where the upgrade stands.
+/// How far the upgrade is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProbeStatus {
     Pending,
@@ -34,12 +36,12 @@ impl Probe {
         Self { websocket, deadline, is_probed: false }
     }
 
-    /// Whether the client waits for its poll to end.
+    /// Whether the client waits for its last poll to end.
     pub(super) fn waits_for_poll(&self) -> bool {
         self.is_probed
     }
 
-    /// Reads and writes what can be.
+    /// Reads and writes as much as the websocket takes now.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>, length_max: usize) -> ProbeStatus {
         loop {
             let was_probed = self.is_probed;

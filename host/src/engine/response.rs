@@ -1,4 +1,4 @@
-//! HTTP responses, worded as Node's server words them, because clients compare the codes.
+//! The engine's HTTP responses, with the codes and texts of Node's server, because clients compare the codes.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,8 +11,9 @@ use hyper::{
     },
 };
 
-use super::{limits::Origins, polling::PollingResponse};
+use super::origins::Origins;
 
+/// A response of the engine itself; a file's response has another body.
 pub(super) type EngineResponse = Response<Full<Bytes>>;
 
 /// Why a request is not served.
@@ -57,6 +58,15 @@ impl Refusal {
     }
 }
 
+/// The response to a GET or a POST of a polling session.
+pub(super) enum PollingResponse {
+    /// 200 with packets.
+    Packets(Vec<u8>),
+    /// 200 with "ok", for a POST.
+    Accepted,
+    Refused(Refusal),
+}
+
 impl PollingResponse {
     pub(super) fn into_response(self) -> EngineResponse {
         match self {
@@ -75,14 +85,14 @@ fn with_body(content_type: &'static str, body: Bytes) -> EngineResponse {
     response
 }
 
-/// The cookie of a handshake, if there is one.
+/// Sets the cookie of a handshake, if there is one.
 pub(super) fn set_cookie(response: &mut EngineResponse, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
 }
 
-/// 101, after which the stream is the session's.
+/// 101 Switching Protocols. After it the stream belongs to the session.
 pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> EngineResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -94,15 +104,16 @@ pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> Eng
     response
 }
 
-/// What a page of another origin needs to read our responses. Made from the request, put on whatever answers it.
+/// The CORS headers that let a page of another origin read a response. Made from the request, applied to its response.
 pub(super) struct Cors {
     origin: Option<HeaderValue>,
     credentials: bool,
+    /// The response names the request's origin and not `*`, so caches must keep a response for each origin (`Vary`).
     names_origin: bool,
 }
 
 impl Cors {
-    /// For a request whose origin has passed the guard.
+    /// The headers for a request whose origin is allowed.
     pub(super) fn new(origins: &Origins, headers: &HeaderMap) -> Self {
         let origin = headers.get(ORIGIN).cloned();
         let names_origin = origins.credentials || !origins.allows_all();
@@ -110,7 +121,7 @@ impl Cors {
         Self { origin, credentials: origins.credentials, names_origin }
     }
 
-    /// For a request that nobody may read the answer of.
+    /// No headers: no page of another origin may read this response.
     pub(super) fn none() -> Self {
         Self { origin: None, credentials: false, names_origin: false }
     }
@@ -128,7 +139,7 @@ impl Cors {
     }
 }
 
-/// The answer to a preflight request.
+/// The response to a preflight request.
 pub(super) fn preflight(headers: &HeaderMap) -> EngineResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,8 +1,12 @@
-//! One Engine.IO session: the task that owns a connection from its handshake to its last call.
+//! The task of one Engine.IO session, from the handshake to the return of the last call.
 //!
-//! The task never awaits one thing alone. Each turn looks at the mailbox, reads once, drives the socket side and writes all
-//! that came of it in one write; whatever is not ready has left its waker. The session outlives its transport: after `closed`
-//! it goes on until the socket side has nothing left to do.
+//! The task never awaits one thing alone. Each turn takes the commands, reads once, polls the protocol side, and writes
+//! everything that came of it in one write; whatever is not ready has registered its waker. The session outlives its transport:
+//! after `closed` the task goes on until the protocol side has nothing left to do.
+
+mod deadlines;
+mod ending;
+mod state;
 
 use std::{
     future::poll_fn,
@@ -12,132 +16,88 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::oneshot::Sender,
+    time::{Instant, Sleep, sleep_until},
+};
 
+use self::state::{Pause, Session, SessionState, Transport};
 use super::{
-    Engine, EngineRequest, Outbox, Protocol,
+    command::Command,
     handshake::{self, NewSession},
     heartbeat::Heartbeat,
-    inbound::{Delivery, Inbound, SessionEnd},
-    limits::AddressPermit,
-    outbox::CloseRequest,
+    outbox::{CloseRequest, Outbox},
     payload,
-    polling::{Command, HeldRequests, LastPacket, PollOutcome, PollingResponse},
+    polling::{HeldRequests, LastPacket, PollOutcome},
     probe::{Probe, ProbeStatus},
-    registry::SessionId,
-    response::Refusal,
+    protocol::EngineRequest,
+    response::{PollingResponse, Refusal},
+    server::Engine,
+    session_end::{Delivery, SessionEnd},
     websocket::{ReadOutcome, Websocket},
 };
 use crate::frame::Frame;
-mod deadlines;
-mod ending;
 
-pub(super) struct Session {
-    engine: Arc<Engine>,
-    outbox: Arc<Outbox>,
-    protocol: Box<dyn Protocol>,
-    transport: Transport,
-    probe: Option<Box<Probe>>,
-    heartbeat: Heartbeat,
-    pause: Pause,
-    state: SessionState,
-    /// `protocol` said that it has nothing left to do.
-    done: bool,
-    session_id: SessionId,
-    _address_permit: AddressPermit,
-}
-
-/// What a session begins with.
+/// The transport with which a session begins.
 pub(super) enum InitialTransport {
     /// A websocket, and the head of the response to its handshake, which is not yet written.
     Websocket(Websocket, Vec<u8>),
-    /// The poll that the handshake is.
+    /// The handshake request, which is also the first long poll.
     Polling(Command),
 }
 
-enum Transport {
-    Websocket(Websocket),
-    Polling(HeldRequests),
-}
-
-/// Whether reading pauses because the socket side has enough.
-enum Pause {
-    No,
-    /// At the latest then it ends, or the client's PONG would never be read.
-    Until(Instant),
-    /// It was long enough; reading goes on until the socket side has caught up once.
-    Over,
-}
-
-#[derive(Clone, Copy)]
-enum SessionState {
-    Open,
-    /// `protocol` knows of the end; the client still gets what is queued, then a close frame with this code.
-    Closing {
-        until: Instant,
-        code: u16,
-    },
-    /// All is written; the stream is kept until the client closes it.
-    Lingering {
-        until: Instant,
-        write_shut_down: bool,
-    },
-    /// The transport is of no use any more.
-    Gone,
+/// Makes a session and its task.
+pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
+    let NewSession { session_id, address_permit, request, .. } = new_session;
+    let is_websocket = matches!(transport, InitialTransport::Websocket(..));
+    let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, is_websocket));
+    let open = handshake::open_packet(&engine.options, session_id, is_websocket);
+    let transport = match transport {
+        InitialTransport::Websocket(websocket, head) => {
+            outbox.push_engine_frame(Frame::raw(head));
+            Transport::Websocket(websocket)
+        }
+        InitialTransport::Polling(poll) => {
+            // Only the outbox of a session that has ended returns a command, and this one has not begun.
+            let _ = outbox.send(poll);
+            Transport::Polling(HeldRequests::default())
+        }
+    };
+    outbox.push_engine_frame(open);
+    engine.count_session();
+    engine.registry.add(session_id, Arc::clone(&outbox));
+    if let Some(reason) = engine.closing.get() {
+        outbox.close_for_shutdown(reason);
+    }
+    let session = Session {
+        engine: Arc::clone(engine),
+        protocol: engine.factory.open(Arc::new(request), Arc::clone(&outbox)),
+        outbox,
+        transport,
+        probe: None,
+        heartbeat: Heartbeat::new(Instant::now(), engine.options.ping_interval),
+        pause: Pause::No,
+        state: SessionState::Open,
+        is_protocol_done: false,
+        session_id,
+        _address_permit: address_permit,
+    };
+    // Ends with the connection and its last call; `close_all` ends all of them.
+    tokio::spawn(session.run());
 }
 
 impl Session {
-    /// Makes a session and its task. `new_session` is what opened it.
-    pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
-        let NewSession { session_id, address_permit, request, .. } = new_session;
-        let is_websocket = matches!(transport, InitialTransport::Websocket(..));
-        let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, is_websocket));
-        let open = handshake::open_packet(&engine.options, session_id, is_websocket);
-        let transport = match transport {
-            InitialTransport::Websocket(websocket, head) => {
-                outbox.push_engine_frame(Frame::raw(head));
-                Transport::Websocket(websocket)
-            }
-            InitialTransport::Polling(poll) => {
-                // The session has not ended; it has not begun.
-                let _ = outbox.send(poll);
-                Transport::Polling(HeldRequests::default())
-            }
-        };
-        outbox.push_engine_frame(open);
-        engine.session_begins();
-        engine.registry.add(session_id, Arc::clone(&outbox));
-        if let Some(reason) = engine.closing.get() {
-            outbox.close_for_shutdown(reason);
-        }
-        let session = Self {
-            engine: Arc::clone(engine),
-            protocol: engine.factory.open(Arc::new(request), Arc::clone(&outbox)),
-            outbox,
-            transport,
-            probe: None,
-            heartbeat: Heartbeat::new(Instant::now(), engine.options.ping_interval),
-            pause: Pause::No,
-            state: SessionState::Open,
-            done: false,
-            session_id,
-            _address_permit: address_permit,
-        };
-        // Ends with the connection and its last call; `close_all` ends all of them.
-        tokio::spawn(session.run());
-    }
-
     #[expect(clippy::manual_async_fn, reason = "an async fn keeps the session twice in its future")]
     fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            let mut clock = std::pin::pin!(sleep_until(self.heartbeat.deadline()));
-            // What opens the session goes out before anything is read: the end of it must not overtake its beginning.
+            let mut timer = std::pin::pin!(sleep_until(self.heartbeat.deadline()));
+            // The OPEN packet is written before anything is read: the session's end must not overtake its begin.
             poll_fn(|cx| Poll::Ready(self.write(cx))).await;
-            poll_fn(|cx| self.turn(cx, clock.as_mut())).await;
+            poll_fn(|cx| self.turn(cx, timer.as_mut())).await;
         }
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>, mut clock: Pin<&mut Sleep>) -> Poll<()> {
+    fn turn(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         loop {
             let (close_request, commands) = self.outbox.begin_turn(cx.waker());
             if close_request.is_some() || !commands.is_empty() {
@@ -148,12 +108,12 @@ impl Session {
             more |= self.poll_protocol(cx);
             let was_open = self.is_open();
             let blocked = self.write(cx);
-            // An end that came to light while writing: the socket side has been told and has yet to be driven.
+            // The write found the end: the protocol side has been closed and has yet to be polled.
             more |= was_open && !self.is_open();
-            if self.done && matches!(self.state, SessionState::Gone) {
+            if self.is_protocol_done && matches!(self.state, SessionState::Gone) {
                 return Poll::Ready(());
             }
-            more |= self.check_deadlines(cx, clock.as_mut());
+            more |= self.check_deadlines(cx, timer.as_mut());
             if !more && self.outbox.end_turn(blocked) {
                 return Poll::Pending;
             }
@@ -185,8 +145,8 @@ impl Session {
             (Command::Post(body, post), Transport::Polling(_)) if !is_over => self.post(&body, post),
             (Command::Probe(websocket), Transport::Polling(_)) => {
                 if self.is_open() && self.probe.is_none() {
-                    let until = Instant::now() + self.engine.options.upgrade_timeout;
-                    self.probe = Some(Box::new(Probe::new(*websocket, until)));
+                    let deadline = Instant::now() + self.engine.options.upgrade_timeout;
+                    self.probe = Some(Box::new(Probe::new(*websocket, deadline)));
                 }
             }
             (Command::Poll(request) | Command::Post(_, request), _) => {
@@ -197,27 +157,20 @@ impl Session {
         }
     }
 
-    fn post(&mut self, body: &str, post: tokio::sync::oneshot::Sender<PollingResponse>) {
+    fn post(&mut self, body: &str, post: Sender<PollingResponse>) {
         for packet in payload::split(body) {
             if !self.is_open() {
                 break;
             }
-            if let Err(end) = self.inbound().packet(packet) {
+            let (_, mut inbound) = self.transport_and_inbound();
+            if let Err(end) = inbound.packet(packet) {
                 self.end(end);
             }
         }
         if let Transport::Polling(polling) = &mut self.transport {
             polling.hold_post(post);
         }
-        // `read`, which follows in this turn, lets it go unless reading pauses.
-    }
-
-    fn inbound(&mut self) -> Inbound<'_> {
-        Inbound {
-            protocol: &mut *self.protocol,
-            heartbeat: &mut self.heartbeat,
-            ping_interval: self.engine.options.ping_interval,
-        }
+        // `read`, which follows in this turn, answers the POST unless reading pauses.
     }
 
     /// Reads once. True if there may be more.
@@ -235,11 +188,12 @@ impl Session {
                 return false;
             }
         }
-        let paused = self.is_paused();
-        let mut pong = None;
-        let websocket = match &mut self.transport {
+        let is_paused = self.is_paused();
+        let length_max = self.engine.options.payload_bytes_max;
+        let (transport, mut inbound) = self.transport_and_inbound();
+        let websocket = match transport {
             Transport::Polling(polling) => {
-                if !paused {
+                if !is_paused {
                     polling.release_post();
                 }
                 if polling.is_client_gone(cx) {
@@ -247,15 +201,10 @@ impl Session {
                 }
                 return false;
             }
-            Transport::Websocket(_) if paused => return false,
+            Transport::Websocket(_) if is_paused => return false,
             Transport::Websocket(websocket) => websocket,
         };
-        let mut inbound = Inbound {
-            protocol: &mut *self.protocol,
-            heartbeat: &mut self.heartbeat,
-            ping_interval: self.engine.options.ping_interval,
-        };
-        let length_max = self.engine.options.payload_bytes_max;
+        let mut pong = None;
         let read = websocket.read(cx, length_max, &mut |message| inbound.message(message, &mut pong));
         if let Some(data) = pong {
             websocket.queue_pong(&data);
@@ -265,7 +214,7 @@ impl Session {
             ReadOutcome::More | ReadOutcome::Stopped => {}
             ReadOutcome::Ended(end) => self.end(end),
             ReadOutcome::Violation(violation) => self.end(SessionEnd::violation(violation)),
-            // A reset is told from an end by nobody, as in Node.
+            // A reset and an end of the stream have the same reason, as in Node.
             ReadOutcome::Gone => self.abort("transport close"),
         }
         true
@@ -283,15 +232,15 @@ impl Session {
         matches!(self.pause, Pause::Until(_))
     }
 
-    /// Drives the socket side. True if it changed something that this turn has passed already.
+    /// Polls the protocol side. True if that changed something that this turn has passed already.
     fn poll_protocol(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.done {
+        if self.is_protocol_done {
             return false;
         }
         match self.protocol.poll(cx) {
             Poll::Pending => !matches!(self.pause, Pause::No) && self.is_open() && self.protocol.accepts(),
             Poll::Ready(EngineRequest::Done) => {
-                self.done = !self.is_open();
+                self.is_protocol_done = !self.is_open();
                 false
             }
             Poll::Ready(EngineRequest::Close(reason)) => {
@@ -301,7 +250,7 @@ impl Session {
         }
     }
 
-    /// Looks after a websocket that wants to take over. True if it did.
+    /// Advances the upgrade to a websocket, if one is under way. True if the session is on the websocket now.
     fn advance_upgrade(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(probe) = &mut self.probe else { return false };
         match probe.advance(cx, self.engine.options.payload_bytes_max) {
@@ -329,10 +278,10 @@ impl Session {
             return true;
         }
         match &mut self.transport {
-            Transport::Websocket(websocket) => match websocket.write(cx, &self.outbox) {
-                Poll::Pending => true,
-                Poll::Ready(Ok(())) => self.begin_linger(cx),
-                Poll::Ready(Err(_)) => self.abort_in_write("transport close"),
+            Transport::Websocket(websocket) => match websocket.write(cx, |batch, written| self.outbox.refill(batch, written)) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(())) => return self.begin_linger(cx),
+                Poll::Ready(Err(_)) => self.abort("transport close"),
             },
             Transport::Polling(polling) => {
                 let last_packet = match (&self.state, &self.probe) {
@@ -341,16 +290,13 @@ impl Session {
                     _ => LastPacket::None,
                 };
                 match polling.answer_poll(&self.outbox, self.engine.options.payload_bytes_max, last_packet) {
-                    PollOutcome::NoPoll => true,
-                    PollOutcome::Waiting => false,
-                    PollOutcome::Closed => self.abort_in_write("transport close"),
-                    PollOutcome::ClientGone => self.abort_in_write("transport error"),
+                    PollOutcome::NoPoll => return true,
+                    PollOutcome::Waiting => return false,
+                    PollOutcome::Closed => self.abort("transport close"),
+                    PollOutcome::ClientGone => self.abort("transport error"),
                 }
             }
         }
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self.state, SessionState::Open)
+        true
     }
 }

@@ -1,4 +1,4 @@
-//! One websocket: a stream, what of a frame has arrived, and what of a batch is not yet written. Idle, it holds no buffer.
+//! One websocket: its stream, the decoder, and the frames that are not yet written. An idle websocket holds no buffer.
 
 use std::{
     cell::Cell,
@@ -6,66 +6,65 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    Outbox,
+    byte_stream::ByteStream,
     decoder::{Decoder, Flow, Message, Violation},
 };
 use crate::frame::Frame;
 
+/// Bytes of one read.
 const SCRATCH_BYTES: usize = 64 * 1024;
 /// Up to here one copy is cheaper than a vectored write.
 const COPY_BYTES: usize = 32 * 1024;
+/// Frames in one vectored write.
 const SLICES: usize = 64;
 
 thread_local! {
-    /// What a thread reads into and gathers small frames in. Taken out while in use, so that nobody meets it borrowed.
+    /// The buffers of a thread: one to read into, one to gather small frames in. Each is taken out while in use, so that it is
+    /// never borrowed twice.
     static INPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What a read brought.
+/// The result of one read.
 pub(super) enum ReadOutcome<E> {
-    /// Nothing is there, or all that was there is done.
+    /// Everything that had arrived is handled; the task is woken when more arrives.
     Idle,
-    /// There may be more.
+    /// More may have arrived.
     More,
-    /// The sink said stop.
+    /// `on_message` returned `Flow::Stop`.
     Stopped,
-    /// The sink ended the session.
+    /// `on_message` returned `Flow::End`.
     Ended(E),
-    /// The client closed the stream, or it broke.
+    /// The client closed the stream, or the stream failed.
     Gone,
-    /// The client sent frames that are none.
+    /// The client violated RFC 6455.
     Violation(Violation),
 }
 
+/// A websocket on a byte stream.
 pub(super) struct Websocket {
-    stream: TcpStream,
+    stream: ByteStream,
     decoder: Decoder,
-    /// The decoder may hold whole frames: what hyper read ahead, or what stood behind a stop.
+    /// The decoder may hold whole frames: bytes that hyper read ahead, or bytes behind a stop.
     has_undecoded: bool,
-    /// Taken from the outbox and not written.
+    /// Frames that were taken from the outbox and are not written.
     batch: VecDeque<Frame>,
-    /// How much of the batch's first frame is written.
+    /// Bytes of the batch's first frame that are written.
     first_written: usize,
-    /// What the batch counts for in the outbox.
+    /// Bytes for which the batch counts in the outbox.
     batch_bytes: usize,
     /// The answer to the client's last ping; older ones need none (RFC 6455, section 5.5.3).
     pong: Option<Frame>,
 }
 
 impl Websocket {
-    /// A websocket of which these bytes were read already.
-    pub(super) fn new(stream: TcpStream, read_ahead: &[u8]) -> Self {
+    /// A websocket on a stream of which these bytes were read already.
+    pub(super) fn new(stream: ByteStream, read_ahead: &[u8]) -> Self {
         Self {
             stream,
             decoder: Decoder::new(read_ahead),
@@ -77,7 +76,7 @@ impl Websocket {
         }
     }
 
-    /// Reads once and hands on every message of it.
+    /// Reads once and calls `on_message` for every message in it.
     pub(super) fn read<E>(
         &mut self,
         cx: &mut Context<'_>,
@@ -96,8 +95,7 @@ impl Websocket {
             Poll::Ready(Ok(length)) => {
                 let received = input.get_mut(..length).unwrap_or_default();
                 let result = self.decoder.decode(received, length_max, on_message);
-                // After a short read this only leaves the waker; it costs no system call.
-                let more = length == SCRATCH_BYTES || self.stream.poll_read_ready(cx).is_ready();
+                let more = length == SCRATCH_BYTES || self.stream.may_read(cx);
                 self.outcome(result, more)
             }
         };
@@ -118,8 +116,8 @@ impl Websocket {
         }
     }
 
-    /// Reads and forgets, until the client closes. A stream that is dropped with unread bytes is reset, and the reset can
-    /// overtake the last frames.
+    /// Reads and discards until the client closes the stream. A stream that is dropped with unread bytes is reset, and the
+    /// reset can overtake the last frames.
     pub(super) fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut input = INPUT.take();
         input.resize(SCRATCH_BYTES, 0);
@@ -128,7 +126,7 @@ impl Websocket {
         match ready!(read) {
             Ok(0) | Err(_) => Poll::Ready(()),
             Ok(_) => {
-                // Once a turn, so that a flood cannot hold the thread.
+                // One read a turn, so that a flood cannot occupy the thread.
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -141,21 +139,26 @@ impl Websocket {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Answers a ping with the next write.
+    /// Queues the answer to a ping, for the next write.
     pub(super) fn queue_pong(&mut self, data: &[u8]) {
         self.pong = Some(Frame::pong(data));
     }
 
-    /// Queues a frame that comes before whatever stands in the outbox.
+    /// Queues a frame that is written before everything in the outbox.
     pub(super) fn queue_frame(&mut self, frame: Frame) {
         self.batch.push_back(frame);
     }
 
-    /// Writes what the outbox holds. `Ready` when nothing is left.
-    pub(super) fn write(&mut self, cx: &mut Context<'_>, outbox: &Outbox) -> Poll<io::Result<()>> {
+    /// Writes until `refill` adds no more frames to the empty batch; `Ready` then. `refill` gets the bytes of the batch that was
+    /// written and returns those of the new batch.
+    pub(super) fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        refill: impl Fn(&mut VecDeque<Frame>, usize) -> usize,
+    ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.write_batch(cx))?;
-            self.batch_bytes = outbox.refill(&mut self.batch, std::mem::take(&mut self.batch_bytes));
+            self.batch_bytes = refill(&mut self.batch, std::mem::take(&mut self.batch_bytes));
             self.batch.extend(self.pong.take());
             if self.batch.is_empty() {
                 self.batch = VecDeque::new();
@@ -164,7 +167,7 @@ impl Websocket {
         }
     }
 
-    /// Writes what was taken already and nothing else.
+    /// Writes the frames that were taken already, and no others.
     pub(super) fn write_batch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.batch.is_empty() {
             let written = ready!(self.write_once(cx))?;
@@ -214,18 +217,18 @@ impl Websocket {
         }
     }
 
-    /// Drops what was taken but not begun, so that a close frame can follow at a frame's border.
+    /// Drops the frames whose writing has not begun, so that a close frame can follow at the end of a whole frame.
     pub(super) fn discard_batch(&mut self) {
         self.batch.truncate(usize::from(self.first_written > 0));
         self.pong = None;
     }
 
-    /// Makes the drop of the stream a reset, so that a client that reads nothing does not keep our bytes in the kernel.
+    /// Turns the stream's drop into a reset.
     pub(super) fn reset_on_drop(&self) {
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.stream.reset_on_drop();
     }
 
-    /// Tells the peer that no more bytes follow.
+    /// Closes the server's side of the stream: no more bytes follow.
     pub(super) fn shut_down_write(&mut self, cx: &mut Context<'_>) {
         let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
     }

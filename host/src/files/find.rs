@@ -5,9 +5,12 @@
 //! leads, with all symbolic links followed, must lie in the folder and be no hidden file either. (Whoever can swap a link
 //! between this look and the opening can write in the folder anyway.)
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
+
+use percent_encoding::percent_decode_str;
 
 /// What a path leads to.
 pub(super) enum Lookup {
@@ -64,17 +67,13 @@ fn part(text: &str) -> Option<String> {
 
 /// `%20` for a space. What is not an escape, or not UTF-8, names no file.
 fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-        } else {
-            bytes.push(byte);
-        }
+    // The crate keeps what is not an escape; here it makes the name invalid.
+    let is_escape =
+        |after: &str| matches!(after.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// The place with its links followed, if it is in the folder and hidden nowhere.

@@ -1,27 +1,26 @@
-//! What a session does without being asked: one clock, set to whatever comes first.
+//! What a session does when time has passed: one timer, set to whatever comes first.
 
 use std::{pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep};
 
-use super::{Pause, Session, SessionState};
+use super::state::{Pause, Session, SessionState};
 use crate::{engine::heartbeat::HeartbeatAction, frame::Frame};
 
 impl Session {
-    /// Sets the clock for what comes next. True if it rang.
-    pub(super) fn check_deadlines(&mut self, cx: &mut Context<'_>, mut clock: Pin<&mut Sleep>) -> bool {
+    /// Sets the timer to the next deadline. True if that deadline had passed, and was handled.
+    pub(super) fn check_deadlines(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
         let Some(next) = self.next_deadline() else { return false };
-        if clock.deadline() != next {
-            clock.as_mut().reset(next);
+        if timer.deadline() != next {
+            timer.as_mut().reset(next);
         }
-        if clock.poll(cx).is_pending() {
+        if timer.poll(cx).is_pending() {
             return false;
         }
         self.handle_deadline(Instant::now());
         true
     }
 
-    /// The next moment at which something has to be done without being asked.
     fn next_deadline(&self) -> Option<Instant> {
         match self.state {
             SessionState::Gone => None,

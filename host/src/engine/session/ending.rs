@@ -1,4 +1,4 @@
-//! How a session ends: the socket side hears of it at once, and the client gets what its manner of end leaves it.
+//! The end of a session: the protocol side is closed at once, and the client receives what the end's delivery leaves it.
 
 use std::{
     mem,
@@ -8,12 +8,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Session, SessionState, Transport};
+use super::state::{Session, SessionState, Transport};
 use crate::{
     engine::{
-        Reason,
-        inbound::{Delivery, SessionEnd},
         polling::HeldRequests,
+        reason::Reason,
+        session_end::{Delivery, SessionEnd},
     },
     frame::Frame,
 };
@@ -22,7 +22,7 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 
 impl Session {
-    /// Ends the session. `protocol` hears of it now; what the client still gets depends on the manner.
+    /// Ends the session. A session that has ended already is only changed by `Delivery::Nothing`, which cuts the rest short.
     pub(super) fn end(&mut self, end: SessionEnd) {
         if self.is_open() {
             self.protocol.closed(end.reason);
@@ -55,12 +55,12 @@ impl Session {
         }
     }
 
-    /// Ends the session at once: the client is gone, or must go.
+    /// Ends the session at once; what is queued is dropped.
     pub(super) fn abort(&mut self, reason: Reason) {
         self.end(SessionEnd::new(reason, Delivery::Nothing));
     }
 
-    /// As `die`, and the system forgets at once what it has not sent.
+    /// As `abort`; what the kernel has not sent is dropped too.
     pub(super) fn abort_with_reset(&mut self, reason: Reason) {
         if let Transport::Websocket(websocket) = &self.transport {
             websocket.reset_on_drop();
@@ -68,13 +68,7 @@ impl Session {
         self.abort(reason);
     }
 
-    /// As `die`, for `write`, which has to say that nothing more can be written.
-    pub(super) fn abort_in_write(&mut self, reason: Reason) -> bool {
-        self.abort(reason);
-        true
-    }
-
-    /// Lets go of the transport; requests that are held are answered by the drop of their senders.
+    /// Drops the transport. Requests that are held are answered by the drop of their senders.
     pub(super) fn release_transport(&mut self) {
         self.state = SessionState::Gone;
         self.transport = Transport::Polling(HeldRequests::default());
@@ -82,7 +76,7 @@ impl Session {
         self.engine.registry.remove(&self.session_id);
     }
 
-    /// All that was queued is written. A closing websocket gets its close frame then.
+    /// Everything that was queued is written: a closing websocket gets its close frame now. True if there was one to close.
     pub(super) fn begin_linger(&mut self, cx: &mut Context<'_>) -> bool {
         let SessionState::Closing { code, .. } = self.state else { return false };
         let Transport::Websocket(websocket) = &mut self.transport else { return false };
@@ -92,7 +86,7 @@ impl Session {
         true
     }
 
-    /// Writes the close frame, tells the client that it was the last, and waits for it to close.
+    /// Writes the close frame, closes the server's side of the stream, and waits until the client closes the other side.
     pub(super) fn linger(&mut self, cx: &mut Context<'_>) {
         let (Transport::Websocket(websocket), SessionState::Lingering { write_shut_down, .. }) =
             (&mut self.transport, &mut self.state)
@@ -113,9 +107,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Also when the socket side panicked: nobody must wait for a task that is no more.
+        // Also when the protocol side panicked: nothing may wait for a task that has ended.
         self.engine.registry.remove(&self.session_id);
         self.outbox.task_ended();
-        self.engine.session_ends();
+        self.engine.uncount_session();
     }
 }

@@ -1,0 +1,70 @@
+//! What the operator may set.
+
+use std::time::Duration;
+
+use super::{cookie::Cookie, origins::Origins};
+use crate::files::Files;
+
+/// The options of the engine. The defaults are those of Node's server where it has them.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Path of the endpoint, with a slash at both ends.
+    pub(crate) path: String,
+    /// Time between a PONG and the next PING.
+    pub(crate) ping_interval: Duration,
+    /// How long a PONG may take.
+    pub(crate) ping_timeout: Duration,
+    /// How long an upgrade may take. After that the session stays on polling.
+    pub(crate) upgrade_timeout: Duration,
+    /// `maxHttpBufferSize`: one limit for the body of a POST, a websocket message with all its
+    /// fragments, and the body of the response to a poll.
+    pub(crate) payload_bytes_max: usize,
+    /// Bytes that may wait for one client. A client with more is a slow consumer and is disconnected.
+    pub(crate) outbox_bytes_max: usize,
+    /// Whether sessions may be opened by polling.
+    pub(crate) polling: bool,
+    /// Whether sessions may be opened by websocket.
+    pub(crate) websocket: bool,
+    /// Whether a polling session may become a websocket.
+    pub(crate) allow_upgrades: bool,
+    /// The origins of the pages that may connect.
+    pub(crate) origins: Origins,
+    /// The cookie that the response to a handshake sets.
+    pub(crate) cookie: Option<Cookie>,
+    /// The files that are served beside the endpoint.
+    pub(crate) files: Files,
+    /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged by the peer's kernel.
+    pub(crate) user_timeout: Option<Duration>,
+    /// How long a request's head may take, and how long a kept-alive connection may be idle.
+    pub(crate) header_timeout: Duration,
+    /// How long the body of a POST may take.
+    pub(crate) body_timeout: Duration,
+    /// How long a closed polling session waits for the poll that fetches what was queued.
+    pub(crate) close_timeout: Duration,
+    /// Sessions of one address; `None` means no limit. A handshake beyond it is answered 429.
+    pub(crate) sessions_per_address_max: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io/".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            payload_bytes_max: 1_000_000,
+            outbox_bytes_max: 16 << 20,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            origins: Origins::default(),
+            cookie: None,
+            files: Files::default(),
+            user_timeout: Some(Duration::from_secs(30)),
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(5),
+            sessions_per_address_max: None,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a session consists of, and the states that it goes through.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::engine::{
+    addresses::AddressPermit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
+    protocol::Protocol, server::Engine, session_id::SessionId, websocket::Websocket,
+};
+
+/// One session. Its task owns it.
+pub(super) struct Session {
+    pub(super) engine: Arc<Engine>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) protocol: Box<dyn Protocol>,
+    pub(super) transport: Transport,
+    pub(super) probe: Option<Box<Probe>>,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) pause: Pause,
+    pub(super) state: SessionState,
+    /// `protocol` has nothing left to do.
+    pub(super) is_protocol_done: bool,
+    pub(super) session_id: SessionId,
+    pub(super) _address_permit: AddressPermit,
+}
+
+pub(super) enum Transport {
+    Websocket(Websocket),
+    Polling(HeldRequests),
+}
+
+/// Whether reading pauses because the protocol side has more to do than it wants.
+pub(super) enum Pause {
+    /// Reading goes on.
+    No,
+    /// Reading pauses, at the latest until this moment; longer, and the client's PONG would not be read in time.
+    Until(Instant),
+    /// The pause has lasted long enough. Reading goes on until the protocol side accepts again; only then may it pause anew.
+    Over,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum SessionState {
+    Open,
+    /// `protocol` has been closed. The client still gets what is queued, then a close frame with this code.
+    Closing {
+        until: Instant,
+        code: u16,
+    },
+    /// Everything is written. The stream is kept until the client closes it.
+    Lingering {
+        until: Instant,
+        write_shut_down: bool,
+    },
+    /// The transport has been dropped.
+    Gone,
+}
+
+impl Session {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, SessionState::Open)
+    }
+
+    /// The transport, and everything that a packet from the client may change.
+    pub(super) fn transport_and_inbound(&mut self) -> (&mut Transport, Inbound<'_>) {
+        let inbound = Inbound {
+            protocol: &mut *self.protocol,
+            heartbeat: &mut self.heartbeat,
+            ping_interval: self.engine.options.ping_interval,
+        };
+        (&mut self.transport, inbound)
+    }
+}

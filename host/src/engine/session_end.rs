@@ -1,0 +1,32 @@
+//! How a session ends: the reason, and what the client still receives.
+
+use super::{decoder::Violation, reason::Reason};
+
+/// The end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SessionEnd {
+    pub(super) reason: Reason,
+    pub(super) delivery: Delivery,
+}
+
+/// What the client still receives. The number is the code of the websocket's close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// Everything that is queued, then the close.
+    Flush(u16),
+    /// Only the close.
+    CloseOnly(u16),
+    /// Nothing: the stream is dropped, with everything in its buffers.
+    Nothing,
+}
+
+impl SessionEnd {
+    pub(super) const fn new(reason: Reason, delivery: Delivery) -> Self {
+        Self { reason, delivery }
+    }
+
+    /// The end after a violation of RFC 6455.
+    pub(super) fn violation(violation: Violation) -> Self {
+        Self::new("transport error", Delivery::CloseOnly(violation.code()))
+    }
+}

@@ -1,0 +1,52 @@
+//! The id of an Engine.IO session.
+//!
+//! A session id is a secret: anybody who knows it can speak for the client. It has 120 bits from the system's generator, is
+//! never logged, and has nothing to do with the ids of sockets, which applications show to everybody.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+const SESSION_ID_BYTES: usize = 15;
+const SESSION_ID_CHARS: usize = 20;
+
+/// The id of a session: `sid` on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SessionId([u8; SESSION_ID_BYTES]);
+
+impl SessionId {
+    /// A new id; `None` when the system's generator fails.
+    pub(super) fn random() -> Option<Self> {
+        let mut bytes = [0; SESSION_ID_BYTES];
+        getrandom::fill(&mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// Reads the text form that a client sends.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() != SESSION_ID_CHARS {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The text form that a client reads.
+    pub(super) fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SessionId;
+
+    #[test]
+    fn a_session_id_has_twenty_characters_and_reads_back() {
+        assert!(SessionId::parse("").is_none());
+        assert!(SessionId::parse("!!!!!!!!!!!!!!!!!!!!").is_none());
+        assert!(SessionId::parse("AAAAAAAAAAAAAAAAAAAAAAAA").is_none());
+        let session_id = SessionId::random().unwrap();
+        assert_eq!(session_id.text().len(), 20);
+        assert!(SessionId::parse(&session_id.text()) == Some(session_id));
+        assert!(SessionId::random() != Some(session_id));
+    }
+}
