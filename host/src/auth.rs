@@ -11,14 +11,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use innkeeper_contract::limits::TOKEN_BYTES_MAX;
 use serde_json::{Map, Value};
 
 use crate::config::{KeyConfig, KeySource};
 use jwt::Verifier;
 pub(crate) use sign::{SignError, sign};
 
-/// The longest token that is looked at; a socket's whole `auth` has no more.
-const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// Shorter secrets are found by trying.
 const SECRET_BYTES_GOOD: usize = 32;
 

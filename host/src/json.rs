@@ -13,8 +13,7 @@ use serde_json::Value;
 pub(crate) use scan::Invalid;
 use scan::{Scanner, ValueKind};
 
-/// How deep arrays and objects may nest. Clients use recursive parsers.
-pub(crate) const DEPTH_MAX: usize = 512;
+pub(crate) use innkeeper_contract::limits::JSON_DEPTH_MAX as DEPTH_MAX;
 
 /// Arguments of an event or an ack: a JSON array that has passed the gate, and what its placeholders stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

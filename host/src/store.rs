@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use innkeeper_contract::codes;
+
 pub(crate) use embedded::Embedded;
 pub(crate) use lazy::LazyStore;
 
@@ -70,9 +72,9 @@ impl StoreError {
     /// The code that a plugin sees.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Limit(_) => "limit",
-            Self::Invalid(_) => "invalid",
-            Self::Unavailable | Self::Open { .. } | Self::Seed { .. } => "unavailable",
+            Self::Limit(_) => codes::LIMIT,
+            Self::Invalid(_) => codes::INVALID,
+            Self::Unavailable | Self::Open { .. } | Self::Seed { .. } => codes::UNAVAILABLE,
         }
     }
 }

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use innkeeper_contract::limits::ANSWER_BYTES_MAX;
+
 use super::{Socket, SocketId};
 use crate::json::Payload;
-
-/// Bytes of all answers to one question together; the clients choose their size.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// What came of a question. Everyone who was asked is in exactly one of the lists.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use innkeeper_contract::defaults;
+
 use super::Config;
 use super::keys::Key;
 use super::server::{BYTES, DURATIONS};
@@ -56,15 +58,15 @@ impl Default for Limits {
             inbound_high_bytes: 1 << 20,
             inbound_max_events: 20_000,
             inbound_max_bytes: 8 << 20,
-            attachments_max: 10,
+            attachments_max: defaults::ATTACHMENTS_MAX,
             namespaces_per_connection_max: 100,
-            writes_per_call_max: 50_000,
-            write_bytes_per_call_max: 8 << 20,
-            open_calls_per_socket: 16,
-            rooms_per_socket_max: 1_000,
-            data_bytes_max: 64 << 10,
+            writes_per_call_max: defaults::WRITES_PER_CALL_MAX,
+            write_bytes_per_call_max: defaults::WRITE_BYTES_PER_CALL_MAX,
+            open_calls_per_socket: defaults::OPEN_CALLS_PER_SOCKET,
+            rooms_per_socket_max: defaults::ROOMS_PER_SOCKET_MAX,
+            data_bytes_max: defaults::DATA_BYTES_MAX,
             open_acks_per_socket_max: 20_000,
-            log_lines_per_call_max: 100,
+            log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             rate_limit_keys_max: 1_000_000,
             drain_deadline: Duration::from_secs(10),
         }

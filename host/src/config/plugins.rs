@@ -12,7 +12,7 @@ use super::slot::Slot::{ByHand, Bytes, Count, Duration as Time};
 use super::value::{Given, Wrong, once, text, word};
 
 /// What a registration may ask for; everything else needs no grant.
-pub(crate) const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
+use innkeeper_contract::capabilities::ALL as CAPABILITIES;
 /// Capabilities that can be granted in part, with what a part is called and an example.
 const NARROWED: [(&str, &str, &str); 2] = [("store", "bucket", "store:users"), ("jwt", "key", "jwt:default")];
 /// The contract's bound for the names of buckets; those of keys are ours.

@@ -7,6 +7,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use innkeeper_contract::limits::TIMER_EVERY_MIN;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
@@ -17,8 +18,6 @@ use crate::effect::{Timer, Timers};
 
 /// Timers that one plugin may have. Beyond it those of sockets that left are swept out; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
-/// Repeating faster than this would only be noise; the contract counts in milliseconds.
-const EVERY_MIN: Duration = Duration::from_millis(1);
 
 /// All timers of one plugin.
 pub(crate) struct PluginTimers {
@@ -63,7 +62,7 @@ impl Timers for PluginTimers {
         let key = (timer.name, timer.socket.as_ref().map(|socket| socket.id()));
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
-        table.add(key, at, socket, timer.every.map(|every| every.max(EVERY_MIN)), timer.data);
+        table.add(key, at, socket, timer.every.map(|every| every.max(TIMER_EVERY_MIN)), timer.data);
         drop(table);
         self.changed.notify_one();
     }

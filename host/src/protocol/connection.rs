@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use innkeeper_contract::limits::AUTH_BYTES_MAX;
+use innkeeper_contract::refusals::{INTERNAL_ERROR, INVALID_NAMESPACE};
 use tokio::time::Sleep;
 
 use super::ConnectionLimits;
@@ -25,8 +27,6 @@ const FORCED_CLOSE: Reason = "forced close";
 const CLIENT_DISCONNECT: Reason = "client namespace disconnect";
 /// Ours: a client that sends faster than its events are handled, in spite of pauses.
 const INBOUND_LIMIT: Reason = "inbound limit";
-/// Bytes of `auth`, which every socket keeps.
-const AUTH_BYTES_MAX: usize = 64 << 10;
 
 /// Packets that belong to no socket have no gate to be shut.
 static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -86,7 +86,7 @@ impl Connection {
             json::object(auth).map_err(|_| FORCED_CLOSE)?;
         }
         if self.dispatcher.registry.chain(namespace).is_none() {
-            self.refuse(namespace, "Invalid namespace");
+            self.refuse(namespace, INVALID_NAMESPACE);
         } else if self.sockets.len() >= self.limits.namespaces {
             self.refuse(namespace, "Too many namespaces");
         } else if auth.len() > AUTH_BYTES_MAX {
@@ -94,7 +94,7 @@ impl Connection {
         } else if let Some(socket) = self.pending_socket(namespace, auth) {
             self.sockets.push(namespace, Queue::connect(self.dispatcher.clone(), socket));
         } else {
-            self.refuse(namespace, "internal error");
+            self.refuse(namespace, INTERNAL_ERROR);
         }
         Ok(())
     }

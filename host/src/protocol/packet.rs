@@ -2,8 +2,7 @@
 //!
 //! Nothing is decoded here but the head; the JSON behind it goes through the gate when it is known how many attachments came.
 
-/// The largest whole number that JavaScript holds exactly, and so any client's.
-const ACK_MAX: u64 = (1 << 53) - 1;
+use innkeeper_contract::limits::ACK_ID_MAX;
 
 /// One packet.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub(super) fn parse(text: &str, attachments_max: usize) -> Result<Packet<'_>, Ma
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, body) = rest.split_at(digits);
     let ack = if id.is_empty() { None } else { Some(number(id)?) };
-    if ack.is_some_and(|ack| ack > ACK_MAX) {
+    if ack.is_some_and(|ack| ack > ACK_ID_MAX) {
         return Err(Malformed);
     }
     Ok(Packet { packet_type, namespace, ack, body, attachments })
@@ -83,7 +82,7 @@ mod tests {
         #[test]
         fn a_head_survives_being_read(
             namespace in "(/[a-z0-9é?=&\"\\[-]{0,8})?",
-            ack in proptest::option::of(0..=super::ACK_MAX),
+            ack in proptest::option::of(0..=super::ACK_ID_MAX),
             attachments in 0usize..=10,
             body in "(\\[\"[^0-9]{0,8})?",
         ) {

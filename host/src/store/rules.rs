@@ -1,27 +1,25 @@
 //! What every kind of store keeps to: the bounds of names, values and scans, and what counts as a number.
 
+use innkeeper_contract::limits::{
+    BUCKET_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
+};
+use innkeeper_contract::refusals;
+
 use super::{Entry, StoreError};
 
-const BUCKET_BYTES_MAX: usize = 64;
-const KEY_BYTES_MAX: usize = 1_024;
-const VALUE_BYTES_MAX: usize = 1 << 20;
-const SCAN_ENTRIES_MAX: u32 = 1_000;
-/// All entries of one scan together: as long as nobody takes it, the host holds the answer.
-const SCAN_BYTES_MAX: usize = 4 << 20;
-
 pub(super) fn check_names(bucket: &str, key: &str) -> Result<(), StoreError> {
-    if bucket.is_empty() || bucket.len() > BUCKET_BYTES_MAX {
-        return Err(limit(format!("a bucket's name has 1 to {BUCKET_BYTES_MAX} bytes, not {}", bucket.len())));
+    if bucket.is_empty() || bucket.len() > BUCKET_NAME_BYTES_MAX {
+        return Err(limit(refusals::bucket_name(bucket.len()).to_string()));
     }
-    if key.len() > KEY_BYTES_MAX {
-        return Err(limit(format!("a key has at most {KEY_BYTES_MAX} bytes, not {}", key.len())));
+    if key.len() > STORE_KEY_BYTES_MAX {
+        return Err(limit(refusals::store_key(key.len()).to_string()));
     }
     Ok(())
 }
 
 pub(super) fn check_value(value: &[u8]) -> Result<(), StoreError> {
-    if value.len() > VALUE_BYTES_MAX {
-        return Err(limit(format!("a value has at most {VALUE_BYTES_MAX} bytes, not {}", value.len())));
+    if value.len() > STORE_VALUE_BYTES_MAX {
+        return Err(limit(refusals::store_value(value.len()).to_string()));
     }
     Ok(())
 }
@@ -30,7 +28,7 @@ pub(super) fn check_scan(bucket: &str, prefix: &str, after: Option<&str>, wanted
     check_names(bucket, prefix)?;
     check_names(bucket, after.unwrap_or_default())?;
     if wanted > SCAN_ENTRIES_MAX {
-        return Err(limit(format!("a scan gives at most {SCAN_ENTRIES_MAX} entries, not {wanted}")));
+        return Err(limit(refusals::scan_entries(wanted).to_string()));
     }
     Ok(())
 }
@@ -46,7 +44,7 @@ impl Scanned {
     pub(super) fn push(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.bytes += key.len() + value.len();
         if self.bytes > SCAN_BYTES_MAX {
-            return Err(limit(format!("the entries of a scan have at most {SCAN_BYTES_MAX} bytes together: ask for fewer")));
+            return Err(limit(refusals::scan_bytes().to_string()));
         }
         self.entries.push((key.to_owned(), value.to_vec()));
         Ok(())
@@ -57,8 +55,8 @@ impl Scanned {
 pub(super) fn sum(present: Option<&[u8]>, by: i64) -> Result<i64, StoreError> {
     let Some(present) = present else { return Ok(by) };
     let number = std::str::from_utf8(present).ok().and_then(|text| text.parse::<i64>().ok());
-    let number = number.ok_or_else(|| StoreError::Invalid("the value is not a whole number of 64 bits".into()))?;
-    number.checked_add(by).ok_or_else(|| StoreError::Invalid("the sum does not fit 64 bits".into()))
+    let number = number.ok_or_else(|| StoreError::Invalid(refusals::not_a_number().to_string()))?;
+    number.checked_add(by).ok_or_else(|| StoreError::Invalid(refusals::sum_too_large().to_string()))
 }
 
 pub(super) fn limit(message: String) -> StoreError {
