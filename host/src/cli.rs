@@ -1,12 +1,12 @@
 //! The command line: `innkeeper run | build | demo | config | store | token`.
 //!
-//! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for mistakes in the
+//! Every command says on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for problems in the
 //! configuration and in the command line; 1 for everything else.
 
 mod build;
 mod configuration;
 mod demo;
-mod places;
+mod paths;
 mod run;
 mod store;
 mod token;
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::auth::{AuthError, SignError};
-use crate::config::{self, Mistakes};
+use crate::config::{self, Problems};
 use crate::store::StoreError;
 use crate::telemetry;
 
@@ -43,7 +43,7 @@ enum Command {
         listen: Listen,
     },
     /// Build a Rust plugin into a component
-    Build(build::Request),
+    Build(build::BuildArgs),
     /// Build the reference plugins and start the server with them, a few users and a chat page
     Demo {
         /// Where it keeps its page and its store [default: innkeeper/demo in cargo's target directory]
@@ -54,12 +54,12 @@ enum Command {
     },
     /// Write, check or show the configuration
     #[command(subcommand)]
-    Config(configuration::Request),
+    Config(configuration::ConfigCommand),
     /// Read and change what plugins keep in the store, while the server is stopped
-    Store(store::Request),
+    Store(store::StoreArgs),
     /// Make a token for somebody, or check one
     #[command(subcommand)]
-    Token(token::Request),
+    Token(token::TokenCommand),
 }
 
 /// Flags over file and environment.
@@ -76,10 +76,10 @@ struct Listen {
 #[derive(Debug, thiserror::Error)]
 enum CliError {
     #[error(transparent)]
-    Config(#[from] Mistakes),
+    Config(#[from] Problems),
     /// The same, where nothing was to be started.
     #[error(transparent)]
-    Check(Mistakes),
+    Check(Problems),
     #[error("{0:?} is there already; --force overwrites it")]
     FileExists(String),
     #[error("{0:?} cannot be written")]
@@ -123,8 +123,8 @@ enum CliError {
 /// Builds a guest that a test needs, and says where it is.
 #[cfg(test)]
 pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
-    let target_dir = Some(places::target().folder);
-    build::build(&build::Request { folder: folder.to_owned(), output: None, target_dir })
+    let target_dir = Some(paths::target().folder);
+    build::build(&build::BuildArgs { folder: folder.to_owned(), output: None, target_dir })
         .expect("a guest of this repository can be built")
 }
 
@@ -139,20 +139,20 @@ pub fn main() -> ExitCode {
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
         Command::Demo { folder, listen } => demo::demo(folder, listen.into()),
-        Command::Config(request) => configuration::answer(request),
+        Command::Config(request) => configuration::config(request),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => tell(&error),
+        Err(error) => report(&error),
     }
 }
 
 /// Puts a failure on stderr, with its causes, and chooses the exit code.
-fn tell(error: &CliError) -> ExitCode {
-    if let CliError::Config(mistakes) | CliError::Check(mistakes) = error {
-        say(format_args!("{mistakes}"));
-        let count = mistakes.count();
-        let noun = if count == 1 { "mistake" } else { "mistakes" };
+fn report(error: &CliError) -> ExitCode {
+    if let CliError::Config(problems) | CliError::Check(problems) = error {
+        say(format_args!("{problems}"));
+        let count = problems.count();
+        let noun = if count == 1 { "problem" } else { "problems" };
         let then = if matches!(error, CliError::Check(_)) { "" } else { ", nothing was started" };
         say(format_args!("innkeeper: {count} {noun} in the configuration{then}"));
         return ExitCode::from(2);

@@ -1,24 +1,24 @@
 //! What the operator wants: `innkeeper.toml`, the environment over it, flags over that.
 //!
 //! A file is parsed as written (`file`, with the line of every value) and then resolved as meant (`resolve`), and all that is
-//! wrong with it is told at once (`mistake`). What there is to say at all is one table of `keys`, which the reader, the example
+//! wrong with it is reported at once (`problem`). What there is to say at all is one table of `keys`, which the reader, the example
 //! (`document`), the reference and `show` share. What leaves this room is the plain [`Config`]: real types, every value in its
 //! range, every component file found. No other room reads the environment or knows TOML.
 
 mod cookie;
 mod document;
-mod file;
+mod field;
 mod keys;
 mod limits;
-mod mistake;
 mod plugins;
+mod problem;
+mod reader;
 mod resolve;
+mod schema;
 mod server;
 mod show;
-mod slot;
 mod sources;
 mod store;
-mod tokens;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,12 +27,12 @@ use std::time::Duration;
 
 pub(crate) use cookie::Cookie;
 pub(crate) use document::{docs, example};
+pub(crate) use keys::{KeyConfig, KeySource, Secret};
 pub(crate) use limits::Limits;
-pub(crate) use mistake::Mistakes;
 pub(crate) use plugins::{Grants, PluginConfig};
+pub(crate) use problem::Problems;
 pub(crate) use resolve::{Resolved, duration_of, host_of};
 pub(crate) use store::StoreConfig;
-pub(crate) use tokens::{KeyConfig, KeySource, Secret};
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,7 +82,7 @@ pub struct Server {
     pub cookie: Cookie,
     /// Whose files are served beside the endpoint; it existed when the configuration was read. Default none.
     pub static_folder: Option<PathBuf>,
-    /// Whether the official client is given out at `<path>socket.io.min.js`. Socket.IO's `serveClient`, default true.
+    /// Whether the official client is served at `<path>socket.io.min.js`. Socket.IO's `serveClient`, default true.
     pub serve_client: bool,
     /// Where its bundles lie: `node_modules/socket.io-client/dist`. Without it the answer says what is missing.
     pub client_folder: Option<PathBuf>,
@@ -141,7 +141,7 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Config {
     /// Reads a file, then the environment and the flags over it.
-    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
         Resolved::load(file, environment, flags).map(|resolved| resolved.config)
     }
 
@@ -152,7 +152,7 @@ impl Config {
 
     /// The configuration for a start without a file: defaults, environment and flags, and these plugins with what they ask.
     /// The caller vouches for the components: they are ours, built from this repository.
-    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
         Resolved::built_in(plugins, environment, flags).map(|resolved| resolved.config)
     }
 }

@@ -14,7 +14,7 @@ test("`config init` writes an example that `config check` likes, and does not ov
   assert.match(example, /^#ping_interval = "25s"$/m);
   const checked = await config(t, ["check", "--config", file]);
   assert.equal(checked.code, 0, checked.text);
-  assert.match(checked.stdout, /no mistakes[^]*127\.0\.0\.1:3001[^]*load no plugin/);
+  assert.match(checked.stdout, /no problems[^]*127\.0\.0\.1:3001[^]*load no plugin/);
 
   writeFileSync(file, "# mine\n");
   const refused = await config(t, ["init", file]);
@@ -25,13 +25,13 @@ test("`config init` writes an example that `config check` likes, and does not ov
   assert.equal(readFileSync(file, "utf8"), example);
 });
 
-test("`config check` tells all mistakes at once and ends with code 2", async (t) => {
+test("`config check` reports all problems at once and ends with code 2", async (t) => {
   const file = writeConfig(t, '[server]\nprot = 3001\nping_timeout = "soon"\n');
   const checked = await config(t, ["check", "--config", file]);
   assert.equal(checked.code, 2);
   assert.match(checked.text, /innkeeper\.toml:2: server\.prot: unknown key; did you mean `port`\?/);
   assert.match(checked.text, /innkeeper\.toml:3: server\.ping_timeout: "soon" is not a duration/);
-  assert.match(checked.text, /^innkeeper: 2 mistakes in the configuration$/m);
+  assert.match(checked.text, /^innkeeper: 2 problems in the configuration$/m);
 });
 
 test("`config show --origin` tells default, file, environment and flag, and no secret", async (t) => {

@@ -1,4 +1,4 @@
-// The command line: mistakes are told at once, plugins refused by name, and the end of a server is orderly.
+// The command line: problems are reported at once, plugins refused by name, and the end of a server is orderly.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -13,7 +13,7 @@ import {
 
 const TESTS = path.join(ROOT, "tests");
 
-test("all mistakes of a configuration are told at once, with line, key and remedy, and nothing is started", async (t) => {
+test("all problems of a configuration are reported at once, with line, key and remedy, and nothing is started", async (t) => {
   const file = writeConfig(t, '[server]\nprot = 3001\nping_timeout = "soon"\n\n[plugins.chat]\ncomponent = "nowhere.wasm"\ngrants = ["stor"]\n');
   const host = run(t, ["run", "--config", file]);
   assert.equal(await host.exit(), 2);
@@ -24,10 +24,10 @@ test("all mistakes of a configuration are told at once, with line, key and remed
   ]);
   assert.match(lines[2], /^innkeeper.toml:6: plugins.chat.component: there is no file .*; build it/);
   assert.equal(lines[3], 'innkeeper.toml:7: plugins.chat.grants: "stor" is not a capability; did you mean "store"?');
-  assert.equal(lines[4], "innkeeper: 4 mistakes in the configuration, nothing was started");
+  assert.equal(lines[4], "innkeeper: 4 problems in the configuration, nothing was started");
 });
 
-test("a configuration that is not there is a mistake", async (t) => {
+test("a configuration that is not there is a problem", async (t) => {
   const host = run(t, ["run", "--config", "/nowhere/innkeeper.toml"]);
   assert.equal(await host.exit(), 2);
   assert.match(host.text, /\/nowhere\/innkeeper\.toml: no such file/);

@@ -20,11 +20,11 @@ pub(super) use error::BuildError;
 use package::Package;
 use toolchain::Toolchain;
 
-use super::{places, say};
+use super::{paths, say};
 
 /// What to build and where to put it.
 #[derive(Debug, Args)]
-pub(super) struct Request {
+pub(super) struct BuildArgs {
     /// The folder with the plugin's Cargo.toml
     #[arg(value_name = "DIR", default_value = ".")]
     pub(super) folder: PathBuf,
@@ -41,7 +41,7 @@ const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
 
 /// Builds and returns where the component is.
-pub(super) fn build(request: &Request) -> Result<PathBuf, BuildError> {
+pub(super) fn build(request: &BuildArgs) -> Result<PathBuf, BuildError> {
     let (begun, begun_at) = (Instant::now(), SystemTime::now());
     let package = Package::find(&request.folder)?;
     let toolchain = Toolchain::find(&package.folder)?;
@@ -49,7 +49,7 @@ pub(super) fn build(request: &Request) -> Result<PathBuf, BuildError> {
     say(format_args!("innkeeper: building {} with {toolchain}", package.name));
     let made = compile(&package, &toolchain, &target_dir)?;
     check(&made)?;
-    let target = places::Target { folder: target_dir };
+    let target = paths::Target { folder: target_dir };
     let output = request.output.clone().unwrap_or_else(|| target.component(&package.name));
     let bytes = put(&made, &output, begun_at).map_err(|source| BuildError::Write { path: output.clone(), source })?;
     say(format_args!(

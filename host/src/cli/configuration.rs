@@ -11,7 +11,7 @@ use crate::config::{self, Config, Flags, Grants, PluginConfig, Resolved};
 use super::{CliError, Listen, environment, run, say};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Request {
+pub(super) enum ConfigCommand {
     /// Write an example of innkeeper.toml, with every key, its default and its reason
     Init {
         /// Overwrite a file that is there
@@ -21,12 +21,12 @@ pub(super) enum Request {
         #[arg(value_name = "FILE", default_value = run::FILE)]
         file: PathBuf,
     },
-    /// Tell all mistakes at once, or what would be loaded; exit code 0 or 2
-    Check(Chosen),
+    /// Report all problems at once, or what would be loaded; exit code 0 or 2
+    Check(ConfigArgs),
     /// Show the resolved configuration as TOML, without its secrets
     Show {
         #[command(flatten)]
-        chosen: Chosen,
+        args: ConfigArgs,
         /// Say behind each value where it came from: default, file and line, environment variable, or flag
         #[arg(long)]
         origin: bool,
@@ -38,7 +38,7 @@ pub(super) enum Request {
 
 /// The configuration that `innkeeper run` would start with.
 #[derive(Debug, Args)]
-pub(super) struct Chosen {
+pub(super) struct ConfigArgs {
     /// The configuration [default: innkeeper.toml in this folder, if it is there, else the built-in one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -46,23 +46,23 @@ pub(super) struct Chosen {
     listen: Listen,
 }
 
-pub(super) fn answer(request: Request) -> Result<(), CliError> {
-    match request {
-        Request::Init { force, file } => init(&file, force),
-        Request::Check(chosen) => {
-            let resolved = resolve(chosen, run::built_plugins())?;
+pub(super) fn config(command: ConfigCommand) -> Result<(), CliError> {
+    match command {
+        ConfigCommand::Init { force, file } => init(&file, force),
+        ConfigCommand::Check(args) => {
+            let resolved = resolve(args, run::built_plugins())?;
             if resolved.config.file.is_none() {
-                run::tell_open(&resolved.config.plugins);
+                run::warn_that_everybody_may_connect(&resolved.config.plugins);
             }
             print(&loaded(&resolved.config))
         }
-        Request::Show { chosen, origin } => {
+        ConfigCommand::Show { args, origin } => {
             // The reference plugins belong to the built-in configuration, also before they are built.
-            let resolved = resolve(chosen, run::reference_plugins())?;
-            tell_unbuilt(&resolved.config);
+            let resolved = resolve(args, run::reference_plugins())?;
+            report_unbuilt(&resolved.config);
             print(&resolved.to_toml(origin))
         }
-        Request::Docs => print(&config::docs()),
+        ConfigCommand::Docs => print(&config::docs()),
     }
 }
 
@@ -79,9 +79,9 @@ fn init(file: &Path, force: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn resolve(chosen: Chosen, built_in: Vec<PluginConfig>) -> Result<Resolved, CliError> {
-    let flags = Flags::from(chosen.listen);
-    let resolved = match run::file_or_here(chosen.config) {
+fn resolve(args: ConfigArgs, built_in: Vec<PluginConfig>) -> Result<Resolved, CliError> {
+    let flags = Flags::from(args.listen);
+    let resolved = match run::file_or_here(args.config) {
         Some(file) => Resolved::load(&file, &environment, flags),
         None => Resolved::built_in(built_in, &environment, flags),
     };
@@ -89,7 +89,7 @@ fn resolve(chosen: Chosen, built_in: Vec<PluginConfig>) -> Result<Resolved, CliE
 }
 
 /// Only the built-in configuration can name a component that is not there.
-fn tell_unbuilt(config: &Config) {
+fn report_unbuilt(config: &Config) {
     for plugin in config.plugins.iter().filter(|plugin| !plugin.component.is_file()) {
         let name = &plugin.name;
         say(format_args!(
@@ -101,7 +101,7 @@ fn tell_unbuilt(config: &Config) {
 /// What a server with this configuration would start with.
 fn loaded(config: &Config) -> String {
     let file = config.file.as_ref().map_or_else(|| "the built-in configuration".to_owned(), |file| file.display().to_string());
-    let mut lines = vec![format!("{file}: no mistakes; `innkeeper run` would")];
+    let mut lines = vec![format!("{file}: no problems; `innkeeper run` would")];
     let server = &config.server;
     lines.push(format!("  listen for clients on {}, path {}", address(server.host, server.port), server.path));
     let internal = &config.internal;

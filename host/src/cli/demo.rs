@@ -1,7 +1,7 @@
 //! `innkeeper demo`: the reference plugins, built if need be, and a server with them and a page.
 
 mod page;
-mod people;
+mod users;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::config::{Config, Flags, PluginConfig};
 
-use super::{CliError, build, environment, places, run, say};
+use super::{CliError, build, environment, paths, run, say};
 
 /// What a component depends on, relative to the workspace.
 const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "Cargo.toml"];
@@ -20,7 +20,7 @@ const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 60000, "per": ["socket", "user"]}"#);
 
 pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
-    let target = places::target();
+    let target = paths::target();
     let folder = folder.unwrap_or_else(|| target.demo());
     // Until the end of the demo, as the lock goes with the file.
     let _lock = lock(&folder)?;
@@ -28,14 +28,14 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError
     run::free_internal(&mut config);
     let shared = !config.keys.is_empty();
     if !shared {
-        config.keys.push(people::key()?);
+        config.keys.push(users::key()?);
     }
-    let tokens = config.keys.first().map(people::tokens).transpose()?.unwrap_or_default();
+    let tokens = config.keys.first().map(users::tokens).transpose()?.unwrap_or_default();
     let cannot_write = |error| CliError::Demo(folder.clone(), error);
     config.server.static_folder = Some(page::unpack(&folder, &tokens).map_err(cannot_write)?);
-    config.store = people::store(&folder).map_err(cannot_write)?;
+    config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
-    tell_what_to_try(&config, shared);
+    print_what_to_try(&config, shared);
     run::serve(config)
 }
 
@@ -52,12 +52,12 @@ fn lock(folder: &Path) -> Result<File, CliError> {
 }
 
 /// The reference plugins, built anew where their sources are newer.
-fn plugins(target: &places::Target) -> Result<Vec<PluginConfig>, CliError> {
-    let workspace = places::workspace();
+fn plugins(target: &paths::Target) -> Result<Vec<PluginConfig>, CliError> {
+    let workspace = paths::workspace();
     // No sources, no time: whatever was built counts as fresh.
     let changed = SOURCES.iter().filter_map(|path| newest(&workspace.join(path))).max();
     let mut plugins = Vec::new();
-    for name in places::REFERENCE_PLUGINS {
+    for name in paths::REFERENCE_PLUGINS {
         let component = target.component(name);
         if !is_fresh(&component, changed) {
             build_reference(&workspace, target, name, &component)?;
@@ -71,12 +71,12 @@ fn plugins(target: &places::Target) -> Result<Vec<PluginConfig>, CliError> {
     Ok(plugins)
 }
 
-fn build_reference(workspace: &Path, target: &places::Target, name: &'static str, component: &Path) -> Result<(), CliError> {
+fn build_reference(workspace: &Path, target: &paths::Target, name: &'static str, component: &Path) -> Result<(), CliError> {
     let folder = workspace.join("plugins").join(name);
     if !folder.is_dir() {
         return Err(CliError::NoSources(name));
     }
-    let request = build::Request { folder, output: Some(component.to_owned()), target_dir: Some(target.folder.clone()) };
+    let request = build::BuildArgs { folder, output: Some(component.to_owned()), target_dir: Some(target.folder.clone()) };
     build::build(&request)?;
     Ok(())
 }
@@ -114,7 +114,7 @@ fn has_sources(path: &Path) -> bool {
     !name.starts_with('.') && !NO_SOURCES.contains(&name.as_str())
 }
 
-fn tell_what_to_try(config: &Config, shared_key: bool) {
+fn print_what_to_try(config: &Config, shared_key: bool) {
     let (host, port) = (config.server.host, config.server.port);
     let host = if host.is_unspecified() { "localhost".to_owned() } else { host.to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
@@ -126,7 +126,7 @@ fn tell_what_to_try(config: &Config, shared_key: bool) {
     }
     say(format_args!(
         r#"
-{address}/  <- the chat page: open it in two tabs and sign in as two people
+{address}/  <- the chat page: open it in two tabs and sign in as two users
 
 Innkeeper demo, with the plugins {}. Stop it with Ctrl-C.
 
@@ -140,7 +140,7 @@ END
 
 Next: read plugins/echo, change it, and start the demo again.
 "#,
-        places::REFERENCE_PLUGINS.join(", "),
+        paths::REFERENCE_PLUGINS.join(", "),
         client(&address)
     ));
 }

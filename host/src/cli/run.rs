@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app;
 use crate::config::{Config, Flags, PluginConfig};
 
-use super::{CliError, environment, places, say};
+use super::{CliError, environment, paths, say};
 
 pub(super) const FILE: &str = "innkeeper.toml";
 /// What a shutdown leaves running in blocking threads (a compile) is not waited for any longer.
@@ -35,8 +35,8 @@ pub(super) fn serve(config: Config) -> Result<(), CliError> {
 
 /// The reference plugins, built or not; `auth` only where there is a key for it.
 pub(super) fn reference_plugins() -> Vec<PluginConfig> {
-    let target = places::target();
-    let names = places::REFERENCE_PLUGINS.into_iter().filter(|name| *name != places::AUTH || has_key());
+    let target = paths::target();
+    let names = paths::REFERENCE_PLUGINS.into_iter().filter(|name| *name != paths::AUTH || has_key());
     names.map(|name| PluginConfig::reference(name, target.component(name))).collect()
 }
 
@@ -46,8 +46,8 @@ pub(super) fn built_plugins() -> Vec<PluginConfig> {
 }
 
 /// One line if everybody is let in: that should be no surprise.
-pub(super) fn tell_open(plugins: &[PluginConfig]) {
-    if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == places::AUTH) {
+pub(super) fn warn_that_everybody_may_connect(plugins: &[PluginConfig]) {
+    if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == paths::AUTH) {
         return;
     }
     match has_key() {
@@ -78,8 +78,8 @@ fn without_file(flags: Flags) -> Result<Config, CliError> {
             "innkeeper: no {FILE} here and no plugin built; the server starts empty (`innkeeper demo` shows one with plugins)"
         ));
     }
-    tell_open(&plugins);
-    if plugins.iter().any(|plugin| plugin.name == places::AUTH) {
+    warn_that_everybody_may_connect(&plugins);
+    if plugins.iter().any(|plugin| plugin.name == paths::AUTH) {
         say(format_args!(
             "innkeeper: auth lets in who is in the store; `innkeeper store set users ann '{{\"name\": \"Ann\"}}'` adds somebody while the server is stopped"
         ));

@@ -14,9 +14,9 @@ use super::{CliError, environment, run, say};
 const PAGE: u32 = 100;
 
 #[derive(Debug, Args)]
-pub(super) struct Request {
+pub(super) struct StoreArgs {
     #[command(subcommand)]
-    what: What,
+    command: StoreCommand,
     /// The store's file
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "config")]
     path: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Request {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum StoreCommand {
     /// Print a value
     Get { bucket: String, key: String },
     /// Write a value, for good
@@ -47,38 +47,38 @@ enum What {
     },
 }
 
-pub(super) fn store(request: Request) -> Result<(), CliError> {
-    let file = match request.path {
+pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
+    let file = match args.path {
         Some(path) => path,
-        None => match run::file_or_here(request.config) {
+        None => match run::file_or_here(args.config) {
             Some(file) => Config::load(&file, &environment, Flags::default())?.store_path(),
             None => Config::default().store_path(),
         },
     };
-    if !matches!(request.what, What::Set { .. }) && !file.exists() {
+    if !matches!(args.command, StoreCommand::Set { .. }) && !file.exists() {
         return Err(CliError::NoStore(file));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(CliError::Runtime)?;
     let store = Embedded::open(&file)?;
-    runtime.block_on(answer(&store, request.what))
+    runtime.block_on(answer(&store, args.command))
 }
 
-async fn answer(store: &dyn Store, what: What) -> Result<(), CliError> {
-    match what {
-        What::Get { bucket, key } => match store.get(&bucket, &key).await? {
+async fn answer(store: &dyn Store, command: StoreCommand) -> Result<(), CliError> {
+    match command {
+        StoreCommand::Get { bucket, key } => match store.get(&bucket, &key).await? {
             Some(value) => print(&value, b"\n"),
             None => Err(CliError::NoValue { bucket, key }),
         },
-        What::Set { bucket, key, json } => {
+        StoreCommand::Set { bucket, key, json } => {
             let value: Box<serde_json::value::RawValue> = serde_json::from_str(&json).map_err(CliError::NoJson)?;
             store.set(&bucket, &key, value.get().as_bytes().to_vec(), None).await?;
             Ok(())
         }
-        What::Delete { bucket, key } => match store.delete(&bucket, &key).await? {
+        StoreCommand::Delete { bucket, key } => match store.delete(&bucket, &key).await? {
             true => Ok(()),
             false => Err(CliError::NoValue { bucket, key }),
         },
-        What::List { bucket, prefix } => list(store, &bucket, &prefix).await,
+        StoreCommand::List { bucket, prefix } => list(store, &bucket, &prefix).await,
     }
 }
 

@@ -20,7 +20,7 @@ const PLACED: [(&str, &str); 3] = [("userId", "give it as <USER_ID>"), ("exp", "
 const INPUT_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Request {
+pub(super) enum TokenCommand {
     /// Print a token for a user, signed with a secret of the configuration
     Gen {
         /// The user's id, which becomes the claim `userId`
@@ -33,20 +33,20 @@ pub(super) enum Request {
         #[arg(long = "claim", value_name = "KEY=VALUE", value_parser = claim)]
         claims: Vec<(String, Value)>,
         #[command(flatten)]
-        chosen: Chosen,
+        args: KeyArgs,
     },
     /// Print what a token says, or why it is refused; exit code 0 or 1
     Check {
         /// The token; - reads it from the standard input, where no list of processes shows it
         token: String,
         #[command(flatten)]
-        chosen: Chosen,
+        args: KeyArgs,
     },
 }
 
 /// Which key.
 #[derive(Debug, Args)]
-pub(super) struct Chosen {
+pub(super) struct KeyArgs {
     /// The key: a [keys.<NAME>] of the configuration
     #[arg(long, value_name = "NAME", default_value = "default")]
     key: String,
@@ -55,14 +55,14 @@ pub(super) struct Chosen {
     config: Option<PathBuf>,
 }
 
-pub(super) fn token(request: Request) -> Result<(), CliError> {
-    match request {
-        Request::Gen { user_id, lifetime, claims, chosen } => {
-            let made = make(&chosen.find()?, &user_id, SystemTime::now() + lifetime, claims.into_iter().collect())?;
+pub(super) fn token(command: TokenCommand) -> Result<(), CliError> {
+    match command {
+        TokenCommand::Gen { user_id, lifetime, claims, args } => {
+            let made = make(&args.find()?, &user_id, SystemTime::now() + lifetime, claims.into_iter().collect())?;
             print(&made)
         }
-        Request::Check { token, chosen } => {
-            let key = chosen.find()?;
+        TokenCommand::Check { token, args } => {
+            let key = args.find()?;
             let keys = Keys::load(slice::from_ref(&key))?;
             let token = if token == "-" { input().map_err(CliError::Input)? } else { token };
             match keys.verify(&key.name, token.trim(), SystemTime::now()) {
@@ -81,7 +81,7 @@ pub(super) fn make(key: &KeyConfig, user_id: &str, until: SystemTime, mut claims
     auth::sign(key, claims)
 }
 
-impl Chosen {
+impl KeyArgs {
     /// The key, or what to do so that there is one.
     fn find(self) -> Result<KeyConfig, CliError> {
         let file = run::file_or_here(self.config);
@@ -122,7 +122,7 @@ fn why(refused: &TokenError, now: u64) -> String {
     }
 }
 
-/// A claim's time for people, and how far away that is.
+/// A claim's time in words, and how far away that is.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a float that is too large becomes the largest integer, and is shown as it is"

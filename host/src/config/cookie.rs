@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::Config;
-use super::file::{Reader, Section};
-use super::keys::Key;
-use super::slot::Slot::{Boolean, ByHand, Text};
-use super::slot::time;
-use super::value::{Given, Wrong, duration, text, word};
+use super::field::Field::{Boolean, Custom, Text};
+use super::field::time;
+use super::reader::{Reader, Section};
+use super::schema::KeySpec;
+use super::value::{Problem, RawValue, duration, text, word};
 
 const SAME_SITE: [&str; 3] = ["strict", "lax", "none"];
 
@@ -55,37 +55,37 @@ impl Cookie {
 }
 
 /// The keys of the section.
-pub(super) const KEYS: &[Key<Config>] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec<Config>] = &[
+    KeySpec::new(
         "name",
-        |config: &mut Config| ByHand { kind: "cookie name", value: config.server.cookie.name.clone().map(Into::into) },
+        |config: &mut Config| Custom { kind: "cookie name", value: config.server.cookie.name.clone().map(Into::into) },
         "what the cookie is called; its value is the session's id. Without a name there is no cookie",
     )
     .socket_io("cookie.name")
     .example("\"io\""),
-    Key::new(
+    KeySpec::new(
         "path",
         |config: &mut Config| Text("path, begins with a slash", &mut config.server.cookie.path, path),
         "where the browser sends it",
     )
     .socket_io("cookie.path"),
-    Key::new(
+    KeySpec::new(
         "http_only",
         |config: &mut Config| Boolean(&mut config.server.cookie.http_only),
         "whether it is hidden from the page's scripts",
     )
     .socket_io("cookie.httpOnly"),
-    Key::new(
+    KeySpec::new(
         "same_site",
         |config: &mut Config| Text("\"strict\", \"lax\" or \"none\"", &mut config.server.cookie.same_site, same_site),
         "whether pages of other sites send it; \"none\" only together with `secure`",
     )
     .socket_io("cookie.sameSite"),
-    Key::new("secure", |config: &mut Config| Boolean(&mut config.server.cookie.secure), "whether it travels by https only")
+    KeySpec::new("secure", |config: &mut Config| Boolean(&mut config.server.cookie.secure), "whether it travels by https only")
         .socket_io("cookie.secure"),
-    Key::new(
+    KeySpec::new(
         "max_age",
-        |config: &mut Config| ByHand {
+        |config: &mut Config| Custom {
             kind: "duration, whole seconds",
             value: config.server.cookie.max_age.map(|age| time(age).into()),
         },
@@ -100,35 +100,35 @@ pub(super) fn read(reader: &mut Reader<'_>, server: &mut Section<'_>, config: &m
     let mut section = reader.section(server, "cookie");
     reader.read(&mut section, KEYS, config);
     let cookie = &mut config.server.cookie;
-    reader.set(&mut section, "name", &mut cookie.name, |given| name(given).map(Some));
-    reader.set(&mut section, "max_age", &mut cookie.max_age, |given| {
-        duration(Duration::from_secs(1)..=Duration::from_secs(400 * 86_400))(given).map(Some)
+    reader.set(&mut section, "name", &mut cookie.name, |raw| name(raw).map(Some));
+    reader.set(&mut section, "max_age", &mut cookie.max_age, |raw| {
+        duration(Duration::from_secs(1)..=Duration::from_secs(400 * 86_400))(raw).map(Some)
     });
     if cookie.same_site == "none" && !cookie.secure {
         let remedy = "add secure = true; browsers drop the cookie without it";
-        reader.wrong("server.cookie.same_site", Wrong::new("\"none\" goes with `secure` only", remedy));
+        reader.problem("server.cookie.same_site", Problem::new("\"none\" goes with `secure` only", remedy));
     }
     reader.close(section);
 }
 
 /// A token of HTTP.
-fn name(given: &Given) -> Result<String, Wrong> {
-    let name = text(given)?;
+fn name(raw: &RawValue) -> Result<String, Problem> {
+    let name = text(raw)?;
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !name.is_empty() && name.bytes().all(token) {
         return Ok(name);
     }
-    Err(Wrong::new(format!("{name:?} cannot name a cookie"), "use letters, digits, `-` and `_`, or leave the key out"))
+    Err(Problem::new(format!("{name:?} cannot name a cookie"), "use letters, digits, `-` and `_`, or leave the key out"))
 }
 
-fn path(given: &Given) -> Result<String, Wrong> {
-    let path = text(given)?;
+fn path(raw: &RawValue) -> Result<String, Problem> {
+    let path = text(raw)?;
     if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
         return Ok(path);
     }
-    Err(Wrong::new(format!("{path:?} is not a path"), "write it like \"/\", in ASCII and without `;`"))
+    Err(Problem::new(format!("{path:?} is not a path"), "write it like \"/\", in ASCII and without `;`"))
 }
 
-fn same_site(given: &Given) -> Result<String, Wrong> {
-    word(given, &SAME_SITE, "value of same_site").map(str::to_owned)
+fn same_site(raw: &RawValue) -> Result<String, Problem> {
+    word(raw, &SAME_SITE, "value of same_site").map(str::to_owned)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{Row, TABLES, described};
+use super::schema::{Row, TABLES, described};
 use super::show::plain;
 
 /// How an operator calls what is only an example.
@@ -13,7 +13,7 @@ const EXAMPLE_HEAD: &str = "\
 #
 # Durations: \"25s\", \"500ms\", \"2m\", or a number of milliseconds. Sizes: \"64KiB\", \"1MB\", or a number of bytes.
 # A string may hold ${NAME} or ${NAME:-default} from the environment; $${ stands for ${ itself.
-# `innkeeper config check` tells every mistake at once, `innkeeper config show --origin` where each value comes from.
+# `innkeeper config check` reports every problem at once, `innkeeper config show --origin` where each value comes from.
 ";
 
 const DOCS_HEAD: &str = "\
@@ -26,15 +26,15 @@ and the reference plugins that are built (`auth` only if JWT_SECRET is set). Wha
 | command | |
 |---|---|
 | `innkeeper config init [--force] [FILE]` | writes an example with every key, commented out |
-| `innkeeper config check [--config FILE]` | tells every mistake at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
+| `innkeeper config check [--config FILE]` | reports every problem at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
 | `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` says where each value came from |
 
 - **Durations** are `\"25s\"`, `\"500ms\"`, `\"2m\"`, `\"1h\"`, or a number of milliseconds, as in Socket.IO.
 - **Sizes** are `\"64KiB\"`, `\"8MiB\"`, `\"1MB\"`, or a number of bytes.
 - **Variables**: a string may hold `${NAME}` or `${NAME:-default}`; a number may then stand in quotes. `$${` stands for `${`.
-  A variable that is not set, and has no default, is a mistake. An empty one counts as not set.
+  A variable that is not set, and has no default, is a problem. An empty one counts as not set.
 - **Paths** are relative to the file that they stand in.
-- **Unknown keys** are mistakes, with the nearest known key as the remedy. Socket.IO's spelling (`pingInterval`) is recognized.
+- **Unknown keys** are problems, with the nearest known key as the remedy. Socket.IO's spelling (`pingInterval`) is recognized.
 - **Secrets** are not shown by `config show`: values of keys like `secret`, `token` or `password`, strings made of variables with
   SECRET, TOKEN, PASSWORD or KEY in their names, and passwords in URLs.
 ";

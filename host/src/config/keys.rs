@@ -1,202 +1,242 @@
-//! Every key of `innkeeper.toml`, described once.
-//!
-//! A [`Key`] says what a key is called, where its value lives and why it is there; its type, range and default come out of
-//! its [`Slot`] and of the `Default` of what it sets. The reader, the hints at unknown keys, `innkeeper config init | show` and
-//! `docs/configuration.md` all go through [`TABLES`]: a key that is not there is unknown to all of them, even where a section
-//! asks for it by name.
+//! `[keys.<name>]`: the keys that tokens are verified with. Plugins know their names only.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::slot::Slot;
-use super::tokens::{self, KeyConfig, Secret};
-use super::{Config, PluginConfig, cookie, limits, plugins, server, store};
+use super::field::Field::{Custom, Duration as Time};
+use super::plugins::shown_path;
+use super::reader::{Reader, Section};
+use super::schema::KeySpec;
+use super::value::{Problem, RawValue, once, text, word};
 
-/// One key of a table that sets something in a `T`.
-#[derive(Debug)]
-pub(super) struct Key<T: 'static> {
-    pub(super) name: &'static str,
-    pub(super) slot: fn(&mut T) -> Slot<'_>,
-    /// The operator's reason, in one line and without a full stop.
-    pub(super) why: &'static str,
-    /// What it is called in Socket.IO's options.
-    pub(super) socket_io: &'static str,
-    /// The environment variable that goes over the file.
-    pub(super) variable: &'static str,
-    /// The flag that goes over the environment.
-    pub(super) flag: &'static str,
-    /// A value as TOML, where there is no default to show.
-    pub(super) example: &'static str,
-}
+const HMAC: [&str; 3] = ["HS256", "HS384", "HS512"];
+const ALGORITHMS: [&str; 12] =
+    ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const LEEWAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+/// What stands in the place of a secret wherever a configuration is shown.
+const REDACTED: &str = "<redacted>";
+const SOURCES: &str = "give it one of `secret`, `public_key` and `jwks`";
 
-/// One table of the file.
-#[derive(Debug)]
-pub(super) struct Table {
-    /// `server.cors`; `plugins.<name>` where the operator gives the names.
-    pub(super) path: &'static str,
-    /// What it is for, in one line.
-    pub(super) about: &'static str,
-    /// Its tables in a configuration: one, or one for each name.
-    pub(super) shown: fn(&Config) -> Vec<Shown>,
-}
-
-/// A table with its values.
-#[derive(Debug)]
-pub(super) struct Shown {
-    /// `plugins.chat`
-    pub(super) path: String,
-    pub(super) rows: Vec<Row>,
-}
-
-/// A key with its value, whatever it is that it sets.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) name: &'static str,
-    /// Its type and range in words.
-    pub(super) kind: String,
-    /// As the file would say it; a table of free content is an object. `None`: it is not set.
-    pub(super) value: Option<Value>,
-    pub(super) why: &'static str,
-    pub(super) socket_io: &'static str,
-    pub(super) variable: &'static str,
-    pub(super) flag: &'static str,
-    pub(super) example: &'static str,
-}
-
-/// The whole file, in the order in which it is shown.
-pub(super) const TABLES: &[Table] = &[
-    Table {
-        path: "server",
-        about: "The listener for clients. What has a namesake in Socket.IO has the same default",
-        shown: |config| host(config, "server", server::KEYS),
-    },
-    Table {
-        path: "server.cors",
-        about: "Which web pages may connect, by polling and by websocket alike",
-        shown: |config| host(config, "server.cors", server::CORS_KEYS),
-    },
-    Table {
-        path: "server.cookie",
-        about: "A cookie with the session's id, for load balancers that keep a client on one node by it",
-        shown: |config| host(config, "server.cookie", cookie::KEYS),
-    },
-    Table {
-        path: "internal",
-        about: "The listener for health and metrics. Keep it away from the clients' network",
-        shown: |config| host(config, "internal", server::INTERNAL_KEYS),
-    },
-    Table {
-        path: "limits",
-        about: "What one connection, one call or the whole host may use. No bound can be switched off; all can be raised",
-        shown: |config| host(config, "limits", limits::KEYS),
-    },
-    Table {
-        path: "store",
-        about: "The file in which plugins keep what outlives them",
-        shown: |config| host(config, "store", store::KEYS),
-    },
-    Table {
-        path: "keys.<name>",
-        about: "What the tokens of clients are verified with. Plugins ask by this name and never see the key",
-        shown: |config| config.keys.iter().map(|key| named("keys", &key.name, key, tokens::KEYS)).collect(),
-    },
-    Table {
-        path: "plugins.<name>",
-        about: "One table for each plugin. Their order in the file is the order of every chain",
-        shown: |config| config.plugins.iter().map(|plugin| named("plugins", &plugin.name, plugin, plugins::KEYS)).collect(),
-    },
+/// `[keys.<name>]`.
+pub(super) const KEYS: &[KeySpec<KeyConfig>] = &[
+    KeySpec::new(
+        "secret",
+        |key: &mut KeyConfig| Custom { kind: "text", value: key.source.redacted() },
+        "what tokens are signed with (HS256, HS384, HS512); 32 random bytes or more, and not in this file but in a variable. Without a file the variable JWT_SECRET is the secret of the key `default`",
+    )
+    .example("\"${JWT_SECRET}\""),
+    KeySpec::new(
+        "public_key",
+        |key: &mut KeyConfig| Custom { kind: "PEM file", value: key.source.public_key() },
+        "instead of a secret: the public key of whoever signs (RSA, ECDSA or Ed25519)",
+    )
+    .example("\"key.pem\""),
+    KeySpec::new(
+        "jwks",
+        |key: &mut KeyConfig| Custom { kind: "JSON file", value: key.source.jwks() },
+        "instead of a secret: several public keys, found by the token's `kid`",
+    )
+    .example("\"jwks.json\""),
+    KeySpec::new(
+        "algorithms",
+        |key: &mut KeyConfig| Custom { kind: ALGORITHMS_KIND, value: listed(&key.algorithms) },
+        "the only ones that pass, whatever a token says of itself; without it all that go with the key",
+    )
+    .example("[\"HS256\"]"),
+    KeySpec::new(
+        "issuer",
+        |key: &mut KeyConfig| Custom { kind: "text or list of texts", value: listed(&key.issuer) },
+        "the token's `iss` must be one of these",
+    )
+    .example("[\"https://id.example.com\"]"),
+    KeySpec::new(
+        "audience",
+        |key: &mut KeyConfig| Custom { kind: "text or list of texts", value: listed(&key.audience) },
+        "the token's `aud` must name one of these",
+    )
+    .example("[\"chat\"]"),
+    KeySpec::new(
+        "leeway",
+        |key: &mut KeyConfig| Time(&mut key.leeway, LEEWAYS),
+        "how far clocks may differ when `exp` and `nbf` are checked",
+    ),
 ];
+/// As in [`ALGORITHMS`], which a test compares.
+const ALGORITHMS_KIND: &str = "list of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
 
-/// A configuration with one entry in each table of names: what the keys are described by.
-pub(super) fn example() -> Config {
-    let key = KeyConfig { algorithms: Vec::new(), ..KeyConfig::secret("<name>", Secret::new(String::new())) };
-    Config { keys: vec![key], plugins: vec![PluginConfig::new("<name>", PathBuf::new())], ..Config::default() }
+/// One key, and what its tokens must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// The name of its table, by which plugins ask for it.
+    pub name: String,
+    /// What is verified with.
+    pub source: KeySource,
+    /// The only algorithms that pass, whatever a token says of itself. Empty: all that the key can be used with.
+    pub algorithms: Vec<String>,
+    /// If not empty: the token's `iss` must be one of these.
+    pub issuer: Vec<String>,
+    /// If not empty: the token's `aud` must name one of these.
+    pub audience: Vec<String>,
+    /// How far clocks may differ when `exp` and `nbf` are checked. Default none.
+    pub leeway: Duration,
 }
 
-/// The keys of a table as they are before anybody sets them.
-pub(super) fn described(table: &Table) -> Vec<Row> {
-    (table.shown)(&example()).into_iter().flat_map(|shown| shown.rows).collect()
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// `secret`: shared with whoever makes the tokens.
+    Secret(Secret),
+    /// `public_key`: a PEM file.
+    PublicKey(PathBuf),
+    /// `jwks`: a JSON file with several public keys, told apart by `kid`.
+    Jwks(PathBuf),
 }
 
-/// What may stand in the table at this path, which may be `plugins.chat`.
-pub(super) fn known(path: &str) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for table in TABLES {
-        if covers(table.path, path) {
-            names.extend(described(table).iter().map(|row| row.name));
+impl KeySource {
+    fn redacted(&self) -> Option<Value> {
+        matches!(self, Self::Secret(secret) if !secret.reveal().is_empty()).then(|| REDACTED.into())
+    }
+
+    fn public_key(&self) -> Option<Value> {
+        if let Self::PublicKey(path) = self { shown_path(path) } else { None }
+    }
+
+    fn jwks(&self) -> Option<Value> {
+        if let Self::Jwks(path) = self { shown_path(path) } else { None }
+    }
+}
+
+/// A text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself. It goes into a key and nowhere else.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+impl KeyConfig {
+    /// A key with a shared secret and nothing else said.
+    pub(crate) fn secret(name: &str, secret: Secret) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: KeySource::Secret(secret),
+            algorithms: Vec::new(),
+            issuer: Vec::new(),
+            audience: Vec::new(),
+            leeway: Duration::ZERO,
         }
-        let below = if path.is_empty() {
-            Some(table.path)
-        } else {
-            table.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'))
-        };
-        names.extend(below.and_then(|rest| rest.split('.').next()).filter(|name| *name != "<name>"));
-    }
-    names.dedup();
-    names
-}
-
-/// Whether the path of a table, with its `<name>`, means this path.
-fn covers(pattern: &str, path: &str) -> bool {
-    match pattern.strip_suffix("<name>") {
-        Some(parent) => path.strip_prefix(parent).is_some_and(|name| !name.is_empty()),
-        None => pattern == path,
     }
 }
 
-impl<T> Key<T> {
-    pub(super) const fn new(name: &'static str, slot: fn(&mut T) -> Slot<'_>, why: &'static str) -> Self {
-        Self { name, slot, why, socket_io: "", variable: "", flag: "", example: "" }
+/// Every key of the file.
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path) -> Vec<KeyConfig> {
+    let parent = reader.section(root, "keys");
+    let sections = reader.named(&parent);
+    let mut keys = Vec::new();
+    for (name, mut section) in sections {
+        keys.extend(key(reader, &parent.key(name), name, &mut section, file));
+        reader.close(section);
     }
+    keys
+}
 
-    /// What it is called in Socket.IO's options.
-    pub(super) const fn socket_io(self, socket_io: &'static str) -> Self {
-        Self { socket_io, ..self }
+fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> Option<KeyConfig> {
+    let (mut secret_source, mut pem, mut jwks) = (None, None, None);
+    reader.set(section, "secret", &mut secret_source, |raw| secret(raw).map(|text| Some(KeySource::Secret(text))));
+    reader.set(section, "public_key", &mut pem, |raw| existing(raw, file).map(|path| Some(KeySource::PublicKey(path))));
+    reader.set(section, "jwks", &mut jwks, |raw| existing(raw, file).map(|path| Some(KeySource::Jwks(path))));
+    let mut into = KeyConfig::secret(name, Secret::new(String::new()));
+    reader.read(section, KEYS, &mut into);
+    if let Some(entry) = reader.entry(section, "algorithms") {
+        let mut seen = Vec::new();
+        let names = reader.items(&entry, |raw| once(&mut seen, word(raw, &ALGORITHMS, "signature algorithm")?));
+        if names.is_empty() {
+            reader.problem(&entry.key, Problem::new("no algorithm is left", "name one, or leave the key out"));
+        }
+        into.algorithms = names.into_iter().map(str::to_owned).collect();
     }
-
-    /// The environment variable that goes over the file.
-    pub(super) const fn variable(self, variable: &'static str) -> Self {
-        Self { variable, ..self }
-    }
-
-    /// The flag that goes over the environment.
-    pub(super) const fn flag(self, flag: &'static str) -> Self {
-        Self { flag, ..self }
-    }
-
-    /// A value as TOML, where there is no default to show.
-    pub(super) const fn example(self, example: &'static str) -> Self {
-        Self { example, ..self }
-    }
-
-    fn row(&self, owner: &mut T) -> Row {
-        let slot = (self.slot)(owner);
-        Row {
-            name: self.name,
-            kind: slot.kind(),
-            value: slot.value(),
-            why: self.why,
-            socket_io: self.socket_io,
-            variable: self.variable,
-            flag: self.flag,
-            example: self.example,
+    for (name, target) in [("issuer", &mut into.issuer), ("audience", &mut into.audience)] {
+        if let Some(entry) = reader.entry(section, name) {
+            *target = reader.items(&entry, text);
+            if target.is_empty() {
+                reader.problem(&entry.key, Problem::new("nobody is left", "name one, or leave the key out"));
+            }
         }
     }
+    let told = ["secret", "public_key", "jwks"].iter().filter(|name| reader.has(&format!("{path}.{name}"))).count();
+    if told != 1 && section.is_there() {
+        let problem = if told == 0 { "the key itself is missing" } else { "there are several keys of one name" };
+        reader.problem(path, Problem::new(problem, SOURCES));
+    }
+    // What could not be read was told: the configuration is refused, and this one is left out.
+    into.source = secret_source.or(pem).or(jwks)?;
+    check_fit(reader, path, &into);
+    Some(into)
 }
 
-/// A table that there is once.
-fn host(config: &Config, path: &str, keys: &[Key<Config>]) -> Vec<Shown> {
-    vec![Shown { path: path.to_owned(), rows: rows(config, keys) }]
+/// A secret signs with HMAC, a public key never does: or who has the public key could sign with it.
+fn check_fit(reader: &mut Reader<'_>, path: &str, key: &KeyConfig) {
+    let (is_secret, fits) = match &key.source {
+        KeySource::Secret(_) => (true, "use HS256, HS384 or HS512 with a secret"),
+        KeySource::PublicKey(_) | KeySource::Jwks(_) => (false, "use one of RS, PS, ES or EdDSA with public keys"),
+    };
+    if let Some(problem) = key.algorithms.iter().find(|name| HMAC.contains(&name.as_str()) != is_secret) {
+        reader.problem(&format!("{path}.algorithms"), Problem::new(format!("{problem:?} does not go with this key"), fits));
+    }
 }
 
-/// A table of the operator's naming. A name that is not one word is put in quotes by whoever writes it.
-fn named<T: Clone>(parent: &str, name: &str, owner: &T, keys: &[Key<T>]) -> Shown {
-    Shown { path: format!("{parent}.{name}"), rows: rows(owner, keys) }
+/// Whatever is wrong with it, the message does not show it.
+fn secret(raw: &RawValue) -> Result<Secret, Problem> {
+    let written = text(raw).map_err(|_| Problem::new("the secret is not a string", "write it like \"${JWT_SECRET}\""))?;
+    check_secret(&written)?;
+    Ok(Secret::new(written))
 }
 
-fn rows<T: Clone>(owner: &T, keys: &[Key<T>]) -> Vec<Row> {
-    // A slot reads and writes; the copy is what it may write to here.
-    let mut owner = owner.clone();
-    keys.iter().map(|key| key.row(&mut owner)).collect()
+/// What no secret may be.
+pub(super) fn check_secret(written: &str) -> Result<(), Problem> {
+    if written.trim().is_empty() {
+        return Err(Problem::new("the secret is empty", "anybody could sign with it; set a long random one"));
+    }
+    if written.contains("-----BEGIN") {
+        return Err(Problem::new("the secret is a PEM key", "anybody who has it could sign; write public_key = \"<file>\""));
+    }
+    Ok(())
+}
+
+fn existing(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
+    let path = file.parent().unwrap_or(Path::new("")).join(text(raw)?);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let problem = format!("there is no file {:?}", path.display().to_string());
+    Err(Problem::new(problem, "correct the path, which is relative to the configuration"))
+}
+
+fn listed(names: &[String]) -> Option<Value> {
+    (!names.is_empty()).then(|| names.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_of_algorithms_names_every_one() {
+        assert_eq!(super::ALGORITHMS_KIND, format!("list of {}", super::ALGORITHMS.join(", ")));
+    }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use innkeeper_contract::defaults;
 
 use super::Config;
-use super::keys::Key;
+use super::field::Field::{Bytes, Count, Duration as Time};
+use super::schema::KeySpec;
 use super::server::{BYTES, DURATIONS};
-use super::slot::Slot::{Bytes, Count, Duration as Time};
 
 const COUNTS: RangeInclusive<usize> = 1..=10_000_000;
 
@@ -74,83 +74,83 @@ impl Default for Limits {
 }
 
 /// `[limits]`.
-pub(super) const KEYS: &[Key<Config>] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec<Config>] = &[
+    KeySpec::new(
         "outbox_bytes_max",
         |config| Bytes(&mut config.limits.outbox_bytes_max, BYTES),
         "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not take the machine",
     ),
-    Key::new(
+    KeySpec::new(
         "inbound_high_events",
         |config| Count(&mut config.limits.inbound_high_events, COUNTS),
         "events received and not yet handled, per connection, above which reading pauses",
     ),
-    Key::new(
+    KeySpec::new(
         "inbound_high_bytes",
         |config| Bytes(&mut config.limits.inbound_high_bytes, BYTES),
         "the same in bytes: about one message of the largest size",
     ),
-    Key::new(
+    KeySpec::new(
         "inbound_max_events",
         |config| Count(&mut config.limits.inbound_max_events, COUNTS),
         "events received and not yet handled at which the client is disconnected; what one client sends at once (10,000) must pass",
     ),
-    Key::new(
+    KeySpec::new(
         "inbound_max_bytes",
         |config| Bytes(&mut config.limits.inbound_max_bytes, BYTES),
         "the same in bytes; at least one message of the largest size",
     ),
-    Key::new(
+    KeySpec::new(
         "attachments_max",
         |config| Count(&mut config.limits.attachments_max, COUNTS),
         "binary attachments of one packet, as in Socket.IO's parser",
     ),
-    Key::new(
+    KeySpec::new(
         "namespaces_per_connection_max",
         |config| Count(&mut config.limits.namespaces_per_connection_max, COUNTS),
         "namespaces that one connection may join",
     ),
-    Key::new(
+    KeySpec::new(
         "writes_per_call_max",
         |config| Count(&mut config.limits.writes_per_call_max, COUNTS),
         "writes that one call may record; an emit to each of 20,000 sockets must pass",
     ),
-    Key::new(
+    KeySpec::new(
         "write_bytes_per_call_max",
         |config| Bytes(&mut config.limits.write_bytes_per_call_max, BYTES),
         "the same in bytes; half of an outbox, so that one call alone cannot make a client too slow",
     ),
-    Key::new(
+    KeySpec::new(
         "open_calls_per_socket",
         |config| Count(&mut config.limits.open_calls_per_socket, COUNTS),
         "calls of one socket that may be open (waiting) at once",
     ),
-    Key::new(
+    KeySpec::new(
         "rooms_per_socket_max",
         |config| Count(&mut config.limits.rooms_per_socket_max, COUNTS),
         "rooms that one socket may be in, its own included",
     ),
-    Key::new(
+    KeySpec::new(
         "data_bytes_max",
         |config| Bytes(&mut config.limits.data_bytes_max, BYTES),
         "one socket's data as JSON; it travels with every fetchSockets",
     ),
-    Key::new(
+    KeySpec::new(
         "open_acks_per_socket_max",
         |config| Count(&mut config.limits.open_acks_per_socket_max, COUNTS),
         "acks of one socket that are promised and not sent; as many as events may wait",
     ),
-    Key::new(
+    KeySpec::new(
         "log_lines_per_call_max",
         |config| Count(&mut config.limits.log_lines_per_call_max, COUNTS),
         "log lines of one call; what is more is counted and dropped",
     ),
-    Key::new(
+    KeySpec::new(
         "rate_limit_keys_max",
         |config| Count(&mut config.limits.rate_limit_keys_max, COUNTS),
         "keys of one plugin whose rate-limit windows are open; more than the sockets, users and addresses of a minute on one machine",
     ),
-    Key::new(
+    KeySpec::new(
         "drain_deadline",
         |config| Time(&mut config.limits.drain_deadline, DURATIONS),
         "how long a shutdown waits for open calls and queued writes; well inside the 30 s of Kubernetes",

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::file::{Reader, Section};
-use super::keys::Key;
-use super::slot::Slot::{ByHand, Bytes, Count, Duration as Time};
-use super::value::{Given, Wrong, once, text, word};
+use super::field::Field::{Bytes, Count, Custom, Duration as Time};
+use super::reader::{Reader, Section};
+use super::schema::KeySpec;
+use super::value::{Problem, RawValue, once, text, word};
 
 /// What a registration may ask for; everything else needs no grant.
 use innkeeper_contract::capabilities::ALL as CAPABILITIES;
@@ -22,41 +22,41 @@ const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration:
 const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
 
 /// `[plugins.<name>]`.
-pub(super) const KEYS: &[Key<PluginConfig>] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
+    KeySpec::new(
         "component",
-        |plugin: &mut PluginConfig| ByHand { kind: "file, relative to the configuration", value: shown_path(&plugin.component) },
+        |plugin: &mut PluginConfig| Custom { kind: "file, relative to the configuration", value: shown_path(&plugin.component) },
         "the plugin, as `innkeeper build` makes it; the one key that must be there",
     )
     .example("\"my-plugin.wasm\""),
-    Key::new(
+    KeySpec::new(
         "grants",
-        |plugin: &mut PluginConfig| ByHand { kind: GRANTS_KIND, value: Some(plugin.grants.shown()) },
+        |plugin: &mut PluginConfig| Custom { kind: GRANTS_KIND, value: Some(plugin.grants.shown()) },
         "capabilities that it gets if it asks for them; without a grant, what asks for one is not loaded",
     ),
-    Key::new(
+    KeySpec::new(
         "instances_max",
         |plugin: &mut PluginConfig| Count(&mut plugin.limits.instances_max, 1..=100_000),
         "instances at once; a call beyond them waits its turn. A call holds one for microseconds, or while it waits",
     ),
-    Key::new(
+    KeySpec::new(
         "memory_bytes_max",
         |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.memory_bytes_max, MEMORY),
         "linear memory of one instance; Python needs 5 MiB at rest, and all instances together must fit the machine",
     ),
-    Key::new(
+    KeySpec::new(
         "run_ms",
         |plugin: &mut PluginConfig| Time(&mut plugin.limits.run_deadline, DEADLINES),
         "how long a call may compute before it is ended; waiting does not count",
     ),
-    Key::new(
+    KeySpec::new(
         "call_ms",
         |plugin: &mut PluginConfig| Time(&mut plugin.limits.call_deadline, DEADLINES),
         "how long a call may take with all its waiting",
     ),
-    Key::new(
+    KeySpec::new(
         "config",
-        |plugin: &mut PluginConfig| ByHand { kind: "table", value: serde_json::from_str(&plugin.config).ok() },
+        |plugin: &mut PluginConfig| Custom { kind: "table", value: serde_json::from_str(&plugin.config).ok() },
         "what the plugin reads as its configuration; the host does not look inside",
     )
     .example("{ greeting = \"hello\" }"),
@@ -166,8 +166,8 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path)
     let sections = reader.named(&parent);
     let mut plugins = Vec::new();
     for (name, mut section) in sections {
-        if let Err(wrong) = check_name(name) {
-            reader.wrong(&parent.key(name), wrong);
+        if let Err(problem) = check_name(name) {
+            reader.problem(&parent.key(name), problem);
         }
         plugins.push(plugin(reader, &parent.key(name), name, &mut section, file));
         reader.close(section);
@@ -178,14 +178,14 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path)
 fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> PluginConfig {
     let mut into = PluginConfig::new(name, PathBuf::new());
     reader.read(section, KEYS, &mut into);
-    reader.set(section, "component", &mut into.component, |given| component(given, file));
+    reader.set(section, "component", &mut into.component, |raw| component(raw, file));
     if section.is_there() && !reader.has(&format!("{path}.component")) {
         let remedy = "add component = \"<file>.wasm\"";
-        reader.wrong(path, Wrong::new("the key `component` is missing", remedy));
+        reader.problem(path, Problem::new("the key `component` is missing", remedy));
     }
     if let Some(entry) = reader.entry(section, "grants") {
         let mut seen = Vec::new();
-        let grants = reader.items(&entry, |given| once(&mut seen, grant(given)?));
+        let grants = reader.items(&entry, |raw| once(&mut seen, grant(raw)?));
         into.grants = Grants::Listed(grants);
     }
     deadlines(reader, path, &into.limits);
@@ -203,44 +203,44 @@ fn deadlines(reader: &mut Reader<'_>, path: &str, limits: &PluginLimits) {
         let (run, call) = (format!("{path}.run_ms"), format!("{path}.call_ms"));
         let problem = format!("`run_ms` ({:?}) is above `call_ms` ({:?})", limits.run_deadline, limits.call_deadline);
         let key = if reader.has(&run) { run } else { call };
-        reader.wrong(&key, Wrong::new(problem, "lower the first or raise the second"));
+        reader.problem(&key, Problem::new(problem, "lower the first or raise the second"));
     }
 }
 
-fn check_name(name: &str) -> Result<(), Wrong> {
+fn check_name(name: &str) -> Result<(), Problem> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     if (1..=64).contains(&name.len()) && name.chars().all(plain) {
         return Ok(());
     }
     let remedy = "use 1 to 64 letters, digits, `-` and `_`";
-    Err(Wrong::new(format!("{name:?} cannot name a plugin"), remedy))
+    Err(Problem::new(format!("{name:?} cannot name a plugin"), remedy))
 }
 
-fn component(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
-    let written = text(given)?;
+fn component(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
+    let written = text(raw)?;
     let path = file.parent().unwrap_or(Path::new("")).join(&written);
     if path.is_file() {
         return Ok(path);
     }
     let problem = format!("there is no file {:?}", path.display().to_string());
     let remedy = "build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration";
-    Err(Wrong::new(problem, remedy))
+    Err(Problem::new(problem, remedy))
 }
 
 /// A capability, or a narrower part of one: a bucket of the store, a key for tokens. Where a capability has no parts, none is granted.
-fn grant(given: &Given) -> Result<String, Wrong> {
-    let whole = |wrong| match text(given) {
-        Ok(written) => part(&written).unwrap_or(Err(wrong)),
-        Err(_) => Err(wrong),
+fn grant(raw: &RawValue) -> Result<String, Problem> {
+    let whole = |problem| match text(raw) {
+        Ok(written) => part(&written).unwrap_or(Err(problem)),
+        Err(_) => Err(problem),
     };
-    word(given, &CAPABILITIES, "capability").map(str::to_owned).or_else(whole)
+    word(raw, &CAPABILITIES, "capability").map(str::to_owned).or_else(whole)
 }
 
 /// What to make of `store:users` or `jwt:default`; None if it does not begin with a capability.
-fn part(written: &str) -> Option<Result<String, Wrong>> {
+fn part(written: &str) -> Option<Result<String, Problem>> {
     let (name, part) = written.split_once([':', '=']).filter(|(name, _)| CAPABILITIES.contains(name))?;
     let Some((_, what, example)) = NARROWED.iter().find(|(capability, ..)| *capability == name) else {
-        return Some(Err(Wrong::new(
+        return Some(Err(Problem::new(
             format!("{written:?} is narrower than a grant can be yet"),
             "grant the whole capability or leave it out",
         )));
@@ -248,7 +248,7 @@ fn part(written: &str) -> Option<Result<String, Wrong>> {
     if written == format!("{name}:{part}") && (1..=PART_BYTES_MAX).contains(&part.len()) {
         return Some(Ok(written.to_owned()));
     }
-    Some(Err(Wrong::new(
+    Some(Err(Problem::new(
         format!("{written:?} names no {what}"),
         format!("write {example:?}, one entry for each {what}, with a name of 1 to {PART_BYTES_MAX} bytes"),
     )))

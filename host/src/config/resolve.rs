@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::file::{Reader, Section};
-use super::keys::Key;
-use super::mistake::Mistakes;
+use super::keys::{KeyConfig, Secret};
+use super::problem::Problems;
+use super::reader::{Reader, Section};
+use super::schema::KeySpec;
 use super::server::{origin, origins};
-use super::sources::{Over, Sources};
-use super::tokens::{KeyConfig, Secret};
-use super::value::{Given, Wrong, duration, host};
+use super::sources::{Override, Sources};
+use super::value::{Problem, RawValue, duration, host};
 use super::{Config, Environment, Flags, Origins, PluginConfig};
-use super::{limits, plugins, server, store, tokens};
+use super::{keys, limits, plugins, server, store};
 
 /// A configuration, and where each of its values came from.
 pub(crate) struct Resolved {
@@ -25,15 +25,15 @@ pub(crate) struct Resolved {
 
 impl Resolved {
     /// As [`Config::load`].
-    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
         match std::fs::read_to_string(file) {
             Ok(text) => from_text(file, &text, environment, flags),
-            Err(error) => Err(Mistakes::unreadable(file, &error)),
+            Err(error) => Err(Problems::unreadable(file, &error)),
         }
     }
 
     /// As [`Config::built_in`].
-    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Mistakes> {
+    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
         let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
         let mut config = Config { plugins, ..Config::default() };
         config.keys.extend(default_key(&mut reader));
@@ -43,7 +43,7 @@ impl Resolved {
     }
 }
 
-pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Resolved, Mistakes> {
+pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Resolved, Problems> {
     let mut reader = Reader::new(file, source, environment);
     let table = reader.parse();
     let mut root = Section::root(table.get_ref());
@@ -53,7 +53,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     reader.read(&mut section, limits::KEYS, &mut config);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
-    config.keys = tokens::read(&mut reader, &mut root, file);
+    config.keys = keys::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);
@@ -64,23 +64,23 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
 /// Without a file, `JWT_SECRET` is the key `default`.
 fn default_key(reader: &mut Reader<'_>) -> Option<KeyConfig> {
     let secret = reader.variable("JWT_SECRET")?;
-    if let Err(wrong) = tokens::check_secret(&secret) {
-        reader.wrong_variable("JWT_SECRET", wrong);
+    if let Err(problem) = keys::check_secret(&secret) {
+        reader.variable_problem("JWT_SECRET", problem);
     }
-    reader.over("keys.default.secret", Over::Variable("JWT_SECRET"));
+    reader.over("keys.default.secret", Override::Variable("JWT_SECRET"));
     Some(KeyConfig::secret("default", Secret::new(secret)))
 }
 
 /// An address as a flag gives it.
 pub(crate) fn host_of(text: &str) -> Result<IpAddr, String> {
-    host(&Given::variable(text.to_owned())).map_err(|wrong| wrong.to_string())
+    host(&RawValue::variable(text.to_owned())).map_err(|problem| problem.to_string())
 }
 
 /// A length of time as a flag gives it, from a second to ten years.
 pub(crate) fn duration_of(text: &str) -> Result<Duration, String> {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     let range = Duration::from_secs(1)..=YEAR.saturating_mul(10);
-    duration(range)(&Given::variable(text.to_owned())).map_err(|wrong| wrong.to_string())
+    duration(range)(&RawValue::variable(text.to_owned())).map_err(|problem| problem.to_string())
 }
 
 /// Environment and flags over the file.
@@ -90,33 +90,33 @@ fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
     }
     if let Some(urls) = reader.variable("CLIENT_URL") {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
-        let read = urls.map(|url| origin(&Given::variable(url.to_owned())));
+        let read = urls.map(|url| origin(&RawValue::variable(url.to_owned())));
         match read.collect() {
             Ok(list) => config.server.cors.origins = origins(list),
-            Err(wrong) => reader.wrong_variable("CLIENT_URL", wrong),
+            Err(problem) => reader.variable_problem("CLIENT_URL", problem),
         }
-        reader.over("server.cors.origin", Over::Variable("CLIENT_URL"));
+        reader.over("server.cors.origin", Override::Variable("CLIENT_URL"));
     }
     if let Some(port) = flags.port {
         config.server.port = port;
-        reader.over("server.port", Over::Flag("--port"));
+        reader.over("server.port", Override::Flag("--port"));
     }
     if let Some(host) = flags.host {
         config.server.host = host;
-        reader.over("server.host", Over::Flag("--host"));
+        reader.over("server.host", Override::Flag("--host"));
     }
 }
 
 /// What the environment says about a key that a variable may set.
-fn from_variable(reader: &mut Reader<'_>, section: &str, key: &Key<Config>, config: &mut Config) {
+fn from_variable(reader: &mut Reader<'_>, section: &str, key: &KeySpec<Config>, config: &mut Config) {
     let name = key.variable;
     let Some(text) = Some(name).filter(|name| !name.is_empty()).and_then(|name| reader.variable(name)) else {
         return;
     };
-    if let Err(wrong) = (key.slot)(config).read(&Given::variable(text)) {
-        reader.wrong_variable(name, wrong);
+    if let Err(problem) = (key.field)(config).read(&RawValue::variable(text)) {
+        reader.variable_problem(name, problem);
     }
-    reader.over(&format!("{section}.{}", key.name), Over::Variable(name));
+    reader.over(&format!("{section}.{}", key.name), Override::Variable(name));
 }
 
 /// What no key alone can tell.
@@ -132,18 +132,18 @@ fn between(reader: &mut Reader<'_>, config: &Config) {
         if low_value > high_value {
             let problem = format!("`{low}` ({low_value}) is above `{high}` ({high_value})");
             let key = if reader.has(low) { low } else { high };
-            reader.wrong(key, Wrong::new(problem, "lower the first or raise the second"));
+            reader.problem(key, Problem::new(problem, "lower the first or raise the second"));
         }
     }
     let any = server.cors.origins == Origins::Any;
     if any && server.cors.credentials {
         let remedy = "list the origins; browsers refuse credentials for \"*\"";
-        reader.wrong("server.cors.credentials", Wrong::new("true does not go with every origin", remedy));
+        reader.problem("server.cors.credentials", Problem::new("true does not go with every origin", remedy));
     }
     let internal = &config.internal;
     if internal.enabled && internal.port != 0 && internal.port == server.port {
         let key = if reader.has("internal.port") { "internal.port" } else { "server.port" };
         let problem = format!("both listeners would have port {}", server.port);
-        reader.wrong(key, Wrong::new(problem, "give [server] and [internal] a port each, or 0 for a free one"));
+        reader.problem(key, Problem::new(problem, "give [server] and [internal] a port each, or 0 for a free one"));
     }
 }

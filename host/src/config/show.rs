@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::keys::{Row, Shown, TABLES};
 use super::resolve::Resolved;
+use super::schema::{Row, TABLES, TableValues};
 use super::sources::Sources;
 
 const REDACTED: &str = "<redacted>";
@@ -20,7 +20,7 @@ impl Resolved {
             let separator = if text.is_empty() { "" } else { "\n" };
             let _infallible = writeln!(text, "{separator}[{}]", shown.path);
             for row in &shown.rows {
-                let page = Page { shown: &shown, sources: &self.sources, with_sources };
+                let page = TableWriter { shown: &shown, sources: &self.sources, with_sources };
                 page.row(&mut text, row);
             }
         }
@@ -29,13 +29,13 @@ impl Resolved {
 }
 
 /// What the lines of one table have in common.
-struct Page<'a> {
-    shown: &'a Shown,
+struct TableWriter<'a> {
+    shown: &'a TableValues,
     sources: &'a Sources,
     with_sources: bool,
 }
 
-impl Page<'_> {
+impl TableWriter<'_> {
     fn row(&self, text: &mut String, row: &Row) {
         match &row.value {
             Some(value) => self.value(text, row.name, row.name, value),
@@ -91,8 +91,8 @@ impl Page<'_> {
 
 /// A value as TOML, where nothing can be secret.
 pub(super) fn plain(value: &Value) -> String {
-    let shown = Shown { path: String::new(), rows: Vec::new() };
-    Page { shown: &shown, sources: &Sources::default(), with_sources: false }.toml("", value, false)
+    let shown = TableValues { path: String::new(), rows: Vec::new() };
+    TableWriter { shown: &shown, sources: &Sources::default(), with_sources: false }.toml("", value, false)
 }
 
 /// `redis://user:password@host` is told as `redis://user:<redacted>@host`.

@@ -17,12 +17,12 @@ pub(crate) struct Sources {
     /// The names of the variables that were put in on the way.
     pub(super) variables: BTreeMap<String, BTreeSet<String>>,
     /// Keys that the environment or a flag set over the file.
-    pub(super) over: BTreeMap<String, Over>,
+    pub(super) over: BTreeMap<String, Override>,
 }
 
 /// What goes over the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum Override {
     Variable(&'static str),
     Flag(&'static str),
 }
@@ -50,7 +50,7 @@ impl Sources {
     }
 }
 
-impl fmt::Display for Over {
+impl fmt::Display for Override {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(formatter, "environment variable {name}"),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Config;
-use super::file::{Reader, Section};
-use super::keys::Key;
-use super::slot::Slot::ByHand;
-use super::value::{Given, Wrong, text};
+use super::field::Field::Custom;
+use super::reader::{Reader, Section};
+use super::schema::KeySpec;
+use super::value::{Problem, RawValue, text};
 
 /// Beside the configuration.
 const FILE: &str = "innkeeper.redb";
@@ -36,16 +36,16 @@ impl StoreConfig {
 }
 
 /// The keys of the section.
-pub(super) const KEYS: &[Key<Config>] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec<Config>] = &[
+    KeySpec::new(
         "path",
-        |config: &mut Config| ByHand { kind: "file", value: shown(config.store.path.as_deref()) },
+        |config: &mut Config| Custom { kind: "file", value: shown(config.store.path.as_deref()) },
         "relative to this file; without it the store is innkeeper.redb beside this file, and opened when a plugin may use it",
     )
     .example("\"data/innkeeper.redb\""),
-    Key::new(
+    KeySpec::new(
         "seed",
-        |config: &mut Config| ByHand { kind: "JSON file", value: shown(config.store.seed.as_deref()) },
+        |config: &mut Config| Custom { kind: "JSON file", value: shown(config.store.seed.as_deref()) },
         "at each start, what it has and the store has not is set: {bucket: {key: value}}",
     )
     .example("\"seed.json\""),
@@ -58,23 +58,23 @@ fn shown(path: Option<&Path>) -> Option<Value> {
 /// Reads the section.
 pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path, into: &mut StoreConfig) {
     let mut section = reader.section(root, "store");
-    reader.set(&mut section, "path", &mut into.path, |given| beside(given, file).map(Some));
-    reader.set(&mut section, "seed", &mut into.seed, |given| seed(given, file).map(Some));
+    reader.set(&mut section, "path", &mut into.path, |raw| beside(raw, file).map(Some));
+    reader.set(&mut section, "seed", &mut into.seed, |raw| seed(raw, file).map(Some));
     reader.close(section);
 }
 
-fn beside(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
-    match text(given)? {
-        empty if empty.is_empty() => Err(Wrong::new("\"\" is not a path", "name a file, or leave the key out")),
+fn beside(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
+    match text(raw)? {
+        empty if empty.is_empty() => Err(Problem::new("\"\" is not a path", "name a file, or leave the key out")),
         written => Ok(file.parent().unwrap_or(Path::new("")).join(written)),
     }
 }
 
-fn seed(given: &Given, file: &Path) -> Result<PathBuf, Wrong> {
-    let path = beside(given, file)?;
+fn seed(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
+    let path = beside(raw, file)?;
     if path.is_file() {
         return Ok(path);
     }
     let problem = format!("there is no file {:?}", path.display().to_string());
-    Err(Wrong::new(problem, "correct the path, which is relative to the configuration, or leave the key out"))
+    Err(Problem::new(problem, "correct the path, which is relative to the configuration, or leave the key out"))
 }

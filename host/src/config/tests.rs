@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Environment, Flags, Grants, Mistakes, Origins, resolve};
+use super::{Config, Environment, Flags, Grants, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -13,18 +13,18 @@ fn nothing(_: &str) -> Option<String> {
 }
 
 /// Reads text as if it stood in a file beside this one, so that `tests.rs` can stand for a component.
-fn read(text: &str, environment: Environment<'_>) -> Result<Config, Mistakes> {
+fn read(text: &str, environment: Environment<'_>) -> Result<Config, Problems> {
     resolve::from_text(Path::new("src/config/innkeeper.toml"), text, environment, NO_FLAGS).map(|resolved| resolved.config)
 }
 
-fn mistakes(text: &str) -> Vec<String> {
-    let told = read(text, &nothing).expect_err("mistakes were made").to_string();
+fn problems(text: &str) -> Vec<String> {
+    let told = read(text, &nothing).expect_err("problems were made").to_string();
     told.lines().map(|line| line.replace("src/config/", "")).collect()
 }
 
 #[test]
 fn every_mistake_is_told_at_once_with_its_line_and_a_remedy() {
-    let told = mistakes(
+    let told = problems(
         r#"
 [server]
 prot = 3001
@@ -105,7 +105,7 @@ innkeeper.toml:34: severs: unknown key; did you mean `server`?
 
 #[test]
 fn text_that_is_not_toml_is_told_with_the_rest() {
-    let told = mistakes("[server]\nport = 1\nport = 2\nhost = \n[internal\nport = 3\n[limits]\nattachment_max = 1\n");
+    let told = problems("[server]\nport = 1\nport = 2\nhost = \n[internal\nport = 3\n[limits]\nattachment_max = 1\n");
     let expected = [
         "innkeeper.toml:3: port: duplicate key; keep one of them",
         "innkeeper.toml:4: string values must be quoted, expected literal string",
@@ -123,7 +123,7 @@ fn a_file_that_is_not_there_is_a_mistake_too() {
 
 #[test]
 fn listeners_with_the_same_port_and_credentials_for_everyone_are_refused() {
-    let told = mistakes("server.port = 3002\nserver.cors = { origin = '*', credentials = true }");
+    let told = problems("server.port = 3002\nserver.cors = { origin = '*', credentials = true }");
     let expected = [
         "innkeeper.toml:1: server.port: both listeners would have port 3002; give [server] and [internal] a port each, or 0 for a free one",
         "innkeeper.toml:2: server.cors.credentials: true does not go with every origin; list the origins; browsers refuse credentials for \"*\"",
@@ -139,7 +139,7 @@ fn wrong_variables_are_told_by_name() {
         "CLIENT_URL" => Some("localhost:5173".to_owned()),
         _ => None,
     };
-    let told = Config::built_in(Vec::new(), &environment, NO_FLAGS).expect_err("three mistakes");
+    let told = Config::built_in(Vec::new(), &environment, NO_FLAGS).expect_err("three problems");
     let told = told.to_string();
     let names: Vec<_> = told.lines().filter_map(|line| line.split(": ").nth(1)).collect();
     assert_eq!(names, ["INNKEEPER_PORT", "INNKEEPER_HOST", "CLIENT_URL"], "{told}");
@@ -233,7 +233,7 @@ fn the_store_is_beside_the_configuration() {
     assert_eq!(config("").store_path(), Path::new("src/config/innkeeper.redb"));
     assert_eq!(config("store = { path = 'x/y.redb', seed = 'tests.rs' }").store_path(), Path::new("src/config/x/y.redb"));
     assert_eq!(Config::default().store_path(), Path::new(".innkeeper/store.redb"));
-    let told = mistakes("[store]\npath = ''\nseed = 'nowhere.json'\nttl = 1");
+    let told = problems("[store]\npath = ''\nseed = 'nowhere.json'\nttl = 1");
     let expected = [
         "innkeeper.toml:2: store.path: \"\" is not a path; name a file, or leave the key out",
         "innkeeper.toml:3: store.seed: there is no file \"nowhere.json\"; correct the path, which is relative to the configuration, or leave the key out",
@@ -244,7 +244,7 @@ fn the_store_is_beside_the_configuration() {
 
 #[test]
 fn keys_are_told_what_is_wrong_without_their_secrets() {
-    let told = mistakes(
+    let told = problems(
         r#"
 [keys.none]
 [keys.both]
@@ -294,7 +294,7 @@ fn without_a_file_jwt_secret_is_the_key_default() {
 
 #[test]
 fn a_cookie_that_browsers_would_drop_is_a_mistake() {
-    let told = mistakes("[server.cookie]\nname = \"i o\"\npath = \"x\"\nsame_site = \"none\"\nmax_age = \"10ms\"\n");
+    let told = problems("[server.cookie]\nname = \"i o\"\npath = \"x\"\nsame_site = \"none\"\nmax_age = \"10ms\"\n");
     let expected = r#"
 innkeeper.toml:2: server.cookie.name: "i o" cannot name a cookie; use letters, digits, `-` and `_`, or leave the key out
 innkeeper.toml:3: server.cookie.path: "x" is not a path; write it like "/", in ASCII and without `;`

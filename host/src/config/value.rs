@@ -8,17 +8,17 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::Environment;
-use super::mistake::{Mistake, nearest};
+use super::problem::{PlacedProblem, nearest};
 
 /// What is wrong with a value, before its place is known.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct Problem {
     problem: String,
     remedy: String,
 }
 
-/// A value as given, with its variables put in.
-pub(super) enum Given {
+/// A value as written, with its variables put in.
+pub(super) enum RawValue {
     /// In quotes. `substituted`: a variable stood in it, so that a number may stand in quotes too.
     Text {
         text: String,
@@ -30,29 +30,29 @@ pub(super) enum Given {
     Other(&'static str),
 }
 
-impl Wrong {
+impl Problem {
     pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { problem: problem.into(), remedy: remedy.into() }
     }
 
-    pub(super) fn at(self, place: String, key: &str) -> Mistake {
-        Mistake { place, key: key.to_owned(), problem: self.problem, remedy: self.remedy }
+    pub(super) fn at(self, place: String, key: &str) -> PlacedProblem {
+        PlacedProblem { place, key: key.to_owned(), problem: self.problem, remedy: self.remedy }
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}; {}", self.problem, self.remedy)
     }
 }
 
-impl Given {
-    pub(super) fn new(value: &DeValue<'_>, environment: Environment<'_>) -> Result<Self, Wrong> {
+impl RawValue {
+    pub(super) fn new(value: &DeValue<'_>, environment: Environment<'_>) -> Result<Self, Problem> {
         Ok(match value {
             DeValue::String(text) => Self::Text { substituted: text.contains("${"), text: substitute(text, environment)? },
             DeValue::Integer(number) => {
                 let read = i64::from_str_radix(number.as_str(), number.radix());
-                Self::Integer(read.map_err(|_| Wrong::new(format!("{number} is too large"), ""))?)
+                Self::Integer(read.map_err(|_| Problem::new(format!("{number} is too large"), ""))?)
             }
             DeValue::Boolean(truth) => Self::Boolean(*truth),
             other => Self::Other(other.type_str()),
@@ -64,8 +64,8 @@ impl Given {
         Self::Text { text, substituted: true }
     }
 
-    fn expected(&self, what: &str, remedy: &str) -> Wrong {
-        Wrong::new(format!("{} is not {what}", self.shown()), remedy)
+    fn expected(&self, what: &str, remedy: &str) -> Problem {
+        Problem::new(format!("{} is not {what}", self.shown()), remedy)
     }
 
     fn shown(&self) -> String {
@@ -79,48 +79,48 @@ impl Given {
 }
 
 /// A string.
-pub(super) fn text(given: &Given) -> Result<String, Wrong> {
-    match given {
-        Given::Text { text, .. } => Ok(text.clone()),
+pub(super) fn text(raw: &RawValue) -> Result<String, Problem> {
+    match raw {
+        RawValue::Text { text, .. } => Ok(text.clone()),
         other => Err(other.expected("a string", "write it in quotes")),
     }
 }
 
 /// `true` or `false`.
-pub(super) fn boolean(given: &Given) -> Result<bool, Wrong> {
-    match given {
-        Given::Boolean(truth) => Ok(*truth),
-        Given::Text { text, substituted: true } if text == "true" => Ok(true),
-        Given::Text { text, substituted: true } if text == "false" => Ok(false),
+pub(super) fn boolean(raw: &RawValue) -> Result<bool, Problem> {
+    match raw {
+        RawValue::Boolean(truth) => Ok(*truth),
+        RawValue::Text { text, substituted: true } if text == "true" => Ok(true),
+        RawValue::Text { text, substituted: true } if text == "false" => Ok(false),
         other => Err(other.expected("true or false", "write true or false, without quotes")),
     }
 }
 
 /// A whole number in a range.
-pub(super) fn count(range: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<usize, Wrong> {
-    move |given| {
-        let number = match given {
-            Given::Integer(number) => Some(*number),
-            Given::Text { text, substituted: true } => text.trim().parse().ok(),
+pub(super) fn count(range: RangeInclusive<usize>) -> impl Fn(&RawValue) -> Result<usize, Problem> {
+    move |raw| {
+        let number = match raw {
+            RawValue::Integer(number) => Some(*number),
+            RawValue::Text { text, substituted: true } => text.trim().parse().ok(),
             _ => None,
         };
         let remedy = format!("write a whole number from {} to {}, without quotes", range.start(), range.end());
-        let number = number.ok_or_else(|| given.expected("a whole number", &remedy))?;
+        let number = number.ok_or_else(|| raw.expected("a whole number", &remedy))?;
         let remedy = format!("use {} to {}", range.start(), range.end());
         let count = usize::try_from(number).ok().filter(|count| range.contains(count));
-        count.ok_or_else(|| Wrong::new(format!("{number} is out of range"), remedy))
+        count.ok_or_else(|| Problem::new(format!("{number} is out of range"), remedy))
     }
 }
 
 /// A TCP port; 0 takes a free one.
-pub(super) fn port(given: &Given) -> Result<u16, Wrong> {
-    let number = count(0..=usize::from(u16::MAX))(given)?;
-    u16::try_from(number).map_err(|_| Wrong::new(format!("{number} is out of range"), ""))
+pub(super) fn port(raw: &RawValue) -> Result<u16, Problem> {
+    let number = count(0..=usize::from(u16::MAX))(raw)?;
+    u16::try_from(number).map_err(|_| Problem::new(format!("{number} is out of range"), ""))
 }
 
 /// One of a few words.
-pub(super) fn word(given: &Given, known: &[&'static str], kind: &str) -> Result<&'static str, Wrong> {
-    let written = text(given)?;
+pub(super) fn word(raw: &RawValue, known: &[&'static str], kind: &str) -> Result<&'static str, Problem> {
+    let written = text(raw)?;
     if let Some(name) = known.iter().find(|name| **name == written) {
         return Ok(name);
     }
@@ -128,64 +128,64 @@ pub(super) fn word(given: &Given, known: &[&'static str], kind: &str) -> Result<
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!("known: {}", known.join(", ")),
     };
-    Err(Wrong::new(format!("{written:?} is not a {kind}"), remedy))
+    Err(Problem::new(format!("{written:?} is not a {kind}"), remedy))
 }
 
 /// Refuses a word that was there before.
-pub(super) fn once<T: PartialEq + fmt::Display + Clone>(seen: &mut Vec<T>, name: T) -> Result<T, Wrong> {
+pub(super) fn once<T: PartialEq + fmt::Display + Clone>(seen: &mut Vec<T>, name: T) -> Result<T, Problem> {
     if seen.contains(&name) {
-        return Err(Wrong::new(format!("\"{name}\" stands here twice"), "keep one of them"));
+        return Err(Problem::new(format!("\"{name}\" stands here twice"), "keep one of them"));
     }
     seen.push(name.clone());
     Ok(name)
 }
 
 /// An address to listen on.
-pub(super) fn host(given: &Given) -> Result<IpAddr, Wrong> {
+pub(super) fn host(raw: &RawValue) -> Result<IpAddr, Problem> {
     let remedy = "write \"127.0.0.1\" for this machine, \"0.0.0.0\" for every interface, or the address of one";
-    let text = match given {
-        Given::Text { text, .. } if text == "localhost" => return Ok(Ipv4Addr::LOCALHOST.into()),
-        Given::Text { text, .. } => text,
+    let text = match raw {
+        RawValue::Text { text, .. } if text == "localhost" => return Ok(Ipv4Addr::LOCALHOST.into()),
+        RawValue::Text { text, .. } => text,
         other => return Err(other.expected("an address", remedy)),
     };
-    text.parse().map_err(|_| given.expected("an address", remedy))
+    text.parse().map_err(|_| raw.expected("an address", remedy))
 }
 
 /// `"25s"`, `"500ms"`, or a number of milliseconds as in Socket.IO.
-pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Given) -> Result<Duration, Wrong> {
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&RawValue) -> Result<Duration, Problem> {
     const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("m", 60_000), ("h", 3_600_000)];
-    move |given| {
+    move |raw| {
         let remedy = "write \"25s\", \"500ms\", \"2m\" or a number of milliseconds";
-        let milliseconds = measure(given, &UNITS).ok_or_else(|| given.expected("a duration", remedy))?;
+        let milliseconds = measure(raw, &UNITS).ok_or_else(|| raw.expected("a duration", remedy))?;
         let duration = Duration::from_millis(milliseconds);
         if range.contains(&duration) {
             return Ok(duration);
         }
         let remedy = format!("use {:?} to {:?}", range.start(), range.end());
-        Err(Wrong::new(format!("{} is out of range", given.shown()), remedy))
+        Err(Problem::new(format!("{} is out of range", raw.shown()), remedy))
     }
 }
 
 /// `"64KiB"`, `"1MB"`, or a number of bytes.
-pub(super) fn bytes(range: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<usize, Wrong> {
+pub(super) fn bytes(range: RangeInclusive<usize>) -> impl Fn(&RawValue) -> Result<usize, Problem> {
     const UNITS: [(&str, u64); 7] =
         [("b", 1), ("kb", 1_000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30)];
-    move |given| {
+    move |raw| {
         let remedy = "write \"64KiB\", \"8MiB\", \"1MB\" or a number of bytes";
-        let bytes = measure(given, &UNITS).ok_or_else(|| given.expected("a size", remedy))?;
+        let bytes = measure(raw, &UNITS).ok_or_else(|| raw.expected("a size", remedy))?;
         let bytes = usize::try_from(bytes).ok().filter(|bytes| range.contains(bytes));
         bytes.ok_or_else(|| {
             let remedy = format!("use {} to {} bytes", range.start(), range.end());
-            Wrong::new(format!("{} is out of range", given.shown()), remedy)
+            Problem::new(format!("{} is out of range", raw.shown()), remedy)
         })
     }
 }
 
 /// Whole numbers with a unit; a bare number has the first one.
-fn measure(given: &Given, units: &[(&str, u64)]) -> Option<u64> {
-    let text = match given {
-        Given::Integer(number) => return u64::try_from(*number).ok(),
-        Given::Text { text, .. } => text.trim().to_ascii_lowercase(),
+fn measure(raw: &RawValue, units: &[(&str, u64)]) -> Option<u64> {
+    let text = match raw {
+        RawValue::Integer(number) => return u64::try_from(*number).ok(),
+        RawValue::Text { text, .. } => text.trim().to_ascii_lowercase(),
         _ => return None,
     };
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
@@ -197,7 +197,7 @@ fn measure(given: &Given, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 /// Puts in `${NAME}` and `${NAME:-default}`; `$${` stands for `${`. An empty variable counts as missing, as in a shell's `:-`.
-pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<String, Wrong> {
+pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<String, Problem> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -210,7 +210,7 @@ pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<Str
         result.push_str(before);
         let (inside, after) = after
             .split_once('}')
-            .ok_or_else(|| Wrong::new("`${` without `}`", "close it, or write `$${` for the characters themselves"))?;
+            .ok_or_else(|| Problem::new("`${` without `}`", "close it, or write `$${` for the characters themselves"))?;
         result.push_str(&variable(inside, environment)?);
         rest = after;
     }
@@ -218,7 +218,7 @@ pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<Str
     Ok(result)
 }
 
-fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Wrong> {
+fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Problem> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
@@ -226,7 +226,7 @@ fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Wrong>
     let value = environment(name).filter(|value| !value.is_empty());
     value.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
         let remedy = format!("set it, or give a default: ${{{name}:-…}}");
-        Wrong::new(format!("the environment variable `{name}` is not set"), remedy)
+        Problem::new(format!("the environment variable `{name}` is not set"), remedy)
     })
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{docs, example};
-use crate::config::keys::{TABLES, described};
+use crate::config::schema::{TABLES, described};
 use crate::config::{Config, Environment, Flags, resolve};
 
 /// Keys that cannot stand beside the others of their table, as `table.key`: each is tried in the place of `instead_of`.
@@ -21,7 +21,7 @@ fn read(text: &str, environment: Environment<'_>) -> Config {
         .replace("\"jwks.json\"", "\"tests.rs\"")
         .replace("\"public\"", "\".\"");
     let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
-    read.unwrap_or_else(|mistakes| panic!("{mistakes}\n\n{text}")).config
+    read.unwrap_or_else(|problems| panic!("{problems}\n\n{text}")).config
 }
 
 /// Only what the example's values mention.
@@ -75,7 +75,7 @@ fn the_example_uncommented_has_every_key_and_no_mistake() {
 #[test]
 fn every_key_says_why_in_one_line_and_has_a_value_to_show() {
     for table in TABLES {
-        assert!(!described(table).is_empty(), "{}: keys::example() has no entry to describe the keys by", table.path);
+        assert!(!described(table).is_empty(), "{}: schema::example() has no entry to describe the keys by", table.path);
         for row in described(table) {
             let place = format!("{}.{}", table.path, row.name);
             assert!(!row.why.is_empty() && !row.why.contains(['\n', '|']) && !row.why.ends_with('.'), "{place}: {:?}", row.why);

@@ -26,7 +26,7 @@ fn environment(name: &str) -> Option<String> {
 
 fn resolved(text: &str, flags: Flags) -> Resolved {
     let file = Path::new("src/config/show/innkeeper.toml");
-    resolve::from_text(file, text, &environment, flags).unwrap_or_else(|mistakes| panic!("{mistakes}\n\n{text}"))
+    resolve::from_text(file, text, &environment, flags).unwrap_or_else(|problems| panic!("{problems}\n\n{text}"))
 }
 
 /// The line of this key in what `--origin` shows.

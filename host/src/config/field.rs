@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::value::{Given, Wrong, boolean, bytes, count, duration, host, port};
+use super::value::{Problem, RawValue, boolean, bytes, count, duration, host, port};
 
 /// A field of the configuration, lent to whoever reads or shows it.
-pub(super) enum Slot<'a> {
+pub(super) enum Field<'a> {
     Boolean(&'a mut bool),
     Bytes(&'a mut usize, RangeInclusive<usize>),
     Count(&'a mut usize, RangeInclusive<usize>),
@@ -17,31 +17,31 @@ pub(super) enum Slot<'a> {
     Host(&'a mut IpAddr),
     Port(&'a mut u16),
     /// The first says what text it is.
-    Text(&'static str, &'a mut String, fn(&Given) -> Result<String, Wrong>),
+    Text(&'static str, &'a mut String, fn(&RawValue) -> Result<String, Problem>),
     /// Read by its section, which asks for it by name: lists, tables, files, and what one key alone cannot decide.
-    ByHand {
+    Custom {
         kind: &'static str,
         value: Option<Value>,
     },
 }
 
-impl Slot<'_> {
+impl Field<'_> {
     /// Whether its section reads it.
-    pub(super) fn is_by_hand(&self) -> bool {
-        matches!(self, Self::ByHand { .. })
+    pub(super) fn is_custom(&self) -> bool {
+        matches!(self, Self::Custom { .. })
     }
 
     /// Takes the value over.
-    pub(super) fn read(self, given: &Given) -> Result<(), Wrong> {
+    pub(super) fn read(self, raw: &RawValue) -> Result<(), Problem> {
         match self {
-            Self::Boolean(target) => *target = boolean(given)?,
-            Self::Bytes(target, range) => *target = bytes(range)(given)?,
-            Self::Count(target, range) => *target = count(range)(given)?,
-            Self::Duration(target, range) => *target = duration(range)(given)?,
-            Self::Host(target) => *target = host(given)?,
-            Self::Port(target) => *target = port(given)?,
-            Self::Text(_, target, read) => *target = read(given)?,
-            Self::ByHand { .. } => {}
+            Self::Boolean(target) => *target = boolean(raw)?,
+            Self::Bytes(target, range) => *target = bytes(range)(raw)?,
+            Self::Count(target, range) => *target = count(range)(raw)?,
+            Self::Duration(target, range) => *target = duration(range)(raw)?,
+            Self::Host(target) => *target = host(raw)?,
+            Self::Port(target) => *target = port(raw)?,
+            Self::Text(_, target, read) => *target = read(raw)?,
+            Self::Custom { .. } => {}
         }
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Slot<'_> {
             Self::Duration(_, range) => format!("duration, {} to {}", time(*range.start()), time(*range.end())),
             Self::Host(_) => "IP address or \"localhost\"".to_owned(),
             Self::Port(_) => format!("port, 0 to {}", u16::MAX),
-            Self::Text(kind, ..) | Self::ByHand { kind, .. } => (*kind).to_owned(),
+            Self::Text(kind, ..) | Self::Custom { kind, .. } => (*kind).to_owned(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Slot<'_> {
             Self::Host(value) => value.to_string().into(),
             Self::Port(value) => (*value).into(),
             Self::Text(_, value, _) => value.as_str().into(),
-            Self::ByHand { value, .. } => return value,
+            Self::Custom { value, .. } => return value,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The file as written: tables, keys and values with the lines they stand on.
 //!
-//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section lets it read the section's [`Key`]s, and asks by
-//! name for those that are read by hand; what is in no table of keys is unknown. Mistakes are collected, never returned, so that one bad value does not
+//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section lets it read the section's [`KeySpec`]s, and asks by
+//! name for those that are read by hand; what is in no table of keys is unknown. Problems are collected, never returned, so that one bad value does not
 //! hide the next; the resolved value then keeps its default, and the whole configuration is refused at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, Key};
-use super::mistake::{Mistake, Mistakes, nearest};
+use super::problem::{PlacedProblem, Problems, nearest};
 use super::resolve::Resolved;
-use super::sources::{Over, Sources};
-use super::value::{Given, Wrong, substitute, variables};
+use super::schema::{self, KeySpec};
+use super::sources::{Override, Sources};
+use super::value::{Problem, RawValue, substitute, variables};
 use super::{Config, Environment};
 
 /// Reads one file and remembers what was wrong.
@@ -24,7 +24,7 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     environment: Environment<'a>,
     /// With the offset of each, to tell them in the order of the file.
-    mistakes: Vec<(usize, Mistake)>,
+    problems: Vec<(usize, PlacedProblem)>,
     /// Lines that are not TOML: what was made of them says nothing more.
     broken: BTreeSet<usize>,
     /// Where each key that was asked for stands, for the checks between keys.
@@ -41,7 +41,7 @@ pub(super) struct Section<'t> {
 }
 
 /// A key that is there, with its value.
-pub(super) struct Entry<'t> {
+pub(super) struct KeyValue<'t> {
     pub(super) key: String,
     value: &'t Spanned<DeValue<'t>>,
 }
@@ -49,10 +49,10 @@ pub(super) struct Entry<'t> {
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>) -> Self {
         let sources = Sources { file: file.display().to_string(), ..Sources::default() };
-        Self { file, text, environment, mistakes: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new(), sources }
+        Self { file, text, environment, problems: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new(), sources }
     }
 
-    /// Parses the text; what cannot be parsed becomes a mistake and the rest is read on.
+    /// Parses the text; what cannot be parsed becomes a problem and the rest is read on.
     pub(super) fn parse(&mut self) -> Spanned<DeTable<'a>> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         let mut broken = BTreeSet::new();
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
             let problem = error.message().replace('\n', ", ");
             let (key, remedy) =
                 if problem == "duplicate key" { (self.written(&span), "keep one of them") } else { (String::new(), "") };
-            self.wrong_at(span.start, &key, Wrong::new(problem, remedy));
+            self.problem_at(span.start, &key, Problem::new(problem, remedy));
             broken.insert(self.line(span.start));
         }
         self.broken = broken;
@@ -69,14 +69,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Sets every key that the file has, save for those that are read by hand.
-    pub(super) fn read<T>(&mut self, section: &mut Section<'_>, keys: &[Key<T>], into: &mut T) {
+    pub(super) fn read<T>(&mut self, section: &mut Section<'_>, keys: &[KeySpec<T>], into: &mut T) {
         for key in keys {
-            let slot = (key.slot)(into);
-            if slot.is_by_hand() {
+            let field = (key.field)(into);
+            if field.is_custom() {
                 continue;
             }
             if let Some(entry) = self.entry(section, key.name) {
-                self.value(&entry.key, entry.value, |given| slot.read(given));
+                self.value(&entry.key, entry.value, |raw| field.read(raw));
             }
         }
     }
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         section: &mut Section<'_>,
         name: &'static str,
         target: &mut T,
-        read: impl FnOnce(&Given) -> Result<T, Wrong>,
+        read: impl FnOnce(&RawValue) -> Result<T, Problem>,
     ) {
         let Some(entry) = self.entry(section, name) else {
             return;
@@ -98,9 +98,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The key of this name, if it is there.
-    pub(super) fn entry<'t>(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<Entry<'t>> {
+    pub(super) fn entry<'t>(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<KeyValue<'t>> {
         let (_, value) = section.table?.iter().find(|(key, _)| key.get_ref() == name)?;
-        let entry = Entry { key: section.key(name), value };
+        let entry = KeyValue { key: section.key(name), value };
         self.seen.insert(entry.key.clone(), value.span().start);
         Some(entry)
     }
@@ -121,13 +121,13 @@ impl<'a> Reader<'a> {
         for (name, value) in entries {
             let key = parent.key(name.get_ref());
             self.seen.insert(key.clone(), name.span().start);
-            sections.push((name.get_ref().as_ref(), self.table(&Entry { key, value })));
+            sections.push((name.get_ref().as_ref(), self.table(&KeyValue { key, value })));
         }
         sections
     }
 
     /// Each item of an array, or the one value that stands in its place; each that cannot be read is told on its own line.
-    pub(super) fn items<T>(&mut self, entry: &Entry<'_>, mut read: impl FnMut(&Given) -> Result<T, Wrong>) -> Vec<T> {
+    pub(super) fn items<T>(&mut self, entry: &KeyValue<'_>, mut read: impl FnMut(&RawValue) -> Result<T, Problem>) -> Vec<T> {
         let Some(array) = entry.value.get_ref().as_array() else {
             return Vec::from_iter(self.value(&entry.key, entry.value, read));
         };
@@ -136,13 +136,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A table of any content as a JSON object, with the variables of its strings put in.
-    pub(super) fn json(&mut self, entry: &Entry<'_>) -> serde_json::Value {
+    pub(super) fn json(&mut self, entry: &KeyValue<'_>) -> serde_json::Value {
         self.json_of(&entry.key, entry.value)
     }
 
     /// Tells every key that is in no table of keys.
     pub(super) fn close(&mut self, section: Section<'_>) {
-        let known = keys::known(&section.path);
+        let known = schema::known(&section.path);
         for (name, _) in section.table.into_iter().flat_map(|table| table.iter()) {
             if known.contains(&name.get_ref().as_ref()) {
                 continue;
@@ -152,20 +152,20 @@ impl<'a> Reader<'a> {
                 None => format!("known here: {}", known.join(", ")),
             };
             let key = section.key(name.get_ref());
-            self.wrong_at(name.span().start, &key, Wrong::new("unknown key", remedy));
+            self.problem_at(name.span().start, &key, Problem::new("unknown key", remedy));
         }
     }
 
-    /// Remembers a mistake at a key that was asked for before.
-    pub(super) fn wrong(&mut self, key: &str, wrong: Wrong) {
+    /// Remembers a problem at a key that was asked for before.
+    pub(super) fn problem(&mut self, key: &str, problem: Problem) {
         let offset = self.seen.get(key).copied().unwrap_or_default();
-        self.wrong_at(offset, key, wrong);
+        self.problem_at(offset, key, problem);
     }
 
-    /// Remembers a mistake of the environment.
-    pub(super) fn wrong_variable(&mut self, name: &str, wrong: Wrong) {
-        let mistake = wrong.at("environment".to_owned(), name);
-        self.mistakes.push((usize::MAX, mistake));
+    /// Remembers a problem of the environment.
+    pub(super) fn variable_problem(&mut self, name: &str, problem: Problem) {
+        let problem = problem.at("environment".to_owned(), name);
+        self.problems.push((usize::MAX, problem));
     }
 
     /// Whether the file has this key.
@@ -179,41 +179,46 @@ impl<'a> Reader<'a> {
     }
 
     /// Remembers that a key was set over the file.
-    pub(super) fn over(&mut self, key: &str, over: Over) {
+    pub(super) fn over(&mut self, key: &str, over: Override) {
         self.sources.over.insert(key.to_owned(), over);
     }
 
     /// The configuration with its sources, if nothing was wrong.
-    pub(super) fn finish(mut self, config: Config) -> Result<Resolved, Mistakes> {
+    pub(super) fn finish(mut self, config: Config) -> Result<Resolved, Problems> {
         let lines = self.seen.iter().map(|(key, offset)| (key.clone(), self.line(*offset)));
         let sources = Sources { lines: lines.collect(), ..self.sources.clone() };
-        self.mistakes.sort_by_key(|(offset, _)| *offset);
-        let list = self.mistakes.into_iter().map(|(_, mistake)| mistake);
-        Mistakes::or(list.collect(), Resolved { config, sources })
+        self.problems.sort_by_key(|(offset, _)| *offset);
+        let list = self.problems.into_iter().map(|(_, problem)| problem);
+        Problems::or(list.collect(), Resolved { config, sources })
     }
 
     /// Whether the value is a table; if not, that is told.
-    pub(super) fn is_table(&mut self, entry: &Entry<'_>) -> bool {
+    pub(super) fn is_table(&mut self, entry: &KeyValue<'_>) -> bool {
         let found = entry.value.get_ref();
         if found.is_table() {
             return true;
         }
         let problem = format!("a table is expected, not a value of type {}", found.type_str());
-        let wrong = Wrong::new(problem, format!("begin it with [{}]", entry.key));
-        self.wrong_at(entry.value.span().start, &entry.key, wrong);
+        let problem = Problem::new(problem, format!("begin it with [{}]", entry.key));
+        self.problem_at(entry.value.span().start, &entry.key, problem);
         false
     }
 
-    fn table<'t>(&mut self, entry: &Entry<'t>) -> Section<'t> {
+    fn table<'t>(&mut self, entry: &KeyValue<'t>) -> Section<'t> {
         self.is_table(entry);
         Section::new(entry.key.clone(), entry.value.get_ref().as_table())
     }
 
-    fn value<T>(&mut self, key: &str, value: &Spanned<DeValue<'_>>, read: impl FnOnce(&Given) -> Result<T, Wrong>) -> Option<T> {
+    fn value<T>(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        read: impl FnOnce(&RawValue) -> Result<T, Problem>,
+    ) -> Option<T> {
         self.note_variables(key, value);
-        let given = Given::new(value.get_ref(), self.environment);
-        let read = given.and_then(|given| read(&given));
-        read.map_err(|wrong| self.wrong_at(value.span().start, key, wrong)).ok()
+        let raw = RawValue::new(value.get_ref(), self.environment);
+        let read = raw.and_then(|raw| read(&raw));
+        read.map_err(|problem| self.problem_at(value.span().start, key, problem)).ok()
     }
 
     fn note_variables(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
@@ -231,14 +236,14 @@ impl<'a> Reader<'a> {
             DeValue::Boolean(truth) => Ok((*truth).into()),
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
                 .map(Into::into)
-                .map_err(|_| Wrong::new("the integer does not fit 64 bits", "write it as a string")),
+                .map_err(|_| Problem::new("the integer does not fit 64 bits", "write it as a string")),
             DeValue::Float(number) => finite(number.as_str()),
             DeValue::Datetime(time) => Ok(time.to_string().into()),
             DeValue::Array(array) => Ok(array.iter().map(|item| self.json_of(key, item)).collect()),
             DeValue::Table(table) => Ok(self.json_object(key, table).into()),
         };
-        read.unwrap_or_else(|wrong| {
-            self.wrong_at(value.span().start, key, wrong);
+        read.unwrap_or_else(|problem| {
+            self.problem_at(value.span().start, key, problem);
             serde_json::Value::Null
         })
     }
@@ -251,11 +256,11 @@ impl<'a> Reader<'a> {
         entries.collect()
     }
 
-    fn wrong_at(&mut self, offset: usize, key: &str, wrong: Wrong) {
+    fn problem_at(&mut self, offset: usize, key: &str, problem: Problem) {
         let line = self.line(offset);
         if !self.broken.contains(&line) {
             let place = format!("{}:{line}", self.file.display());
-            self.mistakes.push((offset, wrong.at(place, key)));
+            self.problems.push((offset, problem.at(place, key)));
         }
     }
 
@@ -293,7 +298,7 @@ impl<'t> Section<'t> {
     }
 }
 
-fn finite(text: &str) -> Result<serde_json::Value, Wrong> {
+fn finite(text: &str) -> Result<serde_json::Value, Problem> {
     let number = text.parse().ok().and_then(serde_json::Number::from_f64);
-    number.map(Into::into).ok_or_else(|| Wrong::new(format!("{text} is not a number in JSON"), "leave it out"))
+    number.map(Into::into).ok_or_else(|| Problem::new(format!("{text} is not a number in JSON"), "leave it out"))
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: each mistake with its place, its key and what to write instead.
+//! What is wrong with a configuration: each problem with its place, its key and what to write instead.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,13 @@ use std::path::Path;
 
 /// Everything that is wrong, in the order of the file; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) struct Mistakes {
-    list: Vec<Mistake>,
+pub(crate) struct Problems {
+    list: Vec<PlacedProblem>,
 }
 
 /// One thing to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct PlacedProblem {
     /// `innkeeper.toml:12`, or the environment variable.
     pub(super) place: String,
     /// The whole key, `server.port`; empty where the text is not TOML.
@@ -23,9 +23,9 @@ pub(crate) struct Mistake {
     pub(super) remedy: String,
 }
 
-impl Mistakes {
+impl Problems {
     /// Success with `value` if there is nothing to correct.
-    pub(super) fn or<T>(list: Vec<Mistake>, value: T) -> Result<T, Self> {
+    pub(super) fn or<T>(list: Vec<PlacedProblem>, value: T) -> Result<T, Self> {
         if list.is_empty() {
             return Ok(value);
         }
@@ -38,7 +38,7 @@ impl Mistakes {
             _ => "make it readable for this user",
         };
         Self {
-            list: vec![Mistake {
+            list: vec![PlacedProblem {
                 place: file.display().to_string(),
                 key: String::new(),
                 problem: error.to_string().to_lowercase(),
@@ -53,19 +53,19 @@ impl Mistakes {
     }
 }
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.list.iter().enumerate() {
+        for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 writeln!(formatter)?;
             }
-            write!(formatter, "{mistake}")?;
+            write!(formatter, "{problem}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for PlacedProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: ", self.place)?;
         if !self.key.is_empty() {
