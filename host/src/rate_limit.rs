@@ -1,4 +1,4 @@
-//! Limits of rate: how many points a key has used in its window. The meaning is that of `rate-limiter-flexible`: a window opens with
+//! Limits of rate: how many points a key has consumed in its window. The meaning is that of `rate-limiter-flexible`: a window opens with
 //! the first point and closes after its time; what is consumed beyond the limit counts too.
 //!
 //! Each plugin has a table of its own, shared by all its instances and generations, so that plugins do not collide and none can
@@ -33,7 +33,7 @@ struct Window {
     closes: Instant,
 }
 
-/// What came of taking points.
+/// The answer to taking points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) allowed: bool,
@@ -47,7 +47,7 @@ impl RateLimitTable {
         Self { windows: Mutex::default(), keys_max }
     }
 
-    /// Takes points of a key. `limit` are those of a window; an open window keeps the time that it was opened with.
+    /// Takes points of a key. `limit` is the number of points in a window; an open window keeps the length with which it was opened.
     pub(crate) fn consume(&self, key: &str, points: u32, limit: u32, window: Duration, now: Instant) -> Decision {
         let mut windows = self.lock();
         windows.close(now);
@@ -84,7 +84,7 @@ impl Windows {
         self.warned = false;
     }
 
-    /// Forgets every window whose time is over. Each was opened by one call, so this is cheap on average.
+    /// Removes every window whose time is over. Each was opened by one call, so this is cheap on average.
     fn close(&mut self, now: Instant) {
         while let Some(Reverse((closes, _))) = self.closing.peek()
             && *closes <= now

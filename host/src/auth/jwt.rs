@@ -1,4 +1,5 @@
-//! Keys and signatures, on the crate `jsonwebtoken`. Claims are looked at elsewhere: its rules for them are not those of Node.
+//! Keys and signatures, on the crate `jsonwebtoken`. Claims are checked in `claims`, because the rules of the crate are not those of
+//! Node.
 
 use std::path::Path;
 
@@ -6,13 +7,14 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Header, Validation};
 
-use super::{AuthError, Claims};
+use super::claims::Claims;
+use super::error::{AuthError, TokenError};
 use crate::config::{KeyConfig, KeySource};
 
-/// What verifies the tokens of one name.
+/// The keys under one name.
 pub(super) struct Verifier {
     keys: Vec<VerificationKey>,
-    /// The token chooses by `kid`, as in a JWKS.
+    /// Whether the token chooses by its `kid`, as in a JWKS.
     chosen_by_id: bool,
 }
 
@@ -32,24 +34,24 @@ impl Verifier {
         }
     }
 
-    /// The claims of a token whose signature is right; else the reason, for the log.
-    pub(super) fn verify(&self, token: &str) -> Result<Claims, String> {
-        // Its header is read on the way; only a choice among keys needs it beforehand.
+    /// The claims of a token whose signature matches.
+    pub(super) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        // Decoding reads the header, too; only a choice among keys needs it beforehand.
         let one = if self.chosen_by_id { self.chosen_key(token)? } else { self.keys.first() };
-        let one = one.ok_or("its `kid` names none of the keys")?;
+        let one = one.ok_or_else(|| TokenError::Key("its `kid` names none of the keys".to_owned()))?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &one.key, &one.validation);
         let decoded = decoded.map_err(|error| match jsonwebtoken::decode_header(token) {
             Ok(header) => one.reason(&header, &error),
             Err(error) => not_a_token(&error),
         })?;
         if decoded.header.crit.is_some() {
-            return Err("it demands extensions (`crit`), and there are none here".to_owned());
+            return Err(TokenError::Invalid("it demands extensions (`crit`), and there are none here".to_owned()));
         }
         Ok(decoded.claims)
     }
 
     /// The key that the token names. It may leave that out if there is only one.
-    fn chosen_key(&self, token: &str) -> Result<Option<&VerificationKey>, String> {
+    fn chosen_key(&self, token: &str) -> Result<Option<&VerificationKey>, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|error| not_a_token(&error))?;
         Ok(match (&header.kid, self.keys.as_slice()) {
             (Some(id), keys) => keys.iter().find(|one| one.id.as_ref() == Some(id)),
@@ -82,7 +84,7 @@ impl Verifier {
 }
 
 impl VerificationKey {
-    /// With those of the algorithms, or of all that there are, that go with the key. None if there is none.
+    /// A key with those of the algorithms, or of all that there are, that go with it. None if no algorithm does.
     fn new(id: Option<String>, key: DecodingKey, algorithms: &[Algorithm]) -> Option<Self> {
         let family = key.family();
         let asked = if algorithms.is_empty() { family.algorithms() } else { algorithms };
@@ -94,13 +96,13 @@ impl VerificationKey {
         Some(Self { id, key, validation })
     }
 
-    fn reason(&self, header: &Header, error: &Error) -> String {
+    fn reason(&self, header: &Header, error: &Error) -> TokenError {
         match error.kind() {
             ErrorKind::InvalidAlgorithm => {
                 let taken: Vec<_> = self.validation.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
-                format!("its algorithm is {:?}, and this key takes {}", header.alg, taken.join(", "))
+                TokenError::Signature(format!("its algorithm is {:?}, and this key takes {}", header.alg, taken.join(", ")))
             }
-            ErrorKind::InvalidSignature => "its signature was not made with this key".to_owned(),
+            ErrorKind::InvalidSignature => TokenError::Signature("its signature was not made with this key".to_owned()),
             _ => not_a_token(error),
         }
     }
@@ -112,8 +114,8 @@ pub(super) fn signed(secret: &str, algorithm: &str, claims: &Claims) -> Option<S
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
 }
 
-fn not_a_token(error: &Error) -> String {
-    format!("it is not a token of a kind that is known here ({error})")
+fn not_a_token(error: &Error) -> TokenError {
+    TokenError::Invalid(format!("it is not a token of a kind that is known here ({error})"))
 }
 
 fn algorithm(config: &KeyConfig, name: &str) -> Result<Algorithm, AuthError> {
@@ -125,7 +127,7 @@ fn from_jwk(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<VerificationKey> {
         return None;
     }
     let key = DecodingKey::from_jwk(jwk).ok().filter(|key| key.family() != AlgorithmFamily::Hmac)?;
-    // A key that says what it is for is for nothing else.
+    // A key that names its algorithm is used with no other.
     let own = jwk.common.key_algorithm.map(|own| own.to_string().parse::<Algorithm>());
     let algorithms = match own {
         None => algorithms.to_vec(),
@@ -135,7 +137,7 @@ fn from_jwk(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<VerificationKey> {
     VerificationKey::new(jwk.common.key_id.clone(), key, &algorithms)
 }
 
-/// Whether the key can be used with the algorithm at all: its family, its curve. The signature tried is nobody's.
+/// Whether the key can be used with the algorithm at all: its family, its curve. The signature that is tried here need not match.
 fn fits(key: &DecodingKey, algorithm: Algorithm) -> bool {
     key.family() == algorithm.family() && jsonwebtoken::crypto::verify("AAAA", b"", key, algorithm).is_ok()
 }

@@ -1,14 +1,15 @@
-//! Making tokens: for the operator who needs one, and for the demo. Plugins cannot ask for it.
+//! Signing tokens: for an operator at the console, and for the demo. Plugins cannot ask for it.
 
 use serde_json::Value;
 
-use super::{Claims, jwt};
+use super::claims::Claims;
+use super::jwt;
 use crate::config::{KeyConfig, KeySource};
 
-/// What is signed with where the key does not say otherwise.
+/// The algorithm where the key does not name others.
 const ALGORITHM: &str = "HS256";
 
-/// Why there is no token.
+/// Why no token was signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
     #[error(
@@ -20,8 +21,7 @@ pub(crate) enum SignError {
     Algorithm { key: String, algorithm: String },
 }
 
-/// A token that this key lets pass: signed in an algorithm that it takes, and with its issuer and audience unless the claims name
-/// theirs.
+/// A token that this key accepts: signed with one of its algorithms, and with its issuer and audience unless the claims name others.
 pub(crate) fn sign(key: &KeyConfig, mut claims: Claims) -> Result<String, SignError> {
     let KeySource::Secret(secret) = &key.source else {
         return Err(SignError::PublicKey(key.name.clone()));

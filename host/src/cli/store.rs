@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use innkeeper_contract::codes;
 
 use crate::config::{Config, Flags};
-use crate::store::{Embedded, Store, StoreError};
+use crate::store::{Embedded, Store};
 
 use super::{CliError, environment, run, say};
 
@@ -87,7 +88,7 @@ async fn list(store: &dyn Store, bucket: &str, prefix: &str) -> Result<(), CliEr
     loop {
         let entries = match store.scan(bucket, prefix, after.as_deref(), page).await {
             // Large values: fewer at once. One always fits.
-            Err(StoreError::Limit(_)) if page > 1 => {
+            Err(error) if page > 1 && error.code() == codes::LIMIT => {
                 page /= 10;
                 continue;
             }

@@ -9,7 +9,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, P
 
 use super::error::PluginError;
 
-/// How long a guest runs before it first yields to its neighbours, and the step in which its running time is counted.
+/// How long a guest runs before it first yields to other tasks, and the step in which its running time is counted.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// A component is several core modules: two in Rust, up to thirteen in JavaScript, fourteen in Python.
@@ -74,7 +74,7 @@ fn pool(instances: usize, memory_bytes: usize) -> PoolingAllocationConfig {
     pool
 }
 
-/// The clock that interrupts guests. It ends when the engine is gone.
+/// Starts the clock that interrupts guests. It ends when the engine is gone.
 fn start_clock(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     let tick = move || {

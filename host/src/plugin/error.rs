@@ -1,4 +1,4 @@
-//! Why a plugin cannot be loaded: what was wrong with it, where, and what to do.
+//! Why a plugin cannot be loaded: the problem, its place and the remedy.
 
 use std::path::PathBuf;
 

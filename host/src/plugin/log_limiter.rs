@@ -1,4 +1,4 @@
-//! Lines for the log, rationed: what clients can provoke at will must not fill a disk.
+//! A limit for lines of the log: what clients can provoke at will must not fill a disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// So many lines in each window. What is left out is counted.
+/// At most so many lines in each window. Lines that are left out are counted.
 pub(super) struct LogLimiter {
     lines_max: u32,
     window: Mutex<Option<Window>>,
@@ -24,7 +24,7 @@ impl LogLimiter {
         Self { lines_max, window: Mutex::new(None) }
     }
 
-    /// Whether there may be a line now, and if so, how many were left out before it.
+    /// If there may be a line now: how many were left out before it.
     pub(super) fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }

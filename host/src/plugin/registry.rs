@@ -1,4 +1,4 @@
-//! Which plugins serve which namespace: a table that is swapped whole, so that whoever took it keeps what it took.
+//! Which plugins serve which namespace: a table that is swapped whole, so that a dispatch that took it keeps the same table to its end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Registry {
         self.table.load().plugins.clone()
     }
 
-    /// All namespaces, for whoever lists them.
+    /// The names of all namespaces, sorted.
     pub(crate) fn namespaces(&self) -> Vec<Box<str>> {
         let mut names: Vec<_> = self.table.load().chains.keys().cloned().collect();
         names.sort_unstable();

@@ -1,5 +1,4 @@
-//! The timers of one plugin: kept here from `timers.set` until they are due. They live as long as the plugin's place in the
-//! configuration, whatever becomes of its instances.
+//! The timers of one plugin, from `timers.set` until they are due. They live as long as the plugin, through traps and generations.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -16,13 +15,14 @@ use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState};
 use crate::effect::{Timer, Timers};
 
-/// Timers that one plugin may have. Beyond it those of sockets that left are swept out; if that does not help, none is added.
+/// Timers that one plugin may have. Beyond it those of sockets that left are removed; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
 
 /// All timers of one plugin.
 pub(crate) struct PluginTimers {
     plugin: Arc<str>,
-    /// Held while a timer of a socket that is due is put into its queue, too: whoever clears or replaces it finds it here or there.
+    /// Held while a due timer of a socket is put into the socket's queue, too: a call that clears or replaces the timer finds it here or
+    /// there.
     table: Mutex<TimerTable>,
     /// A timer was set that may be due before all others.
     changed: Notify,
@@ -31,8 +31,9 @@ pub(crate) struct PluginTimers {
 #[derive(Default)]
 struct TimerTable {
     by_key: HashMap<TimerKey, PendingTimer>,
-    /// The same, in the order in which they are due; the number keeps the order of those that are due at once.
+    /// The timers with a socket, in the order in which they are due; the number keeps the order of those that are due at once.
     of_sockets: DueOrder,
+    /// The same for timers without a socket.
     own: DueOrder,
     sequence: u64,
 }
@@ -42,7 +43,7 @@ type DueOrder = BTreeMap<(Instant, u64), TimerKey>;
 
 struct PendingTimer {
     at: (Instant, u64),
-    /// Gone with the socket: a timer does not keep it.
+    /// Weak, because a timer does not keep its socket.
     socket: Option<Weak<Socket>>,
     every: Option<Duration>,
     data: Box<str>,
@@ -77,7 +78,7 @@ impl PluginTimers {
         Self { plugin, table: Mutex::default(), changed: Notify::new() }
     }
 
-    /// The next timer of the plugin itself, when its time has come. Until then those of sockets go where they belong.
+    /// The next timer without a socket, when it is due. Until then the due timers of sockets are put into their queues.
     pub(crate) async fn due(&self) -> TimerCall {
         loop {
             // Made before the look at the clock, so that a timer set in between wakes it.
@@ -95,7 +96,7 @@ impl PluginTimers {
         }
     }
 
-    /// Only those of sockets, for as long as it is polled: while a call for one of the plugin itself runs.
+    /// Puts due timers of sockets into their queues for as long as it is polled: while the call for a timer without a socket runs.
     pub(crate) async fn forward_socket_timers(&self) -> Infallible {
         loop {
             let changed = self.changed.notified();
@@ -104,7 +105,7 @@ impl PluginTimers {
         }
     }
 
-    /// Puts timers of sockets that are due into their queues; says when the next one is.
+    /// Puts due timers of sockets into their queues. Returns when the next one is due.
     fn queue_socket_timers(&self, table: &mut TimerTable, now: Instant) -> Option<Instant> {
         loop {
             match table.pop_socket_timer(now) {
@@ -116,7 +117,7 @@ impl PluginTimers {
         }
     }
 
-    /// Forgets a timer, and that it was due if it has not begun.
+    /// Removes a timer, also if it is due and its call has not begun.
     fn remove(&self, table: &mut TimerTable, name: &str, socket: Option<&Arc<Socket>>) {
         table.remove(&(name.into(), socket.map(|socket| socket.id())));
         if let Some(socket) = socket {
@@ -129,7 +130,7 @@ impl PluginTimers {
     }
 }
 
-/// Until then, or until a timer is set.
+/// Waits until then, or until a timer is set.
 async fn wait(next: Option<Instant>, changed: Notified<'_>) {
     let clock = async {
         match next {
@@ -161,7 +162,7 @@ impl TimerTable {
         if key.1.is_some() { &mut self.of_sockets } else { &mut self.own }
     }
 
-    /// The first timer of the plugin itself that is due. Else when the next one is.
+    /// The first timer without a socket that is due; else when the next one is.
     fn pop_own_timer(&mut self, now: Instant) -> Result<TimerCall, Option<Instant>> {
         let key = first_due(&self.own, now)?;
         let Some(set) = self.remove(&key) else { return Err(Some(now)) };
@@ -169,7 +170,7 @@ impl TimerTable {
         Ok(TimerCall { name: key.0, data: set.data })
     }
 
-    /// The same for those of sockets. A timer whose socket left is forgotten.
+    /// The same for timers with a socket. A timer whose socket left is dropped.
     fn pop_socket_timer(&mut self, now: Instant) -> Result<(Arc<Socket>, TimerCall), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;
@@ -182,7 +183,7 @@ impl TimerTable {
         }
     }
 
-    /// Sets a timer anew if it repeats: a late one comes once, not as often as it was missed.
+    /// Sets a repeating timer anew: a late one runs once, not as often as it was missed.
     fn repeat(&mut self, key: &TimerKey, set: &PendingTimer, now: Instant) {
         if let Some(every) = set.every {
             let next = if set.at.0 + every > now { set.at.0 + every } else { now + every };
@@ -202,7 +203,7 @@ impl TimerTable {
     }
 }
 
-/// The key of the first, if it is due; else when it is.
+/// The key of the first timer, if it is due; else when it is due.
 fn first_due(order: &DueOrder, now: Instant) -> Result<TimerKey, Option<Instant>> {
     match order.first_key_value() {
         None => Err(None),

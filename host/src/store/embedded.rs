@@ -1,9 +1,10 @@
 //! A store in one file of this machine.
 //!
-//! One thread writes. What is queued when it comes around goes into one commit, and a write is answered when that commit is on the
-//! disk: a single write costs one flush of the disk, and many at once share it. What was read lately is
-//! answered from memory; every other read takes a snapshot on a thread where it may wait for the disk.
+//! One thread writes. All writes that are queued when the thread begins a commit go into that commit, and a write is answered when its
+//! commit is on the disk: a single write costs one flush of the disk, and many at once share it. What was read lately is answered from
+//! memory; every other read takes a snapshot on a thread where it may wait for the disk.
 
+mod clock;
 mod file;
 mod in_flight;
 mod open;
@@ -13,29 +14,23 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Entry, Store, StoreError, StoreFuture, rules};
+use super::api::{Entry, Store, StoreFuture};
+use super::error::StoreError;
+use super::rules;
+pub(super) use clock::{Clock, wall_clock};
 use file::{Cached, Operation, StoreFile, WriteResult};
 use in_flight::InFlight;
 use writer::WriteJob;
-
-/// Milliseconds since 1970. Expiry outlives the host, so no clock of this process would do.
-pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// The time of this machine.
-pub(super) fn wall_clock() -> Clock {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    Arc::new(move || u64::try_from(now()).unwrap_or(u64::MAX))
-}
 
 /// The open file and the thread that writes it.
 pub(crate) struct Embedded {
     file: Arc<StoreFile>,
     in_flight: Arc<InFlight>,
-    /// None only while it is dropped: the end of the queue ends the writer.
+    /// None only while the store is dropped: the end of the queue ends the writer.
     queue: Option<mpsc::Sender<WriteJob>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -86,7 +81,7 @@ impl Embedded {
         Box::pin(async move { written.await.map(|written| matches!(written, WriteResult::Done(true))) })
     }
 
-    /// Reads on a thread of its own. `checked`: what the rules say of the question.
+    /// Reads on a thread of its own, if the rules allow it (`checked`).
     fn read<T: Send + 'static>(
         &self,
         checked: Result<(), StoreError>,

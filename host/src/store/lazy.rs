@@ -1,4 +1,4 @@
-//! A store that is opened when the first plugin comes that may use it, so that a host without such plugins leaves no file behind.
+//! A store that is opened when the first plugin is loaded that may use it, so that a host without such plugins leaves no file behind.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
-use super::embedded::{Clock, wall_clock};
-use super::{Embedded, Store, StoreError};
+use super::api::Store;
+use super::embedded::{Clock, Embedded, wall_clock};
+use super::error::StoreError;
 
-/// How many entries of a seed are under way at once: more would be more than the store queues.
+/// Entries of a seed in flight at once: more would be more than the store queues.
 const SEED_AT_ONCE: usize = 1_000;
 
 /// Where the store is, and the store once it is open.
@@ -39,7 +40,7 @@ impl LazyStore {
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         let (path, clock) = (self.path.clone(), self.clock.clone());
-        // Opening reads the whole file: after a crash to mend it, else to see that it is sound.
+        // Opening reads the whole file: after a crash to repair it, else to see that it is sound.
         let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock)).await;
         let store: Arc<dyn Store> = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
         if let Some(seed) = &self.seed {
@@ -51,7 +52,7 @@ impl LazyStore {
     }
 }
 
-/// Sets what the seed file has and the store has not; says how many.
+/// Sets what the seed file has and the store has not. Returns how many.
 async fn seed_absent(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
     let problem = |what: String| StoreError::Seed { path: file.to_owned(), what };
     let text = std::fs::read_to_string(file).map_err(|error| problem(error.to_string().to_lowercase()))?;

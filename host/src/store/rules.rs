@@ -1,25 +1,26 @@
-//! What every kind of store keeps to: the bounds of names, values and scans, and what counts as a number.
+//! The rules of every kind of store: the bounds of names, values and scans, and what counts as a number.
 
 use innkeeper_contract::limits::{
     BUCKET_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
 };
-use innkeeper_contract::refusals;
+use innkeeper_contract::{Refusal, codes, refusals};
 
-use super::{Entry, StoreError};
+use super::api::Entry;
+use super::error::StoreError;
 
 pub(super) fn check_names(bucket: &str, key: &str) -> Result<(), StoreError> {
     if bucket.is_empty() || bucket.len() > BUCKET_NAME_BYTES_MAX {
-        return Err(limit(refusals::bucket_name(bucket.len()).to_string()));
+        return Err(StoreError::Refused(refusals::bucket_name(bucket.len())));
     }
     if key.len() > STORE_KEY_BYTES_MAX {
-        return Err(limit(refusals::store_key(key.len()).to_string()));
+        return Err(StoreError::Refused(refusals::store_key(key.len())));
     }
     Ok(())
 }
 
 pub(super) fn check_value(value: &[u8]) -> Result<(), StoreError> {
     if value.len() > STORE_VALUE_BYTES_MAX {
-        return Err(limit(refusals::store_value(value.len()).to_string()));
+        return Err(StoreError::Refused(refusals::store_value(value.len())));
     }
     Ok(())
 }
@@ -28,23 +29,24 @@ pub(super) fn check_scan(bucket: &str, prefix: &str, after: Option<&str>, wanted
     check_names(bucket, prefix)?;
     check_names(bucket, after.unwrap_or_default())?;
     if wanted > SCAN_ENTRIES_MAX {
-        return Err(limit(refusals::scan_entries(wanted).to_string()));
+        return Err(StoreError::Refused(refusals::scan_entries(wanted)));
     }
     Ok(())
 }
 
 /// The answer of a scan while it grows.
 #[derive(Default)]
-pub(super) struct Scanned {
+pub(super) struct ScanAnswer {
     pub(super) entries: Vec<Entry>,
     bytes: usize,
 }
 
-impl Scanned {
+impl ScanAnswer {
+    /// Adds an entry. All entries of an answer are bounded together, because the host holds them until the answer is taken.
     pub(super) fn push(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.bytes += key.len() + value.len();
         if self.bytes > SCAN_BYTES_MAX {
-            return Err(limit(refusals::scan_bytes().to_string()));
+            return Err(StoreError::Refused(refusals::scan_bytes()));
         }
         self.entries.push((key.to_owned(), value.to_vec()));
         Ok(())
@@ -55,21 +57,22 @@ impl Scanned {
 pub(super) fn sum(present: Option<&[u8]>, by: i64) -> Result<i64, StoreError> {
     let Some(present) = present else { return Ok(by) };
     let number = std::str::from_utf8(present).ok().and_then(|text| text.parse::<i64>().ok());
-    let number = number.ok_or_else(|| StoreError::Invalid(refusals::not_a_number().to_string()))?;
-    number.checked_add(by).ok_or_else(|| StoreError::Invalid(refusals::sum_too_large().to_string()))
+    let number = number.ok_or_else(|| StoreError::Refused(refusals::not_a_number()))?;
+    number.checked_add(by).ok_or_else(|| StoreError::Refused(refusals::sum_too_large()))
 }
 
+/// The refusal of what the store has no capacity for.
 pub(super) fn limit(message: String) -> StoreError {
-    StoreError::Limit(message)
+    StoreError::Refused(Refusal::new(codes::LIMIT, message))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Scanned, check_names, check_scan, check_value, sum};
+    use super::{ScanAnswer, check_names, check_scan, check_value, sum};
 
     #[test]
     fn names_values_and_scans_have_bounds() {
-        let code = |checked: Result<(), super::StoreError>| checked.err().map(|error| error.code());
+        let code = |checked: Result<(), crate::store::StoreError>| checked.err().map(|error| error.code());
         let long = "x".repeat(1_025);
         assert_eq!(code(check_names("", "k")), Some("limit"));
         assert_eq!(code(check_names(&long[..65], "k")), Some("limit"));
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_scan_are_bounded_together() {
-        let (mut scanned, value) = (Scanned::default(), vec![0; 1 << 20]);
+        let (mut scanned, value) = (ScanAnswer::default(), vec![0; 1 << 20]);
         assert!((0..3).all(|_| scanned.push("k", &value).is_ok()));
         assert_eq!(scanned.push("k", &value).unwrap_err().code(), "limit");
     }

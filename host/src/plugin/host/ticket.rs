@@ -1,4 +1,4 @@
-//! The questions of a call: what was asked, until when, and what was answered.
+//! The questions of a call: what was asked, until when, and the answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ pub(crate) struct Ticket {
 enum TicketContent {
     Clients(ClientQuestion),
     Fetched(Fetched),
-    /// Asked of a part of the host, which is at work on it whether or not anybody waits.
+    /// Asked of a part of the host, which works on it whether or not the call waits.
     Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Refusal>> + Send>>),
     Ready(Result<HostAnswer, Refusal>),
     Sleep,
 }
 
-/// What a part of the host answers.
+/// The answer of a part of the host.
 pub(crate) enum HostAnswer {
     Value(Option<Vec<u8>>),
     Done(bool),
@@ -50,7 +50,7 @@ pub(crate) enum HostAnswer {
     Decision(Decision),
 }
 
-/// An emit that awaits acks. Dropping it closes the question, so that no client's record keeps it.
+/// An emit that awaits acks. Dropping it closes the question, so that no socket keeps it.
 struct ClientQuestion {
     ack: u64,
     question: Arc<Question>,
@@ -77,12 +77,12 @@ impl Ticket {
         Self { content: TicketContent::Fetched(fetched), until: Instant::now() }
     }
 
-    /// Never cut to the call's time: who sleeps past it must not wake and go on as if that were well.
+    /// Never cut to the call's time: a handler that sleeps past the end of its call must not wake and go on.
     pub(super) fn sleep(delay: Duration) -> Self {
         Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
     }
 
-    /// What a part of the host will answer, at the latest when the call ends.
+    /// A question to a part of the host, answered at the latest when the call ends.
     pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Refusal>> + Send + 'static, ends_at: Instant) -> Self {
         Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at }
     }
@@ -123,17 +123,17 @@ impl Tickets {
         self.remove(ticket);
     }
 
-    /// Whether any of these waits for clients.
+    /// Whether any of the tickets waits for clients.
     pub(super) fn await_clients(&self, tickets: &[u64]) -> bool {
         tickets.iter().any(|ticket| matches!(self.get(*ticket), Some(Ticket { content: TicketContent::Clients(_), .. })))
     }
 
-    /// When the first of these is answered at the latest.
+    /// When the first of the tickets is answered at the latest.
     pub(super) fn first_end(&self, tickets: &[u64]) -> Option<Instant> {
         tickets.iter().filter_map(|ticket| self.get(*ticket)).map(|ticket| ticket.until).min()
     }
 
-    /// Those of these that are answered. One that is not open counts as answered; one that only slept is done with.
+    /// Those of the tickets that are answered. One that is not open counts as answered; a sleep is removed.
     pub(super) fn answered(&mut self, tickets: &[u64], context: &mut Context<'_>) -> Vec<u64> {
         let now = Instant::now();
         let mut is_answered = |ticket: &u64| self.get_mut(*ticket).is_none_or(|open| open.poll(now, context).is_ready());
@@ -171,7 +171,7 @@ impl Tickets {
         Ok(page)
     }
 
-    /// What a part of the host answered. `pick` takes the kind of answer that was asked for.
+    /// The answer of a part of the host. `pick` takes the kind of answer that was asked for.
     pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Refusal> {
         match self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))? {
             TicketContent::Ready(answer) => pick(answer?).map_err(|_| refusals::no_ticket(ticket)),

@@ -1,7 +1,7 @@
 //! The file itself: two tables of redb, and what each operation does to them.
 //!
 //! An entry has its expiry beside the value, and a row in a second table that is ordered by time, for the sweep. Both change in one
-//! transaction. A failure of the disk closes the file until the writer has opened it again: redb trusts nothing behind one.
+//! transaction. A failure of the disk closes the file until the writer has opened it again, because redb refuses all work after one.
 
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::Clock;
+use super::clock::Clock;
 use super::open;
 use super::read_cache::{Lookup, ReadCache, ReadStamp};
-use crate::store::{Entry, StoreError, rules};
+use crate::store::api::Entry;
+use crate::store::error::StoreError;
+use crate::store::rules;
 
 /// Bucket and key; when it expires (0: never) and the value.
 const ENTRIES: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::new("entries");
@@ -32,7 +34,7 @@ pub(super) enum Operation {
     Swap { expected: Option<Vec<u8>>, value: Option<Vec<u8>> },
 }
 
-/// What a write answers.
+/// The answer of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteResult {
     Done(bool),
@@ -42,7 +44,7 @@ pub(super) enum WriteResult {
 /// One answer for each write, and whether more has expired than was swept.
 pub(super) type Committed = (Vec<Result<WriteResult, StoreError>>, bool);
 
-/// What memory knows of a key.
+/// What the cache has of a key.
 pub(super) enum Cached {
     Value(Option<Vec<u8>>),
     Unknown(ReadStamp),
@@ -67,7 +69,7 @@ impl Operation {
         }
     }
 
-    /// What it holds while it waits.
+    /// Bytes that it holds while it waits.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Set { value, .. } => value.len(),
@@ -105,7 +107,7 @@ impl StoreFile {
         }
     }
 
-    /// The value, if it was read lately.
+    /// The value, if the cache has it.
     pub(super) fn cached(&self, bucket: &str, key: &str) -> Cached {
         match self.cache.get(bucket, key) {
             Lookup::Found(expires, value) => Cached::Value(is_alive(expires, (self.clock)()).then_some(value)),
@@ -113,7 +115,7 @@ impl StoreFile {
         }
     }
 
-    /// The value as the file has it. `stamp`: when memory was asked.
+    /// The value as the file has it. `stamp` is from the look into the cache before.
     pub(super) fn get(&self, bucket: &str, key: &str, stamp: ReadStamp) -> Result<Option<Vec<u8>>, StoreError> {
         let now = (self.clock)();
         self.with(|database| {
@@ -135,7 +137,7 @@ impl StoreFile {
         };
         self.with(|database| {
             let table = database.begin_read()?.open_table(ENTRIES)?;
-            let mut scanned = rules::Scanned::default();
+            let mut scanned = rules::ScanAnswer::default();
             for row in table.range::<(&str, &str)>((from, Bound::Unbounded))? {
                 let (name, row) = row?;
                 let ((in_bucket, key), (expires, value)) = (name.value(), row.value());
@@ -153,7 +155,7 @@ impl StoreFile {
         })?
     }
 
-    /// Does all of it in one transaction, which is on the disk when this returns.
+    /// Does all writes in one transaction, which is on the disk when this returns.
     pub(super) fn commit(&self, writes: &[(&str, &str, &Operation)], sweeps: bool) -> Result<Committed, StoreError> {
         let now = (self.clock)();
         if writes.is_empty() && !(sweeps && self.has_expired(now)) {
@@ -165,7 +167,7 @@ impl StoreFile {
             transaction.commit()?;
             Ok(committed)
         });
-        // Before anybody hears of it.
+        // Before the writes are answered.
         self.cache.forget(writes.iter().map(|(bucket, key, _)| (*bucket, *key)));
         let failed = committed.is_err();
         if self.failing.swap(failed, Ordering::Relaxed) && !failed {
@@ -186,7 +188,7 @@ impl StoreFile {
         first.is_ok_and(|first| first.is_some_and(|expires| !is_alive(expires, now)))
     }
 
-    /// Uses the open file. What fails is told in the log, and so is a panic of redb, which trusts what it finds in a file.
+    /// Uses the open file. A failure is logged, and so is a panic of redb, which trusts what it finds in a file.
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or(StoreError::Unavailable)?;
@@ -231,7 +233,7 @@ struct Tables<'t> {
 }
 
 impl Tables<'_> {
-    /// Does one operation. The inner error is the plugin's, the outer one the disk's.
+    /// Does one operation. The inner error is for the plugin, the outer one is a failure of the disk.
     fn apply(&mut self, bucket: &str, key: &str, operation: &Operation) -> Result<Result<WriteResult, StoreError>, redb::Error> {
         let present = self.present(bucket, key)?;
         // A changed value keeps the time that it has left.
@@ -293,7 +295,7 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Removes what has expired, up to the bound; says whether it was reached.
+    /// Removes expired entries, up to the bound. Returns whether the bound was reached.
     fn sweep(&mut self) -> Result<bool, redb::Error> {
         let mut expired = Vec::new();
         for row in self.expiries.iter()?.take(SWEEP_MAX) {

@@ -1,24 +1,25 @@
-//! How much the store has to do: what is queued is bounded, so that no plugin can fill the host's memory with it.
+//! The operations in flight. Their number and their bytes are bounded, so that no plugin can fill the host's memory with them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::store::{StoreError, rules};
+use crate::store::error::StoreError;
+use crate::store::rules;
 
-/// Reads and writes under way. A disk does some hundred commits a second, each with up to a thousand writes.
+/// Reads and writes in flight. A disk does some hundred commits a second, each with up to a thousand writes.
 const OPERATIONS_MAX: usize = 10_000;
-/// Of values that wait to be written.
+/// Bytes of values that wait to be written.
 const BYTES_MAX: usize = 64 << 20;
 
-/// What is under way. The counts only bound memory, so no order beyond their own is needed; at the bound, two that ask at once may
-/// both be refused.
+/// The counts of operations and bytes. They only bound memory, so no order beyond their own is needed; at the bound, two operations at
+/// once may both be refused.
 #[derive(Default)]
 pub(super) struct InFlight {
     operations: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-/// One operation's part of it, given back when it is dropped.
+/// The part of one operation, given back when it is dropped.
 pub(super) struct InFlightPermit {
     in_flight: Arc<InFlight>,
     bytes: usize,

@@ -1,4 +1,4 @@
-//! Opening the file, and saying what to do where that fails.
+//! Opening the file; where that fails, the error has a remedy.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use redb::{Builder, Database, Error};
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// Pages that redb keeps in memory. Its own default would be a gibibyte.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Opens the file; if it may be made, with its folder. All of it is read, to see that it is sound.
+/// Opens the file. With `make`, a missing file is created, with its folder. All of the file is read, to see that it is sound.
 pub(super) fn open(path: &Path, make: bool, prepare: &dyn Fn(&Database) -> Result<(), Error>) -> Result<Database, StoreError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         if let Some(folder) = path.parent().filter(|_| make) {

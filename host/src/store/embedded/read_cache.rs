@@ -1,21 +1,22 @@
-//! What was read lately, kept in memory: a user who connects, a room's settings. Such a read costs no thread and no transaction.
+//! Values that were read lately, kept in memory: the record of a user that connects, the settings of a room. To read one of them again
+//! costs no thread and no transaction.
 //!
-//! It never answers what a read of the file would not: whoever writes forgets the old value before the write is answered, and a
-//! failure of the disk forgets everything. Where a read and a write cross, the stamp tells the reader that what it has may be old.
+//! The cache never answers what a read of the file would not: a write removes the old value before the write is answered, and a
+//! failure of the disk empties the cache. Where a read and a write cross, the stamp shows the reader that its value may be old.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Names and values of one of the two generations.
+/// Names and values of one of the two halves.
 const BYTES_MAX: usize = 4 << 20;
-/// A larger value is worth a look into the file, and would push too many others out.
+/// A larger value is worth a read of the file, and would push too many others out.
 const ENTRY_BYTES_MAX: usize = 16 << 10;
 
-/// The entries that were read lately. There are two generations: when the young one is full, it takes the place of the old one,
-/// and what nobody has asked for in the meantime is gone.
+/// The entries that were read lately, in two halves: when the young half is full, it takes the place of the old one, and what was not
+/// read in the meantime is gone.
 #[derive(Default)]
 pub(super) struct ReadCache {
-    /// Held for one look, or for the forgetting of one commit.
+    /// Held for one look-up, or while the writes of one commit are removed.
     state: Mutex<CacheState>,
 }
 

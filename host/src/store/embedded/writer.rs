@@ -1,4 +1,5 @@
-//! The thread that writes: groups what is queued, commits, answers; sweeps what has expired; opens the file again after a failure.
+//! The thread that writes: it groups what is queued, commits it and answers; it sweeps expired entries, and opens the file again after a
+//! failure.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::file::{Operation, StoreFile, WriteResult};
 use super::in_flight::InFlightPermit;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// Writes in one commit. More would let the first wait for long.
 const GROUP_MAX: usize = 1_000;
@@ -17,7 +18,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Between two attempts to open a file that failed.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// One write, and who awaits it. The permit goes back when the job is done.
+/// One write, and where its answer goes. The permit is given back when the job is done.
 pub(super) struct WriteJob {
     pub(super) bucket: Box<str>,
     pub(super) key: Box<str>,
@@ -26,7 +27,7 @@ pub(super) struct WriteJob {
     pub(super) permit: InFlightPermit,
 }
 
-/// Works until the queue is closed and empty.
+/// Runs until the queue is closed and empty.
 pub(super) fn run(file: &StoreFile, jobs: &Receiver<WriteJob>) {
     let mut next_sweep = Instant::now() + SWEEP_EVERY;
     let mut next_try = Instant::now();
@@ -61,7 +62,7 @@ fn group(first: Option<WriteJob>, jobs: &Receiver<WriteJob>) -> Vec<WriteJob> {
     group
 }
 
-/// Writes the group, all of it or nothing, and answers. Says whether more has expired than one sweep takes.
+/// Writes the group, all of it or nothing, and answers. Returns whether more has expired than one sweep takes.
 fn commit(file: &StoreFile, group: Vec<WriteJob>, sweeps: bool) -> bool {
     let writes: Vec<_> = group.iter().map(|job| (&*job.bucket, &*job.key, &job.operation)).collect();
     let committed = file.commit(&writes, sweeps);
@@ -81,7 +82,7 @@ fn commit(file: &StoreFile, group: Vec<WriteJob>, sweeps: bool) -> bool {
     }
 }
 
-/// Whoever asked may be gone by now.
+/// Answers a write. Its call may have ended by now.
 fn respond(job: WriteJob, answer: Result<WriteResult, StoreError>) {
     let WriteJob { answer: sender, permit, .. } = job;
     drop(permit);
