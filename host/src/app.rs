@@ -1,4 +1,4 @@
-//! Builds the house out of its rooms and runs it until it is told to stop. There are no globals: what a room needs, it is given.
+//! Builds the server out of its modules and runs it until a signal ends it. There are no globals: a module is given what it needs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ pub(crate) enum AppError {
     Signals(io::Error),
 }
 
-/// Runs the server until a signal has ended it.
+/// Runs the server. Returns when a signal has ended it.
 pub(crate) async fn run(config: Config) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
     let listener = listen((config.server.host, config.server.port).into(), "server").await?;
@@ -54,7 +54,7 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
     tracing::info!(address = address_of(&listener), "listening");
     if let Some(listener) = internal_listener {
         tracing::info!(address = address_of(&listener), "internal interface listening");
-        // Ends with the runtime: it holds nothing that could be lost.
+        // Ends with the runtime: it has nothing that could be lost.
         tokio::spawn(internal::serve(listener));
     }
     // Ends with `refuse_new`, which the drain calls.
@@ -71,7 +71,7 @@ async fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListene
     })
 }
 
-/// With port 0 only the system knows it.
+/// The address that a listener has. With port 0 the system chose it.
 fn address_of(listener: &TcpListener) -> String {
     listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
 }
@@ -80,7 +80,7 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
     LazyStore::new(config.store_path(), config.store.seed.clone())
 }
 
-/// Loads the plugins and puts the rooms together, from the inside out.
+/// Loads the plugins and puts the modules together, from the adapter outwards.
 pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
     let adapter = Arc::new(Adapter::default());
     if config.store.path.is_some() || config.store.seed.is_some() {
@@ -96,10 +96,10 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     let registry = Arc::new(Registry::new(&plugins));
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
-    // They exist from the start, for whoever reaches for one that nobody has entered yet.
+    // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
     namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
-    let effects = Arc::new(LocalEffects);
     let limits = &config.limits;
+    let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let dispatcher = Arc::new(Dispatcher { registry, effects, limits: dispatch_limits });
@@ -108,12 +108,12 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     Ok(Engine::new(engine_options(config), Arc::new(socket_io)))
 }
 
-/// The plugins begin: each is started, in configured order, and from then on hears of its timers.
+/// Starts the plugins in configured order, each with its timers.
 async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
     for plugin in dispatcher.registry.plugins() {
         if plugin.has_start() {
             let (effects, progress) = (dispatcher.effects.clone(), Arc::default());
-            // That it failed is in the log, from the plugin; it is there all the same.
+            // A failure has been logged by the plugin, which stays loaded all the same.
             plugin.clone().call(Call { export: Export::Start, socket: None, effects, progress }).await;
         }
         if let Some(timers) = plugin.timers() {
@@ -123,14 +123,14 @@ async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
     }
 }
 
-/// Room for all instances of all plugins, and for as many again while they are being replaced.
+/// The engine for all instances of all plugins, and for as many again while they are being replaced.
 fn wasm_engine(config: &Config) -> Result<Arc<WasmEngine>, PluginError> {
     let instances: usize = config.plugins.iter().map(|plugin| plugin.limits.instances_max + 1).sum();
     let memory_bytes = config.plugins.iter().map(|plugin| plugin.limits.memory_bytes_max).max().unwrap_or_default();
     WasmEngine::start((2 * instances).max(8), memory_bytes, cache_directory())
 }
 
-/// Where compiled components are kept. Without a home there is no cache.
+/// The folder of compiled components. Without a home directory there is no cache.
 fn cache_directory() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
@@ -167,7 +167,7 @@ fn engine_options(config: &Config) -> Options {
     }
 }
 
-/// The endpoint as the engine compares it: config made sure of its slashes.
+/// The files beside the endpoint. Its path has a slash at both ends, which `config` has checked.
 fn files(server: &config::Server) -> Files {
     let client = ClientBundles { endpoint: server.path.clone(), folder: server.client_folder.clone() };
     Files::new(server.static_folder.clone(), server.serve_client.then_some(client))

@@ -1,4 +1,4 @@
-//! Stopping: nobody new, everybody told, every disconnect handler called, and an end to the waiting.
+//! Shutting down: no new connections, every connection closed, every `disconnect` handler called, within a deadline.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 /// Socket.IO's reason for sockets that end with the server.
 const SHUTTING_DOWN: &str = "server shutting down";
 
-/// SIGTERM and SIGINT.
+/// The signals that end the server: SIGTERM and SIGINT.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -22,7 +22,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Resolves when the next one arrives.
+    /// Resolves when the next signal arrives.
     pub(crate) async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -31,7 +31,7 @@ impl Signals {
     }
 }
 
-/// Ends every connection. Returns when the last `disconnect` handler has returned, at the deadline, or at a second signal.
+/// Closes every connection. Returns when the last `disconnect` handler has returned, at the deadline, or at a second signal.
 pub(crate) async fn drain(engine: &Arc<Engine>, deadline: Duration, signals: &mut Signals) {
     let connections = engine.connections();
     tracing::info!(connections, deadline_s = deadline.as_secs_f64(), "shutting down; a second signal ends at once");

@@ -1,6 +1,6 @@
 //! Innkeeper: a realtime server that speaks Socket.IO and is extended with WebAssembly.
 //!
-//! A packet goes one way: `engine` → `protocol` → `dispatch` → `plugin` → `effect` → `engine`. `docs/architecture.md` walks along.
+//! A packet goes one way: `engine` → `protocol` → `dispatch` → `plugin` → `effect` → `adapter` → `engine`. `docs/architecture.md` walks along.
 
 pub mod cli;
 
@@ -16,6 +16,8 @@ mod files;
 mod frame;
 mod internal;
 mod json;
+mod log_limiter;
+mod packet;
 mod plugin;
 mod protocol;
 mod rate_limit;

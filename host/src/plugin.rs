@@ -17,7 +17,6 @@ mod guest_log;
 mod host;
 mod instance;
 mod loader;
-mod log_limiter;
 mod manifest;
 mod outcome;
 mod pool;

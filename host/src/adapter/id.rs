@@ -1,4 +1,4 @@
-//! The id of a socket: as long and as hard to guess as Node's.
+//! The id of a socket: as long and as hard to guess as those of Node's server.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl SocketId {
         Ok(Self(id))
     }
 
-    /// The id that this text is, if it can be one.
+    /// The id with this text, if the text can be one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let id: [u8; LENGTH] = text.as_bytes().try_into().ok()?;
         id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).then_some(Self(id))

@@ -6,21 +6,27 @@ use std::task::{Context, Poll, Waker};
 
 use innkeeper_contract::limits::ANSWER_BYTES_MAX;
 
-use super::{Socket, SocketId};
-use crate::json::Payload;
+use super::id::SocketId;
+use crate::packet::Payload;
 
-/// What came of a question. Everyone who was asked is in exactly one of the lists.
+/// The result of a question. Every socket that was asked is in exactly one of the lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct QuestionAnswers {
-    /// In the order in which they came.
+    /// In the order received.
     pub(crate) responses: Vec<(SocketId, Payload)>,
-    /// Who left before answering, or whose answer found no room any more.
+    /// Sockets that disconnected before answering, or whose answer was beyond the bound on bytes.
     pub(crate) missing: Vec<SocketId>,
-    /// Who had not answered when the question was closed.
+    /// Sockets that had not answered when the question was closed.
     pub(crate) timed_out: Vec<SocketId>,
 }
 
-/// An open question. It also stands in the record of every socket that was asked, under the ack id that they were given.
+/// A socket, as far as its open questions need it. (The socket keeps its questions, so this file must not need that one.)
+pub(super) trait AskedSocket: Send + Sync {
+    /// Forgets the question with this ack id: its answer is no longer awaited.
+    fn forget_question(&self, ack: u64);
+}
+
+/// An open question. Every socket that was asked keeps it too, under the ack id of its packet.
 #[derive(Default)]
 pub(crate) struct Question {
     state: Mutex<QuestionState>,
@@ -28,20 +34,21 @@ pub(crate) struct Question {
 
 #[derive(Default)]
 struct QuestionState {
-    open: HashMap<SocketId, Arc<Socket>>,
+    /// The sockets that have not answered.
+    open: HashMap<SocketId, Arc<dyn AskedSocket>>,
     answer_bytes: usize,
     answers: QuestionAnswers,
     waker: Option<Waker>,
 }
 
 impl Question {
-    /// One more socket is asked. Called before the packet is put, so that no answer can come too early.
-    pub(super) fn add(&self, socket: &Arc<Socket>) {
-        self.lock().open.insert(socket.id(), socket.clone());
+    /// Adds a socket to those that are asked. Called before the packet is queued, so that no answer can come too early.
+    pub(super) fn add(&self, id: SocketId, socket: Arc<dyn AskedSocket>) {
+        self.lock().open.insert(id, socket);
     }
 
-    /// A client answered: the question wakes at once.
-    pub(super) fn answered(&self, socket: SocketId, payload: Payload) {
+    /// Takes the answer of a client. It wakes the call that waits, if it was the last one.
+    pub(super) fn answer(&self, socket: SocketId, payload: Payload) {
         self.settle(socket, |state| {
             state.answer_bytes += payload.len();
             if state.answer_bytes > ANSWER_BYTES_MAX {
@@ -52,12 +59,12 @@ impl Question {
         });
     }
 
-    /// A socket left without an answer.
+    /// Notes that a socket disconnected without an answer.
     pub(super) fn disconnected(&self, socket: SocketId) {
         self.settle(socket, |state| state.answers.missing.push(socket));
     }
 
-    /// Ready when nobody is left to answer.
+    /// Ready when no answer is outstanding.
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.open.is_empty() {
@@ -67,19 +74,20 @@ impl Question {
         Poll::Pending
     }
 
-    /// Closes the question, which has the ack id `ack`, and takes what came of it. Whoever is silent until now has timed out.
+    /// Closes the question with the ack id `ack`, and takes its result. The sockets that have not answered have timed out.
     pub(crate) fn close(&self, ack: u64) -> QuestionAnswers {
         let (silent, mut answers) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.open), std::mem::take(&mut state.answers))
         };
-        for socket in silent.into_values() {
-            socket.close_question(ack);
-            answers.timed_out.push(socket.id());
+        for (id, socket) in silent {
+            socket.forget_question(ack);
+            answers.timed_out.push(id);
         }
         answers
     }
 
+    /// Removes a socket from those that are asked, and lets `note` write down why.
     fn settle(&self, socket: SocketId, note: impl FnOnce(&mut QuestionState)) {
         let waker = {
             let mut state = self.lock();

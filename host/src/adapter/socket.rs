@@ -1,39 +1,50 @@
-//! One socket: who it is, what it carries, what it has open.
-//!
-//! The record outlives the socket's stay in the namespace: what it was in stays readable until its last `disconnect` handler
-//! has returned.
+//! A socket, and the namespace that it belongs to. Each refers to the other, so both types stand here; what is done to a
+//! namespace stands in `namespace`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Namespace, Packet, Question, Sink, SocketId};
-use crate::json::Payload;
-use crate::request::Request;
+use super::due_timers::{DueTimer, DueTimers};
+use super::handshake::Handshake;
+use super::id::SocketId;
+use super::question::{AskedSocket, Question};
+use super::rooms::RoomTable;
+use super::sink::Sink;
+use crate::frame::Frame;
+use crate::packet::{EncodedPacket, Payload};
 
-/// How the client came in.
-#[derive(Debug)]
-pub(crate) struct Handshake {
-    /// Shared by all sockets of the connection.
-    pub(crate) request: Arc<Request>,
-    /// `auth` of the CONNECT packet: a JSON object.
-    pub(crate) auth: Option<Box<str>>,
-    /// Milliseconds since 1970.
-    pub(crate) issued_ms: u64,
+/// A namespace of this node: its sockets, its rooms, and the one lock under which they change.
+pub(crate) struct Namespace {
+    name: Arc<str>,
+    pub(super) members: Mutex<RoomTable<Arc<Socket>>>,
+    /// Ack ids of questions to clients; a question to a room has one for all sockets that it asks.
+    pub(super) questions: AtomicU64,
 }
 
-/// Where a socket is in its life. It only goes forward.
+impl Namespace {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.into(), members: Mutex::default(), questions: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The state of a socket. It only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SocketState {
-    /// Its `connect` has not been sent; nobody can reach it.
+    /// Its CONNECT packet has not been sent; nothing can reach it.
     Pending,
     /// In the namespace.
-    Joined,
-    /// Out of it, or refused.
-    Left,
+    Connected,
+    /// No longer in the namespace, or refused.
+    Disconnected,
 }
 
-/// A socket. Shared by the namespace, its connection's task and whatever call is about it.
+/// A socket. Shared by the namespace, the connection's task and the calls about it. It outlives its disconnect: data and handshake
+/// stay readable until its last `disconnect` handler has returned.
 pub(crate) struct Socket {
     id: SocketId,
     namespace: Arc<Namespace>,
@@ -43,14 +54,15 @@ pub(crate) struct Socket {
     state: AtomicU8,
     /// Read and written under the sink's lock: once it is set, nothing more is queued for this socket.
     is_closed: AtomicBool,
-    /// Rooms that it is in, besides its own. Written under the namespace's lock; read without, as an estimate.
+    /// How many rooms it is in, besides its own. Written under the namespace's lock; read without, as an estimate.
     rooms: AtomicUsize,
-    /// Whether there are due_timers; saves the lock in every turn of the connection.
+    /// Whether there are due timers that the queue has not taken; saves the lock in every turn of the connection.
     has_new_due_timers: AtomicBool,
     /// A leaf in the order of locks.
     guarded: Mutex<Guarded>,
 }
 
+/// What the socket's own lock guards.
 #[derive(Default)]
 struct Guarded {
     /// `socket.data`: JSON by key.
@@ -59,44 +71,27 @@ struct Guarded {
     open_acks: BTreeSet<u64>,
     /// Questions that the client has not answered, by our ids.
     questions: Vec<(u64, Arc<Question>)>,
-    /// Errands that have not begun, by number, in the order in which they came; and how many ever came.
-    due_timers: Vec<(u64, DueTimer)>,
-    due_timers_added: u64,
-    /// The numbers that the socket's queue has not seen.
-    new_due_timers: Vec<u64>,
-    /// What the socket was in when it left, and why it left.
+    due_timers: DueTimers,
     disconnection: Option<Disconnection>,
 }
 
-/// Something that a socket's queue has to do besides the client's events: a timer of a plugin that is due.
-pub(crate) struct DueTimer {
-    pub(crate) plugin: Arc<str>,
-    pub(crate) name: Box<str>,
-    pub(crate) data: Box<str>,
-}
-
-impl DueTimer {
-    fn is(&self, plugin: &str, name: &str) -> bool {
-        *self.plugin == *plugin && *self.name == *name
-    }
-}
-
+/// How a socket was disconnected.
 struct Disconnection {
     reason: &'static str,
+    /// The rooms that it was in.
     rooms: Vec<Arc<str>>,
 }
 
 impl Socket {
     /// A pending socket.
     pub(crate) fn new(id: SocketId, namespace: Arc<Namespace>, handshake: Handshake, sink: Arc<dyn Sink>) -> Self {
-        let (state, is_closed) = (AtomicU8::new(SocketState::Pending as u8), AtomicBool::new(false));
         Self {
             id,
             namespace,
             handshake,
             sink,
-            state,
-            is_closed,
+            state: AtomicU8::new(SocketState::Pending as u8),
+            is_closed: AtomicBool::new(false),
             rooms: AtomicUsize::new(0),
             has_new_due_timers: AtomicBool::new(false),
             guarded: Mutex::default(),
@@ -120,11 +115,11 @@ impl Socket {
     }
 
     pub(crate) fn state(&self) -> SocketState {
-        // Acquire pairs with `set_state`: who sees `Left` also sees the disconnection.
+        // Acquire pairs with `set_state`: a thread that sees `Disconnected` also sees the disconnection.
         match self.state.load(Ordering::Acquire) {
             0 => SocketState::Pending,
-            1 => SocketState::Joined,
-            _ => SocketState::Left,
+            1 => SocketState::Connected,
+            _ => SocketState::Disconnected,
         }
     }
 
@@ -132,7 +127,7 @@ impl Socket {
         self.state.store(state as u8, Ordering::Release);
     }
 
-    /// Rooms that it is in, besides its own, a moment ago.
+    /// How many rooms it is in, besides its own. May be out of date when it is returned.
     pub(crate) fn room_count(&self) -> usize {
         self.rooms.load(Ordering::Relaxed)
     }
@@ -141,83 +136,76 @@ impl Socket {
         self.rooms.store(rooms, Ordering::Relaxed);
     }
 
-    /// Queues a packet for the client. Does nothing once the socket has left.
-    pub(crate) fn enqueue(&self, packet: &Packet, volatile: bool) {
+    /// Queues a packet for the client. Does nothing once the socket is disconnected.
+    pub(crate) fn enqueue(&self, packet: &EncodedPacket, volatile: bool) {
         self.sink.enqueue(&self.is_closed, packet, volatile);
     }
 
-    pub(super) fn close(&self, last: Option<crate::frame::Frame>) {
+    pub(super) fn close(&self, last: Option<Frame>) {
         self.sink.close_socket(&self.is_closed, last);
     }
 
-    /// Why the socket left, once it has.
+    /// Why the socket was disconnected, once it is.
     pub(crate) fn disconnect_reason(&self) -> Option<&'static str> {
-        if self.state() != SocketState::Left {
+        if self.state() != SocketState::Disconnected {
             return None;
         }
         self.lock().disconnection.as_ref().map(|disconnection| disconnection.reason)
     }
 
-    /// The rooms that it was in when it left.
+    /// The rooms that it was in when it was disconnected, once it is.
     pub(crate) fn last_rooms(&self) -> Option<Vec<Arc<str>>> {
         self.lock().disconnection.as_ref().map(|disconnection| disconnection.rooms.clone())
     }
 
-    /// Notes why it left and what it was in, and ends the questions that it did not answer.
+    /// Notes the reason and the rooms of its disconnect, and ends the questions that it did not answer.
     pub(super) fn disconnect(&self, reason: &'static str, rooms: Vec<Arc<str>>) {
         let questions = {
             let mut guarded = self.lock();
             guarded.disconnection = Some(Disconnection { reason, rooms });
             guarded.open_acks.clear();
-            guarded.due_timers = Vec::new();
+            guarded.due_timers.clear();
             std::mem::take(&mut guarded.questions)
         };
-        self.set_state(SocketState::Left);
+        self.set_state(SocketState::Disconnected);
         for (_, question) in questions {
             question.disconnected(self.id);
         }
     }
 
-    /// Puts an errand in the socket's queue, and wakes its connection. Dropped if the socket has left, and if the same one is still
-    /// waiting there: a timer that is late comes once.
+    /// Adds a timer that is due to the socket's queue, and wakes its connection. Does nothing if the socket is disconnected, or if the
+    /// same timer still waits there: one that is late runs once.
     pub(crate) fn add_due_timer(&self, timer: DueTimer) {
         {
             let mut guarded = self.lock();
-            let waits = guarded.due_timers.iter().any(|(_, other)| other.is(&timer.plugin, &timer.name));
-            if guarded.disconnection.is_some() || waits {
+            if guarded.disconnection.is_some() || !guarded.due_timers.add(timer) {
                 return;
             }
-            guarded.due_timers_added += 1;
-            let number = guarded.due_timers_added;
-            guarded.due_timers.push((number, timer));
-            guarded.new_due_timers.push(number);
-            // Release pairs with `take_new_due_timers`. The lock orders the errand itself.
+            // Release pairs with `take_new_due_timers`. The lock orders the timer itself.
             self.has_new_due_timers.store(true, Ordering::Release);
         }
         self.sink.wake();
     }
 
-    /// The numbers of the due_timers that were posted since the last time.
+    /// The numbers of the due timers that were added since the last call.
     pub(crate) fn take_new_due_timers(&self) -> Vec<u64> {
-        // Asked in every turn of the connection, so it is only read where there is nothing. Before the lock: what is posted after
-        // it sets the flag again.
+        // Called in every turn of the connection, so it only reads if there is nothing. The flag is cleared before the lock is taken:
+        // a timer that is added afterwards sets it again.
         if !self.has_new_due_timers.load(Ordering::Acquire) {
             return Vec::new();
         }
         self.has_new_due_timers.store(false, Ordering::Relaxed);
-        std::mem::take(&mut self.lock().new_due_timers)
+        self.lock().due_timers.take_new()
     }
 
-    /// An errand begins, unless it was revoked or the socket has left.
+    /// Takes a due timer, which begins, unless it was cancelled or the socket is disconnected.
     pub(crate) fn begin_due_timer(&self, number: u64) -> Option<DueTimer> {
-        let mut guarded = self.lock();
-        let index = guarded.due_timers.iter().position(|(other, _)| *other == number)?;
-        Some(guarded.due_timers.remove(index).1)
+        self.lock().due_timers.begin(number)
     }
 
-    /// Takes an errand back that has not begun.
+    /// Removes a due timer that has not begun.
     pub(crate) fn cancel_due_timer(&self, plugin: &str, name: &str) {
-        self.lock().due_timers.retain(|(_, timer)| !timer.is(plugin, name));
+        self.lock().due_timers.cancel(plugin, name);
     }
 
     /// Calls `read` with `socket.data`.
@@ -225,9 +213,9 @@ impl Socket {
         read(&self.lock().data)
     }
 
-    /// Sets or removes one key of `socket.data`. Does nothing once the socket has left.
+    /// Sets or removes one key of `socket.data`. Does nothing once the socket is disconnected.
     pub(crate) fn set_data(&self, key: &str, value: Option<Box<str>>) {
-        if self.state() == SocketState::Left {
+        if self.state() == SocketState::Disconnected {
             return;
         }
         let mut guarded = self.lock();
@@ -237,11 +225,11 @@ impl Socket {
         }
     }
 
-    /// The client waits for an ack under this id. Past `most` the oldest is forgotten.
-    pub(crate) fn open_ack(&self, ack: u64, most: usize) {
+    /// Notes that the client waits for an ack under this id. Beyond `acks_max` the oldest is forgotten.
+    pub(crate) fn open_ack(&self, ack: u64, acks_max: usize) {
         let mut guarded = self.lock();
         guarded.open_acks.insert(ack);
-        if guarded.open_acks.len() > most {
+        if guarded.open_acks.len() > acks_max {
             guarded.open_acks.pop_first();
         }
     }
@@ -251,33 +239,28 @@ impl Socket {
         self.lock().open_acks.contains(&ack)
     }
 
-    /// Whether this is the first answer to leave.
+    /// Notes that an ack is sent. Returns whether it is the first with this id.
     pub(crate) fn close_ack(&self, ack: u64) -> bool {
         self.lock().open_acks.remove(&ack)
     }
 
-    /// Notes a question before its packet is put. `false` if the socket has left.
-    pub(super) fn note_question(self: &Arc<Self>, ack: u64, question: &Arc<Question>) -> bool {
+    /// Notes a question before its packet is queued. `false` if the socket is disconnected.
+    pub(super) fn add_question(self: &Arc<Self>, ack: u64, question: &Arc<Question>) -> bool {
         let mut guarded = self.lock();
         if guarded.disconnection.is_some() {
             return false;
         }
-        question.add(self);
+        question.add(self.id, self.clone());
         guarded.questions.push((ack, question.clone()));
         true
     }
 
-    /// The client answered one of our questions, or one that nobody asked.
+    /// Takes the client's answer to a question. An answer that is not awaited is ignored.
     pub(crate) fn answer(&self, ack: u64, payload: Payload) {
         let question = self.take_question(ack);
         if let Some(question) = question {
-            question.answered(self.id, payload);
+            question.answer(self.id, payload);
         }
-    }
-
-    /// `true` if the question was still open.
-    pub(super) fn close_question(&self, ack: u64) -> bool {
-        self.take_question(ack).is_some()
     }
 
     /// Whether a question to this client is open.
@@ -293,5 +276,11 @@ impl Socket {
 
     fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AskedSocket for Socket {
+    fn forget_question(&self, ack: u64) {
+        self.take_question(ack);
     }
 }

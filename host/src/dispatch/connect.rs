@@ -1,19 +1,21 @@
-//! Connecting: middleware, the first `connection` calls, and the one step that lets the socket in.
+//! Connecting: connect middleware, the `connection` calls, and the one step that adds the socket to its namespace.
 //!
-//! Until that step nobody can reach the socket, and what its `connection` calls wrote is held back: whoever sees the client's
-//! `connect` or a word about the newcomer finds it in its rooms already.
+//! Until that step nothing can reach the socket, and the writes of its `connection` calls are held back. So a client that has
+//! received its CONNECT packet, or an event about the new socket, finds the socket in its rooms already.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Dispatcher, failure};
-use crate::adapter::{Packet, Question, Socket, SocketState};
-use crate::effect::{Effects, QuestionTarget, Write, connect_error, connect_packet};
+use super::dispatcher::Dispatcher;
+use super::failure;
+use crate::adapter::{Question, Socket, SocketState};
+use crate::effect::{Effects, QuestionTarget, Write};
+use crate::packet::{EncodedPacket, Message, connect_error_packet, connect_packet};
 use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Progress};
 
-/// `socket.disconnect` has no word for a socket that was never let in: nobody is ever told this one.
+/// The reason of a socket that was never connected. Socket.IO has none for it; no handler and no client ever sees this one.
 const REFUSED: &str = "refused";
 
-/// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: theirs is its `disconnect`.
+/// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: `disconnect` is called for them.
 pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return Vec::new() };
     let pending = Arc::new(PendingConnect {
@@ -30,20 +32,20 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
     reached
 }
 
-/// A socket on its way in. As [`Effects`] it holds back what must not be seen yet.
+/// A pending socket while its chain runs. As [`Effects`] it holds back what must not be seen yet.
 struct PendingConnect {
     socket: Arc<Socket>,
     effects: Arc<dyn Effects>,
-    /// Only the calls of this chain take this lock, and no other is taken under it but by the step itself.
+    /// Only the calls of this chain take this lock, and only the step itself takes another one under it.
     phase: Mutex<ConnectPhase>,
 }
 
 enum ConnectPhase {
-    /// What middleware wrote to the socket itself is held; what it wrote to others has left.
+    /// What middleware writes to the socket itself is held back; what it writes to others is applied.
     Middleware(Vec<Write>),
-    /// Everything is held.
+    /// Everything is held back.
     Connection(Vec<Write>),
-    /// The step is done: nothing is held.
+    /// The socket is in its namespace: nothing is held back.
     Admitted,
 }
 
@@ -63,7 +65,7 @@ impl PendingConnect {
     async fn connection(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Vec<Arc<str>> {
         let mut reached = Vec::new();
         for member in &chain.members {
-            if self.socket.state() == SocketState::Left {
+            if self.socket.state() == SocketState::Disconnected {
                 break;
             }
             reached.push(member.plugin.name().clone());
@@ -84,7 +86,7 @@ impl PendingConnect {
 
     fn refuse(&self, refusal: &Failure) {
         let namespace = self.socket.namespace();
-        self.socket.enqueue(&connect_error(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
+        self.socket.enqueue(&connect_error_packet(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
         namespace.lock().disconnect(&self.socket, REFUSED, None);
     }
 
@@ -114,19 +116,19 @@ impl Effects for PendingConnect {
         }
     }
 
-    fn ask(&self, target: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
-        self.effects.ask(target, packet)
+    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>) {
+        self.effects.ask(target, message)
     }
 
-    fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
         self.effects.admit(socket, connect, held);
     }
 
-    /// The step.
+    /// The step: the socket is added to its namespace, and what was held back is applied.
     fn release(&self) {
         let mut phase = self.phase();
         if let ConnectPhase::Connection(held) = &mut *phase {
-            let connect = connect_packet(self.socket.namespace().name(), self.socket.id());
+            let connect = connect_packet(self.socket.namespace().name(), self.socket.id().as_str());
             self.effects.admit(&self.socket, &connect, held);
             *phase = ConnectPhase::Admitted;
         }

@@ -1,8 +1,9 @@
-//! An event: all middleware of the namespace, then every handler of the event, then at most one answer for a failure.
+//! An event: all event middleware of the namespace, then every handler of the event, then at most one answer for a failure.
 
 use std::sync::Arc;
 
-use super::{Dispatcher, failure};
+use super::dispatcher::Dispatcher;
+use super::failure;
 use crate::adapter::Socket;
 use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Progress};
 
@@ -10,7 +11,7 @@ use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Prog
 pub(super) async fn event(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, event: Event, progress: Arc<Progress>) {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
     let ack = event.ack;
-    let run = Run { dispatcher: &dispatcher, socket: &socket, progress: &progress };
+    let run = EventRun { dispatcher: &dispatcher, socket: &socket, progress: &progress };
     let failed = match run.middleware(&chain, event).await {
         Ok(event) => run.handlers(&chain, event).await,
         Err(failure) => Some(failure),
@@ -21,14 +22,15 @@ pub(super) async fn event(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, even
     }
 }
 
-struct Run<'a> {
+/// The chain of one event.
+struct EventRun<'a> {
     dispatcher: &'a Dispatcher,
     socket: &'a Arc<Socket>,
     progress: &'a Arc<Progress>,
 }
 
-impl Run<'_> {
-    /// The event that the handlers see, or why they see none.
+impl EventRun<'_> {
+    /// Runs the middleware. Returns the event for the handlers, or why it reaches none.
     async fn middleware(&self, chain: &Chain, event: Event) -> Result<Arc<Event>, Failure> {
         let mut event = Arc::new(event);
         for member in chain.members.iter().filter(|member| member.has(Hook::EventMiddleware)) {
@@ -41,7 +43,7 @@ impl Run<'_> {
         Ok(event)
     }
 
-    /// Runs every handler, whatever becomes of the others. The first failure is the one that is told.
+    /// Runs every handler, whether or not another one fails. Returns the first failure.
     async fn handlers(&self, chain: &Chain, event: Arc<Event>) -> Option<Failure> {
         let mut failed = None;
         for member in chain.members.iter().filter(|member| member.handles(&event.name)) {

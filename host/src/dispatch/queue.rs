@@ -1,7 +1,7 @@
-//! The order of one socket: its jobs start one after the other.
+//! The queue of one socket: its jobs start one after the other.
 //!
-//! Owned and polled by the connection's task. A job goes on when the one before has ended. The exception prevents a standstill:
-//! while every open job waits for acks of clients, the next starts beside them, since those acks may depend on it.
+//! Owned and polled by the connection's task. A job starts when the one before has ended. The exception prevents a standstill:
+//! while every open job waits for acks of clients, the next one starts beside them, because those acks may depend on it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,29 +11,30 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::{Dispatcher, connect, disconnect, event, timer};
+use super::dispatcher::Dispatcher;
+use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
 use crate::plugin::{Event, Progress};
 
-/// Events that start in one poll; then the task's neighbours have their turn.
+/// Jobs that start in one poll; after them other tasks have their turn.
 const STARTS_PER_POLL: usize = 64;
 
-/// What one socket has to do, in order: its connect chain, its events, its disconnect chain.
+/// The jobs of one socket, in order: its connect chain, its events and due timers, its disconnect chain.
 pub(crate) struct Queue {
     dispatcher: Arc<Dispatcher>,
     socket: Arc<Socket>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     open: Vec<Job>,
-    /// The plugins that will hear of its end.
+    /// The plugins whose `disconnect` will be called.
     reached: Vec<Arc<str>>,
     state: QueueState,
 }
 
 enum QueueState {
-    /// Connecting or connected.
+    /// The socket is pending or connected.
     Connected,
-    /// Gone, but what it had sent before still runs until the timeout ends it.
+    /// The socket is disconnected; what its client had sent before still runs, until the timeout drops it.
     Draining { reason: &'static str, timeout: Pin<Box<Sleep>> },
     /// The disconnect chain runs.
     Disconnecting,
@@ -41,26 +42,29 @@ enum QueueState {
     Done,
 }
 
-/// What has not started yet.
+/// A job that has not started.
 enum Waiting {
     Event(Event),
-    /// By its number: the record has it, where it can still be taken back.
+    /// Its number: the socket keeps the timer, so that it can still be cancelled.
     DueTimer(u64),
 }
 
+/// A job that has started.
 struct Job {
     run: Pin<Box<dyn Future<Output = JobOutcome> + Send>>,
     progress: Arc<Progress>,
 }
 
 enum JobOutcome {
+    /// The connect chain has ended; these are the plugins that it reached.
     Connected(Vec<Arc<str>>),
+    /// An event or a timer.
     Handled,
     Disconnected,
 }
 
 impl Job {
-    /// What runs, and what it means that it has ended.
+    /// A job that has this outcome when `run` has ended.
     fn new(run: impl Future<Output = ()> + Send + 'static, outcome: JobOutcome, progress: Arc<Progress>) -> Self {
         let run = Box::pin(async {
             run.await;
@@ -91,7 +95,7 @@ impl Queue {
         &self.socket
     }
 
-    /// An event of the client. Ignored once the socket has left.
+    /// Adds an event of the client. Ignored once the socket is disconnected.
     pub(crate) fn push(&mut self, event: Event) {
         if let QueueState::Connected = self.state {
             self.waiting_bytes += event.payload.len() + event.name.len();
@@ -99,12 +103,12 @@ impl Queue {
         }
     }
 
-    /// Events and bytes that wait: the measure of inbound backpressure.
+    /// How many jobs wait, and the bytes of their events: the measure of inbound backpressure.
     pub(crate) fn backlog(&self) -> (usize, usize) {
         (self.waiting.len(), self.waiting_bytes)
     }
 
-    /// Whether the socket has left and this queue was not polled since.
+    /// Whether the socket was disconnected and this queue has not been polled since.
     pub(crate) fn has_unseen_disconnect(&self) -> bool {
         matches!(self.state, QueueState::Connected) && self.socket.disconnect_reason().is_some()
     }
@@ -130,7 +134,7 @@ impl Queue {
         }
     }
 
-    /// Timers of the socket that are due: they end with it.
+    /// Adds the timers of the socket that are due. They end with the socket.
     fn queue_due_timers(&mut self) {
         let due = self.socket.take_new_due_timers();
         if let QueueState::Connected = self.state {
@@ -171,7 +175,7 @@ impl Queue {
         }
     }
 
-    /// Sees that the socket has left, whoever ended its stay, and that its time is up.
+    /// Notices that the socket was disconnected, by whichever side, and that the time for what its client had sent is up.
     fn check_disconnected(&mut self, context: &mut Context<'_>) {
         if let QueueState::Connected = self.state {
             let Some(reason) = self.socket.disconnect_reason() else { return };
@@ -191,7 +195,7 @@ impl Queue {
     fn drop_waiting(&mut self) {
         let dropped = self.waiting.len();
         if dropped > 0 {
-            tracing::debug!(sid = %self.socket.id(), dropped, "events of a socket that left were dropped");
+            tracing::debug!(sid = %self.socket.id(), dropped, "events of a disconnected socket were dropped");
         }
         self.waiting = VecDeque::new();
         self.waiting_bytes = 0;
@@ -255,7 +259,7 @@ impl Queue {
         Job::new(chain, JobOutcome::Disconnected, progress)
     }
 
-    /// How long what a client had sent before it left may still run.
+    /// How long what the client had sent before its socket was disconnected may still run.
     fn drain_limit(&self) -> Duration {
         let chain = self.dispatcher.registry.chain(self.socket.namespace().name());
         let limits = chain.iter().flat_map(|chain| &chain.members).map(|member| member.plugin.call_limit());
@@ -263,7 +267,7 @@ impl Queue {
     }
 }
 
-/// Whether the server ended it: then what has not started is dropped.
+/// Whether the server ended the connection: then what has not started is dropped.
 fn is_server_side(reason: &str) -> bool {
     matches!(reason, "server namespace disconnect" | "server shutting down" | "slow consumer" | "inbound limit")
 }

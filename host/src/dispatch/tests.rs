@@ -10,17 +10,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::{DispatchLimits, Dispatcher, Queue};
-use crate::adapter::{Adapter, Handshake, Packet, Sink, Socket, SocketId, SocketState};
-use crate::effect::{LocalEffects, Write, ack_packet, event_packet};
+use crate::adapter::{Adapter, Handshake, Sink, Socket, SocketId, SocketState};
+use crate::effect::{Flags, LocalEffects, Write};
 use crate::frame::Frame;
-use crate::json::Payload;
+use crate::packet::{EncodedPacket, Message, Payload};
 use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner};
 use crate::request::Request;
 
 type Answer = Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
 type Script = Box<dyn Fn(Call) -> Answer + Send + Sync>;
 
-/// A plugin that does what its script says, and keeps a list of the calls.
+/// A plugin that does what its script says, and lists its calls.
 struct Scripted {
     name: Arc<str>,
     calls: Arc<Mutex<Vec<String>>>,
@@ -57,7 +57,7 @@ impl Runner for Scripted {
 struct Wire(Mutex<Vec<String>>);
 
 impl Sink for Wire {
-    fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, _volatile: bool) {
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, _volatile: bool) {
         if !is_closed.load(SeqCst) {
             let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
             self.0.lock().unwrap().extend(texts);
@@ -66,7 +66,7 @@ impl Sink for Wire {
 
     fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
         if let Some(last) = last {
-            self.enqueue(is_closed, &Packet::Text(last), false);
+            self.enqueue(is_closed, &EncodedPacket::Text(last), false);
         }
         is_closed.store(true, SeqCst);
     }
@@ -80,7 +80,7 @@ impl Sink for Wire {
     }
 }
 
-/// A house with one client on its way in to `/`.
+/// A dispatcher with one pending socket on `/`.
 struct Scene {
     queue: Queue,
     socket: Arc<Socket>,
@@ -101,8 +101,11 @@ fn scene(plugins: Vec<(&str, Script)>) -> Scene {
         })
         .collect();
     let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
-    let dispatcher =
-        Arc::new(Dispatcher { registry: Arc::new(Registry::new(&plugins)), effects: Arc::new(LocalEffects), limits });
+    let dispatcher = Arc::new(Dispatcher {
+        registry: Arc::new(Registry::new(&plugins)),
+        effects: Arc::new(LocalEffects::new(1000, None)),
+        limits,
+    });
     let wire: Arc<Wire> = Arc::default();
     let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));
     Scene { queue: Queue::connect(dispatcher, socket.clone()), socket, wire, calls }
@@ -160,15 +163,15 @@ fn about(call: &Call) -> Arc<Socket> {
 }
 
 fn emit(call: &Call, name: &str) {
-    let packet = event_packet("/", name, &Payload { args: "[]".into(), attachments: Vec::new() }, None);
-    call.effects.apply(&mut vec![Write::Emit { socket: about(call), packet, volatile: false }]);
+    let message = Message { name: name.into(), payload: Payload { args: "[]".into(), attachments: Vec::new() } };
+    call.effects.apply(&mut vec![Write::emit(about(call), message, Flags::default())]);
 }
 
 fn ack(call: &Call) {
     let Export::Event(event) = &call.export else { return };
     let Some(ack) = event.ack else { return };
-    let packet = ack_packet("/", ack, &Payload { args: "[1]".into(), attachments: Vec::new() });
-    call.effects.apply(&mut vec![Write::Ack { socket: about(call), ack, packet }]);
+    let payload = Payload { args: "[1]".into(), attachments: Vec::new() };
+    call.effects.apply(&mut vec![Write::ack(about(call), ack, payload)]);
 }
 
 #[tokio::test]
@@ -206,7 +209,7 @@ async fn a_call_that_waits_admits_the_socket() {
     });
     let mut scene = scene(vec![("a", waiting), ("b", obedient())]);
     assert!(scene.poll().is_pending());
-    assert_eq!(scene.socket.state(), SocketState::Joined);
+    assert_eq!(scene.socket.state(), SocketState::Connected);
     assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
 }
 

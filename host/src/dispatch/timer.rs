@@ -1,13 +1,13 @@
-//! Timers that are due: those of a socket go into its queue, all others run one at a time for each plugin.
+//! Timers that are due: those of a socket run in its queue, all others one at a time for each plugin.
 
 use std::sync::Arc;
 
-use super::Dispatcher;
+use super::dispatcher::Dispatcher;
 use crate::adapter::{DueTimer, Socket};
 use crate::plugin::{Call, Export, PluginTimers, Progress, TimerCall};
 
-/// Runs the timers of a plugin itself, and lets those of sockets into their queues meanwhile. Runs until the host ends; `app`
-/// spawns one for each plugin.
+/// Runs the timers of a plugin that belong to no socket, and adds those of sockets to their queues meanwhile. Runs until the
+/// host ends; `app` spawns one for each plugin.
 pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: Arc<PluginTimers>) {
     loop {
         let due = timers.due().await;
@@ -24,7 +24,7 @@ pub(super) async fn socket_timer(dispatcher: Arc<Dispatcher>, socket: Arc<Socket
     run(&dispatcher, &due.plugin, Some(socket), due.name, due.data, progress).await;
 }
 
-/// Its failure concerns nobody but the log, which has it from the plugin.
+/// Runs one timer. A failure is logged by the plugin and has no other consequence.
 async fn run(
     dispatcher: &Dispatcher,
     plugin: &str,

@@ -1,35 +1,112 @@
-//! Carrying out writes on the sockets of this node.
+//! The local adapter: applies writes to the sockets of this node.
 
 use std::sync::Arc;
 
-use super::{Effects, QuestionTarget, Target, Write, disconnect_frame};
-use crate::adapter::{Locked, Packet, Question, Socket, SocketState};
+use super::effects::{Effects, QuestionTarget};
+use super::publisher::Publisher;
+use super::write::{Target, Write};
+use crate::adapter::{Locked, Question, Socket, SocketState};
+use crate::log_limiter::LogLimiter;
+use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
 
 /// Socket.IO's reason for a socket that a plugin disconnected.
 pub(crate) const SERVER_DISCONNECT: &str = "server namespace disconnect";
+/// Lines of the log about refused joins: plugins can cause any number.
+const LOG_LINES_MAX: u32 = 20;
 
-/// The sockets of this node: here writes are carried out.
-pub(crate) struct LocalEffects;
+/// Applies writes on this node, and hands them to the publisher, if there is one.
+pub(crate) struct LocalEffects {
+    rooms_per_socket_max: usize,
+    publisher: Option<Arc<dyn Publisher>>,
+    refused_joins: LogLimiter,
+}
+
+impl LocalEffects {
+    pub(crate) fn new(rooms_per_socket_max: usize, publisher: Option<Arc<dyn Publisher>>) -> Self {
+        Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(LOG_LINES_MAX) }
+    }
+
+    /// Applies the writes that concern this namespace, and keeps the rest.
+    fn apply_to(&self, locked: &mut Locked<'_>, writes: &mut Vec<Write>) {
+        let name: *const str = locked.name();
+        let concerns = |write: &mut Write| match write.socket() {
+            Some(socket) => std::ptr::eq(socket.namespace().name(), name),
+            None => write.namespace().is_some_and(|namespace| std::ptr::eq(namespace.name(), name)),
+        };
+        let concerned = writes.extract_if(.., concerns);
+        let Some(publisher) = &self.publisher else {
+            return concerned.for_each(|write| self.apply_locked(locked, write));
+        };
+        let concerned: Vec<Write> = concerned.collect();
+        publisher.publish(locked.name(), &concerned);
+        concerned.into_iter().for_each(|write| self.apply_locked(locked, write));
+    }
+
+    fn apply_locked(&self, locked: &mut Locked<'_>, write: Write) {
+        match write {
+            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
+                apply_unlocked(write);
+            }
+            Write::Broadcast { target, packet, .. } => locked.broadcast(&target.rooms, &packet, target.flags.volatile),
+            Write::Join { socket, rooms } => self.join(locked, &socket, &rooms),
+            Write::Leave { socket, rooms } => locked.leave(&socket, &rooms),
+            Write::JoinAll { target, rooms } => {
+                for socket in locked.select(&target.rooms) {
+                    self.join(locked, &socket, &rooms);
+                }
+            }
+            Write::LeaveAll { target, rooms } => {
+                for socket in locked.select(&target.rooms) {
+                    locked.leave(&socket, &rooms);
+                }
+            }
+            Write::Disconnect { socket, close } => disconnect(locked, &socket, close),
+            Write::DisconnectAll { target, close } => {
+                for socket in locked.select(&target.rooms) {
+                    disconnect(locked, &socket, close);
+                }
+            }
+        }
+    }
+
+    /// A `join` was checked when it was recorded, but other calls may have joined the socket to rooms since, and a `join-all` cannot be
+    /// checked before.
+    fn join(&self, locked: &mut Locked<'_>, socket: &Socket, rooms: &[Box<str>]) {
+        if locked.join(socket, rooms, self.rooms_per_socket_max).is_ok() {
+            return;
+        }
+        let Some(left_out) = self.refused_joins.admit() else { return };
+        let most = self.rooms_per_socket_max;
+        let namespace = locked.name();
+        tracing::warn!(
+            ns = namespace,
+            sid = %socket.id(),
+            left_out,
+            "a socket is in at most {most} rooms (rooms_per_socket_max): it joined none of {} rooms",
+            rooms.len()
+        );
+    }
+}
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
-        // Most sets touch no namespace, or one: then this is one pass.
+        // Most sets concern no namespace, or one: then this is one pass.
         while let Some(namespace) = writes.iter().find_map(Write::namespace).cloned() {
-            apply_to(&mut namespace.lock(), writes);
+            self.apply_to(&mut namespace.lock(), writes);
         }
         for write in writes.drain(..) {
             apply_unlocked(write);
         }
     }
 
-    fn ask(&self, target: &QuestionTarget, packet: &mut dyn FnMut(u64) -> Packet) -> (u64, Arc<Question>) {
+    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>) {
         let question = Arc::new(Question::default());
         let namespace = match target {
             QuestionTarget::Socket(socket) => socket.namespace(),
             QuestionTarget::Rooms(target) => &target.namespace,
         };
         let ack = namespace.question_id();
-        let packet = packet(ack);
+        let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(ack)).encode();
         let locked = namespace.lock();
         match target {
             QuestionTarget::Socket(socket) => locked.ask_socket(socket, ack, &packet, &question),
@@ -38,11 +115,11 @@ impl Effects for LocalEffects {
         (ack, question)
     }
 
-    fn admit(&self, socket: &Arc<Socket>, connect: &Packet, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
         {
             let mut locked = socket.namespace().lock();
             locked.admit(socket, connect);
-            apply_to(&mut locked, held);
+            self.apply_to(&mut locked, held);
         }
         self.apply(held);
     }
@@ -52,54 +129,15 @@ impl Effects for LocalEffects {
     fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
 }
 
-/// Applies what concerns this namespace, and keeps the rest.
-fn apply_to(locked: &mut Locked<'_>, writes: &mut Vec<Write>) {
-    let name: *const str = locked.name();
-    let concerns = |write: &mut Write| match write.socket() {
-        Some(socket) => std::ptr::eq(socket.namespace().name(), name),
-        None => write.namespace().is_some_and(|namespace| std::ptr::eq(namespace.name(), name)),
-    };
-    for write in writes.extract_if(.., concerns) {
-        apply_locked(locked, write);
-    }
-}
-
-fn apply_locked(locked: &mut Locked<'_>, write: Write) {
-    match write {
-        Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
-            apply_unlocked(write);
-        }
-        Write::Broadcast { target, packet, volatile } => locked.broadcast(&target.rooms, &packet, volatile),
-        Write::Join { socket, rooms } => rooms.iter().for_each(|room| locked.join(socket.id(), room)),
-        Write::Leave { socket, rooms } => rooms.iter().for_each(|room| locked.leave(socket.id(), room)),
-        Write::JoinAll { target, rooms } => {
-            for socket in locked.select(&target.rooms) {
-                rooms.iter().for_each(|room| locked.join(socket.id(), room));
-            }
-        }
-        Write::LeaveAll { target, rooms } => {
-            for socket in locked.select(&target.rooms) {
-                rooms.iter().for_each(|room| locked.leave(socket.id(), room));
-            }
-        }
-        Write::Disconnect { socket, close } => disconnect(locked, &socket, close),
-        Write::DisconnectAll { target, close } => {
-            for socket in locked.select(&target.rooms) {
-                disconnect(locked, &socket, close);
-            }
-        }
-    }
-}
-
-/// What needs no namespace: it concerns one client only.
+/// Applies a write that needs no namespace, because it concerns one client only.
 fn apply_unlocked(write: Write) {
     match write {
-        Write::Emit { socket, packet, volatile } => socket.enqueue(&packet, volatile),
-        Write::Ack { socket, ack, packet } => {
+        Write::Emit { socket, packet, flags, .. } => socket.enqueue(&packet, flags.volatile),
+        Write::Ack { socket, ack, packet, .. } => {
             if socket.close_ack(ack) {
                 socket.enqueue(&packet, false);
             } else {
-                tracing::debug!(sid = %socket.id(), ack, "a second ack, or one to a socket that left, was dropped");
+                tracing::debug!(sid = %socket.id(), ack, "a second ack, or one to a disconnected socket, was dropped");
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
@@ -109,12 +147,12 @@ fn apply_unlocked(write: Write) {
     }
 }
 
-/// Takes a socket out. With `close` its connection is marked, and the connection's own task does the rest.
+/// Disconnects a socket. With `close` its connection is marked, and the connection's own task does the rest.
 fn disconnect(locked: &mut Locked<'_>, socket: &Arc<Socket>, close: bool) {
-    if socket.state() == SocketState::Left {
+    if socket.state() == SocketState::Disconnected {
         return;
     }
-    let last = disconnect_frame(locked.name());
+    let last = disconnect_packet(locked.name());
     locked.disconnect(socket, SERVER_DISCONNECT, Some(last));
     if close {
         socket.sink().close_connection();

@@ -1,26 +1,39 @@
-//! What a read sees: the house as it is, and on top of it the writes that have not left yet.
+//! What a read of a call sees: the sockets as they are, and on top of them the writes that have not been applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Effects, Target, Write};
-use crate::adapter::{Rooms, Socket};
+use super::effects::Effects;
+use super::write::{Target, Write};
+use crate::adapter::{RoomFilter, Socket};
 
-/// The writes that a unit of work would see as done: those held back by its dispatch, then its own.
+/// The writes that a call sees as done: those that its dispatch holds back, then its own.
 pub(crate) struct Overlay<'a> {
     pub(crate) effects: &'a dyn Effects,
     pub(crate) recorded: &'a [Write],
+    /// How many rooms one socket may be in: a write that would exceed it joins none of its rooms.
+    pub(crate) rooms_per_socket_max: usize,
 }
 
 impl Overlay<'_> {
-    /// The rooms of a socket.
+    /// The rooms of a socket, in the order in which it joined them.
     pub(crate) fn rooms(&self, socket: &Arc<Socket>) -> Vec<Arc<str>> {
-        let mut rooms = match socket.last_rooms() {
-            Some(rooms) => return rooms,
-            // A pending socket is in no room yet, but is about to be in its own.
-            None => socket.namespace().lock().rooms_of(socket.id()).unwrap_or_else(|| vec![socket.id().as_str().into()]),
-        };
-        self.each(|write| replay_rooms(&mut rooms, socket, write));
+        self.room_set(socket).in_order
+    }
+
+    /// Whether the socket would be in too many rooms if it joined these, too. A room counts once.
+    pub(crate) fn exceeds_rooms(&self, socket: &Arc<Socket>, joined: &[Box<str>]) -> bool {
+        self.room_set(socket).would_exceed(joined, self.rooms_per_socket_max)
+    }
+
+    fn room_set(&self, socket: &Arc<Socket>) -> RoomSet {
+        if let Some(rooms) = socket.last_rooms() {
+            return RoomSet::new(rooms);
+        }
+        // A pending socket is in no room yet, but will be in its own.
+        let rooms = socket.namespace().lock().rooms_of(socket.id()).unwrap_or_else(|| vec![socket.id().as_str().into()]);
+        let mut rooms = RoomSet::new(rooms);
+        self.each(|write| self.replay_rooms(&mut rooms, socket, write));
         rooms
     }
 
@@ -43,30 +56,69 @@ impl Overlay<'_> {
         }
     }
 
-    fn each(&self, mut see: impl FnMut(&Write)) {
-        self.effects.held(&mut |held| held.iter().for_each(&mut see));
-        self.recorded.iter().for_each(see);
+    fn each(&self, mut read: impl FnMut(&Write)) {
+        self.effects.held(&mut |held| held.iter().for_each(&mut read));
+        self.recorded.iter().for_each(read);
     }
-}
 
-fn replay_rooms(rooms: &mut Vec<Arc<str>>, socket: &Arc<Socket>, write: &Write) {
-    let (joins, leaves): (&[Box<str>], &[Box<str>]) = match write {
-        Write::Join { socket: of, rooms } if Arc::ptr_eq(of, socket) => (rooms, &[]),
-        Write::Leave { socket: of, rooms } if Arc::ptr_eq(of, socket) => (&[], rooms),
-        Write::JoinAll { target, rooms: names } if is_selected(target, socket, rooms) => (names, &[]),
-        Write::LeaveAll { target, rooms: names } if is_selected(target, socket, rooms) => (&[], names),
-        _ => return,
-    };
-    for room in joins {
-        if !rooms.iter().any(|name| **name == **room) {
-            rooms.push(room.as_ref().into());
+    fn replay_rooms(&self, rooms: &mut RoomSet, socket: &Arc<Socket>, write: &Write) {
+        match write {
+            Write::Join { socket: of, rooms: names } if Arc::ptr_eq(of, socket) => rooms.join(names, self.rooms_per_socket_max),
+            Write::Leave { socket: of, rooms: names } if Arc::ptr_eq(of, socket) => rooms.leave(names),
+            Write::JoinAll { target, rooms: names } if rooms.is_selected(target, socket) => {
+                rooms.join(names, self.rooms_per_socket_max);
+            }
+            Write::LeaveAll { target, rooms: names } if rooms.is_selected(target, socket) => rooms.leave(names),
+            _ => {}
         }
     }
-    rooms.retain(|name| !leaves.iter().any(|room| **name == **room));
 }
 
-fn is_selected(target: &Target, socket: &Arc<Socket>, is_in: &[Arc<str>]) -> bool {
-    let Rooms { any, except } = &target.rooms;
-    let in_one_of = |names: &[Box<str>]| names.iter().any(|name| is_in.iter().any(|room| **room == **name));
-    Arc::ptr_eq(&target.namespace, socket.namespace()) && (any.is_empty() || in_one_of(any)) && !in_one_of(except)
+/// The rooms of one socket while writes are replayed on them.
+struct RoomSet {
+    in_order: Vec<Arc<str>>,
+    names: HashSet<Arc<str>>,
+}
+
+impl RoomSet {
+    fn new(rooms: Vec<Arc<str>>) -> Self {
+        Self { names: rooms.iter().cloned().collect(), in_order: rooms }
+    }
+
+    fn join(&mut self, joined: &[Box<str>], rooms_max: usize) {
+        if self.would_exceed(joined, rooms_max) {
+            return;
+        }
+        for room in joined {
+            if !self.names.contains(&**room) {
+                let room: Arc<str> = Arc::from(&**room);
+                self.names.insert(room.clone());
+                self.in_order.push(room);
+            }
+        }
+    }
+
+    fn leave(&mut self, left: &[Box<str>]) {
+        let before = self.names.len();
+        for room in left {
+            self.names.remove(&**room);
+        }
+        if self.names.len() < before {
+            self.in_order.retain(|room| self.names.contains(room));
+        }
+    }
+
+    fn would_exceed(&self, joined: &[Box<str>], rooms_max: usize) -> bool {
+        if self.names.len() + joined.len() <= rooms_max {
+            return false;
+        }
+        let new: HashSet<&str> = joined.iter().map(|room| &**room).filter(|room| !self.names.contains(*room)).collect();
+        !new.is_empty() && self.names.len() + new.len() > rooms_max
+    }
+
+    fn is_selected(&self, target: &Target, socket: &Arc<Socket>) -> bool {
+        let RoomFilter { any, except } = &target.rooms;
+        let in_one_of = |names: &[Box<str>]| names.iter().any(|name| self.names.contains(&**name));
+        Arc::ptr_eq(&target.namespace, socket.namespace()) && (any.is_empty() || in_one_of(any)) && !in_one_of(except)
+    }
 }

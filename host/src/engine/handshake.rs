@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     addresses::AddressPermit, options::Options, outbox::Outbox, response::Refusal, server::Engine, session_id::SessionId,
 };
-use crate::{frame::Frame, request::Request};
+use crate::{frame::Frame, packet::OpenPacket, request::Request};
 
 /// The kinds of request that the engine serves.
 pub(super) enum Route {
@@ -186,17 +186,16 @@ fn decode(text: &str) -> Box<str> {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into()
 }
 
-/// OPEN, the first packet of a session.
+/// The OPEN packet of a session that these options allow.
 pub(super) fn open_packet(options: &Options, session_id: SessionId, is_websocket: bool) -> Frame {
-    let upgrades = if !is_websocket && options.allow_upgrades && options.websocket { r#""websocket""# } else { "" };
-    let text = format!(
-        r#"0{{"sid":"{}","upgrades":[{upgrades}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
-        session_id.text(),
-        options.ping_interval.as_millis(),
-        options.ping_timeout.as_millis(),
-        options.payload_bytes_max,
-    );
-    Frame::text(&[text.as_bytes()])
+    let open = OpenPacket {
+        session_id: &session_id.text(),
+        offers_websocket: !is_websocket && options.allow_upgrades && options.websocket,
+        ping_interval: options.ping_interval,
+        ping_timeout: options.ping_timeout,
+        payload_bytes_max: options.payload_bytes_max,
+    };
+    open.encode()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! The walk over JSON text: iterative, so that no nesting can exhaust a stack, and by RFC 8259 to the letter.
+//! The scanner of JSON text: iterative, so that no nesting can exhaust a stack, and exactly RFC 8259.
 
-use super::DEPTH_MAX;
+use innkeeper_contract::limits::JSON_DEPTH_MAX as DEPTH_MAX;
 
-/// Why text did not pass, and where: an offset in bytes.
+use super::text::decode_string;
+
+/// Why text is not valid, and where: an offset in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub(crate) struct Invalid {
@@ -16,7 +18,7 @@ impl Invalid {
     }
 }
 
-/// What a value is.
+/// The type of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueKind {
     Array,
@@ -27,20 +29,22 @@ pub(crate) enum ValueKind {
     Other,
 }
 
-/// The first element of an array, and where the rest begins.
+/// The first element of an array.
 pub(crate) struct FirstElement<'a> {
     pub(crate) kind: ValueKind,
     pub(crate) text: &'a str,
+    /// Where the other elements begin: behind the comma, or at the closing bracket.
     pub(crate) rest_at: usize,
 }
 
-/// What was seen of one open object that may turn out to be a placeholder. Kept only if there are attachments.
+/// An object whose end has not been reached, and which may be a placeholder. Kept only if there are attachments.
 #[derive(Default)]
 struct OpenObject {
     is_placeholder: bool,
     number: Option<usize>,
 }
 
+/// A walk over one JSON text.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -50,7 +54,9 @@ pub(crate) struct Scanner<'a> {
     placeholders: Option<Placeholders>,
 }
 
+/// The check that each attachment has its placeholder.
 struct Placeholders {
+    /// Whether attachment n has one.
     seen: Vec<bool>,
     open: Vec<OpenObject>,
 }
@@ -61,7 +67,7 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, nesting: [0; DEPTH_MAX / 64], depth: 0, placeholders }
     }
 
-    /// Walks the whole text: one value, and nothing behind it.
+    /// Walks over the whole text: one value, and nothing behind it.
     pub(crate) fn whole(&mut self) -> Result<ValueKind, Invalid> {
         self.spaces();
         let kind = self.value()?;
@@ -86,13 +92,13 @@ impl<'a> Scanner<'a> {
         Ok(FirstElement { kind, text, rest_at })
     }
 
-    /// Walks over what `head` left.
+    /// Walks over the elements behind the first one, to the end of the text.
     pub(crate) fn remaining_elements(&mut self) -> Result<(), Invalid> {
         self.rest(0)?;
         self.end()
     }
 
-    /// One value with all that is in it.
+    /// Walks over one value with everything in it.
     fn value(&mut self) -> Result<ValueKind, Invalid> {
         let base = self.depth;
         let kind = self.begin()?;
@@ -102,9 +108,9 @@ impl<'a> Scanner<'a> {
         Ok(kind)
     }
 
-    /// From behind a value to where the nesting is `base` again.
+    /// Walks from behind a value to the point where the nesting is `base` again.
     fn rest(&mut self, base: usize) -> Result<(), Invalid> {
-        // Set when a bracket was just opened: what it holds may be nothing.
+        // Set directly behind an opening bracket, where the closing one may follow.
         let mut fresh = self.fresh();
         while self.depth > base {
             self.spaces();
@@ -141,12 +147,12 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether the last thing walked over was an opening bracket.
+    /// Whether the last byte walked over was an opening bracket.
     fn fresh(&self) -> bool {
         self.depth > 0 && matches!(self.text.as_bytes().get(self.at.wrapping_sub(1)), Some(b'[' | b'{'))
     }
 
-    /// A scalar, or the opening bracket of an array or object.
+    /// Walks over a scalar, or over the opening bracket of an array or object.
     fn begin(&mut self) -> Result<ValueKind, Invalid> {
         match self.peek() {
             Some(b'[') => {
@@ -174,7 +180,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `"key": value`, the value's own content left to `rest`.
+    /// Walks over `"key": value`; what is inside the value is left to `rest`.
     fn member(&mut self) -> Result<(), Invalid> {
         let from = self.at;
         if self.peek() != Some(b'"') {
@@ -194,14 +200,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Remembers what makes an object a placeholder. As in JavaScript, the last of two equal keys counts.
+    /// Notes the members that make an object a placeholder. As in JavaScript, the last of two equal keys counts.
     fn note_member(&mut self, key: &str, kind: ValueKind, value: &str) {
-        // The value may just have opened an array or object: then its owner is one level up.
+        // If the value is an object, it has just been opened: the one that has this member is one level up.
         let opened_object = usize::from(kind == ValueKind::Object);
         let Some(open) = self.placeholders.as_mut().map(|placeholders| &mut placeholders.open) else { return };
         let owner = open.len().checked_sub(1 + opened_object).and_then(|index| open.get_mut(index));
         let Some(owner) = owner else { return };
-        match &*super::string(key) {
+        match &*decode_string(key) {
             "_placeholder" => owner.is_placeholder = kind == ValueKind::True,
             "num" => owner.number = value.parse().ok(),
             _ => {}
@@ -344,31 +350,4 @@ impl<'a> Scanner<'a> {
     fn fault<T>(&self, what: &'static str) -> Result<T, Invalid> {
         Err(Invalid::new(what, self.at))
     }
-}
-
-/// Decodes what stands between the quotes of a checked string, lone surrogates included.
-pub(crate) fn decode_lossy(inner: &str) -> String {
-    let mut units: Vec<u16> = Vec::with_capacity(inner.len());
-    let mut rest = inner.chars();
-    while let Some(char) = rest.next() {
-        if char != '\\' {
-            units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
-            continue;
-        }
-        let unit = match rest.next() {
-            Some('u') => {
-                let hex: String = rest.by_ref().take(4).collect();
-                u16::from_str_radix(&hex, 16).unwrap_or(0xFFFD)
-            }
-            Some('b') => 8,
-            Some('f') => 12,
-            Some('n') => 10,
-            Some('r') => 13,
-            Some('t') => 9,
-            Some(other) => other as u16,
-            None => 0xFFFD,
-        };
-        units.push(unit);
-    }
-    String::from_utf16_lossy(&units)
 }

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use crate::adapter::Socket;
 use crate::effect::Effects;
-use crate::json::Payload;
+use crate::packet::Payload;
 
 /// One entry into one export of one plugin.
 pub(crate) struct Call {

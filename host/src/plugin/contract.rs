@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::host::InstanceState;
 use super::manifest::Manifest;
 use crate::adapter::Socket;
-use crate::json::Payload;
+use crate::packet::Payload;
 
 /// A component that was compiled and linked: instances are made of it.
 ///

@@ -1,7 +1,7 @@
 //! Lines of the log about calls that failed.
 
-use super::log_limiter::LogLimiter;
 use crate::adapter::Socket;
+use crate::log_limiter::LogLimiter;
 
 /// Lines in each window of the limiter.
 const LINES_MAX: u32 = 20;

@@ -2,7 +2,7 @@
 
 use innkeeper_contract::limits::LOG_MESSAGE_BYTES_MAX;
 
-use super::log_limiter::LogLimiter;
+use crate::log_limiter::LogLimiter;
 
 /// Lines of the level `error` in each window of the limiter.
 const ERRORS_MAX: u32 = 20;

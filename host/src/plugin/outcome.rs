@@ -4,8 +4,9 @@ use super::call::{Call, CallOutcome, Export};
 use super::contract::ExportResult;
 use super::failure::Failure;
 use super::host::ActiveCall;
-use crate::effect::{Write, ack_packet};
-use crate::json::{self, Payload};
+use crate::effect::Write;
+use crate::json;
+use crate::packet::Payload;
 
 /// Applies the writes that the call recorded, unless it failed. The error is for the log: the plugin broke.
 pub(super) fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
@@ -34,8 +35,7 @@ fn returned_ack(call: &Call, reply: Payload) -> Result<Option<Write>, String> {
     let payload = checked_payload(reply)?;
     let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
-    let packet = ack_packet(socket.namespace().name(), ack, &payload);
-    Ok(Some(Write::Ack { socket: socket.clone(), ack, packet }))
+    Ok(Some(Write::ack(socket.clone(), ack, payload)))
 }
 
 fn rewritten(call: &Call, name: String, payload: Payload) -> Result<CallOutcome, String> {

@@ -175,7 +175,7 @@ impl TimerTable {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
-            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Left);
+            let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Disconnected);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
                 return Ok((socket, TimerCall { name: key.0, data: set.data }));
@@ -194,7 +194,7 @@ impl TimerTable {
     fn sweep(&mut self) {
         let is_gone = |set: &PendingTimer| {
             let socket = set.socket.as_ref().map(Weak::upgrade);
-            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.state() == SocketState::Left))
+            socket.is_some_and(|socket| socket.is_none_or(|socket| socket.state() == SocketState::Disconnected))
         };
         let gone: Vec<TimerKey> = self.by_key.iter().filter(|(_, set)| is_gone(set)).map(|(key, _)| key.clone()).collect();
         for key in gone {

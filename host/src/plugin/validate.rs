@@ -3,7 +3,8 @@
 use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, PAGE_ENTRIES_MAX, ROOM_NAME_BYTES_MAX};
 use innkeeper_contract::{Refusal, codes, events, refusals};
 
-use crate::json::{self, Payload};
+use crate::json;
+use crate::packet::Payload;
 
 /// Checks the name of an event that a guest emits.
 pub(super) fn event_name(name: &str) -> Result<(), Refusal> {

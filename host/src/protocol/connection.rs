@@ -1,4 +1,4 @@
-//! One connection of a client: what it says, in the order in which it says it.
+//! The Socket.IO side of one connection: decodes its packets, in the order received, and acts on them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use innkeeper_contract::limits::AUTH_BYTES_MAX;
 use innkeeper_contract::refusals::{INTERNAL_ERROR, INVALID_NAMESPACE};
 use tokio::time::Sleep;
 
-use super::ConnectionLimits;
-use super::attachments::PartialPacket;
-use super::packet::{Packet, PacketType, parse};
+use super::limits::ConnectionLimits;
 use super::sockets::{ConnectionSockets, NamespaceSlot};
 use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
 use crate::dispatch::{Dispatcher, Queue};
-use crate::effect::{SERVER_DISCONNECT, connect_error, disconnect_frame};
+use crate::effect::SERVER_DISCONNECT;
 use crate::engine::{EngineRequest, Outbox, Protocol, Reason};
-use crate::json::{self, Payload};
+use crate::json;
+use crate::packet::{
+    ClientPacket, PacketType, PartialPacket, Payload, connect_error_packet, decode, disconnect_packet, split_event,
+};
 use crate::plugin::Event;
 use crate::request::Request;
 
@@ -28,7 +29,7 @@ const CLIENT_DISCONNECT: Reason = "client namespace disconnect";
 /// Ours: a client that sends faster than its events are handled, in spite of pauses.
 const INBOUND_LIMIT: Reason = "inbound limit";
 
-/// Packets that belong to no socket have no gate to be shut.
+/// For packets that belong to no socket: nothing closes it.
 static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.
@@ -40,7 +41,7 @@ pub(super) struct Connection {
     outbox: Arc<Outbox>,
     sockets: ConnectionSockets,
     partial: Option<Box<PartialPacket>>,
-    /// Runs until the connection is on a namespace.
+    /// Runs until a socket of the connection is connected.
     connect_timeout: Option<Pin<Box<Sleep>>>,
     is_closed: bool,
 }
@@ -67,8 +68,8 @@ impl Connection {
         }
     }
 
-    /// A whole packet.
-    fn packet(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+    /// Acts on a packet whose attachments have all arrived.
+    fn packet(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
         match packet.packet_type {
             PacketType::Connect => self.connect(packet.namespace, packet.body),
             PacketType::Disconnect if packet.body.is_empty() => self.disconnect(packet.namespace),
@@ -99,10 +100,10 @@ impl Connection {
         Ok(())
     }
 
-    /// A socket that is on its way in.
+    /// A pending socket, for the connect chain of its queue.
     fn pending_socket(&self, namespace: &str, auth: &str) -> Option<Arc<Socket>> {
         let id = SocketId::random();
-        let id = id.inspect_err(|error| tracing::error!(%error, "the system gives no randomness: nobody can be let in")).ok()?;
+        let id = id.inspect_err(|error| tracing::error!(%error, "the system gives no randomness: no client can connect")).ok()?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let handshake = Handshake {
             request: self.request.clone(),
@@ -113,7 +114,7 @@ impl Connection {
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
-        self.outbox.enqueue(&NEVER_CLOSED, connect_error(namespace, message, None).frames(), false);
+        self.outbox.enqueue(&NEVER_CLOSED, connect_error_packet(namespace, message, None).frames(), false);
     }
 
     fn disconnect(&mut self, namespace: &str) -> Result<(), Reason> {
@@ -127,13 +128,13 @@ impl Connection {
         }
     }
 
-    fn event(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
-        let (name, args) = json::event(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
+    fn event(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+        let (name, args) = split_event(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
         if innkeeper_contract::events::is_reserved(&name) {
             return Err(FORCED_CLOSE);
         }
         match self.sockets.slot(packet.namespace) {
-            NamespaceSlot::Occupied(queue) if queue.socket().state() == SocketState::Joined => {
+            NamespaceSlot::Occupied(queue) if queue.socket().state() == SocketState::Connected => {
                 let payload = Payload { args, attachments };
                 queue.push(Event { name: name.into_owned(), payload, ack: packet.ack });
                 self.check_backlog()
@@ -143,8 +144,8 @@ impl Connection {
         }
     }
 
-    /// An answer to one of our questions: it never stands in a queue.
-    fn ack(&mut self, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+    /// The answer to a question. It goes to the question at once and never waits in a queue.
+    fn ack(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
         json::array(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
         match self.sockets.slot(packet.namespace) {
             NamespaceSlot::Occupied(queue) => {
@@ -170,7 +171,7 @@ impl Protocol for Connection {
         if self.partial.is_some() {
             return Err(FORCED_CLOSE);
         }
-        let packet = parse(message, self.limits.attachments).map_err(|_| FORCED_CLOSE)?;
+        let packet = decode(message, self.limits.attachments).map_err(|_| FORCED_CLOSE)?;
         if packet.attachments > 0 {
             self.partial = Some(Box::new(PartialPacket::new(&packet)));
             return Ok(());
@@ -184,8 +185,8 @@ impl Protocol for Connection {
             self.partial = Some(partial);
             return self.check_backlog();
         }
-        let PartialPacket { packet_type, namespace, ack, body, attachments, .. } = *partial;
-        self.packet(&Packet { packet_type, namespace: &namespace, ack, body: &body, attachments: attachments.len() }, attachments)
+        let attachments = partial.take_attachments();
+        self.packet(&partial.packet(), attachments)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<EngineRequest> {
@@ -194,7 +195,7 @@ impl Protocol for Connection {
             return if self.sockets.len() == 0 { Poll::Ready(EngineRequest::Done) } else { Poll::Pending };
         }
         if let Some(timeout) = &mut self.connect_timeout {
-            if self.sockets.sockets().any(|socket| socket.state() == SocketState::Joined) {
+            if self.sockets.sockets().any(|socket| socket.state() == SocketState::Connected) {
                 self.connect_timeout = None;
             } else if timeout.as_mut().poll(context).is_ready() {
                 return Poll::Ready(EngineRequest::Close(FORCED_CLOSE));
@@ -203,7 +204,8 @@ impl Protocol for Connection {
         Poll::Pending
     }
 
-    /// Not while a question to this client is open: its answer may be what everything waits for.
+    /// With too many waiting events reading pauses, but not while a question to this client is open: its answer may be what all of
+    /// them wait for.
     fn accepts(&self) -> bool {
         !self.sockets.backlog().exceeds(self.limits.high) || self.sockets.sockets().any(|socket| socket.has_open_question())
     }
@@ -224,9 +226,9 @@ impl Protocol for Connection {
     }
 }
 
-/// Takes a socket out of its namespace; its queue sees that and does the rest.
+/// Disconnects a socket; its queue notices that and runs the handlers.
 fn disconnect(socket: &Arc<Socket>, reason: Reason, send_packet: bool) {
     let namespace = socket.namespace();
-    let last = (send_packet && socket.state() == SocketState::Joined).then(|| disconnect_frame(namespace.name()));
+    let last = (send_packet && socket.state() == SocketState::Connected).then(|| disconnect_packet(namespace.name()));
     namespace.lock().disconnect(socket, reason, last);
 }

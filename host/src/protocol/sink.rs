@@ -1,14 +1,15 @@
-//! The engine's outbox as the inside of the house sees it.
+//! The engine's outbox as the sink of its connection's sockets.
 
 use std::sync::atomic::AtomicBool;
 
-use crate::adapter::{Packet, Sink};
+use crate::adapter::Sink;
 use crate::engine::Outbox;
 use crate::frame::Frame;
+use crate::packet::EncodedPacket;
 
 impl Sink for Outbox {
-    fn enqueue(&self, is_closed: &AtomicBool, packet: &Packet, volatile: bool) {
-        // Over the bound the outbox marks itself, and its connection's task ends the client: nobody else has to care.
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, volatile: bool) {
+        // An outbox over its bound marks itself, and its connection's task ends the connection: there is nothing to do here.
         Self::enqueue(self, is_closed, packet.frames(), volatile);
     }
 

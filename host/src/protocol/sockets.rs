@@ -1,25 +1,25 @@
-//! The namespaces that one connection is on, and those that it is just leaving.
+//! The sockets of one connection: one for each namespace that it is on, and those whose `disconnect` handlers still run.
 
 use std::sync::Arc;
 use std::task::Context;
 
-use super::Backlog;
+use super::limits::Backlog;
 use crate::adapter::{Socket, SocketState};
 use crate::dispatch::Queue;
 
-/// The sockets of one connection. There are few, so they are looked up one by one.
+/// The queues of the sockets. There are few, so they are searched one by one.
 #[derive(Default)]
 pub(super) struct ConnectionSockets {
     queues: Vec<Queue>,
-    /// Namespaces whose socket the server ended: what the client sent there before it knew is ignored.
+    /// Namespaces that the server disconnected: packets that the client sent there before it knew are ignored.
     ended_by_server: Vec<Arc<str>>,
 }
 
-/// What a packet for a namespace meets.
+/// The socket of a connection on one namespace.
 pub(super) enum NamespaceSlot<'a> {
-    /// A socket that is in, or on its way in.
+    /// A socket that is connected, or pending.
     Occupied(&'a mut Queue),
-    /// None, because the server ended it.
+    /// None, because the server disconnected it.
     EndedByServer,
     /// None.
     Free,
@@ -31,16 +31,16 @@ impl ConnectionSockets {
         self.queues.push(queue);
     }
 
-    /// The socket of a namespace that has not left.
+    /// The socket on a namespace that is not disconnected.
     pub(super) fn slot(&mut self, namespace: &str) -> NamespaceSlot<'_> {
         let is_connected =
-            |queue: &Queue| queue.socket().namespace().name() == namespace && queue.socket().state() != SocketState::Left;
+            |queue: &Queue| queue.socket().namespace().name() == namespace && queue.socket().state() != SocketState::Disconnected;
         // By index, since a found reference would keep all of them borrowed.
         if let Some(index) = self.queues.iter().position(is_connected) {
             return self.queues.get_mut(index).map_or(NamespaceSlot::Free, NamespaceSlot::Occupied);
         }
-        let leaving = self.queues.iter().rev().find(|queue| queue.socket().namespace().name() == namespace);
-        let by_server = leaving.and_then(|queue| queue.socket().disconnect_reason()).is_some_and(is_by_server);
+        let disconnected = self.queues.iter().rev().find(|queue| queue.socket().namespace().name() == namespace);
+        let by_server = disconnected.and_then(|queue| queue.socket().disconnect_reason()).is_some_and(is_by_server);
         if by_server || self.ended_by_server.iter().any(|name| **name == *namespace) {
             NamespaceSlot::EndedByServer
         } else {
@@ -48,7 +48,7 @@ impl ConnectionSockets {
         }
     }
 
-    /// Runs every queue, again and again while one ended the stay of another, and lets go of those that are done.
+    /// Polls every queue, again while one disconnected the socket of another, and removes those that are done.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) {
         loop {
             let Self { queues, ended_by_server } = self;
@@ -65,12 +65,12 @@ impl ConnectionSockets {
         }
     }
 
-    /// The sockets that have not left.
+    /// The sockets that are not disconnected.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &Arc<Socket>> {
-        self.queues.iter().map(Queue::socket).filter(|socket| socket.state() != SocketState::Left)
+        self.queues.iter().map(Queue::socket).filter(|socket| socket.state() != SocketState::Disconnected)
     }
 
-    /// All sockets, those whose disconnect handlers still run included.
+    /// How many sockets there are, those whose `disconnect` handlers still run included.
     pub(super) fn len(&self) -> usize {
         self.queues.len()
     }

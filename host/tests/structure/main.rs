@@ -11,10 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     // Leaves: they use no other.
     ("frame", &[]),
     ("json", &[]),
+    ("log_limiter", &[]),
+    // Packets are text and frames.
+    ("packet", &["frame", "json"]),
     ("request", &[]),
     ("config", &[]),
     ("telemetry", &[]),
@@ -25,12 +28,12 @@ const ARROWS: [(&str, &[&str]); 22] = [
     // Keys come out of the configuration.
     ("auth", &["config"]),
     // Who is in which namespace and room: only the leaves below it.
-    ("adapter", &["frame", "json", "request"]),
-    ("engine", &["files", "frame", "request"]),
-    ("effect", &["frame", "json", "adapter"]),
-    ("plugin", &["auth", "config", "effect", "json", "rate_limit", "adapter", "store"]),
-    ("dispatch", &["effect", "json", "plugin", "adapter"]),
-    ("protocol", &["dispatch", "effect", "engine", "frame", "json", "plugin", "request", "adapter"]),
+    ("adapter", &["frame", "packet", "request"]),
+    ("engine", &["files", "frame", "packet", "request"]),
+    ("effect", &["adapter", "log_limiter", "packet"]),
+    ("plugin", &["adapter", "auth", "config", "effect", "json", "log_limiter", "packet", "rate_limit", "store"]),
+    ("dispatch", &["adapter", "effect", "packet", "plugin"]),
+    ("protocol", &["adapter", "dispatch", "effect", "engine", "frame", "json", "packet", "plugin", "request"]),
     ("drain", &["engine"]),
     (
         "app",

@@ -3,8 +3,8 @@
 use innkeeper_contract::Refusal;
 
 use super::state::InstanceState;
-use crate::effect::{Write, ack_packet};
-use crate::json::Payload;
+use crate::effect::Write;
+use crate::packet::Payload;
 use crate::plugin::validate;
 
 impl InstanceState {
@@ -12,7 +12,6 @@ impl InstanceState {
     pub(crate) fn reply(&mut self, socket: &str, ack: u64, payload: Payload) -> Result<(), Refusal> {
         let payload = validate::payload(payload, self.context.plugin.call_limits.attachments)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
-        let packet = ack_packet(socket.namespace().name(), ack, &payload);
-        self.record(Write::Ack { socket, ack, packet })
+        self.record(Write::ack(socket, ack, payload))
     }
 }

@@ -6,34 +6,37 @@ use super::state::InstanceState;
 use super::target::GuestTarget;
 use super::ticket::Ticket;
 use crate::adapter::{QuestionAnswers, SocketState};
-use crate::effect::{QuestionTarget, Write, event_packet};
-use crate::json::Payload;
+use crate::effect::{Flags, QuestionTarget, Write};
+use crate::packet::{Message, Payload};
 use crate::plugin::validate;
 
 impl InstanceState {
     /// Emits an event to one socket.
-    pub(crate) fn emit_to_socket(&mut self, socket: &str, name: &str, payload: Payload, flags: &[String]) -> Result<(), Refusal> {
-        let payload = self.checked_event(name, payload)?;
+    pub(crate) fn emit_to_socket(
+        &mut self,
+        socket: &str,
+        name: String,
+        payload: Payload,
+        flags: &[String],
+    ) -> Result<(), Refusal> {
+        let message = self.message(name, payload)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
-        let packet = event_packet(socket.namespace().name(), name, &payload, None);
-        let volatile = flags.iter().any(|flag| flag == flags::VOLATILE);
-        self.record(Write::Emit { socket, packet, volatile })
+        let flags = Flags { volatile: flags.iter().any(|flag| flag == flags::VOLATILE), local: false };
+        self.record(Write::emit(socket, message, flags))
     }
 
     /// Emits an event to all sockets that match.
-    pub(crate) fn emit_to_rooms(&mut self, target: GuestTarget, name: &str, payload: Payload) -> Result<(), Refusal> {
-        let payload = self.checked_event(name, payload)?;
-        let volatile = target.has_flag(flags::VOLATILE);
+    pub(crate) fn emit_to_rooms(&mut self, target: GuestTarget, name: String, payload: Payload) -> Result<(), Refusal> {
+        let message = self.message(name, payload)?;
         let target = self.target(target)?;
-        let packet = event_packet(target.namespace.name(), name, &payload, None);
-        self.record(Write::Broadcast { target, packet, volatile })
+        self.record(Write::broadcast(target, message))
     }
 
     /// Asks one client for an ack. Returns the ticket.
     pub(crate) fn ask_socket(
         &mut self,
         socket: &str,
-        name: &str,
+        name: String,
         payload: Payload,
         timeout_ms: Option<u32>,
     ) -> Result<u64, Refusal> {
@@ -45,7 +48,7 @@ impl InstanceState {
     pub(crate) fn ask_rooms(
         &mut self,
         target: GuestTarget,
-        name: &str,
+        name: String,
         payload: Payload,
         timeout_ms: Option<u32>,
     ) -> Result<u64, Refusal> {
@@ -58,21 +61,21 @@ impl InstanceState {
         self.active()?.tickets.take_client_answers(ticket)
     }
 
-    fn ask(&mut self, target: &QuestionTarget, name: &str, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
-        let payload = self.checked_event(name, payload)?;
+    fn ask(&mut self, target: &QuestionTarget, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
+        let message = self.message(name, payload)?;
         let active = self.begin_question()?;
-        let (namespace, one) = match target {
+        let one = match target {
             QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => return Err(refusals::pending()),
-            QuestionTarget::Socket(socket) => (socket.namespace().clone(), true),
-            QuestionTarget::Rooms(target) => (target.namespace.clone(), false),
+            QuestionTarget::Socket(_) => true,
+            QuestionTarget::Rooms(_) => false,
         };
-        let mut packet = |ack| event_packet(namespace.name(), name, &payload, Some(ack));
-        let (ack, question) = active.call.effects.ask(target, &mut packet);
+        let (ack, question) = active.call.effects.ask(target, &message);
         Ok(active.tickets.add(Ticket::clients(ack, question, one, timeout_ms, active.ends_at)))
     }
 
-    fn checked_event(&self, name: &str, payload: Payload) -> Result<Payload, Refusal> {
-        validate::event_name(name)?;
-        validate::payload(payload, self.context.plugin.call_limits.attachments)
+    fn message(&self, name: String, payload: Payload) -> Result<Message, Refusal> {
+        validate::event_name(&name)?;
+        let payload = validate::payload(payload, self.context.plugin.call_limits.attachments)?;
+        Ok(Message { name, payload })
     }
 }

@@ -72,7 +72,7 @@ impl Fetched {
     }
 
     fn copy(&self, socket: &Socket) -> Option<RemoteSocket> {
-        if socket.state() == SocketState::Left {
+        if socket.state() == SocketState::Disconnected {
             return None;
         }
         let rooms = match self.fields.rooms {

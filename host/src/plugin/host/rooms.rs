@@ -13,9 +13,9 @@ impl InstanceState {
         let rooms = validate::rooms(rooms)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
         let most = self.context.plugin.call_limits.rooms_per_socket;
-        // Counting exactly costs a look at all rooms, so it is done only where the limit can be near.
-        let near = socket.room_count() + self.recorded_len() + rooms.len() > most;
-        if near && self.overlay()?.rooms(&socket).len() + rooms.len() > most {
+        // Counting exactly costs a look at all rooms, so it is done only where the limit can be near. One is the socket's own room.
+        let near = 1 + socket.room_count() + self.active()?.joined_rooms + rooms.len() > most;
+        if near && self.overlay()?.exceeds_rooms(&socket, &rooms) {
             return Err(refusals::rooms_per_socket(most));
         }
         self.record(Write::Join { socket, rooms })
@@ -47,9 +47,5 @@ impl InstanceState {
         let rooms = validate::rooms(rooms)?;
         let target = self.target(target)?;
         self.record(Write::LeaveAll { target, rooms })
-    }
-
-    fn recorded_len(&self) -> usize {
-        self.active.as_ref().map_or(0, |active| active.recorded.len())
     }
 }

@@ -11,7 +11,7 @@ use wasmtime_wasi::WasiCtx;
 use super::context::GenerationContext;
 use super::ticket::Tickets;
 use super::wasi;
-use crate::effect::{Overlay, Write};
+use crate::effect::{Effects, Overlay, Write};
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
 
@@ -37,6 +37,8 @@ pub(crate) struct ActiveCall {
     pub(crate) call: Call,
     pub(crate) recorded: Vec<Write>,
     recorded_bytes: usize,
+    /// How many names of rooms sockets join by the writes that are not applied yet, those that are held back included.
+    pub(super) joined_rooms: usize,
     pub(super) tickets: Tickets,
     pub(super) log_lines: usize,
     /// Recorded writes that reads had to look at.
@@ -64,8 +66,16 @@ impl InstanceState {
     /// A call begins.
     pub(crate) fn begin(&mut self, call: Call, ends_at: Instant) {
         self.clock = RunClock::default();
-        let (recorded, tickets) = (Vec::new(), Tickets::default());
-        self.active = Some(ActiveCall { call, recorded, recorded_bytes: 0, tickets, log_lines: 0, overlay_writes: 0, ends_at });
+        self.active = Some(ActiveCall {
+            joined_rooms: held_joins(&*call.effects),
+            call,
+            recorded: Vec::new(),
+            recorded_bytes: 0,
+            tickets: Tickets::default(),
+            log_lines: 0,
+            overlay_writes: 0,
+            ends_at,
+        });
     }
 
     /// The running call. Outside of one, `register` for instance, nothing can be done.
@@ -92,18 +102,20 @@ impl InstanceState {
             return Err(refusals::write_bytes_per_call(limits.write_bytes));
         }
         active.recorded_bytes += write.len();
+        active.joined_rooms += write.joined_rooms();
         active.recorded.push(write);
         Ok(())
     }
 
     /// What a read of this call sees.
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, Refusal> {
+        let rooms_per_socket_max = self.context.plugin.call_limits.rooms_per_socket;
         let active = self.active()?;
         active.overlay_writes += active.recorded.len();
         if active.overlay_writes > OVERLAY_WRITES_MAX {
             return Err(Refusal::new(codes::LIMIT, "too many reads behind too many writes of one call: flush in between"));
         }
-        Ok(Overlay { effects: &*active.call.effects, recorded: &active.recorded })
+        Ok(Overlay { effects: &*active.call.effects, recorded: &active.recorded, rooms_per_socket_max })
     }
 
     /// Refuses what needs a capability that the plugin did not request. (One that was not granted is refused at load.)
@@ -122,5 +134,13 @@ impl ActiveCall {
         (self.recorded_bytes, self.overlay_writes) = (0, 0);
         self.call.effects.apply(&mut self.recorded);
         self.call.effects.release();
+        self.joined_rooms = held_joins(&*self.call.effects);
     }
+}
+
+/// How many names of rooms sockets join by the writes that the dispatch holds back.
+fn held_joins(effects: &dyn Effects) -> usize {
+    let mut joined = 0;
+    effects.held(&mut |held| joined = held.iter().map(Write::joined_rooms).sum());
+    joined
 }

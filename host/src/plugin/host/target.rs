@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use innkeeper_contract::{Refusal, refusals};
+use innkeeper_contract::{Refusal, flags, refusals};
 
 use super::state::InstanceState;
-use crate::adapter::{Namespace, Rooms, Socket, SocketId};
-use crate::effect::Target;
+use crate::adapter::{Namespace, RoomFilter, Socket, SocketId};
+use crate::effect::{Flags, Target};
 use crate::plugin::capability::Capability;
 use crate::plugin::validate;
 
@@ -15,14 +15,8 @@ pub(crate) struct GuestTarget {
     pub(crate) namespace: String,
     pub(crate) rooms: Vec<String>,
     pub(crate) except: Vec<String>,
-    /// An open list. `local` is all there is on one node.
+    /// An open list; unknown ones are ignored.
     pub(crate) flags: Vec<String>,
-}
-
-impl GuestTarget {
-    pub(super) fn has_flag(&self, name: &str) -> bool {
-        self.flags.iter().any(|flag| flag == name)
-    }
 }
 
 impl InstanceState {
@@ -51,9 +45,11 @@ impl InstanceState {
 
     /// The namespace and the rooms that a target names.
     pub(super) fn target(&mut self, target: GuestTarget) -> Result<Target, Refusal> {
-        let rooms = Rooms { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
+        let has = |name: &str| target.flags.iter().any(|flag| flag == name);
+        let flags = Flags { volatile: has(flags::VOLATILE), local: has(flags::LOCAL) };
+        let rooms = RoomFilter { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
         let namespace = self.namespace(&target.namespace)?;
-        Ok(Target { namespace, rooms })
+        Ok(Target { namespace, rooms, flags })
     }
 
     /// The namespace of this name, if the plugin may reach it.

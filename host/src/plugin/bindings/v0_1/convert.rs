@@ -3,7 +3,7 @@
 use innkeeper_contract::Refusal;
 
 use super::generated::innkeeper::plugin::types;
-use crate::json::Payload;
+use crate::packet::Payload;
 use crate::plugin::contract::ExportResult;
 use crate::plugin::failure::Failure;
 use crate::plugin::host::{GuestTarget, InstanceState};

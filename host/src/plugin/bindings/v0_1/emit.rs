@@ -7,19 +7,19 @@ use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
     fn to_socket(&mut self, socket: String, name: String, payload: Payload, flags: Vec<String>) -> Result<(), Failure> {
-        Ok(self.emit_to_socket(&socket, &name, payload.into(), &flags)?)
+        Ok(self.emit_to_socket(&socket, name, payload.into(), &flags)?)
     }
 
     fn to_rooms(&mut self, target: Target, name: String, payload: Payload) -> Result<(), Failure> {
-        Ok(self.emit_to_rooms(target.into(), &name, payload.into())?)
+        Ok(self.emit_to_rooms(target.into(), name, payload.into())?)
     }
 
     fn ask_socket(&mut self, socket: String, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(Self::ask_socket(self, &socket, &name, payload.into(), timeout_ms)?)
+        Ok(Self::ask_socket(self, &socket, name, payload.into(), timeout_ms)?)
     }
 
     fn ask_rooms(&mut self, target: Target, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(Self::ask_rooms(self, target.into(), &name, payload.into(), timeout_ms)?)
+        Ok(Self::ask_rooms(self, target.into(), name, payload.into(), timeout_ms)?)
     }
 
     fn responses(&mut self, ticket: u64) -> Result<Answers, Failure> {

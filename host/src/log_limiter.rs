@@ -1,4 +1,4 @@
-//! A limit for lines of the log: what clients can provoke at will must not fill a disk.
+//! A limit on lines of the log, because lines that clients can cause at will must not fill a disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// At most so many lines in each window. Lines that are left out are counted.
-pub(super) struct LogLimiter {
+/// Admits at most so many lines in each window of ten seconds, and counts those that are left out.
+pub(crate) struct LogLimiter {
     lines_max: u32,
     window: Mutex<Option<Window>>,
 }
@@ -20,12 +20,12 @@ struct Window {
 }
 
 impl LogLimiter {
-    pub(super) fn new(lines_max: u32) -> Self {
+    pub(crate) fn new(lines_max: u32) -> Self {
         Self { lines_max, window: Mutex::new(None) }
     }
 
-    /// If there may be a line now: how many were left out before it.
-    pub(super) fn admit(&self) -> Option<u64> {
+    /// Admits one line, and returns how many were left out before it; nothing if this one is left out.
+    pub(crate) fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }
 
@@ -55,7 +55,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[test]
-    fn a_storm_is_counted_not_written() {
+    fn lines_over_the_limit_are_counted() {
         let limiter = LogLimiter::new(20);
         let start = Instant::now();
         assert_eq!((0..100).filter(|_| limiter.admit_at(start).is_some()).count(), 20);

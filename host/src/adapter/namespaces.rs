@@ -1,0 +1,36 @@
+//! All namespaces of this node.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::id::SocketId;
+use super::socket::{Namespace, Socket};
+
+/// The namespaces by name. There are as many as plugins registered, so none is ever removed.
+#[derive(Default)]
+pub(crate) struct Adapter {
+    namespaces: RwLock<HashMap<Arc<str>, Arc<Namespace>>>,
+}
+
+impl Adapter {
+    /// The namespace of this name, created if it does not exist yet. Whether it may exist is decided by the registry of plugins.
+    pub(crate) fn namespace(&self, name: &str) -> Arc<Namespace> {
+        if let Some(namespace) = self.existing(name) {
+            return namespace;
+        }
+        let mut namespaces = self.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        let create = || Arc::new(Namespace::new(name));
+        namespaces.entry(name.into()).or_insert_with(create).clone()
+    }
+
+    /// The namespace of this name, if it exists.
+    pub(crate) fn existing(&self, name: &str) -> Option<Arc<Namespace>> {
+        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The socket with this id, in whichever namespace it is.
+    pub(crate) fn find(&self, id: SocketId) -> Option<Arc<Socket>> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.values().find_map(|namespace| namespace.lock().socket(id))
+    }
+}

@@ -1,0 +1,288 @@
+//! The members of a namespace and its rooms: where a socket joins a room, leaves it, and is found in it.
+//!
+//! The type of the sockets is a parameter, because a socket knows its namespace, and the namespace has this table.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use super::id::SocketId;
+
+/// Selects sockets of a namespace: those in any of `any` (all, if that is empty) and in none of `except`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RoomFilter {
+    pub(crate) any: Vec<Box<str>>,
+    pub(crate) except: Vec<Box<str>>,
+}
+
+/// A socket cannot join, because it would then be in more rooms than one socket may be in. It has joined none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooManyRooms;
+
+/// The sockets of a namespace, and its rooms. A room exists while it has members.
+pub(super) struct RoomTable<S> {
+    sockets: HashMap<SocketId, Member<S>, IdHash>,
+    /// Without the rooms that are named like a socket: those would be one entry for each socket.
+    rooms: HashMap<Arc<str>, HashMap<SocketId, S, IdHash>>,
+}
+
+struct Member<S> {
+    socket: S,
+    /// Whether it is in the room that is named like the socket.
+    in_own_room: bool,
+    rooms: Vec<Arc<str>>,
+}
+
+impl<S> Default for RoomTable<S> {
+    fn default() -> Self {
+        Self { sockets: HashMap::default(), rooms: HashMap::new() }
+    }
+}
+
+impl<S: Clone> RoomTable<S> {
+    pub(super) fn socket(&self, id: SocketId) -> Option<&S> {
+        self.sockets.get(&id).map(|member| &member.socket)
+    }
+
+    /// Adds a socket, which is in its own room only.
+    pub(super) fn insert(&mut self, id: SocketId, socket: S) {
+        self.sockets.insert(id, Member { socket, in_own_room: true, rooms: Vec::new() });
+    }
+
+    /// Removes a socket. Returns the rooms that it was in.
+    pub(super) fn remove(&mut self, id: SocketId) -> Vec<Arc<str>> {
+        let Some(member) = self.sockets.remove(&id) else { return Vec::new() };
+        for room in &member.rooms {
+            self.remove_from_room(room, id);
+        }
+        member.all_rooms(id)
+    }
+
+    /// A socket joins all of these rooms, or none if it would then be in more than `rooms_max`. Returns how many rooms it is in
+    /// besides its own; nothing if it is no member.
+    pub(super) fn join(&mut self, id: SocketId, names: &[Box<str>], rooms_max: usize) -> Result<Option<usize>, TooManyRooms> {
+        let Some(member) = self.sockets.get_mut(&id) else { return Ok(None) };
+        member.check_join(id, names, &self.rooms, rooms_max)?;
+        for name in names {
+            if **name == *id.as_str() {
+                member.in_own_room = true;
+                continue;
+            }
+            let name = match self.rooms.get_key_value(&**name) {
+                Some((name, _)) => name.clone(),
+                None => Arc::from(&**name),
+            };
+            if self.rooms.entry(name.clone()).or_default().insert(id, member.socket.clone()).is_none() {
+                member.rooms.push(name);
+            }
+        }
+        Ok(Some(member.rooms.len()))
+    }
+
+    /// A socket leaves these rooms. Returns how many rooms it is in besides its own; nothing if it is no member.
+    pub(super) fn leave(&mut self, id: SocketId, names: &[Box<str>]) -> Option<usize> {
+        for name in names {
+            let member = self.sockets.get_mut(&id)?;
+            if **name == *id.as_str() {
+                member.in_own_room = false;
+            } else if let Some(index) = member.rooms.iter().position(|room| **room == **name) {
+                member.rooms.remove(index);
+                self.remove_from_room(name, id);
+            }
+        }
+        self.sockets.get(&id).map(|member| member.rooms.len())
+    }
+
+    /// The rooms of a member, its own included.
+    pub(super) fn rooms_of(&self, id: SocketId) -> Option<Vec<Arc<str>>> {
+        self.sockets.get(&id).map(|member| member.all_rooms(id))
+    }
+
+    /// Calls `visit` once for each socket that the filter selects, in no particular order.
+    pub(super) fn each(&self, filter: &RoomFilter, mut visit: impl FnMut(&S)) {
+        let excepted = |id: SocketId| filter.except.iter().any(|room| self.is_in(id, room));
+        match filter.any.as_slice() {
+            [] => {
+                for (id, member) in &self.sockets {
+                    if !excepted(*id) {
+                        visit(&member.socket);
+                    }
+                }
+            }
+            [room] => self.each_in(room, |id, socket| {
+                if !excepted(id) {
+                    visit(socket);
+                }
+            }),
+            several => {
+                for (index, room) in several.iter().enumerate() {
+                    let earlier = several.get(..index).unwrap_or_default();
+                    self.each_in(room, |id, socket| {
+                        let visited = earlier.iter().any(|room| self.is_in(id, room));
+                        if !visited && !excepted(id) {
+                            visit(socket);
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    fn each_in(&self, room: &str, mut visit: impl FnMut(SocketId, &S)) {
+        for (id, socket) in self.rooms.get(room).into_iter().flatten() {
+            visit(*id, socket);
+        }
+        let owner = SocketId::parse(room).and_then(|id| self.sockets.get(&id).map(|member| (id, member)));
+        if let Some((id, member)) = owner
+            && member.in_own_room
+        {
+            visit(id, &member.socket);
+        }
+    }
+
+    fn is_in(&self, id: SocketId, room: &str) -> bool {
+        if room == id.as_str() {
+            return self.sockets.get(&id).is_some_and(|member| member.in_own_room);
+        }
+        self.rooms.get(room).is_some_and(|members| members.contains_key(&id))
+    }
+
+    /// Removes a socket from a room. The one place where it turns out whether the room still has members.
+    fn remove_from_room(&mut self, room: &str, id: SocketId) {
+        let Some(members) = self.rooms.get_mut(room) else { return };
+        members.remove(&id);
+        if members.is_empty() {
+            self.rooms.remove(room);
+        }
+    }
+}
+
+impl<S> Member<S> {
+    fn all_rooms(&self, id: SocketId) -> Vec<Arc<str>> {
+        let own = self.in_own_room.then(|| Arc::from(id.as_str()));
+        self.rooms.iter().cloned().chain(own).collect()
+    }
+
+    fn check_join(
+        &self,
+        id: SocketId,
+        names: &[Box<str>],
+        rooms: &HashMap<Arc<str>, HashMap<SocketId, S, IdHash>>,
+        rooms_max: usize,
+    ) -> Result<(), TooManyRooms> {
+        let now = self.rooms.len() + usize::from(self.in_own_room);
+        // Most joins are far below the bound: only near it the names are counted that are new to the socket.
+        if now + names.len() <= rooms_max {
+            return Ok(());
+        }
+        let is_new = |name: &str| match name == id.as_str() {
+            true => !self.in_own_room,
+            false => rooms.get(name).is_none_or(|members| !members.contains_key(&id)),
+        };
+        let new: HashSet<&str> = names.iter().map(|name| &**name).filter(|name| is_new(name)).collect();
+        if new.is_empty() || now + new.len() <= rooms_max { Ok(()) } else { Err(TooManyRooms) }
+    }
+}
+
+type IdHash = BuildHasherDefault<IdHasher>;
+
+/// Hashes the ids of sockets. They are random already: their last bytes are as good as any hash of them, and no client can choose
+/// one.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // An array hashes its length first and then its bytes: the last write of 8 bytes or more counts.
+        if let Some((_, tail)) = bytes.split_at_checked(bytes.len().saturating_sub(8))
+            && let Ok(tail) = tail.try_into()
+        {
+            // Characters have idle bits: multiply, and fold the high half, which all of them reach, onto the low one.
+            let mixed = u64::from_le_bytes(tail).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            self.0 = mixed ^ (mixed >> 32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RoomFilter, RoomTable, TooManyRooms};
+    use crate::adapter::SocketId;
+
+    fn names(names: impl IntoIterator<Item = impl ToString>) -> Vec<Box<str>> {
+        names.into_iter().map(|name| name.to_string().into()).collect()
+    }
+
+    fn numbered(range: std::ops::Range<u32>) -> Vec<Box<str>> {
+        names(range)
+    }
+
+    /// A table with one socket in its own room.
+    fn table() -> (RoomTable<&'static str>, SocketId) {
+        let (mut table, id) = (RoomTable::default(), SocketId::random().unwrap());
+        table.insert(id, "ann");
+        (table, id)
+    }
+
+    #[test]
+    fn a_join_over_the_bound_joins_no_room() {
+        let (mut table, id) = table();
+        assert_eq!(table.join(id, &numbered(0..600), 1000), Ok(Some(600)));
+        assert_eq!(table.join(id, &numbered(600..1200), 1000), Err(TooManyRooms));
+        assert_eq!(table.rooms_of(id).unwrap().len(), 601);
+        // 999 and its own room are 1,000 exactly.
+        assert_eq!(table.join(id, &numbered(600..999), 1000), Ok(Some(999)));
+        assert_eq!(table.join(id, &names(["one more"]), 1000), Err(TooManyRooms));
+    }
+
+    #[test]
+    fn a_room_counts_once() {
+        let (mut table, id) = table();
+        assert_eq!(table.join(id, &names(["a", "a", "b", "a"]), 3), Ok(Some(2)));
+        assert_eq!(table.join(id, &names(["b", "a", id.as_str()]), 3), Ok(Some(2)));
+        assert_eq!(table.join(id, &names(["c"]), 3), Err(TooManyRooms));
+        // Without its own room there is place for another.
+        assert_eq!(table.leave(id, &names([id.as_str()])), Some(2));
+        assert_eq!(table.join(id, &names(["c"]), 3), Ok(Some(3)));
+        assert_eq!(table.join(id, &names([id.as_str()]), 3), Err(TooManyRooms));
+    }
+
+    #[test]
+    fn a_room_exists_while_it_has_members() {
+        let (mut table, ann) = table();
+        let bob = SocketId::random().unwrap();
+        table.insert(bob, "bob");
+        let _ = table.join(ann, &names(["a", "b"]), 9);
+        let _ = table.join(bob, &names(["a"]), 9);
+        table.remove(bob);
+        assert!(table.rooms.contains_key("a"));
+        table.leave(ann, &names(["a", "nowhere"]));
+        assert!(!table.rooms.contains_key("a"));
+        assert_eq!(table.remove(ann).len(), 2);
+        assert!(table.rooms.is_empty() && table.sockets.is_empty());
+        assert_eq!(table.join(ann, &names(["a"]), 9), Ok(None));
+    }
+
+    #[test]
+    fn a_filter_selects_each_socket_once() {
+        let (mut table, ann) = table();
+        let bob = SocketId::random().unwrap();
+        table.insert(bob, "bob");
+        let _ = table.join(ann, &names(["a", "b"]), 9);
+        let _ = table.join(bob, &names(["b"]), 9);
+        let selected = |any: &[&str], except: &[&str]| {
+            let mut selected = Vec::new();
+            table.each(&RoomFilter { any: names(any), except: names(except) }, |socket| selected.push(*socket));
+            selected.sort_unstable();
+            selected
+        };
+        assert_eq!(selected(&[], &[]), ["ann", "bob"]);
+        assert_eq!(selected(&["a", "b", ann.as_str()], &[]), ["ann", "bob"]);
+        assert_eq!(selected(&["b"], &["a"]), ["bob"]);
+        assert_eq!(selected(&[], &[bob.as_str()]), ["ann"]);
+    }
+}

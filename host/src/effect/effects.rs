@@ -1,0 +1,32 @@
+//! Where the writes and questions of calls go.
+
+use std::sync::Arc;
+
+use super::write::{Target, Write};
+use crate::adapter::{Question, Socket};
+use crate::packet::{EncodedPacket, Message};
+
+/// The sockets that a question asks.
+pub(crate) enum QuestionTarget {
+    Socket(Arc<Socket>),
+    Rooms(Target),
+}
+
+/// Receives what the calls of one dispatch write and ask. The local adapter applies it; for a pending socket it is held back.
+pub(crate) trait Effects: Send + Sync {
+    /// Applies the writes of one call, all together, and takes them out of the list.
+    fn apply(&self, writes: &mut Vec<Write>);
+
+    /// Sends a question, after everything that was applied before. Returns its ack id.
+    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>);
+
+    /// Adds a pending socket to its namespace and applies the writes that were held back for it, in one step. `connect` is its
+    /// CONNECT packet.
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>);
+
+    /// Applies what is held back: a call of this dispatch waits, or asked for it.
+    fn release(&self);
+
+    /// Calls `read` with the writes that are held back; reads see them as done.
+    fn held(&self, read: &mut dyn FnMut(&[Write]));
+}

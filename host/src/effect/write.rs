@@ -1,0 +1,177 @@
+//! A write: something that a call does, recorded until the call has ended well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapter::{Namespace, RoomFilter, Socket};
+use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
+
+/// A recorded write. Everything that can be refused was refused when it was recorded: applying it cannot fail.
+///
+/// An emit keeps its message and its flags beside the frames, which are made when it is recorded: other nodes need another
+/// encoding, and connection state recovery something behind the arguments, and neither may parse a frame back.
+#[cfg_attr(not(test), expect(dead_code, reason = "message, payload and flags are for the publisher; only tests have one so far"))]
+pub(crate) enum Write {
+    /// To one socket.
+    Emit {
+        socket: Arc<Socket>,
+        message: Message,
+        flags: Flags,
+        packet: EncodedPacket,
+    },
+    /// To all sockets of the target.
+    Broadcast {
+        target: Target,
+        message: Message,
+        packet: EncodedPacket,
+    },
+    /// The answer to a client's event, under the client's ack id. The first one that is applied counts.
+    Ack {
+        socket: Arc<Socket>,
+        ack: u64,
+        payload: Payload,
+        packet: EncodedPacket,
+    },
+    Join {
+        socket: Arc<Socket>,
+        rooms: Vec<Box<str>>,
+    },
+    Leave {
+        socket: Arc<Socket>,
+        rooms: Vec<Box<str>>,
+    },
+    JoinAll {
+        target: Target,
+        rooms: Vec<Box<str>>,
+    },
+    LeaveAll {
+        target: Target,
+        rooms: Vec<Box<str>>,
+    },
+    /// One key of `socket.data`; without a value it is removed.
+    Data {
+        socket: Arc<Socket>,
+        key: Box<str>,
+        value: Option<Box<str>>,
+    },
+    /// With `close` the whole connection is closed.
+    Disconnect {
+        socket: Arc<Socket>,
+        close: bool,
+    },
+    DisconnectAll {
+        target: Target,
+        close: bool,
+    },
+    SetTimer {
+        timers: Arc<dyn Timers>,
+        timer: Timer,
+    },
+    ClearTimer {
+        timers: Arc<dyn Timers>,
+        name: Box<str>,
+        socket: Option<Arc<Socket>>,
+    },
+}
+
+/// Sockets of a namespace.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) rooms: RoomFilter,
+    pub(crate) flags: Flags,
+}
+
+/// How a write is to be carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// Dropped for a client that is not ready to receive.
+    pub(crate) volatile: bool,
+    /// On this node only.
+    pub(crate) local: bool,
+}
+
+/// A timer to set. It replaces one of the same name and socket.
+pub(crate) struct Timer {
+    pub(crate) name: Box<str>,
+    pub(crate) socket: Option<Arc<Socket>>,
+    pub(crate) delay: Duration,
+    pub(crate) every: Option<Duration>,
+    pub(crate) data: Box<str>,
+}
+
+/// The timers of a plugin.
+pub(crate) trait Timers: Send + Sync {
+    fn set(&self, timer: Timer);
+    fn clear(&self, name: &str, socket: Option<&Arc<Socket>>);
+}
+
+impl Write {
+    /// An emit to one socket.
+    pub(crate) fn emit(socket: Arc<Socket>, message: Message, flags: Flags) -> Self {
+        let packet = PacketParts::event(socket.namespace().name(), &message.name, &message.payload, None).encode();
+        Self::Emit { socket, message, flags, packet }
+    }
+
+    /// An emit to all sockets of the target.
+    pub(crate) fn broadcast(target: Target, message: Message) -> Self {
+        let packet = PacketParts::event(target.namespace.name(), &message.name, &message.payload, None).encode();
+        Self::Broadcast { target, message, packet }
+    }
+
+    /// The answer to a client's event.
+    pub(crate) fn ack(socket: Arc<Socket>, ack: u64, payload: Payload) -> Self {
+        let packet = PacketParts::ack(socket.namespace().name(), ack, &payload).encode();
+        Self::Ack { socket, ack, payload, packet }
+    }
+
+    /// Its size for the bound on a call's writes.
+    pub(crate) fn len(&self) -> usize {
+        let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
+        match self {
+            Self::Emit { packet, .. } | Self::Broadcast { packet, .. } | Self::Ack { packet, .. } => packet.len(),
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => {
+                texts(rooms)
+            }
+            Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
+            Self::SetTimer { timer, .. } => timer.name.len() + timer.data.len(),
+            Self::ClearTimer { name, .. } => name.len(),
+            Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
+        }
+    }
+
+    /// The one socket that it is about, if it is about one.
+    pub(crate) fn socket(&self) -> Option<&Arc<Socket>> {
+        match self {
+            Self::Emit { socket, .. }
+            | Self::Ack { socket, .. }
+            | Self::Join { socket, .. }
+            | Self::Leave { socket, .. }
+            | Self::Data { socket, .. }
+            | Self::Disconnect { socket, .. } => Some(socket),
+            Self::SetTimer { timer, .. } => timer.socket.as_ref(),
+            Self::ClearTimer { socket, .. } => socket.as_ref(),
+            Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
+        }
+    }
+
+    /// The namespace whose lock it needs. A write to one client only, or to one socket's data, needs none.
+    pub(super) fn namespace(&self) -> Option<&Arc<Namespace>> {
+        match self {
+            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::SetTimer { .. } | Self::ClearTimer { .. } => None,
+            Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
+            Self::Broadcast { target, .. }
+            | Self::JoinAll { target, .. }
+            | Self::LeaveAll { target, .. }
+            | Self::DisconnectAll { target, .. } => Some(&target.namespace),
+        }
+    }
+
+    /// How many names of rooms it has that sockets join.
+    pub(crate) fn joined_rooms(&self) -> usize {
+        match self {
+            Self::Join { rooms, .. } | Self::JoinAll { rooms, .. } => rooms.len(),
+            _ => 0,
+        }
+    }
+}

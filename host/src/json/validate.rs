@@ -1,0 +1,121 @@
+//! Validates whole JSON texts: an array with its placeholders, an object, any value.
+
+use super::scan::{FirstElement, Invalid, Scanner, ValueKind};
+
+/// Validates a JSON array whose placeholders stand for `attachments` attachments.
+pub(crate) fn array(text: &str, attachments: usize) -> Result<(), Invalid> {
+    match Scanner::new(text, attachments).whole()? {
+        ValueKind::Array => Ok(()),
+        _ => Err(Invalid::new("not a JSON array", 0)),
+    }
+}
+
+/// Validates a JSON object.
+pub(crate) fn object(text: &str) -> Result<(), Invalid> {
+    match Scanner::new(text, 0).whole()? {
+        ValueKind::Object => Ok(()),
+        _ => Err(Invalid::new("not a JSON object", 0)),
+    }
+}
+
+/// Validates any one JSON value.
+pub(crate) fn value(text: &str) -> Result<(), Invalid> {
+    Scanner::new(text, 0).whole().map(|_| ())
+}
+
+/// Validates a JSON array that begins with a string or a number, as the body of an EVENT packet does, and finds that element.
+pub(crate) fn array_with_name(text: &str, attachments: usize) -> Result<FirstElement<'_>, Invalid> {
+    let mut scanner = Scanner::new(text, attachments);
+    let first = scanner.first_element()?;
+    scanner.remaining_elements()?;
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use serde::de::IgnoredAny;
+
+    use super::{array, object, value};
+
+    proptest! {
+        /// What serde_json takes for JSON passes, and nothing else. The alphabet is that of text that is almost JSON.
+        #[test]
+        fn validation_agrees_with_serde_json(text in r#"[\[\]{}",:0-9eE.+\- \\ua-ftrlsn\n\x01é]{0,24}"#) {
+            prop_assert_eq!(value(&text).is_ok(), serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{:?}", text);
+        }
+
+        /// Whatever a guest writes, it passes as one array or not at all: it cannot end a packet and begin another.
+        #[test]
+        fn what_passes_is_one_array(text in r#"\[?[\[\]{}",:0-9 \\a-f]{0,16}\]?"#) {
+            if array(&text, 0).is_ok() {
+                prop_assert!(serde_json::from_str::<Vec<IgnoredAny>>(&text).is_ok(), "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for text in [
+            "",
+            "[",
+            "]",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{\"a\"}",
+            "{a:1}",
+            "[01]",
+            "[1.]",
+            "[1e]",
+            "[-]",
+            "[+1]",
+            "[tru]",
+            "[nul]",
+            "[\"\\x\"]",
+            "[\"\\u12g4\"]",
+            "[\"a\nb\"]",
+            "[1]]",
+            "[1] [2]",
+            "[\"a]",
+            "[.5]",
+            "{\"a\":1,}",
+            "[NaN]",
+            "[']",
+        ] {
+            assert!(value(text).is_err(), "{text:?} passed");
+        }
+        for text in ["[]", "{}", " [ 1 , -0.5e+3 , \"\\ud800\" , true, false, null, {\"a\": [{}]} ] ", "\"x\"", "0", "null"] {
+            assert!(value(text).is_ok(), "{text:?} was refused: {:?}", value(text));
+        }
+        assert!(array("{}", 0).is_err() && object("[]").is_err());
+    }
+
+    #[test]
+    fn nesting_stops_at_512() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(array(&nested(512), 0).is_ok());
+        assert!(array(&nested(513), 0).is_err());
+        assert!(array(&"[".repeat(1_000_000), 0).is_err());
+    }
+
+    #[test]
+    fn each_attachment_has_its_placeholder() {
+        let one = r#"[{"_placeholder":true,"num":0}]"#;
+        assert!(array(one, 1).is_ok());
+        assert!(array(r#"[{"num":0,"_placeholder":true},{"a":{"_placeholder":true,"num":1}}]"#, 2).is_ok());
+        assert!(array(one, 2).is_err(), "the second has none");
+        for text in [
+            r#"[{"_placeholder":true,"num":1}]"#,
+            r#"[{"_placeholder":true,"num":"0"}]"#,
+            r#"[{"_placeholder":true,"num":-1}]"#,
+            r#"[{"_placeholder":true,"num":0.5}]"#,
+            r#"[{"_placeholder":true}]"#,
+            r#"[{"_placeholder":false,"num":0}]"#,
+            r#"[{"\u005fplaceholder":true,"num":7},{"_placeholder":true,"num":0}]"#,
+        ] {
+            assert!(array(text, 1).is_err(), "{text} passed");
+        }
+        assert!(array(r#"[{"_placeholder":true,"num":"data"}]"#, 0).is_ok(), "without attachments it is plain data");
+    }
+}

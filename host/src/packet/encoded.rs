@@ -1,0 +1,25 @@
+//! A packet that is ready for the wire.
+
+use crate::frame::Frame;
+
+/// A Socket.IO packet as frames: its text, and a binary message for each attachment. Cloning shares the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EncodedPacket {
+    Text(Frame),
+    Binary(Vec<Frame>),
+}
+
+impl EncodedPacket {
+    /// The frames, which are sent together.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        match self {
+            Self::Text(frame) => std::slice::from_ref(frame),
+            Self::Binary(frames) => frames,
+        }
+    }
+
+    /// Its size for every bound on bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.frames().iter().map(Frame::len).sum()
+    }
+}
