@@ -1,7 +1,7 @@
-//! Files for browsers, on the clients' port: a folder of the operator's, and the official client.
+//! Static files on the clients' port: the operator's `static_folder`, and the bundles of the official client.
 //!
-//! The engine looks at a request first; what is not for its endpoint comes here. What may be found, and that nothing outside
-//! of the folder is, is decided in `find`; `content` reads a file as fast as its client takes it.
+//! A request comes here when its path is not the engine's endpoint. `find` decides which file a path names, and lets no path
+//! out of the folder; `content` reads a file as fast as its client takes it.
 
 mod content;
 mod find;
@@ -18,41 +18,42 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use content::Content;
 use find::{Lookup, OpenFile};
 
-/// Files that are open at once. A browser opens six connections to a host; each file takes one of the 1,024 handles that a
-/// process has by default, and most of those are for sockets.
+/// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the 1,024 handles
+/// that a process has by default, and most of those are for connections.
 const OPEN_FILES_MAX: usize = 256;
 
-/// The bundles of the official client, as Node's server gives them out.
+/// The bundles of the official client that Node's server serves.
 const BUNDLES: [&str; 4] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
 
 const NO_CLIENT: &str = "the Socket.IO client is not here; install it (npm install socket.io-client) and name its folder in \
     innkeeper.toml: [server] client_folder = \"node_modules/socket.io-client/dist\"\n";
 
-/// What is served; nothing unless it was said.
+/// The files that are served; none by default.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     folder: Option<Arc<Path>>,
     client: Option<Arc<ClientBundles>>,
+    /// One permit for each file that may be open.
     open: Arc<Semaphore>,
 }
 
-/// Where the official client is given out, and where it lies.
+/// Where the bundles of the official client are served, and their folder.
 #[derive(Debug)]
 pub(crate) struct ClientBundles {
     /// Path of the engine's endpoint, with a slash at both ends.
     pub(crate) endpoint: String,
-    /// The folder of the bundles; without it the response says what is missing.
+    /// The folder of the bundles; without it the response says how to install them.
     pub(crate) folder: Option<PathBuf>,
 }
 
 impl Files {
-    /// `client`: `None` gives no client out.
+    /// `client`: with `None` the official client is not served.
     pub(crate) fn new(folder: Option<PathBuf>, client: Option<ClientBundles>) -> Self {
         let open = Arc::new(Semaphore::new(OPEN_FILES_MAX));
         Self { folder: folder.map(Into::into), client: client.map(Arc::new), open }
     }
 
-    /// The response to a request, if it could be for a file.
+    /// The response to a request, if the request can be for a file.
     pub(crate) fn respond(&self, request: &Parts) -> Option<impl Future<Output = Response<Content>> + Send + use<>> {
         let (folder, path) = self.locate(request.uri.path())?;
         let open = Arc::clone(&self.open);
@@ -71,7 +72,7 @@ impl Files {
             let Ok(permit) = open.try_acquire_owned() else {
                 return text_response(StatusCode::SERVICE_UNAVAILABLE, "too many files are open, try again\n");
             };
-            // Looking for a file may wait for a disk.
+            // Blocks: it may wait for a disk.
             let found = tokio::task::spawn_blocking({
                 let path = path.clone();
                 move || find::find(&folder, &path)
@@ -84,7 +85,7 @@ impl Files {
         })
     }
 
-    /// The folder to look in, and the path in there. No folder: the client is to be given out, and is not here.
+    /// The folder to search, and the path in it. The folder is `None` for a bundle of the official client that is not installed.
     fn locate(&self, path: &str) -> Option<(Option<Arc<Path>>, String)> {
         if let Some(client) = &self.client
             && let Some(name) = path.strip_prefix(&client.endpoint)
@@ -133,7 +134,7 @@ fn matches_etag(known: &str, etag: &str) -> bool {
     known.split(',').any(|tag| tag.trim() == "*" || bare(tag) == bare(etag))
 }
 
-/// To the folder's own address, so that what its page names relatively is found.
+/// A redirect to the folder's own address, with a slash at its end, so that relative addresses in its page are right.
 fn redirect(path: &str, query: Option<&str>) -> Response<Content> {
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     match HeaderValue::from_str(&format!("{path}/{query}")) {
@@ -154,7 +155,7 @@ fn with_header(mut response: Response<Content>, name: HeaderName, value: HeaderV
     response
 }
 
-/// A browser asks each time whether what it has is still right, and takes nothing for what it is not.
+/// Headers of every response: a browser asks each time whether its copy is still current, and does not guess content types.
 fn set_common_headers(headers: &mut HeaderMap) -> &mut HeaderMap {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_open_files_a_client_is_told_to_come_again() {
+    async fn beyond_the_open_files_a_client_gets_503() {
         let files = files();
         let taken = files.open.clone().acquire_many_owned(u32::try_from(OPEN_FILES_MAX).unwrap()).await.unwrap();
         assert_eq!(status(&files, "GET", "/Cargo.toml").await, StatusCode::SERVICE_UNAVAILABLE);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_answered_unless_something_is_served() {
+    async fn without_a_folder_there_is_no_response() {
         let (parts, ()) = Request::builder().uri("/index.html").body(()).unwrap().into_parts();
         assert!(Files::default().respond(&parts).is_none());
         assert_eq!(status(&files(), "POST", "/Cargo.toml").await, StatusCode::METHOD_NOT_ALLOWED);

@@ -1,7 +1,7 @@
-//! One message as it goes on the wire: made once, shared by everybody who receives it.
+//! One outgoing message as it is on the wire: made once, shared by all connections that send it.
 //!
-//! The bytes are those of a whole websocket frame, so that a websocket client gets them as they are. A polling client gets
-//! the part behind the frame's header.
+//! The bytes are those of a whole websocket frame, so that a websocket sends them as they are. Polling sends the part behind the
+//! frame's header.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -18,17 +18,17 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// A text packet out of its parts: `[b"4", b"2[\"hello\"]"]`.
+    /// A text packet made of these parts, for example `[b"4", b"2[\"hello\"]"]`.
     pub(crate) fn text(parts: &[&[u8]]) -> Self {
         Self::new(FINAL_TEXT, parts)
     }
 
-    /// A binary packet. On websocket it has no packet type; polling writes `b` and base64.
+    /// A binary packet. On a websocket it has no packet type; polling sends `b` and base64.
     pub(crate) fn binary(data: &[u8]) -> Self {
         Self::new(FINAL_BINARY, &[data])
     }
 
-    /// A websocket's pong. It is no Engine.IO packet and never goes to a polling client.
+    /// A websocket's pong. It is no Engine.IO packet and is never sent by polling.
     pub(crate) fn pong(data: &[u8]) -> Self {
         Self::new(FINAL_PONG, &[data])
     }
@@ -38,7 +38,7 @@ impl Frame {
         Self::new(FINAL_CLOSE, &[&code.to_be_bytes()])
     }
 
-    /// Bytes for the wire that are no websocket frame: the head of the HTTP response that comes before the first one.
+    /// Bytes for the wire that are no websocket frame: the head of the HTTP response, which precedes the first frame.
     pub(crate) fn raw(bytes: Vec<u8>) -> Self {
         Self { bytes: bytes.into(), packet_at: 0 }
     }
@@ -58,7 +58,7 @@ impl Frame {
         self.bytes.first() == Some(&FINAL_BINARY)
     }
 
-    /// What it counts for in every bound on bytes.
+    /// Bytes for which the frame counts in every bound.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }

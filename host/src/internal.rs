@@ -1,4 +1,4 @@
-//! The internal listener: for the operator's tools, never for clients.
+//! The internal listener: HTTP for the operator's tools, never for clients.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-/// A request's head must be there by then.
+/// How long a request's head may take.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// After an accept that failed, for want of file descriptors for instance.
+/// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the runtime ends.
@@ -28,7 +28,7 @@ pub(crate) async fn serve(listener: TcpListener) {
                 continue;
             }
         };
-        // Ends with its connection.
+        // Ends with the connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);

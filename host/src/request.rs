@@ -1,11 +1,11 @@
-//! The HTTP request that opened a connection, as far as anybody asks for it later.
+//! The HTTP request that opened a connection: the parts of it that the handshake shows to plugins.
 
 use std::net::IpAddr;
 
-/// Compact, because an idle connection keeps it.
+/// The request of a handshake. Compact, because an idle connection keeps it.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// Names in lower case, in the order received.
+    /// Names in lower case, and values, in the order received.
     pub(crate) headers: Vec<(Box<str>, Box<str>)>,
     /// Path and query as they stood in the request line.
     pub(crate) url: Box<str>,
@@ -13,6 +13,6 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(Box<str>, Box<str>)>,
     /// The peer of the TCP connection.
     pub(crate) address: IpAddr,
-    /// Whether the connection is encrypted. Always false: TLS ends before us.
+    /// Whether the connection is encrypted. Always false, because TLS ends at a proxy.
     pub(crate) secure: bool,
 }

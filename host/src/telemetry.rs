@@ -1,6 +1,6 @@
 //! Logs: readable lines on a terminal, JSON elsewhere, always on stderr.
 //!
-//! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both speak `tracing`'s filter language (`info,innkeeper=debug`).
+//! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both hold a filter of `tracing-subscriber` (`info,innkeeper=debug`).
 
 use std::io::{self, IsTerminal};
 
@@ -9,11 +9,11 @@ use tracing_subscriber::EnvFilter;
 
 const FILTER_VARIABLES: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
 
-/// Starts logging for this process. Called again it does nothing.
+/// Starts logging for this process. A second call does nothing.
 pub(crate) fn init() {
     let (filter, problem) = filter(&|name| std::env::var(name).ok());
     let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
-    // An error says that somebody else set a subscriber before: theirs stays.
+    // An error says that a subscriber was set before: that one stays.
     let _already = if io::stderr().is_terminal() {
         builder.with_target(false).try_init()
     } else {
@@ -24,7 +24,7 @@ pub(crate) fn init() {
     }
 }
 
-/// The filter, and what to say if the one that was asked for cannot be read.
+/// The filter, and the problem to log if the chosen one cannot be read.
 fn filter(environment: &dyn Fn(&str) -> Option<String>) -> (EnvFilter, Option<String>) {
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     let chosen = FILTER_VARIABLES.iter().find_map(|name| Some((name, environment(name).filter(|text| !text.is_empty())?)));
@@ -55,12 +55,12 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_cannot_be_read_is_told_and_info_stays() {
+    fn a_filter_that_cannot_be_read_is_reported_and_info_stays() {
         assert_eq!(shown(&[("RUST_LOG", "innkeeper=loud")]), ("info".to_owned(), true));
     }
 
     #[test]
-    fn ours_goes_over_the_general_one_and_info_is_the_default() {
+    fn innkeeper_log_wins_over_rust_log_and_info_is_the_default() {
         assert_eq!(shown(&[]).0, "info");
         assert_eq!(shown(&[("RUST_LOG", "debug")]).0, "debug");
         assert_eq!(shown(&[("RUST_LOG", "debug"), ("INNKEEPER_LOG", "warn")]).0, "warn");

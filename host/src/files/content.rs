@@ -1,4 +1,4 @@
-//! The body of an answer: a short text, or a file that is read piece by piece as its client takes it.
+//! The body of a response: a short text, or a file that is read piece by piece as its client takes it.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,10 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Bytes read at once, and all that is kept of a file.
+/// Bytes of one read; no more of a file is in memory.
 const READ_BYTES: usize = 64 * 1024;
 
-/// What stands in the body.
+/// The body of a response.
 pub(crate) struct Content(Source);
 
 enum Source {
@@ -23,10 +23,10 @@ enum Source {
 
 struct FileReader {
     handle: tokio::fs::File,
-    /// Bytes still to come: as many as were promised, whatever happens to the file.
+    /// Bytes still to be sent: as many as `Content-Length` said, whatever happens to the file.
     remaining: u64,
     buffer: Vec<u8>,
-    /// Counts the open file; given back with it.
+    /// Counts this file among the open ones until it is dropped.
     _permit: OwnedSemaphorePermit,
 }
 
@@ -79,7 +79,7 @@ impl FileReader {
         ready!(Pin::new(&mut self.handle).poll_read(cx, &mut buffer))?;
         let read = Bytes::copy_from_slice(buffer.filled());
         if read.is_empty() {
-            // The file has become shorter; the client sees that the body is cut off.
+            // The file has become shorter. The error makes hyper close the connection, so the client sees that the body is cut off.
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.remaining = self.remaining.saturating_sub(read.len() as u64);

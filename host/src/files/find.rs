@@ -1,9 +1,10 @@
-//! From the path in a URL to a file in the folder, or to nothing.
+//! The look-up of a URL's path in the folder.
 //!
-//! Two walls. The path itself: each part is decoded once, and a part that is empty, begins with a dot or holds a separator
-//! leads nowhere; so `..` in every spelling and every hidden file are out before the disk is asked. Then the place where it
-//! leads, with all symbolic links followed, must lie in the folder and be no hidden file either. (Whoever can swap a link
-//! between this look and the opening can write in the folder anyway.)
+//! There are two checks. The first is on the path itself: each part is decoded once, and a part that is empty, begins with a dot
+//! or contains a separator names no file; so `..` in every spelling and every hidden file are refused before the disk is read.
+//! The second is on the file that the path leads to: with all symbolic links followed, it must be in the folder and must not be
+//! hidden. (A link could be swapped between this check and the opening; but a program that can do that can write in the folder
+//! anyway.)
 
 use std::borrow::Cow;
 use std::fs;
@@ -12,43 +13,43 @@ use std::time::UNIX_EPOCH;
 
 use percent_encoding::percent_decode_str;
 
-/// What a path leads to.
+/// What a path names.
 pub(super) enum Lookup {
     File(OpenFile),
-    /// A folder with a page, asked for without the slash at its end.
+    /// A folder with an `index.html`, requested without the slash at the end.
     Folder,
 }
 
-/// A file that is open.
+/// An open file.
 pub(super) struct OpenFile {
     pub(super) path: PathBuf,
     pub(super) handle: fs::File,
     pub(super) bytes: u64,
-    /// Changes when the file does, as far as its time and length tell.
+    /// Changes with the file's modification time and length.
     pub(super) etag: String,
 }
 
-/// Looks for what the path, as it stands in the URL, means in this folder. Blocks.
+/// Looks a path up in a folder. The path is as it stands in the URL. Blocks.
 pub(super) fn find(folder: &Path, path: &str) -> Option<Lookup> {
     let (parts, ends_with_slash) = parts(path)?;
     let root = folder.canonicalize().ok()?;
-    let mut place = resolve_inside(&root, &parts.iter().fold(root.clone(), |place, part| place.join(part)))?;
-    if place.is_dir() {
-        place = resolve_inside(&root, &place.join("index.html"))?;
+    let mut found = resolve_inside(&root, &parts.iter().fold(root.clone(), |path, part| path.join(part)))?;
+    if found.is_dir() {
+        found = resolve_inside(&root, &found.join("index.html"))?;
         if !ends_with_slash {
-            return place.is_file().then_some(Lookup::Folder);
+            return found.is_file().then_some(Lookup::Folder);
         }
     } else if ends_with_slash {
         return None;
     }
-    // Not a pipe or a device: opening one may wait for ever.
-    if !place.is_file() {
+    // Not a pipe or a device: the opening of one may wait for ever.
+    if !found.is_file() {
         return None;
     }
-    open(place).map(Lookup::File)
+    open(found).map(Lookup::File)
 }
 
-/// The decoded parts, and whether a slash stands at the end.
+/// The decoded parts of a path, and whether a slash stands at its end.
 fn parts(path: &str) -> Option<(Vec<String>, bool)> {
     let path = path.strip_prefix('/')?;
     if path.is_empty() {
@@ -65,7 +66,7 @@ fn part(text: &str) -> Option<String> {
     (!part.is_empty() && !part.starts_with('.') && !part.contains(is_forbidden)).then_some(part)
 }
 
-/// `%20` for a space. What is not an escape, or not UTF-8, names no file.
+/// Decodes `%20` and the like. A text with an invalid escape, or that is not UTF-8, names no file.
 fn decode(text: &str) -> Option<String> {
     // The crate keeps what is not an escape; here it makes the name invalid.
     let is_escape =
@@ -76,12 +77,12 @@ fn decode(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// The place with its links followed, if it is in the folder and hidden nowhere.
-fn resolve_inside(root: &Path, place: &Path) -> Option<PathBuf> {
-    let place = place.canonicalize().ok()?;
-    let below = place.strip_prefix(root).ok()?;
+/// The path with all links followed, if it is in the folder and no part of it is hidden.
+fn resolve_inside(root: &Path, path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let below = path.strip_prefix(root).ok()?;
     let is_visible = |part: Component<'_>| !part.as_os_str().as_encoded_bytes().starts_with(b".");
-    below.components().all(is_visible).then(|| place.clone())
+    below.components().all(is_visible).then(|| path.clone())
 }
 
 fn open(path: PathBuf) -> Option<OpenFile> {

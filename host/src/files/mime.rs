@@ -1,4 +1,4 @@
-//! Content types by the end of a file's name: what pages are made of. Everything else is just bytes.
+//! Content types by the extension of a file's name, for everything that web pages are made of.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ const CONTENT_TYPES: [(&str, &str); 28] = [
     ("webm", "video/webm"),
 ];
 
-/// The content type of a file of this name.
+/// The content type of a file of this name; unknown extensions are `application/octet-stream`.
 pub(super) fn content_type(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let entry = CONTENT_TYPES.iter().find(|(name, _)| extension.eq_ignore_ascii_case(name));
