@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use innkeeper_contract::kinds;
 use tokio::net::TcpListener;
 
 use crate::adapter::Adapter;
@@ -114,7 +115,16 @@ async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
         if plugin.has_start() {
             let (effects, progress) = (dispatcher.effects.clone(), Arc::default());
             // A failure has been logged by the plugin, which stays loaded all the same.
-            plugin.clone().call(Call { export: Export::Start, socket: None, effects, progress }).await;
+            plugin
+                .clone()
+                .call(Call {
+                    export: Export::Start { instance: 0, kind: kinds::NEW },
+                    registration: None,
+                    socket: None,
+                    effects,
+                    progress,
+                })
+                .await;
         }
         if let Some(timers) = plugin.timers() {
             // Ends with the runtime.

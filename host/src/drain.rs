@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::engine::Engine;
-
-/// Socket.IO's reason for sockets that end with the server.
-const SHUTTING_DOWN: &str = "server shutting down";
+use crate::reason::DisconnectReason;
 
 /// The signals that end the server: SIGTERM and SIGINT.
 pub(crate) struct Signals {
@@ -36,7 +34,7 @@ pub(crate) async fn drain(engine: &Arc<Engine>, deadline: Duration, signals: &mu
     let connections = engine.connections();
     tracing::info!(connections, deadline_s = deadline.as_secs_f64(), "shutting down; a second signal ends at once");
     engine.refuse_new();
-    engine.close_all(SHUTTING_DOWN);
+    engine.close_all(DisconnectReason::ServerShuttingDown);
     tokio::select! {
         () = engine.ended() => tracing::info!("shut down"),
         () = tokio::time::sleep(deadline) => {

@@ -9,6 +9,6 @@ mod tests;
 mod write;
 
 pub(crate) use effects::{Effects, QuestionTarget};
-pub(crate) use local::{LocalEffects, SERVER_DISCONNECT};
+pub(crate) use local::LocalEffects;
 pub(crate) use overlay::Overlay;
 pub(crate) use write::{Flags, Target, Timer, Timers, Write};

@@ -13,7 +13,6 @@ pub(crate) use self::{
     origins::Origins,
     outbox::Outbox,
     protocol::{EngineRequest, Protocol, ProtocolFactory},
-    reason::Reason,
     server::Engine,
 };
 
@@ -34,7 +33,6 @@ mod payload;
 mod polling;
 mod probe;
 mod protocol;
-mod reason;
 mod registry;
 mod response;
 mod server;

@@ -21,6 +21,7 @@ mod packet;
 mod plugin;
 mod protocol;
 mod rate_limit;
+mod reason;
 mod request;
 #[cfg(test)]
 mod scenarios;

@@ -28,7 +28,7 @@ mod services;
 mod timers;
 mod validate;
 
-pub(crate) use call::{Call, CallOutcome, Event, Export, TimerCall};
+pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
 pub(crate) use durable::Plugin;
 pub(crate) use engine::WasmEngine;
 pub(crate) use error::PluginError;
@@ -38,7 +38,7 @@ pub(crate) use progress::Progress;
 pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::NamespaceRegistration;
-pub(crate) use registry::{Chain, Registry};
+pub(crate) use registry::{Chain, Member, Registry};
 #[cfg(test)]
 pub(crate) use runner::Runner;
 pub(crate) use services::HostServices;

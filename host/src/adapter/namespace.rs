@@ -12,6 +12,7 @@ use super::rooms::{RoomFilter, RoomTable, TooManyRooms};
 use super::socket::{Namespace, Socket, SocketState};
 use crate::frame::Frame;
 use crate::packet::EncodedPacket;
+use crate::reason::DisconnectReason;
 
 /// A namespace while its lock is held.
 pub(crate) struct Locked<'a> {
@@ -51,7 +52,7 @@ impl Locked<'_> {
 
     /// Disconnects a socket: it is removed from its rooms and from the namespace, and nothing is delivered after `last`. The first
     /// reason counts. Returns whether this call disconnected it.
-    pub(crate) fn disconnect(&mut self, socket: &Socket, reason: &'static str, last: Option<Frame>) -> bool {
+    pub(crate) fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason, last: Option<Frame>) -> bool {
         if socket.state() == SocketState::Disconnected {
             return false;
         }

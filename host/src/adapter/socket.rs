@@ -13,6 +13,7 @@ use super::rooms::RoomTable;
 use super::sink::Sink;
 use crate::frame::Frame;
 use crate::packet::{EncodedPacket, Payload};
+use crate::reason::DisconnectReason;
 
 /// A namespace of this node: its sockets, its rooms, and the one lock under which they change.
 pub(crate) struct Namespace {
@@ -77,7 +78,7 @@ struct Guarded {
 
 /// How a socket was disconnected.
 struct Disconnection {
-    reason: &'static str,
+    reason: DisconnectReason,
     /// The rooms that it was in.
     rooms: Vec<Arc<str>>,
 }
@@ -146,20 +147,27 @@ impl Socket {
     }
 
     /// Why the socket was disconnected, once it is.
-    pub(crate) fn disconnect_reason(&self) -> Option<&'static str> {
+    pub(crate) fn disconnect_reason(&self) -> Option<DisconnectReason> {
         if self.state() != SocketState::Disconnected {
             return None;
         }
         self.lock().disconnection.as_ref().map(|disconnection| disconnection.reason)
     }
 
-    /// The rooms that it was in when it was disconnected, once it is.
+    /// The rooms that it was in when it was disconnected, once it is. None are left when `disconnecting` has been called.
     pub(crate) fn last_rooms(&self) -> Option<Vec<Arc<str>>> {
         self.lock().disconnection.as_ref().map(|disconnection| disconnection.rooms.clone())
     }
 
+    /// Empties the rooms that it was in: `disconnect` handlers see none.
+    pub(crate) fn forget_last_rooms(&self) {
+        if let Some(disconnection) = &mut self.lock().disconnection {
+            disconnection.rooms = Vec::new();
+        }
+    }
+
     /// Notes the reason and the rooms of its disconnect, and ends the questions that it did not answer.
-    pub(super) fn disconnect(&self, reason: &'static str, rooms: Vec<Arc<str>>) {
+    pub(super) fn disconnect(&self, reason: DisconnectReason, rooms: Vec<Arc<str>>) {
         let questions = {
             let mut guarded = self.lock();
             guarded.disconnection = Some(Disconnection { reason, rooms });

@@ -5,15 +5,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use innkeeper_contract::kinds;
+
 use super::dispatcher::Dispatcher;
 use super::failure;
 use crate::adapter::{Question, Socket, SocketState};
 use crate::effect::{Effects, QuestionTarget, Write};
 use crate::packet::{EncodedPacket, Message, connect_error_packet, connect_packet};
-use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Progress};
-
-/// The reason of a socket that was never connected. Socket.IO has none for it; no handler and no client ever sees this one.
-const REFUSED: &str = "refused";
+use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress};
+use crate::reason::DisconnectReason;
 
 /// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: `disconnect` is called for them.
 pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
@@ -52,7 +52,7 @@ enum ConnectPhase {
 impl PendingConnect {
     async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Failure> {
         for member in chain.members.iter().filter(|member| member.has(Hook::ConnectMiddleware)) {
-            match member.plugin.clone().call(self.call(Export::ConnectMiddleware, progress)).await {
+            match member.plugin.clone().call(self.call(member, Export::ConnectMiddleware, progress)).await {
                 CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
                 CallOutcome::Rejected(failure) => return Err(failure),
                 CallOutcome::Failed { .. } => return Err(Failure::neutral()),
@@ -72,7 +72,7 @@ impl PendingConnect {
             if !member.has(Hook::Connection) {
                 continue;
             }
-            let ended = member.plugin.clone().call(self.call(Export::Connection { kind: "new" }, progress)).await;
+            let ended = member.plugin.clone().call(self.call(member, Export::Connection { kind: kinds::NEW }, progress)).await;
             if let CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure) = ended {
                 self.apply(&mut vec![failure::error_event(&self.socket, &failure)]);
             }
@@ -80,14 +80,20 @@ impl PendingConnect {
         reached
     }
 
-    fn call(self: &Arc<Self>, export: Export, progress: &Arc<Progress>) -> Call {
-        Call { export, socket: Some(self.socket.clone()), effects: self.clone(), progress: progress.clone() }
+    fn call(self: &Arc<Self>, member: &Member, export: Export, progress: &Arc<Progress>) -> Call {
+        Call {
+            export,
+            registration: Some(member.index),
+            socket: Some(self.socket.clone()),
+            effects: self.clone(),
+            progress: progress.clone(),
+        }
     }
 
     fn refuse(&self, refusal: &Failure) {
         let namespace = self.socket.namespace();
         self.socket.enqueue(&connect_error_packet(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
-        namespace.lock().disconnect(&self.socket, REFUSED, None);
+        namespace.lock().disconnect(&self.socket, DisconnectReason::Refused, None);
     }
 
     fn phase(&self) -> MutexGuard<'_, ConnectPhase> {

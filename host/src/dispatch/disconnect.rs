@@ -4,23 +4,36 @@ use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
 use crate::adapter::Socket;
-use crate::plugin::{Call, Export, Hook, Progress};
+use crate::plugin::{Call, Disconnection, Export, Hook, Progress};
+use crate::reason::DisconnectReason;
 
-/// Runs the chain. A failure is logged by the plugin and has no other consequence.
+/// Runs the chain. The rooms that the socket was in are readable in `disconnecting`, and none in `disconnect`, as in Socket.IO. A
+/// failure is logged by the plugin and has no other consequence.
 pub(super) async fn disconnect(
     dispatcher: Arc<Dispatcher>,
     socket: Arc<Socket>,
     reached: Vec<Arc<str>>,
-    reason: &'static str,
+    reason: DisconnectReason,
     progress: Arc<Progress>,
 ) {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
-    let hooks = [(Hook::Disconnecting, Export::Disconnecting { reason }), (Hook::Disconnect, Export::Disconnect { reason })];
-    for (hook, export) in hooks {
-        let members = chain.members.iter().filter(|member| reached.contains(member.plugin.name()) && member.has(hook));
-        for member in members {
-            let (effects, progress) = (dispatcher.effects.clone(), progress.clone());
-            member.plugin.clone().call(Call { export: export.clone(), socket: Some(socket.clone()), effects, progress }).await;
+    let disconnection = Disconnection { reason, details: None };
+    for (hook, export) in [
+        (Hook::Disconnecting, Export::Disconnecting(disconnection.clone())),
+        (Hook::Disconnect, Export::Disconnect(disconnection)),
+    ] {
+        if hook == Hook::Disconnect {
+            socket.forget_last_rooms();
+        }
+        for member in chain.members.iter().filter(|member| reached.contains(member.plugin.name()) && member.has(hook)) {
+            let call = Call {
+                export: export.clone(),
+                registration: Some(member.index),
+                socket: Some(socket.clone()),
+                effects: dispatcher.effects.clone(),
+                progress: progress.clone(),
+            };
+            member.plugin.clone().call(call).await;
         }
     }
 }

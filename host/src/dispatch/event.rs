@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dispatcher::Dispatcher;
 use super::failure;
 use crate::adapter::Socket;
-use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Progress};
+use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Member, Progress};
 
 /// Runs the chain of an event.
 pub(super) async fn event(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, event: Event, progress: Arc<Progress>) {
@@ -34,7 +34,7 @@ impl EventRun<'_> {
     async fn middleware(&self, chain: &Chain, event: Event) -> Result<Arc<Event>, Failure> {
         let mut event = Arc::new(event);
         for member in chain.members.iter().filter(|member| member.has(Hook::EventMiddleware)) {
-            match member.plugin.clone().call(self.call(Export::EventMiddleware(event.clone()))).await {
+            match member.plugin.clone().call(self.call(member, Export::EventMiddleware(event.clone()))).await {
                 CallOutcome::Done => {}
                 CallOutcome::Rewritten { name, payload } => event = Arc::new(Event { name, payload, ack: event.ack }),
                 CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => return Err(failure),
@@ -43,20 +43,22 @@ impl EventRun<'_> {
         Ok(event)
     }
 
-    /// Runs every handler, whether or not another one fails. Returns the first failure.
+    /// Runs every handler, whether or not another one fails. Returns the first failure that is to be answered.
     async fn handlers(&self, chain: &Chain, event: Arc<Event>) -> Option<Failure> {
         let mut failed = None;
         for member in chain.members.iter().filter(|member| member.handles(&event.name)) {
-            match member.plugin.clone().call(self.call(Export::Event(event.clone()))).await {
-                CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => failed = failed.or(Some(failure)),
+            match member.plugin.clone().call(self.call(member, Export::Event(event.clone()))).await {
+                CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => {
+                    failed = failed.or_else(|| (!failure.is_silent()).then_some(failure));
+                }
                 CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
             }
         }
         failed
     }
 
-    fn call(&self, export: Export) -> Call {
+    fn call(&self, member: &Member, export: Export) -> Call {
         let (effects, progress) = (self.dispatcher.effects.clone(), self.progress.clone());
-        Call { export, socket: Some(self.socket.clone()), effects, progress }
+        Call { export, registration: Some(member.index), socket: Some(self.socket.clone()), effects, progress }
     }
 }

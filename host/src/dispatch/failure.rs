@@ -11,8 +11,11 @@ use crate::packet::{Message, Payload};
 use crate::plugin::Failure;
 
 /// The answer to a failed event: its ack, if the client asked for one, else the event `error`. None if the event has been
-/// answered already.
+/// answered already, or if the failure is silent.
 pub(super) fn answer(socket: &Arc<Socket>, ack: Option<u64>, failure: &Failure) -> Option<Write> {
+    if failure.is_silent() {
+        return None;
+    }
     let Some(ack) = ack else { return Some(error_event(socket, failure)) };
     if !socket.awaits_ack(ack) {
         return None;

@@ -15,6 +15,7 @@ use super::dispatcher::Dispatcher;
 use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
 use crate::plugin::{Event, Progress};
+use crate::reason::DisconnectReason;
 
 /// Jobs that start in one poll; after them other tasks have their turn.
 const STARTS_PER_POLL: usize = 64;
@@ -35,7 +36,7 @@ enum QueueState {
     /// The socket is pending or connected.
     Connected,
     /// The socket is disconnected; what its client had sent before still runs, until the timeout drops it.
-    Draining { reason: &'static str, timeout: Pin<Box<Sleep>> },
+    Draining { reason: DisconnectReason, timeout: Pin<Box<Sleep>> },
     /// The disconnect chain runs.
     Disconnecting,
     /// All `disconnect` handlers have returned.
@@ -179,7 +180,7 @@ impl Queue {
     fn check_disconnected(&mut self, context: &mut Context<'_>) {
         if let QueueState::Connected = self.state {
             let Some(reason) = self.socket.disconnect_reason() else { return };
-            if is_server_side(reason) {
+            if reason.is_server_side() {
                 self.drop_waiting();
             }
             self.state = QueueState::Draining { reason, timeout: Box::pin(tokio::time::sleep(self.drain_limit())) };
@@ -251,7 +252,7 @@ impl Queue {
         Job::new(run, JobOutcome::Handled, progress)
     }
 
-    fn disconnect_job(&mut self, reason: &'static str) -> Job {
+    fn disconnect_job(&mut self, reason: DisconnectReason) -> Job {
         self.state = QueueState::Disconnecting;
         let progress = Arc::new(Progress::default());
         let reached = std::mem::take(&mut self.reached);
@@ -265,9 +266,4 @@ impl Queue {
         let limits = chain.iter().flat_map(|chain| &chain.members).map(|member| member.plugin.call_limit());
         limits.max().unwrap_or_default()
     }
-}
-
-/// Whether the server ended the connection: then what has not started is dropped.
-fn is_server_side(reason: &str) -> bool {
-    matches!(reason, "server namespace disconnect" | "server shutting down" | "slow consumer" | "inbound limit")
 }

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use super::{DispatchLimits, Dispatcher, Queue};
 use crate::adapter::{Adapter, Handshake, Sink, Socket, SocketId, SocketState};
-use crate::effect::{Flags, LocalEffects, Write};
+use crate::effect::{Flags, LocalEffects, Overlay, Write};
 use crate::frame::Frame;
 use crate::packet::{EncodedPacket, Message, Payload};
 use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner};
+use crate::reason::DisconnectReason;
 use crate::request::Request;
 
 type Answer = Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
@@ -38,9 +39,9 @@ impl Runner for Scripted {
             Export::Connection { .. } => "connection".to_owned(),
             Export::EventMiddleware(event) => format!("before {}", event.name),
             Export::Event(event) => event.name.clone(),
-            Export::Disconnecting { reason } => format!("disconnecting {reason}"),
-            Export::Disconnect { reason } => format!("disconnect {reason}"),
-            Export::Start => "start".to_owned(),
+            Export::Disconnecting(disconnection) => format!("disconnecting {}", disconnection.reason.as_str()),
+            Export::Disconnect(disconnection) => format!("disconnect {}", disconnection.reason.as_str()),
+            Export::Start { .. } => "start".to_owned(),
             Export::Timer(timer) => format!("timer {}", timer.name),
         };
         self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
@@ -82,6 +83,7 @@ impl Sink for Wire {
 
 /// A dispatcher with one pending socket on `/`.
 struct Scene {
+    dispatcher: Arc<Dispatcher>,
     queue: Queue,
     socket: Arc<Socket>,
     wire: Arc<Wire>,
@@ -91,13 +93,17 @@ struct Scene {
 fn scene(plugins: Vec<(&str, Script)>) -> Scene {
     let calls: Arc<Mutex<Vec<String>>> = Arc::default();
     let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
-    let registration =
-        || NamespaceRegistration { name: "/".into(), hooks: HashSet::from(every), events: HashSet::new(), all_events: true };
+    let registration = |name: &str| NamespaceRegistration {
+        name: name.into(),
+        hooks: HashSet::from(every),
+        events: HashSet::new(),
+        all_events: true,
+    };
     let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
         .into_iter()
         .map(|(name, script)| {
             let plugin: Arc<dyn Runner> = Arc::new(Scripted { name: name.into(), calls: calls.clone(), script });
-            (plugin, vec![registration()])
+            (plugin, vec![registration("/other"), registration("/")])
         })
         .collect();
     let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
@@ -108,7 +114,7 @@ fn scene(plugins: Vec<(&str, Script)>) -> Scene {
     });
     let wire: Arc<Wire> = Arc::default();
     let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));
-    Scene { queue: Queue::connect(dispatcher, socket.clone()), socket, wire, calls }
+    Scene { queue: Queue::connect(dispatcher.clone(), socket.clone()), dispatcher, socket, wire, calls }
 }
 
 fn handshake() -> Handshake {
@@ -134,7 +140,7 @@ impl Scene {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
-    fn disconnect(&self, reason: &'static str) {
+    fn disconnect(&self, reason: DisconnectReason) {
         self.socket.namespace().lock().disconnect(&self.socket, reason, None);
     }
 }
@@ -239,7 +245,7 @@ async fn disconnect_is_called_for_whom_the_chain_reached() {
     let leaving = script(|call| {
         if let Export::Connection { .. } = call.export {
             let socket = about(call);
-            socket.namespace().lock().disconnect(&socket, "transport close", None);
+            socket.namespace().lock().disconnect(&socket, DisconnectReason::TransportClose, None);
         }
         None
     });
@@ -346,7 +352,7 @@ async fn an_event_waits_for_the_one_before() {
 
 #[tokio::test]
 async fn what_came_before_the_end_still_runs_unless_the_server_ended_it() {
-    for (reason, runs) in [("transport close", true), ("server namespace disconnect", false)] {
+    for (reason, runs) in [(DisconnectReason::TransportClose, true), (DisconnectReason::ServerNamespaceDisconnect, false)] {
         let mut scene = scene(vec![("a", obedient())]);
         let _ = scene.poll();
         scene.called();
@@ -354,7 +360,70 @@ async fn what_came_before_the_end_still_runs_unless_the_server_ended_it() {
         scene.disconnect(reason);
         assert!(scene.poll().is_ready());
         let called = scene.called();
-        assert_eq!(called.contains(&"a: late".to_owned()), runs, "{reason}: {called:?}");
-        assert_eq!(called.last(), Some(&format!("a: disconnect {reason}")));
+        assert_eq!(called.contains(&"a: late".to_owned()), runs, "{reason:?}: {called:?}");
+        assert_eq!(called.last(), Some(&format!("a: disconnect {}", reason.as_str())));
     }
+}
+
+#[tokio::test]
+async fn rooms_are_readable_in_disconnecting_and_none_in_disconnect() {
+    let seen: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let list = seen.clone();
+    let reading = script(move |call| {
+        if let Export::Disconnecting(_) | Export::Disconnect(_) = &call.export {
+            let recorded = [];
+            let overlay = Overlay { effects: &*call.effects, recorded: &recorded, rooms_per_socket_max: 1000 };
+            list.lock().unwrap().push(overlay.rooms(&about(call)).len());
+        }
+        None
+    });
+    let mut scene = scene(vec![("a", reading)]);
+    let _ = scene.poll();
+    scene.dispatcher.effects.apply(&mut vec![Write::Join { socket: scene.socket.clone(), rooms: vec!["lobby".into()] }]);
+    scene.disconnect(DisconnectReason::ClientNamespaceDisconnect);
+    assert!(scene.poll().is_ready());
+    assert_eq!(*seen.lock().unwrap(), [2, 0]);
+}
+
+#[tokio::test]
+async fn a_silent_failure_is_answered_by_nothing() {
+    let failing = |code: &'static str| {
+        script(move |call| match &call.export {
+            Export::EventMiddleware(event) if event.name == "dropped" => Some(CallOutcome::Rejected(Failure::new(code, "no"))),
+            Export::Event(_) => Some(CallOutcome::Failed { failure: Failure::new(code, "no"), broke: false }),
+            _ => None,
+        })
+    };
+    let mut scene = scene(vec![("a", failing("silent")), ("b", failing("TEA"))]);
+    let _ = scene.poll();
+    scene.received();
+    scene.called();
+    scene.event("dropped", Some(1));
+    scene.event("dropped", None);
+    let _ = scene.poll();
+    assert_eq!(scene.called(), ["a: before dropped", "a: before dropped"]);
+    assert!(scene.received().is_empty());
+    // A failure of another handler is answered all the same.
+    scene.event("x", Some(2));
+    let _ = scene.poll();
+    assert_eq!(scene.received(), [r#"432[{"code":"TEA","error":"no","success":false}]"#]);
+}
+
+#[tokio::test]
+async fn each_call_knows_its_registration() {
+    let seen: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
+    let list = seen.clone();
+    let mut scene = scene(vec![(
+        "a",
+        script(move |call| {
+            list.lock().unwrap().push(call.registration);
+            None
+        }),
+    )]);
+    let _ = scene.poll();
+    scene.event("x", None);
+    scene.disconnect(DisconnectReason::TransportClose);
+    let _ = scene.poll();
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() == 6 && seen.iter().all(|index| *index == Some(1)), "{seen:?}");
 }

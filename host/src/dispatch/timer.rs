@@ -34,6 +34,8 @@ async fn run(
     progress: Arc<Progress>,
 ) {
     let Some(runner) = dispatcher.registry.plugin(plugin) else { return };
+    let chain = socket.as_ref().and_then(|socket| dispatcher.registry.chain(socket.namespace().name()));
+    let registration = chain.and_then(|chain| chain.member(plugin).map(|member| member.index));
     let export = Export::Timer(Arc::new(TimerCall { name, data }));
-    runner.call(Call { export, socket, effects: dispatcher.effects.clone(), progress }).await;
+    runner.call(Call { export, registration, socket, effects: dispatcher.effects.clone(), progress }).await;
 }

@@ -8,9 +8,8 @@ use super::write::{Target, Write};
 use crate::adapter::{Locked, Question, Socket, SocketState};
 use crate::log_limiter::LogLimiter;
 use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
+use crate::reason::DisconnectReason;
 
-/// Socket.IO's reason for a socket that a plugin disconnected.
-pub(crate) const SERVER_DISCONNECT: &str = "server namespace disconnect";
 /// Lines of the log about refused joins: plugins can cause any number.
 const LOG_LINES_MAX: u32 = 20;
 
@@ -153,7 +152,7 @@ fn disconnect(locked: &mut Locked<'_>, socket: &Arc<Socket>, close: bool) {
         return;
     }
     let last = disconnect_packet(locked.name());
-    locked.disconnect(socket, SERVER_DISCONNECT, Some(last));
+    locked.disconnect(socket, DisconnectReason::ServerNamespaceDisconnect, Some(last));
     if close {
         socket.sink().close_connection();
     }

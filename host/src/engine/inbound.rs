@@ -9,11 +9,11 @@ use super::{
     heartbeat::Heartbeat,
     payload,
     protocol::Protocol,
-    reason::Reason,
     session_end::{Delivery, SessionEnd},
 };
+use crate::reason::DisconnectReason;
 
-const PARSE_ERROR: SessionEnd = SessionEnd::new("parse error", Delivery::CloseOnly(1002));
+const PARSE_ERROR: SessionEnd = SessionEnd::new(DisconnectReason::ParseError, Delivery::CloseOnly(1002));
 
 /// The parts of a session that a packet from the client may change.
 pub(super) struct Inbound<'a> {
@@ -32,7 +32,7 @@ impl Inbound<'_> {
                 *pong = Some(data.to_vec());
                 Ok(())
             }
-            Message::Close => Err(SessionEnd::new("transport close", Delivery::CloseOnly(1000))),
+            Message::Close => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::CloseOnly(1000))),
         };
         match result {
             Ok(()) => Flow::Next,
@@ -55,15 +55,15 @@ impl Inbound<'_> {
                 self.heartbeat.pong_received(Instant::now(), self.ping_interval);
                 Ok(())
             }
-            b'1' => Err(SessionEnd::new("transport close", Delivery::CloseOnly(1000))),
+            b'1' => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::CloseOnly(1000))),
             // A PING: since version 4 only the server sends them.
-            b'2' => Err(SessionEnd::new("transport error", Delivery::CloseOnly(1002))),
+            b'2' => Err(SessionEnd::new(DisconnectReason::TransportError, Delivery::CloseOnly(1002))),
             b'0' | b'5' | b'6' => Ok(()),
             _ => Err(PARSE_ERROR),
         }
     }
 }
 
-fn by_protocol(reason: Reason) -> SessionEnd {
+fn by_protocol(reason: DisconnectReason) -> SessionEnd {
     SessionEnd::new(reason, Delivery::Flush(1000))
 }

@@ -15,8 +15,8 @@ use std::{
     task::Waker,
 };
 
-use super::{command::Command, reason::Reason};
-use crate::frame::Frame;
+use super::command::Command;
+use crate::{frame::Frame, reason::DisconnectReason};
 
 /// Bytes that a websocket takes at once. They count against the bound until all of them are written.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -32,15 +32,15 @@ pub(crate) enum EnqueueOutcome {
     Overflow,
 }
 
-/// A request to end the session. When there are several, the one that is listed last here is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A request to end the session. When there are several, the one that is listed last here is served, and of two alike the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseRequest {
     /// The server disconnects the client. The protocol side may queue last frames.
     Disconnect,
     /// The server shuts down. What is queued is delivered.
-    Shutdown(Reason),
+    Shutdown(DisconnectReason),
     /// The connection ends at once; what is queued is dropped.
-    Abort(Reason),
+    Abort(DisconnectReason),
 }
 
 /// The outgoing queue of one connection, bounded in bytes, and the commands for its session's task.
@@ -86,8 +86,20 @@ impl OutboxState {
     }
 
     fn request_close(&mut self, request: CloseRequest) {
-        self.close_request = self.close_request.max(Some(request));
+        if self.close_request.is_none_or(|earlier| earlier.rank() < request.rank()) {
+            self.close_request = Some(request);
+        }
         self.wake();
+    }
+}
+
+impl CloseRequest {
+    fn rank(self) -> u8 {
+        match self {
+            Self::Disconnect => 0,
+            Self::Shutdown(_) => 1,
+            Self::Abort(_) => 2,
+        }
     }
 }
 
@@ -120,7 +132,7 @@ impl Outbox {
         let length: usize = frames.iter().map(Frame::len).sum();
         if state.bytes.saturating_add(length) > self.bytes_max {
             state.closed = true;
-            state.request_close(CloseRequest::Abort("slow consumer"));
+            state.request_close(CloseRequest::Abort(DisconnectReason::SlowConsumer));
             return EnqueueOutcome::Overflow;
         }
         state.bytes += length;
@@ -173,12 +185,12 @@ impl Outbox {
     }
 
     /// Asks for the end of the session; what is queued is delivered.
-    pub(super) fn close_for_shutdown(&self, reason: Reason) {
+    pub(super) fn close_for_shutdown(&self, reason: DisconnectReason) {
         self.lock().request_close(CloseRequest::Shutdown(reason));
     }
 
     /// Asks for the end of the session at once; what is queued is dropped.
-    pub(super) fn abort(&self, reason: Reason) {
+    pub(super) fn abort(&self, reason: DisconnectReason) {
         self.lock().request_close(CloseRequest::Abort(reason));
     }
 
@@ -335,7 +347,7 @@ mod tests {
         assert_eq!(outbox.enqueue(&open(), &[frame()], false), EnqueueOutcome::Overflow);
         assert_eq!(outbox.enqueue(&open(), &[Frame::text(&[])], false), EnqueueOutcome::Dropped);
         let (request, _) = outbox.begin_turn(Waker::noop());
-        assert_eq!(request, Some(CloseRequest::Abort("slow consumer")));
+        assert_eq!(request, Some(CloseRequest::Abort(DisconnectReason::SlowConsumer)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::{
     payload,
     response::{PollingResponse, Refusal},
 };
+use crate::reason::DisconnectReason;
 
 /// The last packet of the response to a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ pub(super) async fn poll(outbox: Arc<Outbox>) -> PollingResponse {
 /// Serves a POST.
 pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, timeout: Duration) -> PollingResponse {
     if !outbox.begin_post() {
-        outbox.abort("transport error");
+        outbox.abort(DisconnectReason::TransportError);
         return PollingResponse::Refused(Refusal::BadRequest);
     }
     let mut guard = PostGuard { outbox: &outbox, is_answered: false };
@@ -179,7 +180,7 @@ impl Drop for PostGuard<'_> {
     fn drop(&mut self) {
         self.outbox.end_post();
         if !self.is_answered {
-            self.outbox.abort("transport error");
+            self.outbox.abort(DisconnectReason::TransportError);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{outbox::Outbox, reason::Reason};
-use crate::request::Request;
+use super::outbox::Outbox;
+use crate::{reason::DisconnectReason, request::Request};
 
 /// Makes the Socket.IO side of each connection.
 pub(crate) trait ProtocolFactory: Send + Sync {
@@ -18,10 +18,10 @@ pub(crate) trait ProtocolFactory: Send + Sync {
 pub(crate) trait Protocol: Send {
     /// A text message, without Engine.IO's packet type. An error closes the connection for that reason: `closed` is called
     /// at once, what is in the outbox is still delivered, then the transport is closed.
-    fn text(&mut self, message: &str) -> Result<(), Reason>;
+    fn text(&mut self, message: &str) -> Result<(), DisconnectReason>;
 
     /// A binary message; errors as for `text`.
-    fn binary(&mut self, message: &[u8]) -> Result<(), Reason>;
+    fn binary(&mut self, message: &[u8]) -> Result<(), DisconnectReason>;
 
     /// Advances everything that is under way: futures of calls, timers. Polled in every turn of the session's task.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EngineRequest>;
@@ -35,14 +35,14 @@ pub(crate) trait Protocol: Send {
 
     /// The connection has ended. Called exactly once. Frames that are queued in this very call are still delivered if the
     /// transport can take them. After it only `poll` is called, until it returns `EngineRequest::Done`.
-    fn closed(&mut self, reason: Reason);
+    fn closed(&mut self, reason: DisconnectReason);
 }
 
 /// What `Protocol::poll` asks of the session's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EngineRequest {
     /// Close the connection, as if `text` had returned this reason.
-    Close(Reason),
+    Close(DisconnectReason),
     /// Only after `closed`: nothing is left to do, so the task may end.
     Done,
 }

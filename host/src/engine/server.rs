@@ -7,7 +7,8 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use super::{addresses::SessionsPerAddress, options::Options, protocol::ProtocolFactory, reason::Reason, registry::Registry};
+use super::{addresses::SessionsPerAddress, options::Options, protocol::ProtocolFactory, registry::Registry};
+use crate::reason::DisconnectReason;
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
@@ -22,7 +23,7 @@ pub(crate) struct Engine {
     sessions: AtomicUsize,
     ended: Notify,
     /// Set by `close_all`, for the sessions that are made while `close_all` runs: it would miss them.
-    pub(super) closing: OnceLock<Reason>,
+    pub(super) closing: OnceLock<DisconnectReason>,
 }
 
 impl Engine {
@@ -52,7 +53,7 @@ impl Engine {
     }
 
     /// Closes every session for this reason. What is queued is delivered if the client takes it.
-    pub(crate) fn close_all(&self, reason: Reason) {
+    pub(crate) fn close_all(&self, reason: DisconnectReason) {
         let _ = self.closing.set(reason);
         for outbox in self.registry.all() {
             outbox.close_for_shutdown(reason);

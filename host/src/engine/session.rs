@@ -36,7 +36,7 @@ use super::{
     session_end::{Delivery, SessionEnd},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::frame::Frame;
+use crate::{frame::Frame, reason::DisconnectReason};
 
 /// The transport with which a session begins.
 pub(super) enum InitialTransport {
@@ -66,7 +66,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
     outbox.push_engine_frame(open);
     engine.count_session();
     engine.registry.add(session_id, Arc::clone(&outbox));
-    if let Some(reason) = engine.closing.get() {
+    if let Some(&reason) = engine.closing.get() {
         outbox.close_for_shutdown(reason);
     }
     let session = Session {
@@ -125,7 +125,7 @@ impl Session {
         match close_request {
             Some(CloseRequest::Disconnect) if self.is_open() => {
                 self.protocol.closing();
-                self.end(SessionEnd::new("forced close", Delivery::Flush(1000)));
+                self.end(SessionEnd::new(DisconnectReason::ForcedClose, Delivery::Flush(1000)));
             }
             Some(CloseRequest::Shutdown(reason)) => self.end(SessionEnd::new(reason, Delivery::Flush(1001))),
             Some(CloseRequest::Abort(reason)) => self.abort_with_reset(reason),
@@ -139,7 +139,7 @@ impl Session {
             (Command::Poll(poll), Transport::Polling(polling)) if !is_over => {
                 if let Err(second) = polling.hold_poll(poll) {
                     let _ = second.send(PollingResponse::Refused(Refusal::BadRequest));
-                    self.abort("transport error");
+                    self.abort(DisconnectReason::TransportError);
                 }
             }
             (Command::Post(body, post), Transport::Polling(_)) if !is_over => self.post(&body, post),
@@ -197,7 +197,7 @@ impl Session {
                     polling.release_post();
                 }
                 if polling.is_client_gone(cx) {
-                    self.abort("transport error");
+                    self.abort(DisconnectReason::TransportError);
                 }
                 return false;
             }
@@ -215,7 +215,7 @@ impl Session {
             ReadOutcome::Ended(end) => self.end(end),
             ReadOutcome::Violation(violation) => self.end(SessionEnd::violation(violation)),
             // A reset and an end of the stream have the same reason, as in Node.
-            ReadOutcome::Gone => self.abort("transport close"),
+            ReadOutcome::Gone => self.abort(DisconnectReason::TransportClose),
         }
         true
     }
@@ -281,7 +281,7 @@ impl Session {
             Transport::Websocket(websocket) => match websocket.write(cx, |batch, written| self.outbox.refill(batch, written)) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(())) => return self.begin_linger(cx),
-                Poll::Ready(Err(_)) => self.abort("transport close"),
+                Poll::Ready(Err(_)) => self.abort(DisconnectReason::TransportClose),
             },
             Transport::Polling(polling) => {
                 let last_packet = match (&self.state, &self.probe) {
@@ -292,8 +292,8 @@ impl Session {
                 match polling.answer_poll(&self.outbox, self.engine.options.payload_bytes_max, last_packet) {
                     PollOutcome::NoPoll => return true,
                     PollOutcome::Waiting => return false,
-                    PollOutcome::Closed => self.abort("transport close"),
-                    PollOutcome::ClientGone => self.abort("transport error"),
+                    PollOutcome::Closed => self.abort(DisconnectReason::TransportClose),
+                    PollOutcome::ClientGone => self.abort(DisconnectReason::TransportError),
                 }
             }
         }

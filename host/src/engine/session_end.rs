@@ -1,11 +1,12 @@
 //! How a session ends: the reason, and what the client still receives.
 
-use super::{decoder::Violation, reason::Reason};
+use super::decoder::Violation;
+use crate::reason::DisconnectReason;
 
 /// The end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionEnd {
-    pub(super) reason: Reason,
+    pub(super) reason: DisconnectReason,
     pub(super) delivery: Delivery,
 }
 
@@ -21,12 +22,12 @@ pub(super) enum Delivery {
 }
 
 impl SessionEnd {
-    pub(super) const fn new(reason: Reason, delivery: Delivery) -> Self {
+    pub(super) const fn new(reason: DisconnectReason, delivery: Delivery) -> Self {
         Self { reason, delivery }
     }
 
     /// The end after a violation of RFC 6455.
     pub(super) fn violation(violation: Violation) -> Self {
-        Self::new("transport error", Delivery::CloseOnly(violation.code()))
+        Self::new(DisconnectReason::TransportError, Delivery::CloseOnly(violation.code()))
     }
 }

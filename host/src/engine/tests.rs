@@ -25,10 +25,9 @@ use super::{
     options::Options,
     outbox::Outbox,
     protocol::{EngineRequest, Protocol, ProtocolFactory},
-    reason::Reason,
     server::Engine,
 };
-use crate::{frame::Frame, request::Request};
+use crate::{frame::Frame, reason::DisconnectReason, request::Request};
 
 /// The state of the session when its end is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +183,7 @@ async fn prepare(server: &Server, on: On, before: Before) {
         Closing | Lingering => server.outbox().close(),
         Gone => {
             server.recording.is_busy.store(true, SeqCst);
-            server.outbox().abort("ping timeout");
+            server.outbox().abort(DisconnectReason::PingTimeout);
         }
     }
     settle().await;
@@ -368,12 +367,12 @@ impl Recorder {
 }
 
 impl Protocol for Recorder {
-    fn text(&mut self, message: &str) -> Result<(), Reason> {
+    fn text(&mut self, message: &str) -> Result<(), DisconnectReason> {
         self.record(format!("text {message}"), None);
         Ok(())
     }
 
-    fn binary(&mut self, message: &[u8]) -> Result<(), Reason> {
+    fn binary(&mut self, message: &[u8]) -> Result<(), DisconnectReason> {
         self.record(format!("binary {message:?}"), None);
         Ok(())
     }
@@ -391,9 +390,9 @@ impl Protocol for Recorder {
         self.record("closing".to_owned(), Some("4closing"));
     }
 
-    fn closed(&mut self, reason: Reason) {
+    fn closed(&mut self, reason: DisconnectReason) {
         self.is_closed = true;
-        self.record(format!("closed {reason}"), Some("4last"));
+        self.record(format!("closed {}", reason.as_str()), Some("4last"));
     }
 }
 
@@ -438,10 +437,10 @@ impl Client {
 
     async fn request_end(&mut self, server: &Server, end: End) {
         match (end, &mut self.websocket) {
-            (Flush, _) => server.outbox().close_for_shutdown("server shutting down"),
+            (Flush, _) => server.outbox().close_for_shutdown(DisconnectReason::ServerShuttingDown),
             (CloseOnly, Some(websocket)) => websocket.send(CLOSE, &[]).await,
             (CloseOnly, None) => self.post = Some(server.request("POST", &self.sid, "1")),
-            (Nothing, _) => server.outbox().abort("transport error"),
+            (Nothing, _) => server.outbox().abort(DisconnectReason::TransportError),
         }
     }
 

@@ -7,10 +7,14 @@ use super::progress::Progress;
 use crate::adapter::Socket;
 use crate::effect::Effects;
 use crate::packet::Payload;
+use crate::reason::DisconnectReason;
 
 /// One entry into one export of one plugin.
 pub(crate) struct Call {
     pub(crate) export: Export,
+    /// The index of the namespace among those that the plugin registered. None for what concerns no socket.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the contract's exports do not carry it yet"))]
+    pub(crate) registration: Option<u32>,
     /// None for what concerns no socket: the plugin's start, a timer without a socket.
     pub(crate) socket: Option<Arc<Socket>>,
     /// Where the writes and the questions of the call go.
@@ -22,13 +26,28 @@ pub(crate) struct Call {
 #[derive(Clone)]
 pub(crate) enum Export {
     ConnectMiddleware,
-    Connection { kind: &'static str },
+    Connection {
+        kind: &'static str,
+    },
     EventMiddleware(Arc<Event>),
     Event(Arc<Event>),
-    Disconnecting { reason: &'static str },
-    Disconnect { reason: &'static str },
-    Start,
+    Disconnecting(Disconnection),
+    Disconnect(Disconnection),
+    /// `instance` counts from 0; the kind is one of `kinds`.
+    #[expect(dead_code, reason = "the contract's exports do not carry it yet")]
+    Start {
+        instance: u32,
+        kind: &'static str,
+    },
     Timer(Arc<TimerCall>),
+}
+
+/// How a socket was disconnected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Disconnection {
+    pub(crate) reason: DisconnectReason,
+    /// JSON: the second argument of Node's `disconnect`. The transports have none so far.
+    pub(crate) details: Option<Arc<str>>,
 }
 
 /// A timer that is due, as the export `timer` gets it.

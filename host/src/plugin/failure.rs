@@ -20,4 +20,9 @@ impl Failure {
     pub(crate) fn new(code: &str, message: &str) -> Self {
         Self { code: code.into(), message: message.into(), data: None }
     }
+
+    /// Whether the plugin wants no answer for it: a failed event is logged, and the client gets nothing.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.code == codes::SILENT
+    }
 }

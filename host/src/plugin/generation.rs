@@ -85,8 +85,8 @@ impl<C: LinkedComponent> Generation<C> {
             Err(_) => Err(format!("it took longer than call_ms allows ({:?})", limits.call_deadline)),
         };
         drop(permit);
-        if let Ok(CallOutcome::Failed { failure, .. }) = &ended
-            && is_unseen_by_clients(&export)
+        if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended
+            && (is_unseen_by_clients(&export) || failure.is_silent())
         {
             self.log(&export, socket.as_deref(), &failure.message);
         }
@@ -108,9 +108,9 @@ fn describe(export: &Export) -> String {
         Export::Connection { .. } => "connection".into(),
         Export::EventMiddleware(event) => format!("event-middleware of {:?}", event.name),
         Export::Event(event) => format!("event {:?}", event.name),
-        Export::Disconnecting { .. } => "disconnecting".into(),
-        Export::Disconnect { .. } => "disconnect".into(),
-        Export::Start => "start".into(),
+        Export::Disconnecting(_) => "disconnecting".into(),
+        Export::Disconnect(_) => "disconnect".into(),
+        Export::Start { .. } => "start".into(),
         Export::Timer(timer) => format!("timer {:?}", timer.name),
     }
 }
@@ -125,19 +125,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Export, is_unseen_by_clients};
-    use crate::plugin::{Event, TimerCall};
+    use crate::plugin::{Disconnection, Event, TimerCall};
+    use crate::reason::DisconnectReason;
 
     #[test]
     fn what_no_client_asked_for_fails_into_the_log() {
         let event = || Arc::new(Event::default());
         let timer = Arc::new(TimerCall { name: "tick".into(), data: "null".into() });
-        let reason = "transport close";
+        let disconnection = Disconnection { reason: DisconnectReason::TransportClose, details: None };
         let unasked = [
-            Export::Start,
+            Export::Start { instance: 0, kind: "new" },
             Export::Timer(timer),
             Export::Connection { kind: "new" },
-            Export::Disconnecting { reason },
-            Export::Disconnect { reason },
+            Export::Disconnecting(disconnection.clone()),
+            Export::Disconnect(disconnection),
         ];
         assert!(unasked.iter().all(is_unseen_by_clients));
         let asked = [Export::ConnectMiddleware, Export::EventMiddleware(event()), Export::Event(event())];

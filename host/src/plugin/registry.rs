@@ -28,7 +28,16 @@ pub(crate) struct Chain {
 /// One plugin's place in a chain.
 pub(crate) struct Member {
     pub(crate) plugin: Arc<dyn Runner>,
+    /// The index of the registration among those of the plugin.
+    pub(crate) index: u32,
     pub(crate) registration: NamespaceRegistration,
+}
+
+impl Chain {
+    /// The place of the plugin of this name.
+    pub(crate) fn member(&self, plugin: &str) -> Option<&Member> {
+        self.members.iter().find(|member| **member.plugin.name() == *plugin)
+    }
 }
 
 impl Member {
@@ -48,8 +57,8 @@ impl Registry {
     pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
         let mut chains: HashMap<Box<str>, Chain> = HashMap::from([("/".into(), Chain::default())]);
         for (plugin, namespaces) in plugins {
-            for registration in namespaces {
-                let member = Member { plugin: plugin.clone(), registration: registration.clone() };
+            for (index, registration) in (0..).zip(namespaces) {
+                let member = Member { plugin: plugin.clone(), index, registration: registration.clone() };
                 chains.entry(registration.name.clone()).or_default().members.push(member);
             }
         }

@@ -14,20 +14,14 @@ use super::limits::ConnectionLimits;
 use super::sockets::{ConnectionSockets, NamespaceSlot};
 use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
 use crate::dispatch::{Dispatcher, Queue};
-use crate::effect::SERVER_DISCONNECT;
-use crate::engine::{EngineRequest, Outbox, Protocol, Reason};
+use crate::engine::{EngineRequest, Outbox, Protocol};
 use crate::json;
 use crate::packet::{
     ClientPacket, PacketType, PartialPacket, Payload, connect_error_packet, decode, disconnect_packet, split_event,
 };
 use crate::plugin::Event;
+use crate::reason::DisconnectReason;
 use crate::request::Request;
-
-/// Node closes a connection that breaks the protocol with this reason.
-const FORCED_CLOSE: Reason = "forced close";
-const CLIENT_DISCONNECT: Reason = "client namespace disconnect";
-/// Ours: a client that sends faster than its events are handled, in spite of pauses.
-const INBOUND_LIMIT: Reason = "inbound limit";
 
 /// For packets that belong to no socket: nothing closes it.
 static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -69,22 +63,22 @@ impl Connection {
     }
 
     /// Acts on a packet whose attachments have all arrived.
-    fn packet(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
+    fn packet(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), DisconnectReason> {
         match packet.packet_type {
             PacketType::Connect => self.connect(packet.namespace, packet.body),
             PacketType::Disconnect if packet.body.is_empty() => self.disconnect(packet.namespace),
-            PacketType::Disconnect => Err(FORCED_CLOSE),
+            PacketType::Disconnect => Err(DisconnectReason::ForcedClose),
             PacketType::Event => self.event(packet, attachments),
             PacketType::Ack => self.ack(packet, attachments),
         }
     }
 
-    fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), Reason> {
+    fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), DisconnectReason> {
         if let NamespaceSlot::Occupied(_) = self.sockets.slot(namespace) {
-            return Err(FORCED_CLOSE);
+            return Err(DisconnectReason::ForcedClose);
         }
         if !auth.is_empty() {
-            json::object(auth).map_err(|_| FORCED_CLOSE)?;
+            json::object(auth).map_err(|_| DisconnectReason::ForcedClose)?;
         }
         if self.dispatcher.registry.chain(namespace).is_none() {
             self.refuse(namespace, INVALID_NAMESPACE);
@@ -117,21 +111,21 @@ impl Connection {
         self.outbox.enqueue(&NEVER_CLOSED, connect_error_packet(namespace, message, None).frames(), false);
     }
 
-    fn disconnect(&mut self, namespace: &str) -> Result<(), Reason> {
+    fn disconnect(&mut self, namespace: &str) -> Result<(), DisconnectReason> {
         match self.sockets.slot(namespace) {
             NamespaceSlot::Occupied(queue) => {
-                disconnect(queue.socket(), CLIENT_DISCONNECT, false);
+                disconnect(queue.socket(), DisconnectReason::ClientNamespaceDisconnect, false);
                 Ok(())
             }
             NamespaceSlot::EndedByServer => Ok(()),
-            NamespaceSlot::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::Free => Err(DisconnectReason::ForcedClose),
         }
     }
 
-    fn event(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
-        let (name, args) = split_event(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
+    fn event(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), DisconnectReason> {
+        let (name, args) = split_event(packet.body, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
         if innkeeper_contract::events::is_reserved(&name) {
-            return Err(FORCED_CLOSE);
+            return Err(DisconnectReason::ForcedClose);
         }
         match self.sockets.slot(packet.namespace) {
             NamespaceSlot::Occupied(queue) if queue.socket().state() == SocketState::Connected => {
@@ -140,13 +134,13 @@ impl Connection {
                 self.check_backlog()
             }
             NamespaceSlot::EndedByServer => Ok(()),
-            NamespaceSlot::Occupied(_) | NamespaceSlot::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::Occupied(_) | NamespaceSlot::Free => Err(DisconnectReason::ForcedClose),
         }
     }
 
     /// The answer to a question. It goes to the question at once and never waits in a queue.
-    fn ack(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), Reason> {
-        json::array(packet.body, attachments.len()).map_err(|_| FORCED_CLOSE)?;
+    fn ack(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), DisconnectReason> {
+        json::array(packet.body, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
         match self.sockets.slot(packet.namespace) {
             NamespaceSlot::Occupied(queue) => {
                 if let Some(ack) = packet.ack {
@@ -155,23 +149,23 @@ impl Connection {
                 Ok(())
             }
             NamespaceSlot::EndedByServer => Ok(()),
-            NamespaceSlot::Free => Err(FORCED_CLOSE),
+            NamespaceSlot::Free => Err(DisconnectReason::ForcedClose),
         }
     }
 
-    fn check_backlog(&self) -> Result<(), Reason> {
+    fn check_backlog(&self) -> Result<(), DisconnectReason> {
         let mut backlog = self.sockets.backlog();
         backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
-        if backlog.exceeds(self.limits.most) { Err(INBOUND_LIMIT) } else { Ok(()) }
+        if backlog.exceeds(self.limits.most) { Err(DisconnectReason::InboundLimit) } else { Ok(()) }
     }
 }
 
 impl Protocol for Connection {
-    fn text(&mut self, message: &str) -> Result<(), Reason> {
+    fn text(&mut self, message: &str) -> Result<(), DisconnectReason> {
         if self.partial.is_some() {
-            return Err(FORCED_CLOSE);
+            return Err(DisconnectReason::ForcedClose);
         }
-        let packet = decode(message, self.limits.attachments).map_err(|_| FORCED_CLOSE)?;
+        let packet = decode(message, self.limits.attachments).map_err(|_| DisconnectReason::ForcedClose)?;
         if packet.attachments > 0 {
             self.partial = Some(Box::new(PartialPacket::new(&packet)));
             return Ok(());
@@ -179,8 +173,8 @@ impl Protocol for Connection {
         self.packet(&packet, Vec::new())
     }
 
-    fn binary(&mut self, message: &[u8]) -> Result<(), Reason> {
-        let Some(mut partial) = self.partial.take() else { return Err(FORCED_CLOSE) };
+    fn binary(&mut self, message: &[u8]) -> Result<(), DisconnectReason> {
+        let Some(mut partial) = self.partial.take() else { return Err(DisconnectReason::ForcedClose) };
         if !partial.push(message) {
             self.partial = Some(partial);
             return self.check_backlog();
@@ -198,7 +192,7 @@ impl Protocol for Connection {
             if self.sockets.sockets().any(|socket| socket.state() == SocketState::Connected) {
                 self.connect_timeout = None;
             } else if timeout.as_mut().poll(context).is_ready() {
-                return Poll::Ready(EngineRequest::Close(FORCED_CLOSE));
+                return Poll::Ready(EngineRequest::Close(DisconnectReason::ForcedClose));
             }
         }
         Poll::Pending
@@ -212,11 +206,11 @@ impl Protocol for Connection {
 
     fn closing(&mut self) {
         for socket in self.sockets.sockets() {
-            disconnect(socket, SERVER_DISCONNECT, true);
+            disconnect(socket, DisconnectReason::ServerNamespaceDisconnect, true);
         }
     }
 
-    fn closed(&mut self, reason: Reason) {
+    fn closed(&mut self, reason: DisconnectReason) {
         self.is_closed = true;
         self.partial = None;
         self.connect_timeout = None;
@@ -227,7 +221,7 @@ impl Protocol for Connection {
 }
 
 /// Disconnects a socket; its queue notices that and runs the handlers.
-fn disconnect(socket: &Arc<Socket>, reason: Reason, send_packet: bool) {
+fn disconnect(socket: &Arc<Socket>, reason: DisconnectReason, send_packet: bool) {
     let namespace = socket.namespace();
     let last = (send_packet && socket.state() == SocketState::Connected).then(|| disconnect_packet(namespace.name()));
     namespace.lock().disconnect(socket, reason, last);

@@ -6,6 +6,7 @@ use std::task::Context;
 use super::limits::Backlog;
 use crate::adapter::{Socket, SocketState};
 use crate::dispatch::Queue;
+use crate::reason::DisconnectReason;
 
 /// The queues of the sockets. There are few, so they are searched one by one.
 #[derive(Default)]
@@ -40,7 +41,8 @@ impl ConnectionSockets {
             return self.queues.get_mut(index).map_or(NamespaceSlot::Free, NamespaceSlot::Occupied);
         }
         let disconnected = self.queues.iter().rev().find(|queue| queue.socket().namespace().name() == namespace);
-        let by_server = disconnected.and_then(|queue| queue.socket().disconnect_reason()).is_some_and(is_by_server);
+        let by_server =
+            disconnected.and_then(|queue| queue.socket().disconnect_reason()).is_some_and(DisconnectReason::is_server_disconnect);
         if by_server || self.ended_by_server.iter().any(|name| **name == *namespace) {
             NamespaceSlot::EndedByServer
         } else {
@@ -54,7 +56,7 @@ impl ConnectionSockets {
             let Self { queues, ended_by_server } = self;
             queues.retain_mut(|queue| {
                 let is_over = queue.poll(context).is_ready();
-                if is_over && queue.socket().disconnect_reason().is_some_and(is_by_server) {
+                if is_over && queue.socket().disconnect_reason().is_some_and(DisconnectReason::is_server_disconnect) {
                     ended_by_server.push(queue.socket().namespace().name().into());
                 }
                 !is_over
@@ -81,8 +83,4 @@ impl ConnectionSockets {
             Backlog { events: sum.events + events, bytes: sum.bytes + bytes }
         })
     }
-}
-
-fn is_by_server(reason: &'static str) -> bool {
-    reason == crate::effect::SERVER_DISCONNECT
 }

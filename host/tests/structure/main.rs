@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 24] = [
+const ARROWS: [(&str, &[&str]); 25] = [
     // Leaves: they use no other.
     ("frame", &[]),
     ("json", &[]),
     ("log_limiter", &[]),
     // Packets are text and frames.
     ("packet", &["frame", "json"]),
+    ("reason", &[]),
     ("request", &[]),
     ("config", &[]),
     ("telemetry", &[]),
@@ -28,13 +29,13 @@ const ARROWS: [(&str, &[&str]); 24] = [
     // Keys come out of the configuration.
     ("auth", &["config"]),
     // Who is in which namespace and room: only the leaves below it.
-    ("adapter", &["frame", "packet", "request"]),
-    ("engine", &["files", "frame", "packet", "request"]),
-    ("effect", &["adapter", "log_limiter", "packet"]),
-    ("plugin", &["adapter", "auth", "config", "effect", "json", "log_limiter", "packet", "rate_limit", "store"]),
-    ("dispatch", &["adapter", "effect", "packet", "plugin"]),
-    ("protocol", &["adapter", "dispatch", "effect", "engine", "frame", "json", "packet", "plugin", "request"]),
-    ("drain", &["engine"]),
+    ("adapter", &["frame", "packet", "reason", "request"]),
+    ("engine", &["files", "frame", "packet", "reason", "request"]),
+    ("effect", &["adapter", "log_limiter", "packet", "reason"]),
+    ("plugin", &["adapter", "auth", "config", "effect", "json", "log_limiter", "packet", "rate_limit", "reason", "store"]),
+    ("dispatch", &["adapter", "effect", "packet", "plugin", "reason"]),
+    ("protocol", &["adapter", "dispatch", "effect", "engine", "frame", "json", "packet", "plugin", "reason", "request"]),
+    ("drain", &["engine", "reason"]),
     (
         "app",
         &[

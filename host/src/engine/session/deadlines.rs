@@ -5,7 +5,7 @@ use std::{pin::Pin, task::Context};
 use tokio::time::{Instant, Sleep};
 
 use super::state::{Pause, Session, SessionState};
-use crate::{engine::heartbeat::HeartbeatAction, frame::Frame};
+use crate::{engine::heartbeat::HeartbeatAction, frame::Frame, reason::DisconnectReason};
 
 impl Session {
     /// Sets the timer to the next deadline. True if that deadline had passed, and was handled.
@@ -48,7 +48,7 @@ impl Session {
         match self.heartbeat.poll(now, self.engine.options.ping_timeout) {
             HeartbeatAction::Wait => {}
             HeartbeatAction::SendPing => self.outbox.push_engine_frame(Frame::text(&[b"2"])),
-            HeartbeatAction::TimedOut => self.abort_with_reset("ping timeout"),
+            HeartbeatAction::TimedOut => self.abort_with_reset(DisconnectReason::PingTimeout),
         }
     }
 }

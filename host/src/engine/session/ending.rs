@@ -12,10 +12,10 @@ use super::state::{Session, SessionState, Transport};
 use crate::{
     engine::{
         polling::HeldRequests,
-        reason::Reason,
         session_end::{Delivery, SessionEnd},
     },
     frame::Frame,
+    reason::DisconnectReason,
 };
 
 /// How long a closed websocket waits for the client to close its side.
@@ -29,7 +29,7 @@ impl Session {
         } else if end.delivery != Delivery::Nothing {
             return;
         }
-        tracing::debug!(reason = end.reason, transport = self.outbox.transport(), "session ends");
+        tracing::debug!(reason = end.reason.as_str(), transport = self.outbox.transport(), "session ends");
         self.probe = None;
         self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
         let options = &self.engine.options;
@@ -56,12 +56,12 @@ impl Session {
     }
 
     /// Ends the session at once; what is queued is dropped.
-    pub(super) fn abort(&mut self, reason: Reason) {
+    pub(super) fn abort(&mut self, reason: DisconnectReason) {
         self.end(SessionEnd::new(reason, Delivery::Nothing));
     }
 
     /// As `abort`; what the kernel has not sent is dropped too.
-    pub(super) fn abort_with_reset(&mut self, reason: Reason) {
+    pub(super) fn abort_with_reset(&mut self, reason: DisconnectReason) {
         if let Transport::Websocket(websocket) = &self.transport {
             websocket.reset_on_drop();
         }

@@ -27,7 +27,7 @@ impl Exports for Plugin {
     ) -> wasmtime::Result<ExportResult> {
         let socket_id = socket.map(Socket::id);
         let socket_id = socket_id.as_ref().map(|id| id.as_str());
-        if let Export::Start = export {
+        if let Export::Start { .. } = export {
             return self.call_start(store, id).await.map(Into::into);
         }
         if let Export::Timer(timer) = export {
@@ -50,9 +50,13 @@ impl Exports for Plugin {
                 let attachments = slices(event);
                 self.call_event(store, event_call(id, socket_id, namespace, event, &attachments)).await?.into()
             }
-            Export::Disconnecting { reason } => self.call_disconnecting(store, id, socket_id, namespace, reason).await?.into(),
-            Export::Disconnect { reason } => self.call_disconnect(store, id, socket_id, namespace, reason).await?.into(),
-            Export::Start | Export::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
+            Export::Disconnecting(disconnection) => {
+                self.call_disconnecting(store, id, socket_id, namespace, disconnection.reason.as_str()).await?.into()
+            }
+            Export::Disconnect(disconnection) => {
+                self.call_disconnect(store, id, socket_id, namespace, disconnection.reason.as_str()).await?.into()
+            }
+            Export::Start { .. } | Export::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
         })
     }
 }
