@@ -3,31 +3,18 @@
 //! The first test is the table of endings: for each state of a session and each way to end it, what the protocol side is called
 //! with, what the client reads, and when the task ends.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+mod server;
+mod websocket;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    task::JoinHandle,
-    time::Instant,
-};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use super::{
-    byte_stream::ByteStream,
-    listener,
-    options::Options,
-    outbox::Outbox,
-    protocol::{EngineRequest, Protocol, ProtocolFactory},
-    server::Engine,
+use tokio::{task::JoinHandle, time::Instant};
+
+use self::{
+    server::{Pipe, Server, settle},
+    websocket::{CLOSE, TEXT, Websocket},
 };
-use crate::{frame::Frame, reason::DisconnectReason, request::Request};
+use crate::reason::DisconnectReason;
 
 /// The state of the session when its end is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,152 +249,10 @@ async fn an_upgrade_overtakes_nothing_and_ends_as_a_websocket() {
     assert_eq!(client.read_frames().await, ["4closing", "4last", "close 1000", "eof"]);
 }
 
-/// Runs all tasks until they wait, without moving the clock.
-async fn settle() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
-
 fn assert_ends_at(start: Instant, expected_ms: u64, case: &str) {
     let elapsed = start.elapsed().as_millis();
     // tokio's timers round up to a millisecond.
     assert!((u128::from(expected_ms)..u128::from(expected_ms) + 3).contains(&elapsed), "{case}: after {elapsed} ms");
-}
-
-/// An engine whose protocol side records its calls. It has one session.
-struct Server {
-    engine: Arc<Engine>,
-    recording: Arc<Recording>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let recording = Arc::new(Recording::default());
-        let engine = Engine::new(Options::default(), Arc::new(Factory(Arc::clone(&recording))));
-        Self { engine, recording }
-    }
-
-    fn outbox(&self) -> &Outbox {
-        self.recording.outbox.get().unwrap()
-    }
-
-    fn emit(&self, packet: &str) {
-        emit(self.outbox(), packet);
-    }
-
-    fn connect(&self, pipe_bytes: usize) -> DuplexStream {
-        let (client, server) = duplex(pipe_bytes);
-        let http = listener::http(&self.engine.options);
-        listener::spawn_connection(&self.engine, &http, ByteStream::Memory(server), IpAddr::V4(Ipv4Addr::LOCALHOST));
-        client
-    }
-
-    /// Sends a request of a polling client. The result is the body, or the status if that is not 200.
-    fn request(&self, method: &str, sid: &str, body: &str) -> JoinHandle<String> {
-        let mut stream = self.connect(Pipe::WIDE);
-        let length = body.len();
-        let request = format!(
-            "{method} /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        tokio::spawn(async move {
-            stream.write_all(request.as_bytes()).await.unwrap();
-            let mut response = String::new();
-            stream.read_to_string(&mut response).await.unwrap();
-            let (head, body) = response.split_once("\r\n\r\n").unwrap();
-            match head.split(' ').nth(1).unwrap() {
-                "200" => body.replace('\u{1e}', "|"),
-                status => status.to_owned(),
-            }
-        })
-    }
-
-    /// Opens a polling session. The result is the parameter of its further requests.
-    async fn open_polling(&self) -> String {
-        let open = self.request("GET", "", "").await.unwrap();
-        let sid = open.strip_prefix(r#"0{"sid":""#).and_then(|rest| rest.split('"').next()).unwrap();
-        format!("&sid={sid}")
-    }
-}
-
-/// What the protocol side was called with, and what it answers.
-#[derive(Default)]
-struct Recording {
-    calls: Mutex<Vec<String>>,
-    /// `accepts` says no.
-    is_full: AtomicBool,
-    /// A call still runs, so `poll` does not return `Done`.
-    is_busy: AtomicBool,
-    outbox: OnceLock<Arc<Outbox>>,
-}
-
-struct Factory(Arc<Recording>);
-
-impl ProtocolFactory for Factory {
-    fn open(&self, _request: Arc<Request>, outbox: Arc<Outbox>) -> Box<dyn Protocol> {
-        assert!(self.0.outbox.set(outbox).is_ok(), "one session a server");
-        Box::new(Recorder { recording: Arc::clone(&self.0), is_closed: false })
-    }
-}
-
-struct Recorder {
-    recording: Arc<Recording>,
-    is_closed: bool,
-}
-
-impl Recorder {
-    /// Records the call, and emits the packet.
-    fn record(&self, call: String, packet: Option<&str>) {
-        self.recording.calls.lock().unwrap().push(call);
-        if let (Some(outbox), Some(packet)) = (self.recording.outbox.get(), packet) {
-            emit(outbox, packet);
-        }
-    }
-}
-
-impl Protocol for Recorder {
-    fn text(&mut self, message: &str) -> Result<(), DisconnectReason> {
-        self.record(format!("text {message}"), None);
-        Ok(())
-    }
-
-    fn binary(&mut self, message: &[u8]) -> Result<(), DisconnectReason> {
-        self.record(format!("binary {message:?}"), None);
-        Ok(())
-    }
-
-    fn poll(&mut self, _cx: &mut Context<'_>) -> Poll<EngineRequest> {
-        let is_busy = self.recording.is_busy.load(SeqCst);
-        if self.is_closed && !is_busy { Poll::Ready(EngineRequest::Done) } else { Poll::Pending }
-    }
-
-    fn accepts(&self) -> bool {
-        !self.recording.is_full.load(SeqCst)
-    }
-
-    fn closing(&mut self) {
-        self.record("closing".to_owned(), Some("4closing"));
-    }
-
-    fn closed(&mut self, reason: DisconnectReason) {
-        self.is_closed = true;
-        self.record(format!("closed {}", reason.as_str()), Some("4last"));
-    }
-}
-
-fn emit(outbox: &Outbox, packet: &str) {
-    outbox.enqueue(&AtomicBool::new(false), &[Frame::text(&[packet.as_bytes()])], false);
-}
-
-/// How many bytes a pipe holds.
-struct Pipe;
-
-impl Pipe {
-    /// Enough for everything here.
-    const WIDE: usize = 64 * 1024;
-    /// Less than the long message.
-    const NARROW: usize = 512;
 }
 
 /// The client of a row.
@@ -462,72 +307,5 @@ impl Client {
                 return reads;
             }
         }
-    }
-}
-
-// The first bytes of frames: final, and the opcode.
-const TEXT: u8 = 0x81;
-const CLOSE: u8 = 0x88;
-
-/// A websocket, seen from the client.
-struct Websocket(DuplexStream);
-
-impl Websocket {
-    /// Opens a websocket. Without a `sid` it has a session of its own, and its OPEN packet is read.
-    async fn open(server: &Server, sid: &str, pipe_bytes: usize) -> Self {
-        let mut stream = server.connect(pipe_bytes);
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-        let mut websocket = Self(stream);
-        if sid.is_empty() {
-            assert!(websocket.read_frame().await.starts_with(r#"0{"sid":""#));
-        }
-        websocket
-    }
-
-    /// Sends a frame, masked with zeros, which change nothing. The server may have closed the stream.
-    async fn send(&mut self, first: u8, payload: &[u8]) {
-        let frame = [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat();
-        let _ = self.0.write_all(&frame).await;
-    }
-
-    /// The frames up to the end of the stream.
-    async fn read_frames(&mut self) -> Vec<String> {
-        let mut frames = Vec::new();
-        loop {
-            let frame = self.read_frame().await;
-            let is_last = frame == "eof" || frame == "cut";
-            frames.push(frame);
-            if is_last {
-                return frames;
-            }
-        }
-    }
-
-    async fn read_frame(&mut self) -> String {
-        let Ok(first) = self.0.read_u8().await else { return "eof".to_owned() };
-        self.read_payload(first).await.unwrap_or_else(|_| "cut".to_owned())
-    }
-
-    async fn read_payload(&mut self, first: u8) -> std::io::Result<String> {
-        let length = match self.0.read_u8().await? {
-            126 => usize::from(self.0.read_u16().await?),
-            short => usize::from(short),
-        };
-        let mut payload = vec![0; length];
-        self.0.read_exact(&mut payload).await?;
-        Ok(match (first, &*payload) {
-            (CLOSE, &[high, low]) => format!("close {}", u16::from_be_bytes([high, low])),
-            _ if length > Pipe::NARROW => "long".to_owned(),
-            _ => String::from_utf8(payload).unwrap(),
-        })
     }
 }
