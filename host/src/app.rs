@@ -1,4 +1,5 @@
-//! Builds the server out of its modules and runs it until a signal ends it. There are no globals: a module is given what it needs.
+//! Builds the server out of its modules and runs it until a signal ends it. There are no globals: a module is given what it
+//! needs.
 
 use std::io;
 use std::net::SocketAddr;

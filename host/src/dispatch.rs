@@ -1,7 +1,7 @@
 //! Dispatch: the events of each socket go one after the other to the plugins that registered for them.
 //!
-//! [`Queue`] keeps the order of one socket. Each of its jobs is a chain of plugins: connecting, an event, disconnecting. A job takes
-//! one snapshot of the registry when it leaves the queue and keeps to it. What plugins do meanwhile goes through
+//! [`Queue`] keeps the order of one socket. Each of its jobs is a chain of plugins: connecting, an event, disconnecting. A job
+//! takes one snapshot of the registry when it leaves the queue and keeps to it. What plugins do meanwhile goes through
 //! [`Effects`](crate::effect::Effects), so that a test can replace it.
 
 mod connect;

@@ -13,7 +13,8 @@ pub(crate) enum DisconnectReason {
     PingTimeout,
     /// The client sent something that is no Engine.IO packet.
     ParseError,
-    /// The client violated the Socket.IO protocol, or connected to no namespace in time. Node's server has the same reason for both.
+    /// The client violated the Socket.IO protocol, or connected to no namespace in time. Node's server has the same reason for
+    /// both.
     ForcedClose,
     /// `socket.disconnect()` of the client.
     ClientNamespaceDisconnect,
@@ -61,8 +62,8 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether the server disconnected the socket from its namespace while the connection goes on: then packets for the namespace that
-    /// the client sent before it knew are ignored.
+    /// Whether the server disconnected the socket from its namespace while the connection goes on: then packets for the
+    /// namespace that the client sent before it knew are ignored.
     pub(crate) const fn is_server_disconnect(self) -> bool {
         matches!(self, Self::ServerNamespaceDisconnect)
     }

@@ -15,7 +15,8 @@ impl DueTimer {
     }
 }
 
-/// The due timers of one socket. The socket's queue keeps their numbers only, so that one can be cancelled while it waits there.
+/// The due timers of one socket. The socket's queue keeps their numbers only, so that one can be cancelled while it waits
+/// there.
 #[derive(Default)]
 pub(super) struct DueTimers {
     /// By number, in the order in which they became due.

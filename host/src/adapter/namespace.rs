@@ -1,7 +1,7 @@
 //! What is done to a namespace, under its lock.
 //!
-//! Everything that one call does to a namespace is done under one hold of the lock, so that all members see broadcasts, joins and
-//! leaves in the same order. Under the lock things are only marked and queued; nothing waits.
+//! Everything that one call does to a namespace is done under one hold of the lock, so that all members see broadcasts, joins
+//! and leaves in the same order. Under the lock things are only marked and queued; nothing waits.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -50,8 +50,8 @@ impl Locked<'_> {
         socket.enqueue(connect, false);
     }
 
-    /// Disconnects a socket: it is removed from its rooms and from the namespace, and nothing is delivered after `last`. The first
-    /// reason counts. Returns whether this call disconnected it.
+    /// Disconnects a socket: it is removed from its rooms and from the namespace, and nothing is delivered after `last`. The
+    /// first reason counts. Returns whether this call disconnected it.
     pub(crate) fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason, last: Option<Frame>) -> bool {
         if socket.state() == SocketState::Disconnected {
             return false;

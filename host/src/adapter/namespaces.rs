@@ -13,7 +13,8 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    /// The namespace of this name, created if it does not exist yet. Whether it may exist is decided by the registry of plugins.
+    /// The namespace of this name, created if it does not exist yet. Whether it may exist is decided by the registry of
+    /// plugins.
     pub(crate) fn namespace(&self, name: &str) -> Arc<Namespace> {
         if let Some(namespace) = self.existing(name) {
             return namespace;

@@ -186,8 +186,8 @@ impl<S> Member<S> {
 
 type IdHash = BuildHasherDefault<IdHasher>;
 
-/// Hashes the ids of sockets. They are random already: their last bytes are as good as any hash of them, and no client can choose
-/// one.
+/// Hashes the ids of sockets. They are random already: their last bytes are as good as any hash of them, and no client can
+/// choose one.
 #[derive(Default)]
 struct IdHasher(u64);
 

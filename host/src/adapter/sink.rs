@@ -7,8 +7,8 @@ use crate::packet::EncodedPacket;
 
 /// The outgoing queue of one connection, shared by its sockets. Nothing here waits for the network.
 pub(crate) trait Sink: Send + Sync {
-    /// Queues a packet, unless the socket is closed. A volatile one is dropped if the client is not ready to receive. A queue over
-    /// its bound takes nothing more and ends the connection.
+    /// Queues a packet, unless the socket is closed. A volatile one is dropped if the client is not ready to receive. A queue
+    /// over its bound takes nothing more and ends the connection.
     fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, volatile: bool);
 
     /// Queues a socket's last frame, if there is one, and marks the socket closed: nothing can follow.

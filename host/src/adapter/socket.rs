@@ -44,8 +44,8 @@ pub(crate) enum SocketState {
     Disconnected,
 }
 
-/// A socket. Shared by the namespace, the connection's task and the calls about it. It outlives its disconnect: data and handshake
-/// stay readable until its last `disconnect` handler has returned.
+/// A socket. Shared by the namespace, the connection's task and the calls about it. It outlives its disconnect: data and
+/// handshake stay readable until its last `disconnect` handler has returned.
 pub(crate) struct Socket {
     id: SocketId,
     namespace: Arc<Namespace>,
@@ -181,8 +181,8 @@ impl Socket {
         }
     }
 
-    /// Adds a timer that is due to the socket's queue, and wakes its connection. Does nothing if the socket is disconnected, or if the
-    /// same timer still waits there: one that is late runs once.
+    /// Adds a timer that is due to the socket's queue, and wakes its connection. Does nothing if the socket is disconnected, or
+    /// if the same timer still waits there: one that is late runs once.
     pub(crate) fn add_due_timer(&self, timer: DueTimer) {
         {
             let mut guarded = self.lock();
@@ -197,8 +197,8 @@ impl Socket {
 
     /// The numbers of the due timers that were added since the last call.
     pub(crate) fn take_new_due_timers(&self) -> Vec<u64> {
-        // Called in every turn of the connection, so it only reads if there is nothing. The flag is cleared before the lock is taken:
-        // a timer that is added afterwards sets it again.
+        // Called in every turn of the connection, so it only reads if there is nothing. The flag is cleared before the lock is
+        // taken: a timer that is added afterwards sets it again.
         if !self.has_new_due_timers.load(Ordering::Acquire) {
             return Vec::new();
         }

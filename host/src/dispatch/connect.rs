@@ -15,7 +15,8 @@ use crate::packet::{EncodedPacket, Message, connect_error_packet, connect_packet
 use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress};
 use crate::reason::DisconnectReason;
 
-/// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: `disconnect` is called for them.
+/// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: `disconnect` is called for
+/// them.
 pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return Vec::new() };
     let pending = Arc::new(PendingConnect {

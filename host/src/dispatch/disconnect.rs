@@ -7,8 +7,8 @@ use crate::adapter::Socket;
 use crate::plugin::{Call, Disconnection, Export, Hook, Progress};
 use crate::reason::DisconnectReason;
 
-/// Runs the chain. The rooms that the socket was in are readable in `disconnecting`, and none in `disconnect`, as in Socket.IO. A
-/// failure is logged by the plugin and has no other consequence.
+/// Runs the chain. The rooms that the socket was in are readable in `disconnecting`, and none in `disconnect`, as in Socket.IO.
+/// A failure is logged by the plugin and has no other consequence.
 pub(super) async fn disconnect(
     dispatcher: Arc<Dispatcher>,
     socket: Arc<Socket>,

@@ -153,7 +153,7 @@ fn script(decide: impl Fn(&Call) -> Option<CallOutcome> + Send + Sync + 'static)
     })
 }
 
-fn obedient() -> Script {
+fn succeeding() -> Script {
     script(|_| None)
 }
 
@@ -181,7 +181,7 @@ fn ack(call: &Call) {
 }
 
 #[tokio::test]
-async fn what_is_written_before_the_step_arrives_behind_connect() {
+async fn what_is_written_before_the_socket_is_admitted_arrives_behind_connect() {
     let writing = |name: &'static str| {
         script(move |call| {
             match call.export {
@@ -213,7 +213,7 @@ async fn a_call_that_waits_admits_the_socket() {
         }
         _ => Box::pin(async { CallOutcome::Done }),
     });
-    let mut scene = scene(vec![("a", waiting), ("b", obedient())]);
+    let mut scene = scene(vec![("a", waiting), ("b", succeeding())]);
     assert!(scene.poll().is_pending());
     assert_eq!(scene.socket.state(), SocketState::Connected);
     assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
@@ -225,14 +225,14 @@ async fn a_refused_socket_leaves_no_trace() {
         let refused = Failure { code: String::new(), message: "No token".into(), data: Some("[1]".into()) };
         matches!(call.export, Export::ConnectMiddleware).then_some(CallOutcome::Rejected(refused))
     });
-    let mut scene = scene(vec![("a", refusing), ("b", obedient())]);
+    let mut scene = scene(vec![("a", refusing), ("b", succeeding())]);
     assert!(scene.poll().is_ready());
     assert_eq!(scene.received(), [r#"44{"message":"No token","data":[1]}"#]);
     assert_eq!(scene.called(), ["a: middleware"]);
 }
 
 #[tokio::test]
-async fn middleware_that_broke_refuses_without_a_word() {
+async fn middleware_that_broke_refuses_with_a_neutral_message() {
     let breaking = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("secret", true)));
     let mut scene = scene(vec![("a", breaking)]);
     assert!(scene.poll().is_ready());
@@ -240,8 +240,8 @@ async fn middleware_that_broke_refuses_without_a_word() {
 }
 
 #[tokio::test]
-async fn disconnect_is_called_for_whom_the_chain_reached() {
-    // The client goes while the first `connection` runs: the second plugin never hears of it.
+async fn disconnect_is_called_for_the_plugins_that_the_chain_reached() {
+    // The client disconnects while the first `connection` runs: the second plugin is not called for this socket.
     let leaving = script(|call| {
         if let Export::Connection { .. } = call.export {
             let socket = about(call);
@@ -249,7 +249,7 @@ async fn disconnect_is_called_for_whom_the_chain_reached() {
         }
         None
     });
-    let mut scene = scene(vec![("a", leaving), ("b", obedient())]);
+    let mut scene = scene(vec![("a", leaving), ("b", succeeding())]);
     assert!(scene.poll().is_ready());
     let expected =
         ["a: middleware", "b: middleware", "a: connection", "a: disconnecting transport close", "a: disconnect transport close"];
@@ -266,7 +266,7 @@ async fn one_failure_has_one_answer_after_the_last_handler() {
         }
         None
     });
-    let mut scene = scene(vec![("a", obedient()), ("b", failing), ("c", emitting)]);
+    let mut scene = scene(vec![("a", succeeding()), ("b", failing), ("c", emitting)]);
     let _ = scene.poll();
     scene.received();
     scene.event("x", Some(7));
@@ -305,7 +305,7 @@ async fn event_middleware_rewrites_and_rejects() {
         Export::EventMiddleware(event) if event.name == "bad" => Some(CallOutcome::Rejected(Failure::new("NO", "not here"))),
         _ => None,
     });
-    let mut scene = scene(vec![("a", renaming), ("b", obedient())]);
+    let mut scene = scene(vec![("a", renaming), ("b", succeeding())]);
     let _ = scene.poll();
     scene.called();
     scene.received();
@@ -317,7 +317,7 @@ async fn event_middleware_rewrites_and_rejects() {
 }
 
 #[tokio::test]
-async fn the_queue_goes_on_while_all_wait_for_clients_up_to_its_bound() {
+async fn jobs_start_while_all_open_ones_wait_for_clients_up_to_the_bound() {
     let asking: Script = Box::new(|call| match call.export {
         Export::Event(_) => {
             call.progress.set_awaits_clients(true);
@@ -351,9 +351,9 @@ async fn an_event_waits_for_the_one_before() {
 }
 
 #[tokio::test]
-async fn what_came_before_the_end_still_runs_unless_the_server_ended_it() {
+async fn events_received_before_a_disconnect_still_run_unless_the_server_ended_it() {
     for (reason, runs) in [(DisconnectReason::TransportClose, true), (DisconnectReason::ServerNamespaceDisconnect, false)] {
-        let mut scene = scene(vec![("a", obedient())]);
+        let mut scene = scene(vec![("a", succeeding())]);
         let _ = scene.poll();
         scene.called();
         scene.event("late", None);

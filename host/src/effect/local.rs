@@ -68,8 +68,8 @@ impl LocalEffects {
         }
     }
 
-    /// A `join` was checked when it was recorded, but other calls may have joined the socket to rooms since, and a `join-all` cannot be
-    /// checked before.
+    /// A `join` was checked when it was recorded, but other calls may have joined the socket to rooms since, and a `join-all`
+    /// cannot be checked before.
     fn join(&self, locked: &mut Locked<'_>, socket: &Socket, rooms: &[Box<str>]) {
         if locked.join(socket, rooms, self.rooms_per_socket_max).is_ok() {
             return;

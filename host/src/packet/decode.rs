@@ -74,7 +74,8 @@ fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
     digits.parse().map_err(|_| Malformed)
 }
 
-/// Splits the body of an EVENT packet, `["name",args…]`, into the decoded name and the array of the other elements. Validates it.
+/// Splits the body of an EVENT packet, `["name",args…]`, into the decoded name and the array of the other elements. Validates
+/// it.
 pub(crate) fn split_event(body: &str, attachments: usize) -> Result<(Cow<'_, str>, String), Invalid> {
     let first = json::array_with_name(body, attachments)?;
     let name = match first.kind {

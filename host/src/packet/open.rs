@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::frame::Frame;
 
-/// What a session's OPEN packet tells the client.
+/// The contents of a session's OPEN packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenPacket<'a> {
     pub(crate) session_id: &'a str,

@@ -198,8 +198,8 @@ impl Protocol for Connection {
         Poll::Pending
     }
 
-    /// With too many waiting events reading pauses, but not while a question to this client is open: its answer may be what all of
-    /// them wait for.
+    /// With too many waiting events reading pauses, but not while a question to this client is open: its answer may be what all
+    /// of them wait for.
     fn accepts(&self) -> bool {
         !self.sockets.backlog().exceeds(self.limits.high) || self.sockets.sockets().any(|socket| socket.has_open_question())
     }
