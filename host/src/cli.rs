@@ -7,6 +7,7 @@ mod build;
 mod configuration;
 mod demo;
 mod paths;
+mod reference;
 mod run;
 mod store;
 mod token;

@@ -8,6 +8,7 @@
 mod cookie;
 mod document;
 mod field;
+mod grants;
 mod keys;
 mod limits;
 mod plugins;
@@ -29,7 +30,7 @@ pub(crate) use cookie::Cookie;
 pub(crate) use document::{docs, example};
 pub(crate) use keys::{KeyConfig, KeySource, Secret};
 pub(crate) use limits::Limits;
-pub(crate) use plugins::{Grants, PluginConfig};
+pub(crate) use plugins::PluginConfig;
 pub(crate) use problem::Problems;
 pub(crate) use resolve::{Resolved, duration_of, host_of};
 pub(crate) use store::StoreConfig;

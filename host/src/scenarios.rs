@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use innkeeper_contract::capabilities;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -119,7 +120,8 @@ async fn look(connections: &[Rc<Connection>]) {
 
 fn config(component: &Path, folder: &Path) -> Config {
     let plugin = |(name, config): (&str, Value)| {
-        let mut plugin = PluginConfig::reference(name, component.to_owned());
+        let mut plugin = PluginConfig::new(name, component.to_owned());
+        plugin.grants = capabilities::ALL.map(str::to_owned).into();
         plugin.config = config.to_string();
         plugin.limits.instances_max = 16;
         // A machine under load is no reason to fail.

@@ -69,7 +69,8 @@ test("`config show` without a file shows the built-in configuration with the ref
 test("`config check` without a file says what would be loaded, and that everybody may come in without a key", async (t) => {
   const { code, stdout, text } = await config(t, ["check"]);
   assert.equal(code, 0, text);
-  for (const name of ["audit", "rate-limit", "chat", "echo"]) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, granted what it asks for`));
+  const granted = { audit: "no grants, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
+  for (const [name, grants] of Object.entries(granted)) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, ${grants}$`, "m"));
   assert.doesNotMatch(stdout, /the plugin auth/);
   assert.match(text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
 });

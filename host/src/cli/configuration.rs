@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::config::{self, Config, Flags, Grants, PluginConfig, Resolved};
+use crate::config::{self, Config, Flags, PluginConfig, Resolved};
 
 use super::{CliError, Listen, environment, run, say};
 
@@ -110,12 +110,12 @@ fn loaded(config: &Config) -> String {
         false => "  not listen for health and metrics".to_owned(),
     });
     lines.extend(config.plugins.iter().map(|plugin| {
-        let grants = match &plugin.grants {
-            Grants::AsAsked => "granted what it asks for".to_owned(),
-            Grants::Listed(list) if list.is_empty() => "no grants".to_owned(),
-            Grants::Listed(list) => format!("granted {}", list.join(", ")),
+        let grants = match plugin.grants.as_slice() {
+            [] => "no grants".to_owned(),
+            grants => format!("granted {}", grants.join(", ")),
         };
-        format!("  load the plugin {} from {}, {grants}", plugin.name, plugin.component.display())
+        let on = plugin.namespaces.as_ref().map(|names| format!(", on {}", names.join(", "))).unwrap_or_default();
+        format!("  load the plugin {} from {}, {grants}{on}", plugin.name, plugin.component.display())
     }));
     if config.plugins.is_empty() {
         lines.push("  load no plugin, and so serve no namespace; add a [plugins.<name>]".to_owned());

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use crate::config::{Config, Flags, PluginConfig};
 
+use super::reference::REFERENCE_PLUGINS;
 use super::{CliError, build, environment, paths, run, say};
 
 /// What a component depends on, relative to the workspace.
@@ -57,12 +58,13 @@ fn plugins(target: &paths::Target) -> Result<Vec<PluginConfig>, CliError> {
     // No sources, no time: whatever was built counts as fresh.
     let changed = SOURCES.iter().filter_map(|path| newest(&workspace.join(path))).max();
     let mut plugins = Vec::new();
-    for name in paths::REFERENCE_PLUGINS {
+    for reference in &REFERENCE_PLUGINS {
+        let name = reference.name;
         let component = target.component(name);
         if !is_fresh(&component, changed) {
             build_reference(&workspace, target, name, &component)?;
         }
-        let mut plugin = PluginConfig::reference(name, component);
+        let mut plugin = reference.configured(component);
         if name == RATE_LIMIT.0 {
             RATE_LIMIT.1.clone_into(&mut plugin.config);
         }
@@ -140,7 +142,7 @@ END
 
 Next: read plugins/echo, change it, and start the demo again.
 "#,
-        paths::REFERENCE_PLUGINS.join(", "),
+        REFERENCE_PLUGINS.each_ref().map(|plugin| plugin.name).join(", "),
         client(&address)
     ));
 }

@@ -3,11 +3,6 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The plugins of the built-in configuration, in the order of their chain.
-pub(super) const REFERENCE_PLUGINS: [&str; 5] = ["audit", AUTH, "rate-limit", "chat", "echo"];
-/// The one that lets nobody in without a token, and so nobody at all where there is no key to check them with.
-pub(super) const AUTH: &str = "auth";
-
 /// A target directory of cargo.
 pub(super) struct Target {
     pub(super) folder: PathBuf,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::app;
 use crate::config::{Config, Flags, PluginConfig};
 
+use super::reference::{AUTH, REFERENCE_PLUGINS};
 use super::{CliError, environment, paths, say};
 
 pub(super) const FILE: &str = "innkeeper.toml";
@@ -36,8 +37,8 @@ pub(super) fn serve(config: Config) -> Result<(), CliError> {
 /// The reference plugins, built or not; `auth` only where there is a key for it.
 pub(super) fn reference_plugins() -> Vec<PluginConfig> {
     let target = paths::target();
-    let names = paths::REFERENCE_PLUGINS.into_iter().filter(|name| *name != paths::AUTH || has_key());
-    names.map(|name| PluginConfig::reference(name, target.component(name))).collect()
+    let plugins = REFERENCE_PLUGINS.iter().filter(|plugin| plugin.name != AUTH || has_key());
+    plugins.map(|plugin| plugin.configured(target.component(plugin.name))).collect()
 }
 
 /// Those that were built before.
@@ -47,7 +48,7 @@ pub(super) fn built_plugins() -> Vec<PluginConfig> {
 
 /// One line if everybody is let in: that should be no surprise.
 pub(super) fn warn_that_everybody_may_connect(plugins: &[PluginConfig]) {
-    if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == paths::AUTH) {
+    if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == AUTH) {
         return;
     }
     match has_key() {
@@ -79,7 +80,7 @@ fn without_file(flags: Flags) -> Result<Config, CliError> {
         ));
     }
     warn_that_everybody_may_connect(&plugins);
-    if plugins.iter().any(|plugin| plugin.name == paths::AUTH) {
+    if plugins.iter().any(|plugin| plugin.name == AUTH) {
         say(format_args!(
             "innkeeper: auth lets in who is in the store; `innkeeper store set users ann '{{\"name\": \"Ann\"}}'` adds somebody while the server is stopped"
         ));

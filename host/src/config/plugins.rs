@@ -7,16 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::field::Field::{Bytes, Count, Custom, Duration as Time};
+use super::grants::{GRANTS_KIND, grant, namespace};
 use super::reader::{Reader, Section};
 use super::schema::KeySpec;
-use super::value::{Problem, RawValue, once, text, word};
+use super::value::{Problem, RawValue, once, text};
 
-/// What a registration may ask for; everything else needs no grant.
-use innkeeper_contract::capabilities::ALL as CAPABILITIES;
-/// Capabilities that can be granted in part, with what a part is called and an example.
-const NARROWED: [(&str, &str, &str); 2] = [("store", "bucket", "store:users"), ("jwt", "key", "jwt:default")];
-/// The contract's bound for the names of buckets; those of keys are ours.
-const PART_BYTES_MAX: usize = 64;
 const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// From one page of Wasm memory to all that 32 bits reach.
 const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
@@ -31,9 +26,18 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     .example("\"my-plugin.wasm\""),
     KeySpec::new(
         "grants",
-        |plugin: &mut PluginConfig| Custom { kind: GRANTS_KIND, value: Some(plugin.grants.shown()) },
-        "capabilities that it gets if it asks for them; without a grant, what asks for one is not loaded",
+        |plugin: &mut PluginConfig| Custom { kind: GRANTS_KIND, value: Some(plugin.grants.as_slice().into()) },
+        "capabilities that the plugin gets if it asks for them; without the grant, a plugin that asks for one is not loaded",
     ),
+    KeySpec::new(
+        "namespaces",
+        |plugin: &mut PluginConfig| Custom {
+            kind: "list of namespaces",
+            value: plugin.namespaces.as_deref().map(Into::into),
+        },
+        "the only namespaces that the plugin may serve. Several plugins may share a namespace only if each of them has this key; without it, any that no other plugin serves",
+    )
+    .example("[\"/\", \"/chat\"]"),
     KeySpec::new(
         "instances_max",
         |plugin: &mut PluginConfig| Count(&mut plugin.limits.instances_max, 1..=100_000),
@@ -61,9 +65,6 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     )
     .example("{ greeting = \"hello\" }"),
 ];
-/// As in [`CAPABILITIES`], which a test compares.
-const GRANTS_KIND: &str =
-    "list of \"store\", \"jwt\", \"http\", \"rate-limit\", \"handshake:secrets\", \"namespaces\", \"cluster\"";
 
 /// One plugin of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,22 +73,14 @@ pub struct PluginConfig {
     pub name: String,
     /// The component's file. It existed when the configuration was read.
     pub component: PathBuf,
-    /// Which capabilities it gets if it asks for them.
-    pub grants: Grants,
+    /// Capabilities that the plugin gets if it asks for them: `store`, or narrower, `store:users`. Each is well formed.
+    pub grants: Vec<String>,
+    /// The only namespaces that the plugin may serve. `None`: any that no other plugin serves.
+    pub namespaces: Option<Vec<String>>,
     /// What it may use.
     pub limits: PluginLimits,
     /// `[plugins.<name>.config]` as a JSON object, `{}` if there is none. The host does not look inside.
     pub config: String,
-}
-
-/// Which capabilities a plugin gets, out of those that it asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Grants {
-    /// All of them: only the reference plugins of the built-in configuration.
-    AsAsked,
-    /// These: `grants = ["store", …]`, default none. An entry `store:users` grants one bucket
-    /// of the store, `jwt:default` one key.
-    Listed(Vec<String>),
 }
 
 /// What one plugin may use.
@@ -105,46 +98,14 @@ pub struct PluginLimits {
 
 impl PluginConfig {
     /// As a file says that names only the component: default limits, no grants, no configuration.
-    pub(super) fn new(name: &str, component: PathBuf) -> Self {
+    pub(crate) fn new(name: &str, component: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
             component,
-            grants: Grants::Listed(Vec::new()),
+            grants: Vec::new(),
+            namespaces: None,
             limits: PluginLimits::default(),
             config: "{}".to_owned(),
-        }
-    }
-
-    /// A reference plugin of the built-in configuration: default limits, no configuration, gets what it asks for.
-    pub(crate) fn reference(name: &str, component: PathBuf) -> Self {
-        Self { grants: Grants::AsAsked, ..Self::new(name, component) }
-    }
-}
-
-impl Grants {
-    /// Whether a capability that the plugin asks for is granted.
-    pub fn allow(&self, capability: &str) -> bool {
-        match self {
-            Self::AsAsked => true,
-            Self::Listed(list) => list.iter().any(|entry| entry == capability || narrows(entry, capability).is_some()),
-        }
-    }
-
-    /// What a capability is narrowed to, if it is: `["users"]` for `store:users`. Beside the whole, narrower entries mean nothing.
-    pub fn narrowed(&self, capability: &str) -> Option<Vec<String>> {
-        match self {
-            Self::Listed(list) if !list.iter().any(|entry| entry == capability) => {
-                Some(list.iter().filter_map(|entry| narrows(entry, capability)).map(str::to_owned).collect())
-            }
-            _ => None,
-        }
-    }
-
-    /// As a file would list them.
-    fn shown(&self) -> Value {
-        match self {
-            Self::AsAsked => CAPABILITIES.into_iter().collect(),
-            Self::Listed(list) => list.iter().map(String::as_str).collect(),
         }
     }
 }
@@ -185,8 +146,16 @@ fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section
     }
     if let Some(entry) = reader.entry(section, "grants") {
         let mut seen = Vec::new();
-        let grants = reader.items(&entry, |raw| once(&mut seen, grant(raw)?));
-        into.grants = Grants::Listed(grants);
+        into.grants = reader.items(&entry, |raw| once(&mut seen, grant(raw)?));
+    }
+    if let Some(entry) = reader.entry(section, "namespaces") {
+        let mut seen = Vec::new();
+        let names = reader.items(&entry, |raw| once(&mut seen, namespace(raw)?));
+        if seen.is_empty() {
+            let remedy = "name one, or leave the key out";
+            reader.problem(&entry.key, Problem::new("the list names no namespace", remedy));
+        }
+        into.namespaces = Some(names);
     }
     deadlines(reader, path, &into.limits);
     if let Some(entry) = reader.entry(section, "config") {
@@ -227,42 +196,6 @@ fn component(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
     Err(Problem::new(problem, remedy))
 }
 
-/// A capability, or a narrower part of one: a bucket of the store, a key for tokens. Where a capability has no parts, none is granted.
-fn grant(raw: &RawValue) -> Result<String, Problem> {
-    let whole = |problem| match text(raw) {
-        Ok(written) => part(&written).unwrap_or(Err(problem)),
-        Err(_) => Err(problem),
-    };
-    word(raw, &CAPABILITIES, "capability").map(str::to_owned).or_else(whole)
-}
-
-/// What to make of `store:users` or `jwt:default`; None if it does not begin with a capability.
-fn part(written: &str) -> Option<Result<String, Problem>> {
-    let (name, part) = written.split_once([':', '=']).filter(|(name, _)| CAPABILITIES.contains(name))?;
-    let Some((_, what, example)) = NARROWED.iter().find(|(capability, ..)| *capability == name) else {
-        return Some(Err(Problem::new(
-            format!("{written:?} is narrower than a grant can be yet"),
-            "grant the whole capability or leave it out",
-        )));
-    };
-    if written == format!("{name}:{part}") && (1..=PART_BYTES_MAX).contains(&part.len()) {
-        return Some(Ok(written.to_owned()));
-    }
-    Some(Err(Problem::new(
-        format!("{written:?} names no {what}"),
-        format!("write {example:?}, one entry for each {what}, with a name of 1 to {PART_BYTES_MAX} bytes"),
-    )))
-}
-
-/// The part of a capability that an entry names.
-fn narrows<'e>(entry: &'e str, capability: &str) -> Option<&'e str> {
-    // `handshake:secrets` is a capability of its own.
-    if CAPABILITIES.contains(&entry) {
-        return None;
-    }
-    entry.strip_prefix(capability)?.strip_prefix(':')
-}
-
 /// Whole, so that it means the same file from every folder.
 pub(super) fn shown_path(path: &Path) -> Option<Value> {
     if path.as_os_str().is_empty() {
@@ -270,13 +203,4 @@ pub(super) fn shown_path(path: &Path) -> Option<Value> {
     }
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Some(path.to_string_lossy().into())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_description_of_grants_names_every_capability() {
-        let named: Vec<_> = super::CAPABILITIES.iter().map(|name| format!("\"{name}\"")).collect();
-        assert_eq!(super::GRANTS_KIND, format!("list of {}", named.join(", ")));
-    }
 }

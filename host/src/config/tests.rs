@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Environment, Flags, Grants, Origins, Problems, resolve};
+use super::{Config, Environment, Flags, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -50,7 +50,7 @@ drain_deadline = true
 quux = 1
 [plugins.chat]
 component = "nowhere.wasm"
-grants = ["store", "stor", "store:", "http:main", "jwt:main", "store:users", "store:users", "root"]
+grants = ["store", "stor", "store:", "http:a/b", "rate-limit:x", "namespaces:admin", "jwt:main", "store:users", "store:users", "root"]
 memory_bytes_max = "1KiB"
 config = "x"
 [plugins."my plugin"]
@@ -86,8 +86,10 @@ innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "
 innkeeper.toml:23: limits.quux: unknown key; known here: outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, rate_limit_keys_max, drain_deadline
 innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
 innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
-innkeeper.toml:26: plugins.chat.grants: "store:" names no bucket; write "store:users", one entry for each bucket, with a name of 1 to 64 bytes
-innkeeper.toml:26: plugins.chat.grants: "http:main" is narrower than a grant can be yet; grant the whole capability or leave it out
+innkeeper.toml:26: plugins.chat.grants: "store:" names no bucket; write "store:users", one entry for each bucket: a name of 1 to 64 bytes
+innkeeper.toml:26: plugins.chat.grants: "http:a/b" names no host; write "http:api.example.org", one entry for each host: host or host:port, and http:// before it for a host without TLS; no path
+innkeeper.toml:26: plugins.chat.grants: "rate-limit:x": the capability "rate-limit" cannot be narrowed; write "rate-limit", or leave it out
+innkeeper.toml:26: plugins.chat.grants: "namespaces:admin" names no namespace; write "namespaces:/admin", one entry for each namespace: a name that begins with a slash
 innkeeper.toml:26: plugins.chat.grants: "store:users" stands here twice; keep one of them
 innkeeper.toml:26: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
 innkeeper.toml:27: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
@@ -186,6 +188,7 @@ serve_client = false
 [plugins.second]
 component = "tests.rs"
 grants = ["store", "handshake:secrets"]
+namespaces = ["/", "/chat"]
 run_ms = 50
 config = { secret = "${SECRET}", literal = "$${SECRET}", nested = { list = [1, 2.5, true] } }
 [plugins.first]
@@ -206,25 +209,35 @@ component = "tests.rs"
     let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["second", "first"]);
     let second = config.plugins.first().expect("two plugins");
-    assert!(second.grants.allow("store") && !second.grants.allow("jwt"));
+    assert_eq!(second.grants, ["store", "handshake:secrets"]);
     assert_eq!(second.limits.run_deadline, Duration::from_millis(50));
     assert_eq!(second.component, Path::new("src/config/tests.rs"));
     assert_eq!(second.config, r#"{"literal":"${SECRET}","nested":{"list":[1,2.5,true]},"secret":"hush"}"#);
-    assert_eq!(config.plugins.get(1).map(|plugin| &plugin.grants), Some(&Grants::Listed(vec![])));
+    assert_eq!(second.namespaces.as_deref(), Some(["/".to_owned(), "/chat".to_owned()].as_slice()));
+    let first = config.plugins.get(1).expect("two plugins");
+    assert_eq!((first.grants.len(), &first.namespaces), (0, &None));
 }
 
 #[test]
-fn a_grant_of_the_store_may_name_buckets() {
-    let grants = |list: &str| {
-        let text = format!("[plugins.chat]\ncomponent = 'tests.rs'\ngrants = {list}");
-        read(&text, &nothing).expect("nothing is wrong").plugins.remove(0).grants
-    };
-    let narrow = grants(r#"["store:users", "store:a:b", "handshake:secrets"]"#);
-    assert!(narrow.allow("store") && narrow.allow("handshake:secrets") && !narrow.allow("handshake") && !narrow.allow("users"));
-    assert_eq!(narrow.narrowed("store"), Some(vec!["users".to_owned(), "a:b".to_owned()]));
-    assert_eq!(grants(r#"["store:users", "store"]"#).narrowed("store"), None);
-    assert!(!grants(r#"["jwt"]"#).allow("store"));
-    assert_eq!(Grants::AsAsked.narrowed("store"), None);
+fn a_grant_may_be_narrowed_and_the_namespaces_of_a_plugin_named() {
+    let plugin = |keys: &str| format!("[plugins.chat]\ncomponent = 'tests.rs'\n{keys}");
+    let grants =
+        ["store:users", "store:a:b", "jwt:default", "http:api.example.org:8443", "namespaces:/admin", "handshake:secrets"];
+    let config = read(&plugin(&format!("grants = {grants:?}\nnamespaces = '/chat'")), &nothing).expect("nothing is wrong");
+    let chat = config.plugins.first().expect("a plugin");
+    assert_eq!(chat.grants, grants);
+    assert_eq!(chat.namespaces.as_deref(), Some(["/chat".to_owned()].as_slice()));
+
+    let told = problems(&plugin("namespaces = ['chat', '/a b', '/', '/', 5]"));
+    let expected = [
+        "innkeeper.toml:3: plugins.chat.namespaces: \"chat\" is not a namespace; a name begins with a slash: \"/chat\"",
+        "innkeeper.toml:3: plugins.chat.namespaces: \"/a b\" is not a namespace; use a name that begins with a slash and has no spaces",
+        "innkeeper.toml:3: plugins.chat.namespaces: \"/\" stands here twice; keep one of them",
+        "innkeeper.toml:3: plugins.chat.namespaces: 5 is not a string; write it in quotes",
+    ];
+    assert_eq!(told, expected);
+    let told = problems(&plugin("namespaces = []"));
+    assert_eq!(told, ["innkeeper.toml:3: plugins.chat.namespaces: the list names no namespace; name one, or leave the key out"]);
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use innkeeper_contract::capabilities;
 
-use crate::config::Grants;
-
 /// What needs a grant; everything else that a plugin can do on its own namespaces needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Capability {
@@ -85,12 +83,9 @@ impl Capabilities {
 
     /// What a plugin may do that requests `self`: no more than what it requests and no more than what it is granted. The error is
     /// the first entry that has to be granted.
-    pub(crate) fn granted_by(&self, grants: &Grants) -> Result<Self, String> {
-        let granted = match grants {
-            Grants::AsAsked => return Ok(self.clone()),
-            // The configuration has refused what is no capability.
-            Grants::Listed(entries) => Self::parse(entries).unwrap_or_default(),
-        };
+    pub(crate) fn granted_by(&self, grants: &[String]) -> Result<Self, String> {
+        // The configuration has refused what is no capability.
+        let granted = Self::parse(grants).unwrap_or_default();
         let each = self.list.iter().map(|(capability, requested)| {
             let name = capability.name();
             let scope = granted.scope(*capability).ok_or_else(|| requested.first_entry(name))?;
@@ -145,7 +140,6 @@ pub(crate) fn names() -> String {
 #[cfg(test)]
 mod tests {
     use super::{Capabilities, Capability};
-    use crate::config::Grants;
 
     fn list(entries: &[&str]) -> Vec<String> {
         entries.iter().map(|entry| (*entry).to_owned()).collect()
@@ -153,7 +147,7 @@ mod tests {
 
     fn granted(requested: &[&str], grants: &[&str]) -> Result<Capabilities, String> {
         let requested = list(requested);
-        Capabilities::parse(&requested).unwrap().granted_by(&Grants::Listed(list(grants)))
+        Capabilities::parse(&requested).unwrap().granted_by(&list(grants))
     }
 
     #[test]

@@ -25,12 +25,14 @@ const REFERENCE_GRANTS = {
   "rate-limit": ["rate-limit"],
   chat: ["store:messages"],
 };
+const REFERENCE_NAMESPACES = { audit: ["/", "/chat"], auth: ["/", "/chat"], "rate-limit": ["/", "/chat"], chat: ["/chat"], echo: ["/"] };
 
 /**
  * Starts a host and waits until it listens. It ends with the test `t`, also if that fails.
  *
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
- * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
+ * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name, and the
+ * namespaces that it serves.
  * `options.server`, `internal`, `limits`, `store`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.fileKiB`: no file of the host's can grow beyond this.
@@ -82,8 +84,8 @@ export function seed(t, buckets) {
 export function configuration({ plugins = {}, server, internal, limits, store, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
   const tables = Object.entries(named).map(([name, table]) => {
-    const grants = REFERENCE_GRANTS[name];
-    return [name, { ...(grants && { grants }), ...table, component: component(table.component ?? name) }];
+    const [grants, namespaces] = [REFERENCE_GRANTS[name], REFERENCE_NAMESPACES[name]];
+    return [name, { ...(grants && { grants }), ...(namespaces && { namespaces }), ...table, component: component(table.component ?? name) }];
   });
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
   return { ...config, ...(limits && { limits }), ...(store && { store }), ...(keys && { keys }) };

@@ -88,9 +88,13 @@ fn secrets_are_not_shown() {
 
 #[test]
 fn the_built_in_configuration_is_shown_with_its_plugins() {
-    let plugins = vec![PluginConfig::reference("echo", PathBuf::from("echo.wasm"))];
+    let plugins = vec![PluginConfig {
+        grants: vec!["store:users".to_owned()],
+        namespaces: Some(vec!["/".to_owned()]),
+        ..PluginConfig::new("echo", PathBuf::from("echo.wasm"))
+    }];
     let resolved = Resolved::built_in(plugins, &|_| None, NO_FLAGS).expect("nothing is wrong");
     let shown = resolved.to_toml(true);
     assert!(shown.contains("[plugins.echo]\n") && shown.contains("port = 3001  # default\n"), "{shown}");
-    assert!(shown.contains(r#"grants = ["store", "jwt", "#), "{shown}");
+    assert!(shown.contains("grants = [\"store:users\"]  # default\nnamespaces = [\"/\"]  # default\n"), "{shown}");
 }
