@@ -13,7 +13,7 @@ mod rooms;
 mod sink;
 mod socket;
 
-pub(crate) use due_timers::DueTimer;
+pub(crate) use due_timers::{DueTimer, TimerId};
 pub(crate) use handshake::Handshake;
 pub(crate) use id::SocketId;
 pub(crate) use namespace::Locked;

@@ -2,16 +2,32 @@
 
 use std::sync::Arc;
 
+/// Tells the timers of one plugin and one socket apart: a timer replaces the one with the same id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct TimerId {
+    /// Finds the handler.
+    pub(crate) name: Box<str>,
+    /// None is an id of its own.
+    pub(crate) key: Option<Box<str>>,
+}
+
+impl TimerId {
+    /// Bytes of its texts.
+    pub(crate) fn len(&self) -> usize {
+        self.name.len() + self.key.as_ref().map_or(0, |key| key.len())
+    }
+}
+
 /// A timer of a plugin that is due: the socket's queue runs it, in order with the client's events.
 pub(crate) struct DueTimer {
     pub(crate) plugin: Arc<str>,
-    pub(crate) name: Box<str>,
+    pub(crate) id: TimerId,
     pub(crate) data: Box<str>,
 }
 
 impl DueTimer {
-    fn is(&self, plugin: &str, name: &str) -> bool {
-        *self.plugin == *plugin && *self.name == *name
+    fn is(&self, plugin: &str, id: &TimerId) -> bool {
+        *self.plugin == *plugin && self.id == *id
     }
 }
 
@@ -30,7 +46,7 @@ pub(super) struct DueTimers {
 impl DueTimers {
     /// Adds a timer, unless the same one still waits: a timer that is late runs once. Returns whether it was added.
     pub(super) fn add(&mut self, timer: DueTimer) -> bool {
-        if self.waiting.iter().any(|(_, other)| other.is(&timer.plugin, &timer.name)) {
+        if self.waiting.iter().any(|(_, other)| other.is(&timer.plugin, &timer.id)) {
             return false;
         }
         self.added += 1;
@@ -51,8 +67,13 @@ impl DueTimers {
     }
 
     /// Removes a timer that has not begun.
-    pub(super) fn cancel(&mut self, plugin: &str, name: &str) {
-        self.waiting.retain(|(_, timer)| !timer.is(plugin, name));
+    pub(super) fn cancel(&mut self, plugin: &str, id: &TimerId) {
+        self.waiting.retain(|(_, timer)| !timer.is(plugin, id));
+    }
+
+    /// Whether a timer has not begun.
+    pub(super) fn has(&self, plugin: &str, id: &TimerId) -> bool {
+        self.waiting.iter().any(|(_, timer)| timer.is(plugin, id))
     }
 
     pub(super) fn clear(&mut self) {

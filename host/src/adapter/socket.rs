@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::due_timers::{DueTimer, DueTimers};
+use super::due_timers::{DueTimer, DueTimers, TimerId};
 use super::handshake::Handshake;
 use super::id::SocketId;
 use super::question::{AskedSocket, Question};
@@ -212,8 +212,13 @@ impl Socket {
     }
 
     /// Removes a due timer that has not begun.
-    pub(crate) fn cancel_due_timer(&self, plugin: &str, name: &str) {
-        self.lock().due_timers.cancel(plugin, name);
+    pub(crate) fn cancel_due_timer(&self, plugin: &str, id: &TimerId) {
+        self.lock().due_timers.cancel(plugin, id);
+    }
+
+    /// Whether a timer is due and has not begun.
+    pub(crate) fn has_due_timer(&self, plugin: &str, id: &TimerId) -> bool {
+        self.lock().due_timers.has(plugin, id)
     }
 
     /// Calls `read` with `socket.data`.

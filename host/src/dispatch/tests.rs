@@ -42,7 +42,7 @@ impl Runner for Scripted {
             Export::Disconnecting(disconnection) => format!("disconnecting {}", disconnection.reason.as_str()),
             Export::Disconnect(disconnection) => format!("disconnect {}", disconnection.reason.as_str()),
             Export::Start { .. } => "start".to_owned(),
-            Export::Timer(timer) => format!("timer {}", timer.name),
+            Export::Timer(timer) => format!("timer {}", timer.id.name),
         };
         self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
         (self.script)(call)

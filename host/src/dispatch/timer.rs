@@ -12,7 +12,7 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
     loop {
         let due = timers.due().await;
         tokio::select! {
-            () = run(&dispatcher, &plugin, None, due.name, due.data, Arc::default()) => {}
+            () = run(&dispatcher, &plugin, None, due, Arc::default()) => {}
             // Never ready; dropped when the call has ended.
             never = timers.forward_socket_timers() => match never {},
         }
@@ -21,21 +21,15 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
 
 /// Runs a timer of a socket, in its queue.
 pub(super) async fn socket_timer(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, due: DueTimer, progress: Arc<Progress>) {
-    run(&dispatcher, &due.plugin, Some(socket), due.name, due.data, progress).await;
+    let DueTimer { plugin, id, data } = due;
+    run(&dispatcher, &plugin, Some(socket), TimerCall { id, data }, progress).await;
 }
 
 /// Runs one timer. A failure is logged by the plugin and has no other consequence.
-async fn run(
-    dispatcher: &Dispatcher,
-    plugin: &str,
-    socket: Option<Arc<Socket>>,
-    name: Box<str>,
-    data: Box<str>,
-    progress: Arc<Progress>,
-) {
+async fn run(dispatcher: &Dispatcher, plugin: &str, socket: Option<Arc<Socket>>, timer: TimerCall, progress: Arc<Progress>) {
     let Some(runner) = dispatcher.registry.plugin(plugin) else { return };
     let chain = socket.as_ref().and_then(|socket| dispatcher.registry.chain(socket.namespace().name()));
     let registration = chain.and_then(|chain| chain.member(plugin).map(|member| member.index));
-    let export = Export::Timer(Arc::new(TimerCall { name, data }));
+    let export = Export::Timer(Arc::new(timer));
     runner.call(Call { export, registration, socket, effects: dispatcher.effects.clone(), progress }).await;
 }

@@ -141,7 +141,7 @@ fn apply_unlocked(write: Write) {
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
         Write::SetTimer { timers, timer } => timers.set(timer),
-        Write::ClearTimer { timers, name, socket } => timers.clear(&name, socket.as_ref()),
+        Write::ClearTimer { timers, id, socket } => timers.clear(&id, socket.as_ref()),
         _ => {}
     }
 }

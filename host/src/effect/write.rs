@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapter::{Namespace, RoomFilter, Socket};
+use crate::adapter::{Namespace, RoomFilter, Socket, TimerId};
 use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
 
 /// A recorded write. Everything that can be refused was refused when it was recorded: applying it cannot fail.
@@ -69,7 +69,7 @@ pub(crate) enum Write {
     },
     ClearTimer {
         timers: Arc<dyn Timers>,
-        name: Box<str>,
+        id: TimerId,
         socket: Option<Arc<Socket>>,
     },
 }
@@ -91,19 +91,21 @@ pub(crate) struct Flags {
     pub(crate) local: bool,
 }
 
-/// A timer to set. It replaces one of the same name and socket.
+/// A timer to set. It replaces the one with the same id and socket.
 pub(crate) struct Timer {
-    pub(crate) name: Box<str>,
+    pub(crate) id: TimerId,
     pub(crate) socket: Option<Arc<Socket>>,
     pub(crate) delay: Duration,
     pub(crate) every: Option<Duration>,
     pub(crate) data: Box<str>,
+    /// Whether the timer that this one would replace is left alone, if it has the same `every`.
+    pub(crate) keep: bool,
 }
 
 /// The timers of a plugin.
 pub(crate) trait Timers: Send + Sync {
     fn set(&self, timer: Timer);
-    fn clear(&self, name: &str, socket: Option<&Arc<Socket>>);
+    fn clear(&self, id: &TimerId, socket: Option<&Arc<Socket>>);
 }
 
 impl Write {
@@ -134,8 +136,8 @@ impl Write {
                 texts(rooms)
             }
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
-            Self::SetTimer { timer, .. } => timer.name.len() + timer.data.len(),
-            Self::ClearTimer { name, .. } => name.len(),
+            Self::SetTimer { timer, .. } => timer.id.len() + timer.data.len(),
+            Self::ClearTimer { id, .. } => id.len(),
             Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::adapter::Socket;
+use crate::adapter::{Socket, TimerId};
 use crate::effect::Effects;
 use crate::packet::Payload;
 use crate::reason::DisconnectReason;
@@ -53,7 +53,7 @@ pub(crate) struct Disconnection {
 /// A timer that is due, as the export `timer` gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TimerCall {
-    pub(crate) name: Box<str>,
+    pub(crate) id: TimerId,
     pub(crate) data: Box<str>,
 }
 

@@ -111,7 +111,7 @@ fn describe(export: &Export) -> String {
         Export::Disconnecting(_) => "disconnecting".into(),
         Export::Disconnect(_) => "disconnect".into(),
         Export::Start { .. } => "start".into(),
-        Export::Timer(timer) => format!("timer {:?}", timer.name),
+        Export::Timer(timer) => format!("timer {:?}", timer.id.name),
     }
 }
 
@@ -125,13 +125,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Export, is_unseen_by_clients};
+    use crate::adapter::TimerId;
     use crate::plugin::{Disconnection, Event, TimerCall};
     use crate::reason::DisconnectReason;
 
     #[test]
     fn what_no_client_asked_for_fails_into_the_log() {
         let event = || Arc::new(Event::default());
-        let timer = Arc::new(TimerCall { name: "tick".into(), data: "null".into() });
+        let id = TimerId { name: "tick".into(), key: None };
+        let timer = Arc::new(TimerCall { id, data: "null".into() });
         let disconnection = Disconnection { reason: DisconnectReason::TransportClose, details: None };
         let unasked = [
             Export::Start { instance: 0, kind: "new" },

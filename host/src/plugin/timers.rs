@@ -12,7 +12,7 @@ use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::TimerCall;
-use crate::adapter::{DueTimer, Socket, SocketId, SocketState};
+use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
 use crate::effect::{Timer, Timers};
 
 /// Timers that one plugin may have. Beyond it those of sockets that left are removed; if that does not help, none is added.
@@ -38,7 +38,7 @@ struct TimerTable {
     sequence: u64,
 }
 
-type TimerKey = (Box<str>, Option<SocketId>);
+type TimerKey = (TimerId, Option<SocketId>);
 type DueOrder = BTreeMap<(Instant, u64), TimerKey>;
 
 struct PendingTimer {
@@ -52,24 +52,29 @@ struct PendingTimer {
 impl Timers for PluginTimers {
     fn set(&self, timer: Timer) {
         let mut table = self.lock();
-        self.remove(&mut table, &timer.name, timer.socket.as_ref());
+        let every = timer.every.map(|every| every.max(TIMER_EVERY_MIN));
+        let key = (timer.id, timer.socket.as_ref().map(|socket| socket.id()));
+        if timer.keep && self.has_equal(&table, &key, timer.socket.as_ref(), every) {
+            return;
+        }
+        self.remove(&mut table, &key, timer.socket.as_ref());
         if table.by_key.len() >= TIMERS_MAX {
             table.sweep();
         }
         if table.by_key.len() >= TIMERS_MAX {
-            tracing::warn!(timer = &*timer.name, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
+            tracing::warn!(timer = &*key.0.name, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
             return;
         }
-        let key = (timer.name, timer.socket.as_ref().map(|socket| socket.id()));
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
-        table.add(key, at, socket, timer.every.map(|every| every.max(TIMER_EVERY_MIN)), timer.data);
+        table.add(key, at, socket, every, timer.data);
         drop(table);
         self.changed.notify_one();
     }
 
-    fn clear(&self, name: &str, socket: Option<&Arc<Socket>>) {
-        self.remove(&mut self.lock(), name, socket);
+    fn clear(&self, id: &TimerId, socket: Option<&Arc<Socket>>) {
+        let key = (id.clone(), socket.map(|socket| socket.id()));
+        self.remove(&mut self.lock(), &key, socket);
     }
 }
 
@@ -109,19 +114,25 @@ impl PluginTimers {
     fn queue_socket_timers(&self, table: &mut TimerTable, now: Instant) -> Option<Instant> {
         loop {
             match table.pop_socket_timer(now) {
-                Ok((socket, TimerCall { name, data })) => {
-                    socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), name, data })
-                }
+                Ok((socket, TimerCall { id, data })) => socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), id, data }),
                 Err(next) => return next,
             }
         }
     }
 
     /// Removes a timer, also if it is due and its call has not begun.
-    fn remove(&self, table: &mut TimerTable, name: &str, socket: Option<&Arc<Socket>>) {
-        table.remove(&(name.into(), socket.map(|socket| socket.id())));
+    fn remove(&self, table: &mut TimerTable, key: &TimerKey, socket: Option<&Arc<Socket>>) {
+        table.remove(key);
         if let Some(socket) = socket {
-            socket.cancel_due_timer(&self.plugin, name);
+            socket.cancel_due_timer(&self.plugin, &key.0);
+        }
+    }
+
+    /// Whether a timer with this key and this interval is set. One that is in the socket's queue alone does not repeat.
+    fn has_equal(&self, table: &TimerTable, key: &TimerKey, socket: Option<&Arc<Socket>>, every: Option<Duration>) -> bool {
+        match table.by_key.get(key) {
+            Some(set) => set.every == every,
+            None => every.is_none() && socket.is_some_and(|socket| socket.has_due_timer(&self.plugin, &key.0)),
         }
     }
 
@@ -167,7 +178,7 @@ impl TimerTable {
         let key = first_due(&self.own, now)?;
         let Some(set) = self.remove(&key) else { return Err(Some(now)) };
         self.repeat(&key, &set, now);
-        Ok(TimerCall { name: key.0, data: set.data })
+        Ok(TimerCall { id: key.0, data: set.data })
     }
 
     /// The same for timers with a socket. A timer whose socket left is dropped.
@@ -178,7 +189,7 @@ impl TimerTable {
             let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Disconnected);
             if let Some(socket) = socket {
                 self.repeat(&key, &set, now);
-                return Ok((socket, TimerCall { name: key.0, data: set.data }));
+                return Ok((socket, TimerCall { id: key.0, data: set.data }));
             }
         }
     }
@@ -218,17 +229,23 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::TimerTable;
+    use super::{PluginTimers, TimerKey, TimerTable};
+    use crate::adapter::TimerId;
+    use crate::effect::{Timer, Timers};
+
+    fn key(name: &str, key: Option<&str>) -> TimerKey {
+        (TimerId { name: name.into(), key: key.map(Into::into) }, None)
+    }
 
     fn names(table: &mut TimerTable, now: Instant) -> Vec<String> {
-        std::iter::from_fn(|| table.pop_own_timer(now).ok()).map(|due| due.name.into()).collect()
+        std::iter::from_fn(|| table.pop_own_timer(now).ok()).map(|due| due.id.name.into()).collect()
     }
 
     #[test]
     fn timers_come_in_the_order_in_which_they_are_due() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
         for (name, delay) in [("late", 3), ("first", 1), ("second", 1)] {
-            table.add((name.into(), None), start + second * delay, None, None, "".into());
+            table.add(key(name, None), start + second * delay, None, None, "".into());
         }
         assert!(names(&mut table, start).is_empty());
         assert_eq!(names(&mut table, start + second * 2), ["first", "second"]);
@@ -240,9 +257,29 @@ mod tests {
     #[test]
     fn a_late_repetition_comes_once() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
-        table.add(("tick".into(), None), start + second, None, Some(second), "".into());
+        table.add(key("tick", None), start + second, None, Some(second), "".into());
         assert_eq!(names(&mut table, start + second), ["tick"]);
         assert_eq!(names(&mut table, start + second * 10), ["tick"]);
         assert_eq!(table.pop_own_timer(start).err().flatten(), Some(start + second * 11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_replaces_the_one_with_its_name_and_key_unless_it_keeps_an_equal_one() {
+        let timers = PluginTimers::new("plugin".into());
+        let set = |of: Option<&str>, delay, every: Option<u64>, data: &str, keep| {
+            let (id, _) = key("tick", of);
+            let (delay, every) = (Duration::from_secs(delay), every.map(Duration::from_secs));
+            timers.set(Timer { id, socket: None, delay, every, data: data.into(), keep });
+        };
+        set(None, 9, None, "replaced", false);
+        set(None, 1, None, "first", false);
+        set(Some("a"), 2, None, "second", false);
+        set(Some("a"), 9, None, "dropped", true);
+        set(Some("b"), 9, None, "replaced, too", false);
+        set(Some("b"), 3, Some(60), "third", true);
+        timers.clear(&key("tick", Some("nothing")).0, None);
+        for expected in ["first", "second", "third", "third"] {
+            assert_eq!(*timers.due().await.data, *expected);
+        }
     }
 }

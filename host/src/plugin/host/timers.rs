@@ -7,15 +7,19 @@ use innkeeper_contract::{Refusal, refusals};
 
 use super::state::InstanceState;
 use super::ticket::Ticket;
+use crate::adapter::TimerId;
 use crate::effect::{Timer, Write};
 
 /// A timer to set, as a guest describes it.
 pub(crate) struct TimerSetting {
     pub(crate) name: String,
+    pub(crate) key: Option<String>,
     pub(crate) socket: Option<String>,
     pub(crate) delay_ms: u64,
     pub(crate) every_ms: Option<u64>,
     pub(crate) data: String,
+    /// Whether an equal timer that is set already is left alone.
+    pub(crate) keep: bool,
 }
 
 impl InstanceState {
@@ -24,27 +28,29 @@ impl InstanceState {
         if !self.context.has_timer_hook {
             return Err(refusals::no_timer_hook());
         }
-        if setting.name.len() > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
+        let key_bytes = setting.key.as_ref().map_or(0, String::len);
+        if setting.name.len().max(key_bytes) > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
             return Err(refusals::timer_bytes());
         }
         let Some(socket) = self.find_optional(setting.socket.as_deref())? else { return Ok(()) };
         let duration = |ms: u64| Duration::from_millis(ms).min(TIMER_DELAY_MAX);
         let timer = Timer {
-            name: setting.name.into(),
+            id: timer_id(setting.name, setting.key),
             socket,
             delay: duration(setting.delay_ms),
             every: setting.every_ms.map(duration),
             data: setting.data.into(),
+            keep: setting.keep,
         };
         let timers = self.context.plugin.timers.clone();
         self.record(Write::SetTimer { timers, timer })
     }
 
     /// Ends a timer, or does nothing if there is none.
-    pub(crate) fn clear_timer(&mut self, name: String, socket: Option<&str>) -> Result<(), Refusal> {
+    pub(crate) fn clear_timer(&mut self, name: String, key: Option<String>, socket: Option<&str>) -> Result<(), Refusal> {
         let Some(socket) = self.find_optional(socket)? else { return Ok(()) };
         let timers = self.context.plugin.timers.clone();
-        self.record(Write::ClearTimer { timers, name: name.into(), socket })
+        self.record(Write::ClearTimer { timers, id: timer_id(name, key), socket })
     }
 
     /// A question that is answered after so many milliseconds.
@@ -52,4 +58,8 @@ impl InstanceState {
         let active = self.begin_question()?;
         Ok(active.tickets.add(Ticket::sleep(Duration::from_millis(delay_ms))))
     }
+}
+
+fn timer_id(name: String, key: Option<String>) -> TimerId {
+    TimerId { name: name.into(), key: key.map(Into::into) }
 }

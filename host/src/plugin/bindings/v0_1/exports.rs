@@ -32,7 +32,7 @@ impl Exports for Plugin {
         }
         if let Export::Timer(timer) = export {
             let namespace = socket.map(|socket| socket.namespace().name());
-            let call = arriving::TimerCall { call: id, name: &timer.name, socket: socket_id, namespace, data: &timer.data };
+            let call = arriving::TimerCall { call: id, name: &timer.id.name, socket: socket_id, namespace, data: &timer.data };
             return self.call_timer(store, call).await.map(Into::into);
         }
         let (Some(socket), Some(socket_id)) = (socket, socket_id) else {

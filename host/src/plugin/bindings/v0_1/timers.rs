@@ -7,11 +7,11 @@ use crate::plugin::host::{InstanceState, TimerSetting};
 impl Host for InstanceState {
     fn set(&mut self, setting: Setting) -> Result<(), Failure> {
         let Setting { name, socket, delay_ms, every_ms, data } = setting;
-        Ok(self.set_timer(TimerSetting { name, socket, delay_ms, every_ms, data })?)
+        Ok(self.set_timer(TimerSetting { name, key: None, socket, delay_ms, every_ms, data, keep: false })?)
     }
 
     fn clear(&mut self, name: String, socket: Option<String>) -> Result<(), Failure> {
-        Ok(self.clear_timer(name, socket.as_deref())?)
+        Ok(self.clear_timer(name, None, socket.as_deref())?)
     }
 
     fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
