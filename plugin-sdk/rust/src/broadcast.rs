@@ -3,9 +3,10 @@
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::Result;
 use crate::handshake::Handshake;
+use crate::host::{self, host};
+use crate::json;
 use crate::payload::{Args, Payload};
 use crate::rooms::Rooms;
-use crate::{host, json};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -67,34 +68,34 @@ impl Broadcast {
 
     /// `.emit(name, ...args)`.
     pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
-        host::emit_to_rooms(&self.target, name, args.into_payload()?)
+        host().emit_to_rooms(&self.target, name, args.into_payload()?)
     }
 
     /// `.emitWithAck(name, ...args)`: what the clients answered, as far as they did in time. What was recorded before is sent first.
     pub fn emit_with_ack(self, name: &str, args: impl Args) -> Result<Answers> {
-        host::ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
+        host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
     }
 
     /// `.fetchSockets()`.
     pub fn fetch_sockets(self) -> Result<Vec<RemoteSocket>> {
         let namespace = self.target.namespace.clone();
-        let sockets = host::fetch(&self.target, self.timeout)?;
+        let sockets = host().fetch(&self.target, self.timeout)?;
         Ok(sockets.into_iter().map(|inner| RemoteSocket { namespace: namespace.clone(), inner }).collect())
     }
 
     /// `.socketsJoin(rooms)`.
     pub fn sockets_join(self, rooms: impl Rooms) -> Result<()> {
-        host::join_all(&self.target, &rooms.into_rooms())
+        host().join_all(&self.target, &rooms.into_rooms())
     }
 
     /// `.socketsLeave(rooms)`.
     pub fn sockets_leave(self, rooms: impl Rooms) -> Result<()> {
-        host::leave_all(&self.target, &rooms.into_rooms())
+        host().leave_all(&self.target, &rooms.into_rooms())
     }
 
     /// `.disconnectSockets(close)`.
     pub fn disconnect_sockets(self, close: bool) -> Result<()> {
-        host::disconnect_all(&self.target, close)
+        host().disconnect_all(&self.target, close)
     }
 
     fn flag(mut self, name: &str) -> Self {

@@ -4,6 +4,9 @@
 //! capability that was not granted) concerns the operator: it goes to the log, and the client gets a neutral sentence.
 
 use crate::bindings::innkeeper::plugin::types::Failure;
+#[cfg(any(not(target_family = "wasm"), test))]
+use innkeeper_contract::Refusal;
+use innkeeper_contract::refusals;
 use serde::Serialize;
 use std::fmt;
 
@@ -48,8 +51,6 @@ enum Origin {
 
 /// The code of arguments that do not fit the handler.
 pub(crate) const INVALID_ARGUMENT: &str = "INVALID_ARGUMENT";
-/// What a client gets to read when the host refused something.
-const NEUTRAL: &str = "internal error";
 
 impl Error {
     /// An error with this message and the code `INTERNAL_ERROR`.
@@ -98,6 +99,12 @@ impl Error {
         Self { code: code.into(), message: message.into(), data: None, origin: Origin::Host }
     }
 
+    /// What a host refuses, in the contract's words.
+    #[cfg(any(not(target_family = "wasm"), test))]
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self::host(refusal.code, refusal.message)
+    }
+
     /// Arguments that do not fit.
     pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(message).code(INVALID_ARGUMENT)
@@ -107,7 +114,7 @@ impl Error {
     pub(crate) fn into_failure(self) -> Failure {
         match self.origin {
             Origin::Plugin => Failure { code: self.code, message: self.message, data: self.data },
-            Origin::Host => Failure { code: String::new(), message: NEUTRAL.to_owned(), data: None },
+            Origin::Host => Failure { code: String::new(), message: refusals::INTERNAL_ERROR.to_owned(), data: None },
         }
     }
 }

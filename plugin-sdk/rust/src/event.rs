@@ -1,8 +1,8 @@
 //! An event of a client, its acknowledgement, and what a handler may answer.
 
+use crate::arguments::Arguments;
 use crate::error::{Error, Result};
-use crate::handler::Arguments;
-use crate::host;
+use crate::host::host;
 use crate::payload::{Args, Payload};
 
 /// An event of a client, as middleware and catch-all handlers see it.
@@ -43,7 +43,7 @@ impl Event {
     /// # Ok(()) }
     /// ```
     pub fn args<A: Arguments>(&self) -> Result<A> {
-        A::read(self.payload.clone()).map_err(|error| self.named(error))
+        self.payload.clone().read().map_err(|error| self.named(error))
     }
 
     /// What the client's ack is to be answered with.
@@ -76,7 +76,7 @@ impl Event {
 
     /// Takes what a handler with typed arguments needs.
     pub(crate) fn read<A: Arguments>(&mut self) -> Result<A> {
-        A::read(std::mem::take(&mut self.payload)).map_err(|error| self.named(error))
+        std::mem::take(&mut self.payload).read().map_err(|error| self.named(error))
     }
 
     fn named(&self, error: Error) -> Error {
@@ -123,7 +123,7 @@ impl Ack {
     /// Answers the client. The first answer counts, later ones are dropped. Without anybody asking it does nothing.
     pub fn reply(&self, args: impl Args) -> Result<()> {
         match self.id {
-            Some(id) => host::reply(&self.socket, id, args.into_payload()?),
+            Some(id) => host().reply(&self.socket, id, args.into_payload()?),
             None => Ok(()),
         }
     }

@@ -1,7 +1,8 @@
 //! `socket.handshake`: how a client came in.
 
 use crate::error::{Error, Result};
-use crate::{host, json};
+use crate::host;
+use crate::json;
 use serde::de::DeserializeOwned;
 
 /// The request that opened the connection, and what the client sent along.

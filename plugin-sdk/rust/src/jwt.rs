@@ -1,7 +1,7 @@
 //! JSON Web Tokens, verified with keys that only the host holds. Needs the capability `jwt`.
 
 use crate::error::{Error, Result};
-use crate::host;
+use crate::host::host;
 use serde::de::DeserializeOwned;
 
 /// `jwt.verify(token, key)`: the claims of a valid token. `key` is a name out of `[keys.<name>]` in the host's configuration, which
@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 /// }
 /// ```
 pub fn verify<T: DeserializeOwned>(key: &str, token: &str) -> Result<T> {
-    typed(&host::verify(key, token)?)
+    typed(&host().verify(key, token)?)
 }
 
 fn typed<T: DeserializeOwned>(claims: &str) -> Result<T> {

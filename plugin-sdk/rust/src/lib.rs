@@ -24,6 +24,7 @@
 //! call at a time and any socket, so what must last goes into [`Socket::set_data`] or into the [`store`].
 
 mod args;
+mod arguments;
 mod binary;
 mod broadcast;
 mod error;
@@ -31,7 +32,6 @@ mod event;
 mod exports;
 mod handler;
 mod handshake;
-#[cfg(target_family = "wasm")]
 mod host;
 mod json;
 mod payload;
@@ -41,6 +41,7 @@ mod router;
 mod runtime;
 mod socket;
 mod timer;
+mod timer_setting;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -53,22 +54,20 @@ pub mod store;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-// Natively there is no host but that of tests.
-#[cfg(not(target_family = "wasm"))]
-use testing::imports as host;
-
+pub use arguments::Arguments;
 pub use binary::Binary;
 pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};
 pub use error::{Error, Result};
 pub use event::{Ack, Event, IntoReply, Reply};
-pub use handler::{Arguments, Handler, IntoDone, Lifecycle};
+pub use handler::{Handler, IntoDone, Lifecycle};
 pub use handshake::Handshake;
 pub use payload::{Args, Payload};
 pub use plugin::Plugin;
 pub use rooms::Rooms;
 pub use runtime::{config, config_once, flush, now_ms, random_bytes, random_id, sleep};
 pub use socket::{Emit, Socket};
-pub use timer::{Timer, TimerSetting, timer};
+pub use timer::Timer;
+pub use timer_setting::{TimerSetting, timer};
 
 /// Compiles the examples of the README beside it, and of the project's.
 #[cfg(doctest)]

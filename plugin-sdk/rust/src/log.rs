@@ -8,7 +8,7 @@
 //! log::write("info", "room opened", &[("room".to_owned(), "lobby".to_owned())]);
 //! ```
 
-use crate::host;
+use crate::host::host;
 use std::fmt::Display;
 
 /// Something failed, and somebody should look.
@@ -38,5 +38,5 @@ pub fn trace(message: impl Display) {
 
 /// A line with fields. The host adds plugin, generation, event and socket.
 pub fn write(level: &str, message: impl Display, fields: &[(String, String)]) {
-    host::log(level, &message.to_string(), fields);
+    host().log(level, &message.to_string(), fields);
 }

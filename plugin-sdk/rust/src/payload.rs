@@ -1,10 +1,10 @@
 //! Arguments on their way in and out: typed values on the author's side, the text of a JSON array on the host's.
 
 use crate::args::is_tuple;
+use crate::arguments::Arguments;
 use crate::binary;
 use crate::bindings::innkeeper::plugin::types;
 use crate::error::{Error, Result};
-use crate::handler::Arguments;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,12 +27,12 @@ impl Payload {
 
     /// The arguments, typed; see [`Event::args`](crate::Event::args).
     pub fn read<A: Arguments>(self) -> Result<A> {
-        A::read(self)
+        A::read(&self.args, self.attachments)
     }
 
     /// The first argument alone: what an ack usually has.
     pub(crate) fn first<T: DeserializeOwned>(self) -> Result<T> {
-        Ok(<(T,)>::read(self)?.0)
+        Ok(self.read::<(T,)>()?.0)
     }
 }
 

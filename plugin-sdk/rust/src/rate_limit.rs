@@ -2,7 +2,7 @@
 
 use crate::bindings::innkeeper::plugin::rate_limit as wit;
 use crate::error::Result;
-use crate::host;
+use crate::host::host;
 use std::time::Duration;
 
 /// So many points in each window.
@@ -42,7 +42,7 @@ pub struct Decision {
 /// # Ok(()) }
 /// ```
 pub fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> {
-    host::consume(key, points, limit.into()).map(Decision::from)
+    host().consume(key, points, limit.into()).map(Decision::from)
 }
 
 impl From<Limit> for wit::Limit {

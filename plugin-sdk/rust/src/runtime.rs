@@ -2,7 +2,7 @@
 //! that it works in the same way however the component was built.
 
 use crate::error::Result;
-use crate::host;
+use crate::host::host;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::RefCell;
@@ -15,12 +15,12 @@ thread_local! {
 
 /// The time now, in milliseconds since 1970 (UTC): `Date.now()`.
 pub fn now_ms() -> u64 {
-    host::now_ms()
+    host().now_ms()
 }
 
 /// Bytes from a cryptographically secure generator.
 pub fn random_bytes(length: usize) -> Vec<u8> {
-    host::random_bytes(length)
+    host().random_bytes(length)
 }
 
 /// A new id that nobody can guess: 20 characters out of `A-Z a-z 0-9 - _`.
@@ -30,12 +30,12 @@ pub fn random_id() -> String {
 
 /// Waits. What was recorded before is sent first. Other calls go on meanwhile, in other instances.
 pub fn sleep(delay: Duration) -> Result<()> {
-    host::sleep(delay)
+    host().sleep(delay)
 }
 
 /// Sends what was recorded so far: it has then happened, whatever becomes of the handler.
 pub fn flush() {
-    host::flush();
+    host().flush();
 }
 
 /// The plugin's own table of the host's configuration, `[plugins.<name>.config]`.
@@ -58,7 +58,7 @@ pub fn flush() {
 /// # Ok(()) }
 /// ```
 pub fn config<T: DeserializeOwned>() -> Result<T> {
-    serde_json::from_str(&host::config()).map_err(|error| format!("config: {error}").into())
+    serde_json::from_str(&host().config()).map_err(|error| format!("config: {error}").into())
 }
 
 /// The same, read once in each instance: a plugin's configuration does not change as long as it is loaded. For what runs at every

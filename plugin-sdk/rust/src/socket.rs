@@ -3,9 +3,9 @@
 use crate::broadcast::{Broadcast, of};
 use crate::error::{Error, Result};
 use crate::handshake::Handshake;
-use crate::host;
+use crate::host::host;
 use crate::payload::{Args, Payload};
-use crate::timer::TimerSetting;
+use crate::timer_setting::TimerSetting;
 use crate::{json, rooms::Rooms};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Socket {
     /// # Ok(()) }
     /// ```
     pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
-        host::emit_to_socket(&self.id, name, args.into_payload()?, &[])
+        host().emit_to_socket(&self.id, name, args.into_payload()?, &[])
     }
 
     /// `socket.emitWithAck(name, ...args)`: the client's answer; waits as long as the call may take.
@@ -87,7 +87,7 @@ impl Socket {
 
     /// `socket.join(room)`, or several.
     pub fn join(&self, rooms: impl Rooms) -> Result<()> {
-        host::join(&self.id, &rooms.into_rooms())
+        host().join(&self.id, &rooms.into_rooms())
     }
 
     /// A timer of this socket, to be set or cleared: it runs in the order of the socket's events and ends with the socket.
@@ -97,12 +97,12 @@ impl Socket {
 
     /// `socket.leave(room)`, or several.
     pub fn leave(&self, rooms: impl Rooms) -> Result<()> {
-        host::leave(&self.id, &rooms.into_rooms())
+        host().leave(&self.id, &rooms.into_rooms())
     }
 
     /// `socket.rooms`: its own included, in no particular order.
     pub fn rooms(&self) -> Result<Vec<String>> {
-        host::rooms(&self.id)
+        host().rooms(&self.id)
     }
 
     /// `socket.data[key]`, or `None` if there is nothing, or null.
@@ -114,33 +114,33 @@ impl Socket {
     /// # Ok(()) }
     /// ```
     pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        json::member(&host::data(&self.id)?, key)
+        json::member(&host().data(&self.id)?, key)
     }
 
     /// `socket.data[key] = value`. It outlives this instance of the plugin, and `fetchSockets` shows it on every node.
     pub fn set_data<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
-        host::set_data(&self.id, key, &serde_json::to_string(value)?)
+        host().set_data(&self.id, key, &serde_json::to_string(value)?)
     }
 
     /// `delete socket.data[key]`.
     pub fn remove_data(&self, key: &str) -> Result<()> {
-        host::remove_data(&self.id, key)
+        host().remove_data(&self.id, key)
     }
 
     /// `socket.handshake`: how the client came in.
     pub fn handshake(&self) -> Result<Handshake> {
-        host::handshake(&self.id).map(Handshake::from)
+        host().handshake(&self.id).map(Handshake::from)
     }
 
     /// `socket.conn.transport.name`: `polling` or `websocket`.
     pub fn transport(&self) -> Result<String> {
-        host::transport(&self.id)
+        host().transport(&self.id)
     }
 
     /// `socket.disconnect(close)`: leaves this namespace; with `close` the whole connection ends, after what was emitted before has
     /// been delivered.
     pub fn disconnect(&self, close: bool) -> Result<()> {
-        host::disconnect(&self.id, close)
+        host().disconnect(&self.id, close)
     }
 }
 
@@ -173,12 +173,12 @@ impl<'a> Emit<'a> {
     /// Emits.
     pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
         let flags = if self.volatile { vec!["volatile".to_owned()] } else { Vec::new() };
-        host::emit_to_socket(&self.socket.id, name, args.into_payload()?, &flags)
+        host().emit_to_socket(&self.socket.id, name, args.into_payload()?, &flags)
     }
 
     /// Emits, waits for the client's ack, and reads its first argument. What was recorded before is sent first.
     pub fn emit_with_ack<R: DeserializeOwned>(self, name: &str, args: impl Args) -> Result<R> {
-        let answers = host::ask_socket(&self.socket.id, name, args.into_payload()?, self.timeout)?;
+        let answers = host().ask_socket(&self.socket.id, name, args.into_payload()?, self.timeout)?;
         match answers.responses.into_iter().next() {
             Some(response) => Payload::from(response.payload).first(),
             None => Err(Error::new(format!("{name}: the client did not answer")).code("timeout")),

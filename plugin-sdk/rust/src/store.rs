@@ -18,7 +18,7 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::host;
+use crate::host::host;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -65,13 +65,13 @@ impl Bucket {
 
     /// Removes a value; says whether there was one.
     pub fn delete(&self, key: &str) -> Result<bool> {
-        host::store_delete(&self.name, key)
+        host().store_delete(&self.name, key)
     }
 
     /// Adds to a number, from 0 if there is none, and returns the sum: nobody else's addition is lost. A time to live goes on. If
     /// the value is no whole number, the error has the code `invalid`.
     pub fn increment(&self, key: &str, by: i64) -> Result<i64> {
-        host::store_increment(&self.name, key, by)
+        host().store_increment(&self.name, key, by)
     }
 
     /// Writes `value` if the present value is `expected`, and says whether it was. `None` stands for no value: as `expected`
@@ -87,7 +87,7 @@ impl Bucket {
     /// # Ok(()) }
     /// ```
     pub fn compare_and_swap<T: Serialize + ?Sized>(&self, key: &str, expected: Option<&T>, value: Option<&T>) -> Result<bool> {
-        host::store_compare_and_swap(&self.name, key, text(expected)?.as_deref(), text(value)?.as_deref())
+        host().store_compare_and_swap(&self.name, key, text(expected)?.as_deref(), text(value)?.as_deref())
     }
 
     /// The entries whose keys begin with `prefix`, in the order of their bytes, behind the key `after`: at most `limit` of them,
@@ -112,17 +112,17 @@ impl Bucket {
 
     /// The value of a key as it is stored.
     pub fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        host::store_get(&self.name, key)
+        host().store_get(&self.name, key)
     }
 
     /// Writes bytes as they are, for good or for some time.
     pub fn set_bytes(&self, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<()> {
-        host::store_set(&self.name, key, value, ttl).map(|_| ())
+        host().store_set(&self.name, key, value, ttl).map(|_| ())
     }
 
     /// [`scan`](Self::scan) with the values as they are stored.
     pub fn scan_bytes(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
-        host::store_scan(&self.name, prefix, after, limit)
+        host().store_scan(&self.name, prefix, after, limit)
     }
 
     fn read<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {

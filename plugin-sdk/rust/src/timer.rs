@@ -1,27 +1,8 @@
-//! Timers: what a program does with `setTimeout` and `setInterval`. The host keeps them, since the memory of a plugin is a cache.
+//! Timers that are due.
 
 use crate::error::Result;
-use crate::host::{self, Setting};
 use crate::socket::Socket;
-use serde::{Serialize, de::DeserializeOwned};
-use std::time::Duration;
-
-/// A timer of the plugin itself, to be set or cleared. It is called without a socket; [`Socket::timer`] makes one that belongs to a
-/// socket.
-///
-/// ```no_run
-/// use innkeeper_plugin::{Plugin, Result, Timer, io, timer};
-/// use std::time::Duration;
-///
-/// fn plugin() -> Plugin {
-///     Plugin::new()
-///         .start(|| timer("tick").after(Duration::from_secs(1)).every(Duration::from_secs(60)).set())
-///         .timer("tick", |_: &Timer| io().emit("tick", ()))
-/// }
-/// ```
-pub fn timer(name: impl Into<String>) -> TimerSetting {
-    TimerSetting::new(name.into(), None)
-}
+use serde::de::DeserializeOwned;
 
 /// A timer that is due, as the function given to [`Plugin::timer`](crate::Plugin::timer) gets it.
 #[derive(Debug, Clone)]
@@ -46,68 +27,19 @@ impl Timer {
         self.socket.as_ref()
     }
 
-    /// What was given to [`TimerSetting::data`].
+    /// What was given to [`TimerSetting::data`](crate::TimerSetting::data).
     pub fn data<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.data).map_err(|error| format!("timer {:?}: data: {error}", self.name).into())
     }
 }
 
-/// A timer to set. The same name, for the same socket, is the same timer: setting it again replaces it.
-#[derive(Debug, Clone)]
-#[must_use = "a timer is set by `set`"]
-pub struct TimerSetting {
-    setting: Setting,
-}
-
-impl TimerSetting {
-    pub(crate) fn new(name: String, socket: Option<String>) -> Self {
-        // What was not given reads as JSON's null.
-        Self { setting: Setting { name, socket, delay_ms: 0, every_ms: None, data: "null".to_owned() } }
-    }
-
-    /// When it first runs; at once if this is left out.
-    pub fn after(mut self, delay: Duration) -> Self {
-        self.setting.delay_ms = millis(delay);
-        self
-    }
-
-    /// Runs it again and again. A late run is made up for once, not as often as it was missed.
-    pub fn every(mut self, interval: Duration) -> Self {
-        self.setting.every_ms = Some(millis(interval));
-        self
-    }
-
-    /// What the timer is given when it runs.
-    pub fn data<T: Serialize>(mut self, data: &T) -> Result<Self> {
-        self.setting.data = serde_json::to_string(data)?;
-        Ok(self)
-    }
-
-    /// Sets it: a write, done when the handler ends well.
-    pub fn set(self) -> Result<()> {
-        host::set_timer(&self.setting)
-    }
-
-    /// Clears it: a write. There need not be one.
-    pub fn clear(self) -> Result<()> {
-        host::clear_timer(&self.setting.name, self.setting.socket.as_deref())
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Timer, timer};
-    use std::time::Duration;
+    use super::Timer;
 
     #[test]
-    fn a_setting_is_what_was_said() {
-        let setting = timer("tick").after(Duration::from_secs(1)).every(Duration::from_millis(5)).data(&[1, 2]).unwrap().setting;
-        assert_eq!((&*setting.name, setting.delay_ms, setting.every_ms, &*setting.data), ("tick", 1000, Some(5), "[1,2]"));
-        let due = Timer::new("tick".into(), None, setting.data);
+    fn data_of_another_type_is_named() {
+        let due = Timer::new("tick".into(), None, "[1,2]".into());
         assert_eq!(due.data::<Vec<i32>>().unwrap(), [1, 2]);
         assert!(due.data::<String>().unwrap_err().message().starts_with("timer \"tick\": data: "));
     }

@@ -36,7 +36,7 @@ fn what_is_expected_in_vain_is_told_with_what_is_there() {
     let told = said(|| client.emit_with_ack::<Value>("hello", ()));
     assert!(told.starts_with("there is no ack yet") && told.contains("welcome"), "{told}");
     assert!(said(|| host.socket("/slow").connect()).contains("waits for something"));
-    assert!(said(|| client.emit("disconnect", ())).contains("Socket.IO keeps for itself"));
+    assert!(said(|| client.emit("disconnect", ())).contains("Socket.IO reserves"));
     assert_eq!(said(|| client.take("welcome").ack(())), "nobody asked for an ack of \"welcome\"");
 }
 

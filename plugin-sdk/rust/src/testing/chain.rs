@@ -1,99 +1,111 @@
 //! What a job does: one call after the other, through the plugins of a namespace.
 
-use super::call::{Call, CallOutcome, Export, Failure};
-use super::host_state::{ConnectPhase, HostState, SocketIndex, SocketState};
-use super::plugin::{Hook, LoadedPlugin};
+use super::call::{self, Call, CallOutcome, Export};
+use super::connect_error::ConnectError;
+use super::failure::Failure;
+use super::ids::SocketIndex;
+use super::job::JobStart;
+use super::loaded_plugin::{Hook, LoadedPlugin};
 use super::queue::IncomingEvent;
-use super::scheduler::{JobHandle, JobStart};
-use super::write::Write;
-use super::{ConnectError, call};
-use crate::payload::Payload;
-use serde_json::{Map, Value};
+use super::scheduler::JobHandle;
+use super::server_socket::{ConnectPhase, SocketState};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// `socket.disconnect` has no word for a socket that was never let in: nobody is ever told this one.
+/// The reason of a socket that was refused. No handler gets it, since `disconnect` is not called for one that was never let in.
 const REFUSED: &str = "refused";
 
 /// Runs a job to its end.
-pub(super) fn run(handle: JobHandle, start: JobStart) {
-    let handle = &Rc::new(handle);
+pub(super) fn run(job: JobHandle, start: JobStart) {
+    let job = &Rc::new(job);
     match start {
-        JobStart::Connect { socket } => Chain::new(handle, socket).connect(),
-        JobStart::Event { socket, event } => Chain::new(handle, socket).event(event),
-        JobStart::Leave { socket, reason } => Chain::new(handle, socket).leave(&reason),
-        JobStart::Timer { plugin, socket, due } => alone(handle, plugin, socket, Export::Timer(due)),
-        JobStart::Plugin { plugin } => alone(handle, plugin, None, Export::JobStart),
+        JobStart::Connect { socket } => Chain::new(job, socket).connect(),
+        JobStart::Event { socket, event } => Chain::new(job, socket).event(event),
+        JobStart::Disconnect { socket, reason } => Chain::new(job, socket).disconnect(&reason),
+        JobStart::Timer { plugin, socket, due } => single(job, plugin, socket, Export::Timer(due)),
+        JobStart::Plugin { plugin } => single(job, plugin, None, Export::Start),
     }
 }
 
-/// A call that is no chain. Its failure concerns nobody but the log, which has it.
-fn alone(handle: &Rc<JobHandle>, plugin: usize, socket: Option<SocketIndex>, entry: Export) {
-    let plugin = handle.shared.state().plugins[plugin].clone();
-    call::run(handle, &plugin, Call { entry, socket, connecting: None });
+/// A call that is no chain. Its failure is logged, and changes nothing else.
+fn single(job: &Rc<JobHandle>, plugin: usize, socket: Option<SocketIndex>, export: Export) {
+    let plugin = job.scheduler.state().plugins[plugin].plugin.clone();
+    call::run(job, &plugin, Call { export, socket, connecting: None });
 }
 
 struct Chain<'a> {
-    handle: &'a Rc<JobHandle>,
+    job: &'a Rc<JobHandle>,
     socket: SocketIndex,
     plugins: Vec<Arc<LoadedPlugin>>,
     namespace: String,
 }
 
 impl<'a> Chain<'a> {
-    fn new(handle: &'a Rc<JobHandle>, socket: SocketIndex) -> Self {
-        let state = handle.shared.state();
+    fn new(job: &'a Rc<JobHandle>, socket: SocketIndex) -> Self {
+        let state = job.scheduler.state();
         let namespace = state.sockets[socket].namespace.clone();
         let plugins = state.chain(&namespace);
         drop(state);
-        Self { handle, socket, plugins, namespace }
+        Self { job, socket, plugins, namespace }
     }
 
     fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<LoadedPlugin>> {
         self.plugins.iter().filter(move |plugin| plugin.has(&self.namespace, hook))
     }
 
-    fn call(&self, plugin: &Arc<LoadedPlugin>, entry: Export, connecting: bool) -> CallOutcome {
-        let call = Call { entry, socket: Some(self.socket), connecting: connecting.then_some(self.socket) };
-        call::run(self.handle, plugin, call)
+    fn call(&self, plugin: &Arc<LoadedPlugin>, export: Export) -> CallOutcome {
+        call::run(self.job, plugin, Call { export, socket: Some(self.socket), connecting: None })
+    }
+
+    /// A call of the connect chain, whose writes may be held back.
+    fn connect_call(&self, plugin: &Arc<LoadedPlugin>, export: Export) -> CallOutcome {
+        call::run(self.job, plugin, Call { export, socket: Some(self.socket), connecting: Some(self.socket) })
     }
 
     fn connect(&self) {
         for plugin in self.with(Hook::ConnectMiddleware) {
-            match self.call(plugin, Export::ConnectMiddleware, true) {
+            match self.connect_call(plugin, Export::ConnectMiddleware) {
                 CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
                 CallOutcome::Rejected(failure) => return self.refuse(failure),
                 CallOutcome::Failed(_) => return self.refuse(Failure::neutral()),
             }
         }
-        {
-            let mut state = self.handle.shared.state();
-            let connecting = &mut state.sockets[self.socket].connecting;
-            if let ConnectPhase::Middleware(held) = connecting {
-                *connecting = ConnectPhase::Connection(std::mem::take(held));
-            }
-        }
+        self.begin_connection();
         for plugin in &self.plugins {
-            {
-                let mut state = self.handle.shared.state();
-                if state.sockets[self.socket].life == SocketState::Left {
-                    break;
-                }
-                state.sockets[self.socket].queue.reached.push(plugin.index);
+            if !self.reach(plugin) {
+                break;
             }
             if !plugin.has(&self.namespace, Hook::Connection) {
                 continue;
             }
-            if let CallOutcome::Failed(failure) | CallOutcome::Rejected(failure) = self.call(plugin, Export::Connection, true) {
-                let told = error_event(self.socket, &failure);
-                self.handle.shared.state().send(Some(self.socket), vec![told]);
+            if let CallOutcome::Failed(failure) | CallOutcome::Rejected(failure) = self.connect_call(plugin, Export::Connection) {
+                let error = failure.error_event(self.socket);
+                self.job.scheduler.state().send(Some(self.socket), vec![error]);
             }
         }
-        self.handle.shared.state().open(self.socket);
+        self.job.scheduler.state().admit(self.socket);
+    }
+
+    /// From here on everything that the chain writes is held back, not only what is for the socket itself.
+    fn begin_connection(&self) {
+        let phase = &mut self.job.scheduler.state().sockets[self.socket].connecting;
+        if let ConnectPhase::Middleware(held) = phase {
+            *phase = ConnectPhase::Connection(std::mem::take(held));
+        }
+    }
+
+    /// The plugin's place in the `connection` chain is reached, unless the socket has left.
+    fn reach(&self, plugin: &LoadedPlugin) -> bool {
+        let socket = &mut self.job.scheduler.state().sockets[self.socket];
+        if socket.state == SocketState::Left {
+            return false;
+        }
+        socket.queue.reached.push(plugin.index);
+        true
     }
 
     fn refuse(&self, failure: Failure) {
-        let mut state = self.handle.shared.state();
+        let mut state = self.job.scheduler.state();
         let data = failure.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
         state.sockets[self.socket].refused = Some(ConnectError { message: failure.message, data });
         state.disconnect(self.socket, REFUSED);
@@ -106,15 +118,15 @@ impl<'a> Chain<'a> {
             Err(failure) => Some(failure),
         };
         if let Some(failure) = failed {
-            let mut state = self.handle.shared.state();
-            let answer = answer(&state, self.socket, ack, &failure);
+            let mut state = self.job.scheduler.state();
+            let answer = failure.answer(&state, self.socket, ack);
             state.apply(answer.into_iter().collect());
         }
     }
 
     fn middleware(&self, mut event: IncomingEvent) -> Result<IncomingEvent, Failure> {
         for plugin in self.with(Hook::EventMiddleware) {
-            match self.call(plugin, Export::EventMiddleware(event.clone()), false) {
+            match self.call(plugin, Export::EventMiddleware(event.clone())) {
                 CallOutcome::Done => {}
                 CallOutcome::Rewritten { name, payload } => event = IncomingEvent { name, payload, ack: event.ack },
                 CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) => return Err(failure),
@@ -123,12 +135,11 @@ impl<'a> Chain<'a> {
         Ok(event)
     }
 
-    /// Runs every handler, whatever becomes of the others. The first failure is the one that is told.
+    /// Runs every handler, whatever becomes of the others. The first failure is the one that is answered.
     fn handlers(&self, event: &IncomingEvent) -> Option<Failure> {
         let mut failed = None;
         for plugin in self.plugins.iter().filter(|plugin| plugin.handles(&self.namespace, &event.name)) {
-            if let CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) =
-                self.call(plugin, Export::Event(event.clone()), false)
+            if let CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) = self.call(plugin, Export::Event(event.clone()))
             {
                 failed = failed.or(Some(failure));
             }
@@ -136,42 +147,13 @@ impl<'a> Chain<'a> {
         failed
     }
 
-    fn leave(&self, reason: &str) {
-        let reached = std::mem::take(&mut self.handle.shared.state().sockets[self.socket].queue.reached);
-        for hook in [Hook::Disconnecting, Hook::Disconnect] {
-            for plugin in self.with(hook).filter(|plugin| reached.contains(&plugin.index)) {
-                let reason = reason.to_owned();
-                let entry = match hook {
-                    Hook::Disconnecting => Export::Disconnecting(reason),
-                    _ => Export::Disconnect(reason),
-                };
-                self.call(plugin, entry, false);
-            }
+    fn disconnect(&self, reason: &str) {
+        let reached = std::mem::take(&mut self.job.scheduler.state().sockets[self.socket].queue.reached);
+        for plugin in self.with(Hook::Disconnecting).filter(|plugin| reached.contains(&plugin.index)) {
+            self.call(plugin, Export::Disconnecting(reason.to_owned()));
+        }
+        for plugin in self.with(Hook::Disconnect).filter(|plugin| reached.contains(&plugin.index)) {
+            self.call(plugin, Export::Disconnect(reason.to_owned()));
         }
     }
-}
-
-/// What the client is told of a failed event: its ack, if it asked for one, else the event `error`. Nothing, if somebody has
-/// answered already.
-fn answer(state: &HostState, socket: SocketIndex, ack: Option<u64>, failure: &Failure) -> Option<Write> {
-    let Some(ack) = ack else { return Some(error_event(socket, failure)) };
-    if !state.sockets[socket].open_acks.contains(&ack) {
-        return None;
-    }
-    let fields = [("success", Value::Bool(false)), ("error", Value::from(&*failure.message)), ("code", failure.code())];
-    Some(Write::Ack { socket, ack, payload: with_data(fields, failure) })
-}
-
-/// The event `error`.
-fn error_event(socket: SocketIndex, failure: &Failure) -> Write {
-    let fields = [("code", failure.code()), ("message", Value::from(&*failure.message))];
-    Write::Emit { socket, name: "error".to_owned(), payload: with_data(fields, failure) }
-}
-
-/// The fields, and beside them those of the failure's data that do not overwrite one.
-fn with_data<const N: usize>(fields: [(&str, Value); N], failure: &Failure) -> Payload {
-    let data = failure.data.as_deref().map(serde_json::from_str::<Map<String, Value>>);
-    let mut object = data.and_then(Result::ok).unwrap_or_default();
-    object.extend(fields.map(|(name, value)| (name.to_owned(), value)));
-    Payload { args: format!("[{}]", Value::Object(object)), attachments: Vec::new() }
 }

@@ -1,112 +1,84 @@
-//! Who is in the house of a test: sockets, rooms and what the clients have received. One struct, no locks of its own, and time that
-//! only moves when it is told to.
+//! All that a host in memory knows: sockets, rooms, timers, the store, and the time, which moves only when a test moves it.
 
-use super::limits::Windows;
-use super::plugin::LoadedPlugin;
-use super::queue::Queue;
+use super::ids::{JobId, SocketIndex};
+use super::job::{Job, WaitFor};
+use super::line::Line;
+use super::loaded_plugin::LoadedPlugin;
+use super::question::Question;
 use super::random::Random;
-use super::scheduler::{Job, JobId};
+use super::server_socket::{ServerSocket, SocketState};
 use super::store::Buckets;
-use super::timers::Timers;
-use super::write::Write;
-use super::{ConnectError, Line};
+use super::timers::{NewTimer, Timers};
+use super::windows::Windows;
 use crate::bindings::innkeeper::plugin::types::Target;
-use crate::host::Handshake;
 use crate::payload::Payload;
-use std::collections::{BTreeMap, BTreeSet};
+use innkeeper_contract::defaults;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A socket, by the order in which they came. None is ever taken out of the list.
-pub(super) type SocketIndex = usize;
+/// 2026-01-01, in milliseconds since 1970.
+const FIRST_MOMENT_MS: u64 = 1_767_225_600_000;
 
-/// Everything that a test host knows.
+/// The state of a host. It has no locks of its own.
 pub(super) struct HostState {
     /// Since the host was made.
     pub(super) now: Duration,
     /// What the clock showed then, in milliseconds since 1970.
-    pub(super) born_ms: u64,
+    pub(super) first_moment_ms: u64,
     pub(super) random: Random,
     pub(super) call_limit: Duration,
-    pub(super) plugins: Vec<Arc<LoadedPlugin>>,
-    /// Of each plugin, as `plugins`.
-    pub(super) timers: Vec<Timers>,
-    pub(super) windows: Vec<Windows>,
-    /// Whether a call of the plugin that belongs to no socket runs: those come one at a time.
-    pub(super) own_call: Vec<bool>,
+    pub(super) plugins: Vec<PluginState>,
     pub(super) sockets: Vec<ServerSocket>,
     pub(super) questions: Vec<Question>,
     pub(super) store: Buckets,
-    /// Valid tokens: key, token, claims.
+    /// Valid tokens: key and token, with the claims.
     pub(super) tokens: BTreeMap<(String, String), serde_json::Value>,
     pub(super) log: Vec<Line>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) jobs_started: JobId,
-    /// Connections that a plugin closed, not yet taken apart.
+    /// Connections that a plugin closed, and whose other sockets are still to be disconnected.
     pub(super) closing: Vec<usize>,
     pub(super) connections: usize,
 }
 
-/// Where a socket is in its life. It only goes forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SocketState {
-    Pending,
-    Joined,
-    Left,
+/// A plugin, and what the host keeps for it.
+pub(super) struct PluginState {
+    pub(super) plugin: Arc<LoadedPlugin>,
+    pub(super) timers: Timers,
+    pub(super) windows: Windows,
+    /// Whether a call runs that belongs to no socket: those run one at a time.
+    pub(super) is_busy: bool,
 }
 
-/// How far a socket's connect chain is: until it is open, writes are held back.
-pub(super) enum ConnectPhase {
-    /// What middleware wrote to the socket itself is held.
-    Middleware(Vec<Write>),
-    /// Everything is held.
-    Connection(Vec<Write>),
-    Done,
-}
-
-/// One socket.
-pub(super) struct ServerSocket {
-    pub(super) id: String,
-    pub(super) namespace: String,
-    pub(super) connection: usize,
-    /// With its secrets.
-    pub(super) handshake: Handshake,
-    pub(super) life: SocketState,
-    pub(super) connecting: ConnectPhase,
-    /// JSON by key.
-    pub(super) data: BTreeMap<String, String>,
-    /// Its own included. Kept as it was when the socket left.
-    pub(super) rooms: Vec<String>,
-    pub(super) reason: Option<String>,
-    pub(super) refused: Option<ConnectError>,
-    pub(super) queue: Queue,
-    /// Acks that the client waits for.
-    pub(super) open_acks: BTreeSet<u64>,
-    /// The client's side: the last id that it gave, what it received, and the acks that came.
-    pub(super) last_ack: u64,
-    pub(super) inbox: Vec<Packet>,
-    pub(super) acks: BTreeMap<u64, Payload>,
-}
-
-/// An event as a client received it.
-pub(super) struct Packet {
-    pub(super) name: String,
-    pub(super) payload: Payload,
-    /// The question that it may answer.
-    pub(super) question: Option<usize>,
-}
-
-/// An emit that awaits acks. Everyone who was asked is in one of the lists.
-#[derive(Default)]
-pub(super) struct Question {
-    pub(super) open: Vec<SocketIndex>,
-    pub(super) responses: Vec<(SocketIndex, Payload)>,
-    pub(super) missing: Vec<SocketIndex>,
+impl Default for HostState {
+    fn default() -> Self {
+        Self {
+            now: Duration::ZERO,
+            first_moment_ms: FIRST_MOMENT_MS,
+            random: Random::new(1),
+            call_limit: defaults::CALL,
+            plugins: Vec::new(),
+            sockets: Vec::new(),
+            questions: Vec::new(),
+            store: Buckets::default(),
+            tokens: BTreeMap::new(),
+            log: Vec::new(),
+            jobs: BTreeMap::new(),
+            jobs_started: 0,
+            closing: Vec::new(),
+            connections: 0,
+        }
+    }
 }
 
 impl HostState {
     pub(super) fn now_ms(&self) -> u64 {
-        self.born_ms + u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX)
+        self.first_moment_ms + u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn add_plugin(&mut self, plugin: Arc<LoadedPlugin>) {
+        self.plugins.push(PluginState { plugin, timers: Timers::default(), windows: Windows::default(), is_busy: false });
     }
 
     /// The claims of a token that is valid now.
@@ -120,117 +92,79 @@ impl HostState {
 
     /// The socket of this id that is in its namespace.
     pub(super) fn find(&self, id: &str) -> Option<SocketIndex> {
-        self.sockets.iter().position(|socket| socket.id == id && socket.life == SocketState::Joined)
+        self.sockets.iter().position(|socket| socket.id == id && socket.state == SocketState::Joined)
     }
 
-    /// Those who are meant, in the order in which they came.
+    /// The sockets that a target names, in the order in which they connected.
     pub(super) fn select(&self, target: &Target) -> Vec<SocketIndex> {
-        let meant = |socket: &ServerSocket| {
+        let is_selected = |socket: &ServerSocket| {
             let is_in = |room: &String| socket.rooms.contains(room);
             let in_rooms = target.rooms.is_empty() || target.rooms.iter().any(is_in);
-            let is_here = socket.life == SocketState::Joined && socket.namespace == target.namespace;
+            let is_here = socket.state == SocketState::Joined && socket.namespace == target.namespace;
             is_here && in_rooms && !target.except.iter().any(is_in)
         };
-        (0..self.sockets.len()).filter(|number| meant(&self.sockets[*number])).collect()
+        (0..self.sockets.len()).filter(|index| is_selected(&self.sockets[*index])).collect()
     }
 
     /// Whether a namespace exists: `/`, and whatever a plugin registered.
     pub(super) fn has_namespace(&self, name: &str) -> bool {
-        name == "/" || self.plugins.iter().any(|plugin| plugin.namespace(name).is_some())
+        name == "/" || self.plugins.iter().any(|state| state.plugin.namespace(name).is_some())
     }
 
     /// The plugins of a namespace, in order.
     pub(super) fn chain(&self, namespace: &str) -> Vec<Arc<LoadedPlugin>> {
-        self.plugins.iter().filter(|plugin| plugin.namespace(namespace).is_some()).cloned().collect()
+        let plugins = self.plugins.iter().map(|state| &state.plugin);
+        plugins.filter(|plugin| plugin.namespace(namespace).is_some()).cloned().collect()
     }
 
-    /// An event for a client. Nothing reaches one that has left.
-    pub(super) fn put(&mut self, socket: SocketIndex, name: &str, payload: &Payload, question: Option<usize>) {
-        let socket_state = &mut self.sockets[socket];
-        if socket_state.life != SocketState::Left {
-            socket_state.inbox.push(Packet { name: name.to_owned(), payload: payload.clone(), question });
-        }
-    }
-
-    pub(super) fn join(&mut self, socket: SocketIndex, rooms: &[String]) {
-        let socket_state = &mut self.sockets[socket];
-        if socket_state.life != SocketState::Joined {
+    /// A socket leaves its namespace, in one step. The first reason counts.
+    pub(super) fn disconnect(&mut self, index: SocketIndex, reason: &str) {
+        let socket = &mut self.sockets[index];
+        if socket.state == SocketState::Left {
             return;
         }
-        for room in rooms {
-            if !socket_state.rooms.contains(room) {
-                socket_state.rooms.push(room.clone());
-            }
-        }
+        socket.state = SocketState::Left;
+        socket.reason = Some(reason.to_owned());
+        socket.open_acks.clear();
+        self.questions.iter_mut().for_each(|question| question.disconnect(index));
     }
 
-    pub(super) fn leave(&mut self, socket: SocketIndex, rooms: &[String]) {
-        let socket_state = &mut self.sockets[socket];
-        if socket_state.life == SocketState::Joined {
-            socket_state.rooms.retain(|room| !rooms.contains(room));
-        }
-    }
-
-    /// The one step that lets a pending socket in, with everything that was held back for it.
-    pub(super) fn open(&mut self, socket: SocketIndex) {
-        if !matches!(self.sockets[socket].connecting, ConnectPhase::Connection(_)) {
-            return;
-        }
-        let connecting = std::mem::replace(&mut self.sockets[socket].connecting, ConnectPhase::Done);
-        let socket_state = &mut self.sockets[socket];
-        if socket_state.life == SocketState::Pending {
-            socket_state.life = SocketState::Joined;
-            socket_state.rooms = vec![socket_state.id.clone()];
-        }
-        if let ConnectPhase::Connection(held) = connecting {
-            self.apply(held);
-        }
-    }
-
-    /// A socket leaves, in one step. The first reason counts.
-    pub(super) fn disconnect(&mut self, socket: SocketIndex, reason: &str) {
-        let socket_state = &mut self.sockets[socket];
-        if socket_state.life == SocketState::Left {
-            return;
-        }
-        socket_state.life = SocketState::Left;
-        socket_state.reason = Some(reason.to_owned());
-        socket_state.open_acks.clear();
-        for question in &mut self.questions {
-            if let Some(index) = question.open.iter().position(|open| *open == socket) {
-                question.open.remove(index);
-                question.missing.push(socket);
-            }
-        }
-    }
-
-    /// The whole connection ends.
+    /// A whole connection ends.
     pub(super) fn close(&mut self, connection: usize, reason: &str) {
-        for socket in 0..self.sockets.len() {
-            if self.sockets[socket].connection == connection {
-                self.disconnect(socket, reason);
+        for index in 0..self.sockets.len() {
+            if self.sockets[index].connection == connection {
+                self.disconnect(index, reason);
             }
         }
     }
 
-    /// Asks sockets.
+    /// Asks sockets, and returns the number of the question.
     pub(super) fn ask(&mut self, sockets: Vec<SocketIndex>, name: &str, payload: &Payload) -> usize {
-        let question = self.questions.len();
-        let open: Vec<SocketIndex> =
-            sockets.into_iter().filter(|socket| self.sockets[*socket].life != SocketState::Left).collect();
+        let number = self.questions.len();
+        let open: Vec<_> = sockets.into_iter().filter(|socket| self.sockets[*socket].state != SocketState::Left).collect();
         self.questions.push(Question { open: open.clone(), ..Question::default() });
         for socket in open {
-            self.put(socket, name, payload, Some(question));
+            self.sockets[socket].receive(name, payload, Some(number));
         }
-        question
+        number
     }
 
-    /// A client answers. The first answer counts, and none that comes too late.
-    pub(super) fn answer(&mut self, question: usize, socket: SocketIndex, payload: Payload) {
-        let question = &mut self.questions[question];
-        if let Some(index) = question.open.iter().position(|open| *open == socket) {
-            question.open.remove(index);
-            question.responses.push((socket, payload));
+    /// Sets a timer. One of the same name and socket is replaced, also if it was due and has not run.
+    pub(super) fn set_timer(&mut self, plugin: usize, timer: NewTimer) {
+        self.clear_timer(plugin, &timer.name, timer.socket);
+        self.plugins[plugin].timers.add(timer, self.now);
+    }
+
+    pub(super) fn clear_timer(&mut self, plugin: usize, name: &str, socket: Option<SocketIndex>) {
+        self.plugins[plugin].timers.remove(name, socket);
+        if let Some(socket) = socket {
+            self.sockets[socket].queue.remove_timer(plugin, name);
         }
+    }
+
+    /// Whether a job waits, and for clients.
+    pub(super) fn awaits_clients(&self, job: JobId) -> bool {
+        let wait = self.jobs.get(&job).and_then(|job| job.wait.as_ref());
+        wait.is_some_and(|wait| matches!(wait.waits_for, WaitFor::Clients(_)))
     }
 }

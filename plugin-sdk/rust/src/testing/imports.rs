@@ -1,229 +1,320 @@
-//! What `host.rs` does in a component, done here by a host in memory. The same functions, so that all above them is what runs in a
-//! component too.
+//! The imports of the contract, as a host in memory serves them. Everything above them in this crate is what runs in a component too.
 
-use super::Line;
-use super::call::{self, Recording};
-use super::host_state::{HostState, SocketIndex, SocketState};
-use super::limits;
-use super::scheduler::WaitFor;
-use super::timers;
+use super::call_host::CallHost;
+use super::checks;
+use super::host_state::HostState;
+use super::ids::SocketIndex;
+use super::job::WaitFor;
+use super::line::Line;
+use super::recording::Recording;
+use super::server_socket::SocketState;
+use super::timers::NewTimer;
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::emit::Response;
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
+use crate::host::{Answers, Handshake, Host, RemoteSocket, Setting};
 use crate::payload::Payload;
+use innkeeper_contract::capabilities::{self, SECRET_HEADERS};
+use innkeeper_contract::codes;
+use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
+use innkeeper_contract::limits::{
+    LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
+};
+use innkeeper_contract::refusals;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(crate) use crate::bindings::innkeeper::plugin::emit::Answers;
-pub(crate) use crate::bindings::innkeeper::plugin::sockets::{Handshake, RemoteSocket};
-pub(crate) use crate::bindings::innkeeper::plugin::timers::Setting;
+impl Host for CallHost {
+    fn emit_to_socket(&self, socket: &str, name: &str, payload: Payload, _flags: &[String]) -> Result<()> {
+        checks::event(name, &payload)?;
+        self.write_to(socket, |socket| Write::Emit { socket, name: name.to_owned(), payload })
+    }
 
-/// Headers that prove who somebody is.
-const SECRET_HEADERS: [&str; 2] = ["cookie", "authorization"];
-const MESSAGE_BYTES_MAX: usize = 4_096;
+    fn emit_to_rooms(&self, target: &Target, name: &str, payload: Payload) -> Result<()> {
+        checks::event(name, &payload)?;
+        self.write_to_all(target, |target| Write::Broadcast { target, name: name.to_owned(), payload })
+    }
 
-pub(crate) fn emit_to_socket(socket: &str, name: &str, payload: Payload, _flags: &[String]) -> Result<()> {
-    limits::event(name, &payload)?;
-    write_to(socket, |socket| Write::Emit { socket, name: name.to_owned(), payload })
-}
-
-pub(crate) fn emit_to_rooms(target: &Target, name: &str, payload: Payload) -> Result<()> {
-    limits::event(name, &payload)?;
-    write_to_all(target, |target| Write::Broadcast { target, name: name.to_owned(), payload })
-}
-
-pub(crate) fn ask_socket(socket: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
-    let asked = call::with(|call, state| {
-        let socket = call.socket(state, socket)?;
-        limits::event(name, &payload)?;
-        call.flush(state);
-        if state.sockets[socket].life == SocketState::Pending {
-            let message = "the socket's connect middleware has not ended: its client cannot be asked yet";
-            return Err(Error::host("pending", message));
+    fn ask_socket(&self, socket: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
+        let asked = self.with(|call, state| {
+            let socket = call.socket(state, socket)?;
+            checks::event(name, &payload)?;
+            call.flush(state);
+            if state.sockets[socket].state == SocketState::Pending {
+                return Err(Error::refused(refusals::pending()));
+            }
+            Ok(state.ask(vec![socket], name, &payload))
+        });
+        let answers = self.answers(asked?, timeout)?;
+        match (answers.responses.is_empty(), answers.timed_out.is_empty()) {
+            (false, _) => Ok(answers),
+            (true, false) => Err(Error::refused(refusals::timed_out())),
+            (true, true) => Err(Error::refused(refusals::disconnected())),
         }
-        Ok(state.ask(vec![socket], name, &payload))
-    });
-    let answers = answers(asked?, timeout)?;
-    match (answers.responses.is_empty(), answers.timed_out.is_empty()) {
-        (false, _) => Ok(answers),
-        (true, false) => Err(Error::host("timeout", "operation has timed out")),
-        (true, true) => Err(Error::host("disconnected", "socket has been disconnected")),
+    }
+
+    fn ask_rooms(&self, target: &Target, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
+        let asked = self.with(|call, state| {
+            call.check_target(state, target)?;
+            checks::event(name, &payload)?;
+            call.flush(state);
+            let sockets = state.select(target);
+            Ok(state.ask(sockets, name, &payload))
+        });
+        self.answers(asked?, timeout)
+    }
+
+    fn reply(&self, socket: &str, ack: u64, payload: Payload) -> Result<()> {
+        checks::payload(&payload)?;
+        self.write_to(socket, |socket| Write::Ack { socket, ack, payload })
+    }
+
+    fn join(&self, socket: &str, names: &[String]) -> Result<()> {
+        checks::rooms(names)?;
+        self.with(|call, state| {
+            let Some(socket) = call.find(state, socket)? else { return Ok(()) };
+            let present = state.rooms_seen(socket, call.connecting, &call.writes).len();
+            if present + names.len() > ROOMS_PER_SOCKET_MAX {
+                return Err(Error::refused(refusals::rooms_per_socket(ROOMS_PER_SOCKET_MAX)));
+            }
+            call.record(Write::Join { socket, rooms: names.to_vec() })
+        })
+    }
+
+    fn leave(&self, socket: &str, names: &[String]) -> Result<()> {
+        checks::rooms(names)?;
+        self.write_to(socket, |socket| Write::Leave { socket, rooms: names.to_vec() })
+    }
+
+    fn rooms(&self, socket: &str) -> Result<Vec<String>> {
+        self.with(|call, state| {
+            let socket = call.socket(state, socket)?;
+            Ok(state.rooms_seen(socket, call.connecting, &call.writes))
+        })
+    }
+
+    fn join_all(&self, target: &Target, names: &[String]) -> Result<()> {
+        checks::rooms(names)?;
+        self.write_to_all(target, |target| Write::JoinAll { target, rooms: names.to_vec() })
+    }
+
+    fn leave_all(&self, target: &Target, names: &[String]) -> Result<()> {
+        checks::rooms(names)?;
+        self.write_to_all(target, |target| Write::LeaveAll { target, rooms: names.to_vec() })
+    }
+
+    fn handshake(&self, socket: &str) -> Result<Handshake> {
+        self.with(|call, state| {
+            let socket = call.socket(state, socket)?;
+            Ok(shown(call, state, socket))
+        })
+    }
+
+    fn data(&self, socket: &str) -> Result<String> {
+        self.with(|call, state| {
+            let socket = call.socket(state, socket)?;
+            Ok(object(&state.data_seen(socket, call.connecting, &call.writes)))
+        })
+    }
+
+    fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()> {
+        self.with(|call, state| {
+            let Some(socket) = call.find(state, socket)? else { return Ok(()) };
+            let data = state.data_seen(socket, call.connecting, &call.writes);
+            let others: usize = data.iter().filter(|(other, _)| *other != key).map(|(key, value)| key.len() + value.len()).sum();
+            if others + key.len() + value.len() > DATA_BYTES_MAX {
+                return Err(Error::refused(refusals::data_bytes(DATA_BYTES_MAX)));
+            }
+            call.record(Write::Data { socket, key: key.to_owned(), value: Some(value.to_owned()) })
+        })
+    }
+
+    fn remove_data(&self, socket: &str, key: &str) -> Result<()> {
+        self.write_to(socket, |socket| Write::Data { socket, key: key.to_owned(), value: None })
+    }
+
+    fn transport(&self, socket: &str) -> Result<String> {
+        self.with(|call, state| call.socket(state, socket).map(|_| "websocket".to_owned()))
+    }
+
+    fn disconnect(&self, socket: &str, close: bool) -> Result<()> {
+        self.write_to(socket, |socket| Write::Disconnect { socket, close })
+    }
+
+    fn disconnect_all(&self, target: &Target, close: bool) -> Result<()> {
+        self.write_to_all(target, |target| Write::DisconnectAll { target, close })
+    }
+
+    fn fetch(&self, target: &Target, _timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
+        self.with(|call, state| {
+            call.check_target(state, target)?;
+            call.flush(state);
+            let remote = |socket: SocketIndex| RemoteSocket {
+                id: state.sockets[socket].id.clone(),
+                handshake: shown(call, state, socket),
+                rooms: state.sockets[socket].rooms.clone(),
+                data: object(&state.sockets[socket].data),
+            };
+            Ok(state.select(target).into_iter().map(remote).collect())
+        })
+    }
+
+    fn sleep(&self, delay: Duration) -> Result<()> {
+        let until = self.with(|call, state| {
+            call.flush(state);
+            Ok(state.now.saturating_add(delay))
+        })?;
+        self.wait(WaitFor::Time, until)
+    }
+
+    fn set_timer(&self, setting: &Setting) -> Result<()> {
+        self.with(|call, state| {
+            if !call.plugin.has_timer {
+                return Err(Error::refused(refusals::no_timer_hook()));
+            }
+            if setting.name.len() > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
+                return Err(Error::refused(refusals::timer_bytes()));
+            }
+            let Some(socket) = timer_of(call, state, setting.socket.as_deref())? else { return Ok(()) };
+            let duration = |ms: u64| Duration::from_millis(ms).min(TIMER_DELAY_MAX);
+            let timer = NewTimer {
+                name: setting.name.clone(),
+                socket,
+                delay: duration(setting.delay_ms),
+                every: setting.every_ms.map(duration),
+                data: setting.data.clone(),
+            };
+            call.record(Write::SetTimer { plugin: call.plugin.index, timer })
+        })
+    }
+
+    fn clear_timer(&self, name: &str, socket: Option<&str>) -> Result<()> {
+        self.with(|call, state| {
+            let Some(socket) = timer_of(call, state, socket)? else { return Ok(()) };
+            call.record(Write::ClearTimer { plugin: call.plugin.index, name: name.to_owned(), socket })
+        })
+    }
+
+    fn store_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.ask_store(|state| state.store.get(bucket, key, state.now))
+    }
+
+    fn store_set(&self, bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
+        self.ask_store(|state| state.store.set(bucket, key, value, ttl.map(|ttl| state.now.saturating_add(ttl))))
+    }
+
+    fn store_delete(&self, bucket: &str, key: &str) -> Result<bool> {
+        self.ask_store(|state| state.store.delete(bucket, key, state.now))
+    }
+
+    fn store_increment(&self, bucket: &str, key: &str, by: i64) -> Result<i64> {
+        self.ask_store(|state| state.store.increment(bucket, key, by, state.now))
+    }
+
+    fn store_compare_and_swap(&self, bucket: &str, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool> {
+        self.ask_store(|state| state.store.compare_and_swap(bucket, key, expected, value, state.now))
+    }
+
+    fn store_scan(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
+        self.ask_store(|state| state.store.scan(bucket, prefix, after, limit, state.now))
+    }
+
+    /// A token is valid if the test said so, and as long as its claims say.
+    fn verify(&self, key: &str, token: &str) -> Result<String> {
+        self.with(|call, state| {
+            call.plugin.needs(capabilities::JWT)?;
+            state.claims(key, token).ok_or_else(|| Error::host(codes::INVALID, "the token is not valid"))
+        })
+    }
+
+    fn consume(&self, key: &str, points: u32, limit: Limit) -> Result<Decision> {
+        self.with(|call, state| {
+            call.plugin.needs(capabilities::RATE_LIMIT)?;
+            checks::rate_limit(key, limit.window_ms)?;
+            call.flush(state);
+            let (now, window) = (state.now, Duration::from_millis(limit.window_ms).min(RATE_LIMIT_WINDOW_MAX));
+            let (consumed, closes) = state.plugins[call.plugin.index].windows.consume(key, points, window, now);
+            Ok(Decision {
+                allowed: consumed <= limit.points,
+                remaining_points: limit.points.saturating_sub(consumed),
+                consumed_points: consumed,
+                // Rounded up: a client that waits so long finds the window closed.
+                before_next_ms: u64::try_from((closes - now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            })
+        })
+    }
+
+    fn flush(&self) {
+        // Without a call there is nothing to send.
+        let _ = self.with(|call, state| {
+            call.flush(state);
+            Ok(())
+        });
+    }
+
+    fn log(&self, level: &str, message: &str, fields: &[(String, String)]) {
+        let message = message.get(..message.floor_char_boundary(LOG_MESSAGE_BYTES_MAX)).unwrap_or_default();
+        self.write_line(Line {
+            level: level.to_owned(),
+            plugin: self.plugin().name.clone(),
+            message: message.to_owned(),
+            fields: fields.to_vec(),
+        });
+    }
+
+    fn config(&self) -> String {
+        self.plugin().config.clone()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.with_state(|state| state.now_ms())
+    }
+
+    fn random_bytes(&self, length: usize) -> Vec<u8> {
+        self.with_state(|state| state.random.bytes(length))
     }
 }
 
-pub(crate) fn ask_rooms(target: &Target, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
-    let asked = call::with(|call, state| {
-        call.check_target(state, target)?;
-        limits::event(name, &payload)?;
-        call.flush(state);
-        let sockets = state.select(target);
-        Ok(state.ask(sockets, name, &payload))
-    });
-    answers(asked?, timeout)
-}
-
-/// Waits for the answers, and closes the question: whoever is silent until then has timed out.
-fn answers(question: usize, timeout: Option<Duration>) -> Result<Answers> {
-    let until = call::with(|call, state| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(state.now + timeout))))?;
-    call::wait(WaitFor::Clients(question), until)?;
-    call::with(|_, state| {
-        let question = std::mem::take(&mut state.questions[question]);
-        let ids = |sockets: Vec<SocketIndex>| sockets.into_iter().map(|socket| state.sockets[socket].id.clone()).collect();
-        let response = |(socket, payload): (SocketIndex, Payload)| Response {
-            socket: state.sockets[socket].id.clone(),
-            payload: payload.into(),
-        };
-        Ok(Answers {
-            responses: question.responses.into_iter().map(response).collect(),
-            missing: ids(question.missing),
-            timed_out: ids(question.open),
+impl CallHost {
+    /// Waits for the answers, and closes the question: a socket that has not answered until then has timed out.
+    fn answers(&self, question: usize, timeout: Option<Duration>) -> Result<Answers> {
+        let until = self.with(|call, state| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(state.now + timeout))))?;
+        self.wait(WaitFor::Clients(question), until)?;
+        self.with(|_, state| {
+            let question = std::mem::take(&mut state.questions[question]);
+            let ids = |sockets: Vec<SocketIndex>| sockets.into_iter().map(|socket| state.sockets[socket].id.clone()).collect();
+            let response = |(socket, payload): (SocketIndex, Payload)| Response {
+                socket: state.sockets[socket].id.clone(),
+                payload: payload.into(),
+            };
+            Ok(Answers {
+                responses: question.responses.into_iter().map(response).collect(),
+                missing: ids(question.missing),
+                timed_out: ids(question.open),
+            })
         })
-    })
-}
+    }
 
-pub(crate) fn reply(socket: &str, ack: u64, payload: Payload) -> Result<()> {
-    limits::payload(&payload)?;
-    write_to(socket, |socket| Write::Ack { socket, ack, payload })
-}
-
-pub(crate) fn join(socket: &str, names: &[String]) -> Result<()> {
-    limits::rooms(names)?;
-    call::with(|call, state| {
-        let Some(socket) = call.find(state, socket)? else { return Ok(()) };
-        let present = state.rooms_seen(socket, call.connecting, &call.recorded).len();
-        if present + names.len() > limits::ROOMS_MAX {
-            let message = format!("a socket is in at most {} rooms (rooms_per_socket_max)", limits::ROOMS_MAX);
-            return Err(Error::host("limit", message));
-        }
-        call.record(Write::Join { socket, rooms: names.to_vec() })
-    })
-}
-
-pub(crate) fn leave(socket: &str, names: &[String]) -> Result<()> {
-    limits::rooms(names)?;
-    write_to(socket, |socket| Write::Leave { socket, rooms: names.to_vec() })
-}
-
-pub(crate) fn rooms(socket: &str) -> Result<Vec<String>> {
-    call::with(|call, state| {
-        let socket = call.socket(state, socket)?;
-        Ok(state.rooms_seen(socket, call.connecting, &call.recorded))
-    })
-}
-
-pub(crate) fn join_all(target: &Target, names: &[String]) -> Result<()> {
-    limits::rooms(names)?;
-    write_to_all(target, |target| Write::JoinAll { target, rooms: names.to_vec() })
-}
-
-pub(crate) fn leave_all(target: &Target, names: &[String]) -> Result<()> {
-    limits::rooms(names)?;
-    write_to_all(target, |target| Write::LeaveAll { target, rooms: names.to_vec() })
-}
-
-pub(crate) fn handshake(socket: &str) -> Result<Handshake> {
-    call::with(|call, state| {
-        let socket = call.socket(state, socket)?;
-        Ok(shown(call, state, socket))
-    })
+    /// A question to the store: done at once, and what was recorded before is sent first.
+    fn ask_store<T>(&self, ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
+        self.with(|call, state| {
+            call.plugin.needs(capabilities::STORE)?;
+            call.flush(state);
+            ask(state)
+        })
+    }
 }
 
 /// A handshake, without what the plugin may not see.
 fn shown(call: &Recording, state: &HostState, socket: SocketIndex) -> Handshake {
     let mut handshake = state.sockets[socket].handshake.clone();
-    if !call.plugin.can("handshake:secrets") {
+    if !call.plugin.can(capabilities::HANDSHAKE_SECRETS) {
         handshake.auth = None;
         handshake.headers.retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
     }
     handshake
-}
-
-pub(crate) fn data(socket: &str) -> Result<String> {
-    call::with(|call, state| {
-        let socket = call.socket(state, socket)?;
-        Ok(object(&state.data_seen(socket, call.connecting, &call.recorded)))
-    })
-}
-
-pub(crate) fn set_data(socket: &str, key: &str, value: &str) -> Result<()> {
-    call::with(|call, state| {
-        let Some(socket) = call.find(state, socket)? else { return Ok(()) };
-        let data = state.data_seen(socket, call.connecting, &call.recorded);
-        let others: usize = data.iter().filter(|(other, _)| *other != key).map(|(key, value)| key.len() + value.len()).sum();
-        if others + key.len() + value.len() > limits::DATA_BYTES_MAX {
-            let message = format!("the data of a socket has at most {} bytes (data_bytes_max)", limits::DATA_BYTES_MAX);
-            return Err(Error::host("limit", message));
-        }
-        call.record(Write::Data { socket, key: key.to_owned(), value: Some(value.to_owned()) })
-    })
-}
-
-pub(crate) fn remove_data(socket: &str, key: &str) -> Result<()> {
-    write_to(socket, |socket| Write::Data { socket, key: key.to_owned(), value: None })
-}
-
-pub(crate) fn transport(socket: &str) -> Result<String> {
-    call::with(|call, state| call.socket(state, socket).map(|_| "websocket".to_owned()))
-}
-
-pub(crate) fn disconnect(socket: &str, close: bool) -> Result<()> {
-    write_to(socket, |socket| Write::Disconnect { socket, close })
-}
-
-pub(crate) fn disconnect_all(target: &Target, close: bool) -> Result<()> {
-    write_to_all(target, |target| Write::DisconnectAll { target, close })
-}
-
-pub(crate) fn fetch(target: &Target, _timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
-    call::with(|call, state| {
-        call.check_target(state, target)?;
-        call.flush(state);
-        let remote = |socket: SocketIndex| RemoteSocket {
-            id: state.sockets[socket].id.clone(),
-            handshake: shown(call, state, socket),
-            rooms: state.sockets[socket].rooms.clone(),
-            data: object(&state.sockets[socket].data),
-        };
-        Ok(state.select(target).into_iter().map(remote).collect())
-    })
-}
-
-pub(crate) fn sleep(delay: Duration) -> Result<()> {
-    let until = call::with(|call, state| {
-        call.flush(state);
-        Ok(state.now.saturating_add(delay))
-    })?;
-    call::wait(WaitFor::Time, until)
-}
-
-pub(crate) fn set_timer(setting: &Setting) -> Result<()> {
-    call::with(|call, state| {
-        if !call.plugin.has_timer {
-            return Err(Error::host("invalid", "a plugin that sets timers registers the hook `timer`"));
-        }
-        if setting.name.len() > limits::TIMER_NAME_BYTES_MAX || setting.data.len() > limits::TIMER_DATA_BYTES_MAX {
-            let (name, data) = (limits::TIMER_NAME_BYTES_MAX, limits::TIMER_DATA_BYTES_MAX);
-            return Err(Error::host("limit", format!("a timer's name has at most {name} bytes, its data {data}")));
-        }
-        let Some(socket) = timer_of(call, state, setting.socket.as_deref())? else { return Ok(()) };
-        let setting = timers::Setting {
-            name: setting.name.clone(),
-            socket,
-            delay: Duration::from_millis(setting.delay_ms),
-            every: setting.every_ms.map(Duration::from_millis),
-            data: setting.data.clone(),
-        };
-        call.record(Write::SetTimer { plugin: call.plugin.index, setting })
-    })
-}
-
-pub(crate) fn clear_timer(name: &str, socket: Option<&str>) -> Result<()> {
-    call::with(|call, state| {
-        let Some(socket) = timer_of(call, state, socket)? else { return Ok(()) };
-        call.record(Write::ClearTimer { plugin: call.plugin.index, name: name.to_owned(), socket })
-    })
 }
 
 /// The socket of a timer, if it has one; None if that is gone.
@@ -232,109 +323,6 @@ fn timer_of(call: &Recording, state: &HostState, socket: Option<&str>) -> Result
         None => Ok(Some(None)),
         Some(id) => Ok(call.find(state, id)?.map(Some)),
     }
-}
-
-pub(crate) fn store_get(bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
-    store(|state| state.store.get(bucket, key, state.now))
-}
-
-pub(crate) fn store_set(bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
-    store(|state| state.store.set(bucket, key, value, ttl.map(|ttl| state.now.saturating_add(ttl))))
-}
-
-pub(crate) fn store_delete(bucket: &str, key: &str) -> Result<bool> {
-    store(|state| state.store.delete(bucket, key, state.now))
-}
-
-pub(crate) fn store_increment(bucket: &str, key: &str, by: i64) -> Result<i64> {
-    store(|state| state.store.increment(bucket, key, by, state.now))
-}
-
-pub(crate) fn store_compare_and_swap(bucket: &str, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool> {
-    store(|state| state.store.compare_and_swap(bucket, key, expected, value, state.now))
-}
-
-pub(crate) fn store_scan(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
-    store(|state| state.store.scan(bucket, prefix, after, limit, state.now))
-}
-
-/// A question to the store: done at once, and what was recorded before is sent first.
-fn store<T>(ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
-    call::with(|call, state| {
-        call.plugin.needs("store", "the store")?;
-        call.flush(state);
-        ask(state)
-    })
-}
-
-/// A token is valid if the test said so, and as long as its claims say.
-pub(crate) fn verify(key: &str, token: &str) -> Result<String> {
-    call::with(|call, state| {
-        call.plugin.needs("jwt", "verifying tokens")?;
-        state.claims(key, token).ok_or_else(|| Error::host("invalid", "the token is not valid"))
-    })
-}
-
-pub(crate) fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> {
-    call::with(|call, state| {
-        call.plugin.needs("rate-limit", "limiting rates")?;
-        limits::check_key(key, limit.window_ms)?;
-        call.flush(state);
-        let (now, window) = (state.now, Duration::from_millis(limit.window_ms));
-        let (consumed, closes) = state.windows[call.plugin.index].consume(key, points, window, now);
-        Ok(Decision {
-            allowed: consumed <= limit.points,
-            remaining_points: limit.points.saturating_sub(consumed),
-            consumed_points: consumed,
-            // Rounded up: who comes back then finds the window closed.
-            before_next_ms: u64::try_from((closes - now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
-        })
-    })
-}
-
-pub(crate) fn flush() {
-    // Without a call there is nothing to send.
-    let _ = call::with(|call, state| {
-        call.flush(state);
-        Ok(())
-    });
-}
-
-pub(crate) fn log(level: &str, message: &str, fields: &[(String, String)]) {
-    let message = message.get(..message.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or_default();
-    call::log(|plugin| Line {
-        level: level.to_owned(),
-        plugin: plugin.name.clone(),
-        message: message.to_owned(),
-        fields: fields.to_vec(),
-    });
-}
-
-pub(crate) fn config() -> String {
-    call::with_state(|plugin, _| plugin.config.clone())
-}
-
-pub(crate) fn now_ms() -> u64 {
-    call::with_state(|_, state| state.now_ms())
-}
-
-pub(crate) fn random_bytes(length: usize) -> Vec<u8> {
-    call::with_state(|_, state| state.random.bytes(length))
-}
-
-/// A write about one socket, which does nothing if that is gone.
-fn write_to(socket: &str, write: impl FnOnce(SocketIndex) -> Write) -> Result<()> {
-    call::with(|call, state| match call.find(state, socket)? {
-        Some(socket) => call.record(write(socket)),
-        None => Ok(()),
-    })
-}
-
-fn write_to_all(target: &Target, write: impl FnOnce(Target) -> Write) -> Result<()> {
-    call::with(|call, state| {
-        call.check_target(state, target)?;
-        call.record(write(target.clone()))
-    })
 }
 
 /// `socket.data` as the JSON object that it is.

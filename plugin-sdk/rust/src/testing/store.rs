@@ -1,14 +1,12 @@
 //! The store of a test: in memory, with the host's rules.
 
 use crate::error::{Error, Result};
+use innkeeper_contract::limits::{
+    BUCKET_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
+};
+use innkeeper_contract::refusals;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const BUCKET_BYTES_MAX: usize = 64;
-const KEY_BYTES_MAX: usize = 1_024;
-const VALUE_BYTES_MAX: usize = 1 << 20;
-const SCAN_ENTRIES_MAX: u32 = 1_000;
-const SCAN_BYTES_MAX: usize = 4 << 20;
 
 /// All buckets.
 #[derive(Default)]
@@ -86,7 +84,7 @@ impl Buckets {
         check_names(bucket, prefix)?;
         check_names(bucket, after.unwrap_or_default())?;
         if limit > SCAN_ENTRIES_MAX {
-            return Err(limit_error(format!("a scan gives at most {SCAN_ENTRIES_MAX} entries, not {limit}")));
+            return Err(Error::refused(refusals::scan_entries(limit)));
         }
         let entries = self.buckets.get(bucket).into_iter().flatten();
         let found = entries.filter(|(key, entry)| {
@@ -94,8 +92,7 @@ impl Buckets {
         });
         let found: Vec<_> = found.take(limit as usize).map(|(key, entry)| (key.clone(), entry.value.clone())).collect();
         if found.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > SCAN_BYTES_MAX {
-            let most = SCAN_BYTES_MAX;
-            return Err(limit_error(format!("the entries of a scan have at most {most} bytes together: ask for fewer")));
+            return Err(Error::refused(refusals::scan_bytes()));
         }
         Ok(found)
     }
@@ -117,27 +114,23 @@ impl StoredValue {
 
 fn sum(present: &[u8], by: i64) -> Result<i64> {
     let number = std::str::from_utf8(present).ok().and_then(|text| text.parse::<i64>().ok());
-    let number = number.ok_or_else(|| Error::host("invalid", "the value is not a whole number of 64 bits"))?;
-    number.checked_add(by).ok_or_else(|| Error::host("invalid", "the sum does not fit 64 bits"))
+    let number = number.ok_or_else(|| Error::refused(refusals::not_a_number()))?;
+    number.checked_add(by).ok_or_else(|| Error::refused(refusals::sum_too_large()))
 }
 
 fn check_names(bucket: &str, key: &str) -> Result<()> {
-    if bucket.is_empty() || bucket.len() > BUCKET_BYTES_MAX {
-        return Err(limit_error(format!("a bucket's name has 1 to {BUCKET_BYTES_MAX} bytes, not {}", bucket.len())));
+    if bucket.is_empty() || bucket.len() > BUCKET_NAME_BYTES_MAX {
+        return Err(Error::refused(refusals::bucket_name(bucket.len())));
     }
-    if key.len() > KEY_BYTES_MAX {
-        return Err(limit_error(format!("a key has at most {KEY_BYTES_MAX} bytes, not {}", key.len())));
+    if key.len() > STORE_KEY_BYTES_MAX {
+        return Err(Error::refused(refusals::store_key(key.len())));
     }
     Ok(())
 }
 
 fn check_value(value: &[u8]) -> Result<()> {
-    if value.len() > VALUE_BYTES_MAX {
-        return Err(limit_error(format!("a value has at most {VALUE_BYTES_MAX} bytes, not {}", value.len())));
+    if value.len() > STORE_VALUE_BYTES_MAX {
+        return Err(Error::refused(refusals::store_value(value.len())));
     }
     Ok(())
-}
-
-fn limit_error(message: String) -> Error {
-    Error::host("limit", message)
 }

@@ -1,22 +1,20 @@
 //! A plugin of a test host: how to make it, and what it registered.
 
-use super::limits;
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Registration};
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
+use innkeeper_contract::capabilities::{ALL, NAMESPACES};
+use innkeeper_contract::{events, hooks, refusals};
 use std::sync::Arc;
 
-/// What there is to ask for.
-const CAPABILITIES: [&str; 7] = ["store", "jwt", "http", "rate-limit", "handshake:secrets", "namespaces", "cluster"];
-
 /// The function that makes a plugin: each call gets a new one.
-pub(super) type Make = Arc<dyn Fn() -> Plugin + Send + Sync>;
+pub(super) type MakePlugin = Arc<dyn Fn() -> Plugin + Send + Sync>;
 
 /// What is the same for all calls of a plugin.
 pub(super) struct LoadedPlugin {
     pub(super) index: usize,
     pub(super) name: String,
-    pub(super) make: Make,
+    pub(super) make: MakePlugin,
     /// A JSON object.
     pub(super) config: String,
     pub(super) capabilities: Vec<String>,
@@ -38,27 +36,27 @@ pub(super) enum Hook {
 impl Hook {
     fn name(self) -> &'static str {
         match self {
-            Self::ConnectMiddleware => "connect-middleware",
-            Self::Connection => "connection",
-            Self::EventMiddleware => "event-middleware",
-            Self::Disconnecting => "disconnecting",
-            Self::Disconnect => "disconnect",
+            Self::ConnectMiddleware => hooks::CONNECT_MIDDLEWARE,
+            Self::Connection => hooks::CONNECTION,
+            Self::EventMiddleware => hooks::EVENT_MIDDLEWARE,
+            Self::Disconnecting => hooks::DISCONNECTING,
+            Self::Disconnect => hooks::DISCONNECT,
         }
     }
 }
 
 impl LoadedPlugin {
     /// One that has not registered yet.
-    pub(super) fn new(index: usize, name: String, make: Make, config: String) -> Self {
+    pub(super) fn new(index: usize, name: String, make: MakePlugin, config: String) -> Self {
         let (capabilities, namespaces) = (Vec::new(), Vec::new());
         Self { index, name, make, config, capabilities, namespaces, has_start: false, has_timer: false }
     }
 
-    /// The same plugin, once it has said what it is. What no host would load is a mistake that a test should hear of.
+    /// The same plugin, once it has registered. What no host would load fails the test.
     pub(super) fn registered(&self, registration: Registration) -> Result<Self, String> {
         let Registration { namespaces, hooks, capabilities, .. } = registration;
-        if let Some(unknown) = capabilities.iter().find(|name| !CAPABILITIES.contains(&name.as_str())) {
-            return Err(format!("asks for the capability {unknown:?}; there are {}", CAPABILITIES.join(", ")));
+        if let Some(unknown) = capabilities.iter().find(|name| !ALL.contains(&name.as_str())) {
+            return Err(format!("asks for the capability {unknown:?}; there are {}", ALL.join(", ")));
         }
         namespaces.iter().try_for_each(check_namespace)?;
         let has = |name: &str| hooks.iter().any(|hook| hook == name);
@@ -67,8 +65,8 @@ impl LoadedPlugin {
             name: self.name.clone(),
             make: self.make.clone(),
             config: self.config.clone(),
-            has_start: has("start"),
-            has_timer: has("timer"),
+            has_start: has(hooks::START),
+            has_timer: has(hooks::TIMER),
             capabilities,
             namespaces,
         })
@@ -92,20 +90,17 @@ impl LoadedPlugin {
         self.capabilities.iter().any(|asked| asked == capability)
     }
 
-    /// Refuses what the plugin did not ask for. Whatever it asks for, it is granted.
-    pub(super) fn needs(&self, capability: &str, what: &str) -> Result<()> {
-        if self.can(capability) {
-            return Ok(());
-        }
-        let message = format!("{what} needs the capability {capability:?}: the plugin asks for it when it registers");
-        Err(Error::host("denied", message))
+    /// Refuses what the plugin does not request. Whatever it requests, it is granted.
+    pub(super) fn needs(&self, capability: &str) -> Result<()> {
+        if self.can(capability) { Ok(()) } else { Err(Error::refused(refusals::not_requested(capability))) }
     }
 
+    /// Refuses a namespace that is not the plugin's, without the capability for it.
     pub(super) fn may_touch(&self, namespace: &str) -> Result<()> {
-        if self.namespace(namespace).is_some() {
+        if self.namespace(namespace).is_some() || self.can(NAMESPACES) {
             return Ok(());
         }
-        self.needs("namespaces", &format!("{namespace:?}, which is not served by this plugin,"))
+        Err(Error::refused(refusals::namespace_denied(namespace)))
     }
 }
 
@@ -117,7 +112,7 @@ fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
     if !name.starts_with('/') || name.contains(',') {
         return Err(format!("has the namespace {name:?}; a name begins with \"/\" and has no comma"));
     }
-    match namespace.events.iter().find(|event| limits::is_reserved(event)) {
+    match namespace.events.iter().find(|event| events::is_reserved(event)) {
         Some(reserved) => {
             Err(format!("has a handler of the event {reserved:?}, a name that Socket.IO keeps for itself; it is a hook"))
         }

@@ -1,0 +1,29 @@
+//! The host that calls of this crate go to where it is not a component: that of a unit test. Each call of a plugin brings its own, for
+//! the thread that the call runs on.
+
+use super::interface::Host;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<dyn Host>>> = const { RefCell::new(None) };
+}
+
+/// The host of the call that runs on this thread.
+#[expect(clippy::panic, reason = "it is an error in the test, and says what to do")]
+pub(crate) fn host() -> Rc<dyn Host> {
+    CURRENT.with_borrow(Option::clone).unwrap_or_else(|| {
+        panic!(
+            "there is no host here: what a handler does it can only do in a call. In a test, make a host with \
+             `innkeeper_plugin::testing::Host::new(plugin)`, and let a client emit the event"
+        )
+    })
+}
+
+/// Runs a call of a plugin with this host. It must not panic: the next call of the thread would have the same host.
+pub(crate) fn with_host<T>(host: Rc<dyn Host>, run: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.replace(Some(host));
+    let result = run();
+    CURRENT.set(outer);
+    result
+}

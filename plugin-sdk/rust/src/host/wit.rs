@@ -1,0 +1,190 @@
+//! The imports of a component. A question is asked, waited for and its answer taken here, so that it reads like a call elsewhere.
+
+use super::types::{Answers, Handshake, RemoteSocket, Setting};
+use crate::bindings::innkeeper::plugin::types::{Failure, Target};
+use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
+use crate::bindings::wasi::{clocks::wall_clock, random::random};
+use crate::error::{Error, Result};
+use crate::payload::Payload;
+use std::time::Duration;
+
+/// The imports of a component.
+pub(crate) struct WitHost;
+
+/// The host that runs this component.
+pub(crate) fn host() -> WitHost {
+    WitHost
+}
+
+impl WitHost {
+    pub(crate) fn emit_to_socket(&self, socket: &str, name: &str, payload: Payload, flags: &[String]) -> Result<()> {
+        emit::to_socket(socket, name, &payload.into(), flags).map_err(Error::of_host)
+    }
+
+    pub(crate) fn emit_to_rooms(&self, target: &Target, name: &str, payload: Payload) -> Result<()> {
+        emit::to_rooms(target, name, &payload.into()).map_err(Error::of_host)
+    }
+
+    pub(crate) fn ask_socket(&self, socket: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
+        answer(emit::ask_socket(socket, name, &payload.into(), millis(timeout)), emit::responses)
+    }
+
+    pub(crate) fn ask_rooms(&self, target: &Target, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {
+        answer(emit::ask_rooms(target, name, &payload.into(), millis(timeout)), emit::responses)
+    }
+
+    pub(crate) fn reply(&self, socket: &str, ack: u64, payload: Payload) -> Result<()> {
+        acks::reply(socket, ack, &payload.into()).map_err(Error::of_host)
+    }
+
+    pub(crate) fn join(&self, socket: &str, names: &[String]) -> Result<()> {
+        rooms::join(socket, names).map_err(Error::of_host)
+    }
+
+    pub(crate) fn leave(&self, socket: &str, names: &[String]) -> Result<()> {
+        rooms::leave(socket, names).map_err(Error::of_host)
+    }
+
+    pub(crate) fn rooms(&self, socket: &str) -> Result<Vec<String>> {
+        rooms::get(socket).map_err(Error::of_host)
+    }
+
+    pub(crate) fn join_all(&self, target: &Target, names: &[String]) -> Result<()> {
+        rooms::join_all(target, names).map_err(Error::of_host)
+    }
+
+    pub(crate) fn leave_all(&self, target: &Target, names: &[String]) -> Result<()> {
+        rooms::leave_all(target, names).map_err(Error::of_host)
+    }
+
+    pub(crate) fn handshake(&self, socket: &str) -> Result<Handshake> {
+        sockets::get_handshake(socket).map_err(Error::of_host)
+    }
+
+    pub(crate) fn data(&self, socket: &str) -> Result<String> {
+        sockets::get_data(socket).map_err(Error::of_host)
+    }
+
+    pub(crate) fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()> {
+        sockets::set_data(socket, key, value).map_err(Error::of_host)
+    }
+
+    pub(crate) fn remove_data(&self, socket: &str, key: &str) -> Result<()> {
+        sockets::remove_data(socket, key).map_err(Error::of_host)
+    }
+
+    pub(crate) fn transport(&self, socket: &str) -> Result<String> {
+        sockets::get_transport(socket).map_err(Error::of_host)
+    }
+
+    pub(crate) fn disconnect(&self, socket: &str, close: bool) -> Result<()> {
+        sockets::disconnect(socket, close).map_err(Error::of_host)
+    }
+
+    pub(crate) fn disconnect_all(&self, target: &Target, close: bool) -> Result<()> {
+        sockets::disconnect_all(target, close).map_err(Error::of_host)
+    }
+
+    pub(crate) fn fetch(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
+        answer(sockets::fetch(target, millis(timeout)), sockets::fetched)
+    }
+
+    pub(crate) fn sleep(&self, delay: Duration) -> Result<()> {
+        answer(timers::ask_sleep(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)), |_| Ok(()))
+    }
+
+    pub(crate) fn set_timer(&self, setting: &Setting) -> Result<()> {
+        timers::set(setting).map_err(Error::of_host)
+    }
+
+    pub(crate) fn clear_timer(&self, name: &str, socket: Option<&str>) -> Result<()> {
+        timers::clear(name, socket).map_err(Error::of_host)
+    }
+
+    pub(crate) fn store_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        answer_at_hand(store::ask_get(bucket, key), store::value)
+    }
+
+    pub(crate) fn store_set(&self, bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
+        let ttl = ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        answer(store::ask_set(bucket, key, value, ttl), store::done)
+    }
+
+    pub(crate) fn store_delete(&self, bucket: &str, key: &str) -> Result<bool> {
+        answer(store::ask_delete(bucket, key), store::done)
+    }
+
+    pub(crate) fn store_increment(&self, bucket: &str, key: &str, by: i64) -> Result<i64> {
+        answer(store::ask_increment(bucket, key, by), store::number)
+    }
+
+    pub(crate) fn store_compare_and_swap(
+        &self,
+        bucket: &str,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool> {
+        answer(store::ask_compare_and_swap(bucket, key, expected, value), store::done)
+    }
+
+    pub(crate) fn store_scan(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        let entries = answer(store::ask_scan(bucket, prefix, after, limit), store::entries)?;
+        Ok(entries.into_iter().map(|entry| (entry.key, entry.value)).collect())
+    }
+
+    pub(crate) fn verify(&self, key: &str, token: &str) -> Result<String> {
+        jwt::verify(key, token).map_err(Error::of_host)
+    }
+
+    pub(crate) fn consume(&self, key: &str, points: u32, limit: rate_limit::Limit) -> Result<rate_limit::Decision> {
+        answer_at_hand(rate_limit::ask_consume(key, points, limit), rate_limit::consumed)
+    }
+
+    pub(crate) fn flush(&self) {
+        calls::flush();
+    }
+
+    pub(crate) fn log(&self, level: &str, message: &str, fields: &[(String, String)]) {
+        log::write(level, message, fields);
+    }
+
+    pub(crate) fn config(&self) -> String {
+        config::all()
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        let now = wall_clock::now();
+        now.seconds * 1000 + u64::from(now.nanoseconds / 1_000_000)
+    }
+
+    pub(crate) fn random_bytes(&self, length: usize) -> Vec<u8> {
+        random::get_random_bytes(length as u64)
+    }
+}
+
+/// Waits for the answer to a question, and takes it.
+fn answer<T>(ticket: Result<u64, Failure>, take: impl FnOnce(u64) -> Result<T, Failure>) -> Result<T> {
+    let ticket = ticket.map_err(Error::of_host)?;
+    calls::wait(&[ticket]);
+    take(ticket).map_err(Error::of_host)
+}
+
+/// The same for a question whose answer is mostly there at once: looks before it waits.
+fn answer_at_hand<T>(ticket: Result<u64, Failure>, take: impl Fn(u64) -> Result<T, Failure>) -> Result<T> {
+    let ticket = ticket.map_err(Error::of_host)?;
+    match take(ticket) {
+        Err(failure) if failure.code == "unanswered" => answer(Ok(ticket), take),
+        taken => taken.map_err(Error::of_host),
+    }
+}
+
+fn millis(timeout: Option<Duration>) -> Option<u32> {
+    timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,85 @@
+//! Applying writes, in call order.
+
+use super::host_state::HostState;
+use super::ids::SocketIndex;
+use super::server_socket::{ConnectPhase, SocketState};
+use super::write::Write;
+use crate::bindings::innkeeper::plugin::types::Target;
+use innkeeper_contract::reasons::SERVER_NAMESPACE_DISCONNECT;
+
+impl HostState {
+    /// Applies the writes of one call. `connecting`: the socket whose connect chain the call belongs to, which may hold them back.
+    pub(super) fn send(&mut self, connecting: Option<SocketIndex>, writes: Vec<Write>) {
+        let Some(socket) = connecting else { return self.apply(writes) };
+        match &mut self.sockets[socket].connecting {
+            ConnectPhase::Done => self.apply(writes),
+            ConnectPhase::Connection(held) => held.extend(writes),
+            ConnectPhase::Middleware(held) => {
+                let (own, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.socket() == Some(socket));
+                held.extend(own);
+                self.apply(others);
+            }
+        }
+    }
+
+    /// The one step that lets a pending socket in, with everything that was held back for it.
+    pub(super) fn admit(&mut self, index: SocketIndex) {
+        let socket = &mut self.sockets[index];
+        if !matches!(socket.connecting, ConnectPhase::Connection(_)) {
+            return;
+        }
+        let phase = std::mem::replace(&mut socket.connecting, ConnectPhase::Done);
+        if socket.state == SocketState::Pending {
+            socket.state = SocketState::Joined;
+            socket.rooms = vec![socket.id.clone()];
+        }
+        if let ConnectPhase::Connection(held) = phase {
+            self.apply(held);
+        }
+    }
+
+    /// Applies writes that nothing holds back.
+    pub(super) fn apply(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            self.apply_one(write);
+        }
+    }
+
+    fn apply_one(&mut self, write: Write) {
+        match write {
+            Write::Emit { socket, name, payload } => self.sockets[socket].receive(&name, &payload, None),
+            Write::Broadcast { target, name, payload } => {
+                self.each(&target, |state, socket| state.sockets[socket].receive(&name, &payload, None));
+            }
+            Write::Ack { socket, ack, payload } => self.sockets[socket].receive_ack(ack, payload),
+            Write::Join { socket, rooms } => self.sockets[socket].join(&rooms),
+            Write::Leave { socket, rooms } => self.sockets[socket].leave(&rooms),
+            Write::JoinAll { target, rooms } => self.each(&target, |state, socket| state.sockets[socket].join(&rooms)),
+            Write::LeaveAll { target, rooms } => self.each(&target, |state, socket| state.sockets[socket].leave(&rooms)),
+            Write::Data { socket, key, value } => self.sockets[socket].set_data(key, value),
+            Write::Disconnect { socket, close } => self.disconnect_by_plugin(socket, close),
+            Write::DisconnectAll { target, close } => {
+                self.each(&target, |state, socket| state.disconnect_by_plugin(socket, close));
+            }
+            Write::SetTimer { plugin, timer } => self.set_timer(plugin, timer),
+            Write::ClearTimer { plugin, name, socket } => self.clear_timer(plugin, &name, socket),
+        }
+    }
+
+    fn each(&mut self, target: &Target, mut change: impl FnMut(&mut Self, SocketIndex)) {
+        for socket in self.select(target) {
+            change(self, socket);
+        }
+    }
+
+    fn disconnect_by_plugin(&mut self, socket: SocketIndex, close: bool) {
+        if self.sockets[socket].state == SocketState::Left {
+            return;
+        }
+        self.disconnect(socket, SERVER_NAMESPACE_DISCONNECT);
+        if close {
+            // What else this call wrote is still delivered to the connection's other sockets.
+            self.closing.push(self.sockets[socket].connection);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A client on its way in.
+
+use super::client::Client;
+use super::connect_error::ConnectError;
+use super::scheduler::Scheduler;
+use super::server_socket::ServerSocket;
+use crate::host::Handshake;
+use crate::runtime::id_of;
+use innkeeper_contract::refusals::INVALID_NAMESPACE;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+
+/// A client on its way in: how it comes, and then [`connect`](Self::connect).
+#[must_use = "nothing happens before `connect` or `begin`"]
+pub struct Connecting {
+    scheduler: Arc<Scheduler>,
+    namespace: String,
+    connection: Option<usize>,
+    auth: Option<String>,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    address: String,
+}
+
+impl Connecting {
+    pub(super) fn new(scheduler: Arc<Scheduler>, namespace: &str) -> Self {
+        Self {
+            scheduler,
+            namespace: namespace.to_owned(),
+            connection: None,
+            auth: None,
+            query: vec![("EIO".into(), "4".into()), ("transport".into(), "websocket".into())],
+            headers: vec![("host".into(), "localhost".into())],
+            address: "127.0.0.1".into(),
+        }
+    }
+
+    /// `auth` of the client, an object. A plugin sees it if it asked for `handshake:secrets`.
+    pub fn auth(mut self, auth: Value) -> Self {
+        self.auth = Some(auth.to_string());
+        self
+    }
+
+    /// A parameter of the URL.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A header of the request.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_lowercase(), value.to_owned()));
+        self
+    }
+
+    /// Where it comes from.
+    pub fn address(mut self, address: &str) -> Self {
+        self.address = address.to_owned();
+        self
+    }
+
+    /// Comes over the connection of another client, as one that is on two namespaces does.
+    pub fn over(mut self, other: &Client) -> Self {
+        self.connection = Some(other.connection());
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Panics
+    /// If the client is neither let in nor refused, since something in its way waits: then use [`begin`](Self::begin).
+    #[expect(clippy::panic, reason = "it is an error in the test, and says what to do")]
+    pub fn connect(self) -> Result<Client, ConnectError> {
+        let namespace = self.namespace.clone();
+        let client = self.begin();
+        match client.refused() {
+            Some(error) => Err(error),
+            None if client.is_pending() => panic!("connecting to {namespace:?} waits for something: use `begin`, and `advance`"),
+            None => Ok(client),
+        }
+    }
+
+    /// Connects, and returns at once: [`is_connected`](Client::is_connected) and [`refused`](Client::refused) say what became of it.
+    pub fn begin(self) -> Client {
+        let scheduler = self.scheduler.clone();
+        let index = {
+            let mut state = scheduler.state();
+            let connection = self.connection.unwrap_or_else(|| {
+                state.connections += 1;
+                state.connections
+            });
+            let id = id_of(&state.random.bytes(20));
+            let (namespace, is_known) = (self.namespace.clone(), state.has_namespace(&self.namespace));
+            let mut socket = ServerSocket::new(id, namespace, connection, self.handshake(state.now_ms()), is_known);
+            if !is_known {
+                socket.refused = Some(ConnectError { message: INVALID_NAMESPACE.to_owned(), data: None });
+            }
+            state.sockets.push(socket);
+            state.sockets.len() - 1
+        };
+        scheduler.settle();
+        Client::new(scheduler, index)
+    }
+
+    fn handshake(self, issued_ms: u64) -> Handshake {
+        let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Handshake {
+            xdomain: self.headers.iter().any(|(name, _)| name == "origin"),
+            url: format!("/socket.io/?{}", query.join("&")),
+            headers: self.headers,
+            query: self.query,
+            auth: self.auth,
+            address: self.address,
+            issued_ms,
+            secure: false,
+        }
+    }
+}
+
+impl fmt::Debug for Connecting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Connecting({})", self.namespace)
+    }
+}

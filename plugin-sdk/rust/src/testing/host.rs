@@ -1,0 +1,174 @@
+//! The host that a test makes.
+
+use super::bucket::Bucket;
+use super::call;
+use super::chain;
+use super::connecting::Connecting;
+use super::job::JobStart;
+use super::line::Line;
+use super::loaded_plugin::{LoadedPlugin, MakePlugin};
+use super::scheduler::Scheduler;
+use crate::plugin::Plugin;
+use innkeeper_contract::reasons::SERVER_SHUTTING_DOWN;
+use serde_json::Value;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A host in memory, with the plugins that are under test.
+///
+/// It begins (and calls what was given to [`Plugin::start`]) when it is first used; plugins are added and configured before that.
+pub struct Host {
+    scheduler: Arc<Scheduler>,
+    /// Plugins, each with its configuration, until the host begins.
+    plugins: Vec<(String, MakePlugin, Value)>,
+    has_begun: Cell<bool>,
+}
+
+impl Host {
+    /// A host with one plugin. It is given the function that makes it, as `export!` is, because every call gets a new one.
+    pub fn new(plugin: impl Fn() -> Plugin + Send + Sync + 'static) -> Self {
+        Self::chain().plugin("plugin", plugin)
+    }
+
+    /// A host without plugins, for several that form a chain.
+    ///
+    /// ```
+    /// # use innkeeper_plugin::{Plugin, testing::Host};
+    /// # fn auth() -> Plugin { Plugin::new() }
+    /// # fn chat() -> Plugin { Plugin::new() }
+    /// use serde_json::json;
+    ///
+    /// let host = Host::chain().plugin("auth", auth).config(json!({"required": true})).plugin("chat", chat);
+    /// ```
+    pub fn chain() -> Self {
+        Self { scheduler: Scheduler::new(chain::run), plugins: Vec::new(), has_begun: Cell::new(false) }
+    }
+
+    /// Adds a plugin behind the others.
+    ///
+    /// # Panics
+    /// If the host has begun.
+    #[must_use]
+    pub fn plugin(mut self, name: &str, plugin: impl Fn() -> Plugin + Send + Sync + 'static) -> Self {
+        assert!(!self.has_begun.get(), "plugins are added before a host is used");
+        self.plugins.push((name.to_owned(), Arc::new(plugin), Value::Object(serde_json::Map::new())));
+        self
+    }
+
+    /// The configuration of the plugin that was added last: what the operator writes in `[plugins.<name>.config]`.
+    ///
+    /// # Panics
+    /// If the host has begun.
+    #[must_use]
+    pub fn config(mut self, config: Value) -> Self {
+        assert!(!self.has_begun.get(), "a plugin is configured before its host is used");
+        if let Some((_, _, last)) = self.plugins.last_mut() {
+            *last = config;
+        }
+        self
+    }
+
+    /// What the clock shows at first, in milliseconds since 1970 (UTC). Without this it is the first moment of 2026.
+    #[must_use]
+    pub fn now(self, now_ms: u64) -> Self {
+        self.scheduler.state().first_moment_ms = now_ms;
+        self
+    }
+
+    /// How long a call may take with all its waiting, the host's `call_ms`. Without this it is 10 seconds.
+    #[must_use]
+    pub fn call_limit(self, limit: Duration) -> Self {
+        self.scheduler.state().call_limit = limit;
+        self
+    }
+
+    /// A client, to be connected to a namespace.
+    pub fn socket(&self, namespace: &str) -> Connecting {
+        Connecting::new(self.begun().clone(), namespace)
+    }
+
+    /// Lets time pass. What falls due in it happens, each thing at its time.
+    pub fn advance(&self, duration: Duration) {
+        self.begun().advance(duration);
+    }
+
+    /// The time now, in milliseconds since 1970 (UTC).
+    pub fn now_ms(&self) -> u64 {
+        self.scheduler.state().now_ms()
+    }
+
+    /// What was logged, by the plugins and about them.
+    pub fn log(&self) -> Vec<Line> {
+        self.begun().state().log.clone()
+    }
+
+    /// A bucket of the store.
+    pub fn store(&self, bucket: &str) -> Bucket {
+        Bucket::new(self.scheduler.clone(), bucket)
+    }
+
+    /// Makes a token valid for a key, with these claims: the claims are all that a plugin sees. `exp` and `nbf` are kept to. Every
+    /// other token is refused with the code `invalid`.
+    ///
+    /// ```
+    /// # use innkeeper_plugin::{Plugin, testing::Host};
+    /// # let host = Host::new(Plugin::new);
+    /// host.token("default", "ann's token", serde_json::json!({"userId": "ann"}));
+    /// ```
+    pub fn token(&self, key: &str, token: &str, claims: Value) {
+        self.scheduler.state().tokens.insert((key.to_owned(), token.to_owned()), claims);
+    }
+
+    /// The host ends: every socket is disconnected with `server shutting down`.
+    pub fn shut_down(&self) {
+        let scheduler = self.begun();
+        {
+            let mut state = scheduler.state();
+            for socket in 0..state.sockets.len() {
+                state.disconnect(socket, SERVER_SHUTTING_DOWN);
+            }
+        }
+        scheduler.settle();
+    }
+
+    /// Loads the plugins and starts them, the first time.
+    fn begun(&self) -> &Arc<Scheduler> {
+        if !self.has_begun.replace(true) {
+            for (name, make, config) in &self.plugins {
+                self.load(name, make.clone(), config);
+            }
+            self.start();
+        }
+        &self.scheduler
+    }
+
+    #[expect(clippy::panic, reason = "it is an error in the plugin, and the test cannot go on")]
+    fn load(&self, name: &str, make: MakePlugin, config: &Value) {
+        let index = self.scheduler.state().plugins.len();
+        let plugin = Arc::new(LoadedPlugin::new(index, name.to_owned(), make, config.to_string()));
+        let registration = call::register(&self.scheduler, &plugin);
+        let loaded = plugin.registered(registration).unwrap_or_else(|what| panic!("the plugin {name:?} {what}"));
+        self.scheduler.state().add_plugin(Arc::new(loaded));
+    }
+
+    fn start(&self) {
+        let starts: Vec<bool> = self.scheduler.state().plugins.iter().map(|state| state.plugin.has_start).collect();
+        for (plugin, _) in starts.into_iter().enumerate().filter(|(_, has_start)| *has_start) {
+            self.scheduler.run_to_end(JobStart::Plugin { plugin });
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.scheduler.end();
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Host({} ms)", self.now_ms())
+    }
+}

@@ -1,0 +1,93 @@
+//! What a call has recorded, and which sockets it may name.
+
+use super::checks;
+use super::host_state::HostState;
+use super::ids::SocketIndex;
+use super::loaded_plugin::LoadedPlugin;
+use super::write::Write;
+use crate::bindings::innkeeper::plugin::types::Target;
+use crate::error::{Error, Result};
+use innkeeper_contract::{defaults, refusals};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A call that runs.
+pub(super) struct Recording {
+    pub(super) plugin: Arc<LoadedPlugin>,
+    pub(super) socket: Option<SocketIndex>,
+    /// The socket whose connect chain it belongs to.
+    pub(super) connecting: Option<SocketIndex>,
+    /// When the call fails.
+    pub(super) ends_at: Duration,
+    pub(super) writes: Vec<Write>,
+    write_bytes: usize,
+    pub(super) log_lines: usize,
+}
+
+impl Recording {
+    pub(super) fn new(
+        plugin: Arc<LoadedPlugin>,
+        socket: Option<SocketIndex>,
+        connecting: Option<SocketIndex>,
+        ends_at: Duration,
+    ) -> Self {
+        Self { plugin, socket, connecting, ends_at, writes: Vec::new(), write_bytes: 0, log_lines: 0 }
+    }
+
+    /// Records a write, unless the call has recorded as many as it may.
+    pub(super) fn record(&mut self, write: Write) -> Result<()> {
+        if self.writes.len() >= defaults::WRITES_PER_CALL_MAX {
+            return Err(Error::refused(refusals::writes_per_call(defaults::WRITES_PER_CALL_MAX)));
+        }
+        let bytes = self.write_bytes + write.len();
+        if bytes > defaults::WRITE_BYTES_PER_CALL_MAX {
+            return Err(Error::refused(refusals::write_bytes_per_call(defaults::WRITE_BYTES_PER_CALL_MAX)));
+        }
+        self.write_bytes = bytes;
+        self.writes.push(write);
+        Ok(())
+    }
+
+    /// Sends what was recorded. The call cannot take it back.
+    pub(super) fn flush(&mut self, state: &mut HostState) {
+        self.write_bytes = 0;
+        state.send(self.connecting, std::mem::take(&mut self.writes));
+        if let Some(socket) = self.connecting {
+            state.admit(socket);
+        }
+    }
+
+    /// The socket of this id, if it is there. Refused if the plugin may not know it.
+    pub(super) fn find(&self, state: &HostState, id: &str) -> Result<Option<SocketIndex>> {
+        if let Some(own) = self.socket.filter(|own| state.sockets[*own].id == id) {
+            return Ok(Some(own));
+        }
+        let Some(found) = state.find(id) else { return Ok(None) };
+        self.plugin.may_touch(&state.sockets[found].namespace)?;
+        Ok(Some(found))
+    }
+
+    /// The same for reads, which need the socket to be there.
+    pub(super) fn socket(&self, state: &HostState, id: &str) -> Result<SocketIndex> {
+        self.find(state, id)?.ok_or_else(|| Error::refused(refusals::no_socket(id)))
+    }
+
+    /// Checks which sockets a call names.
+    pub(super) fn check_target(&self, state: &HostState, target: &Target) -> Result<()> {
+        checks::rooms(&target.rooms)?;
+        checks::rooms(&target.except)?;
+        self.check_namespace(state, &target.namespace)
+    }
+
+    /// Checks that a namespace exists and that the plugin may name it.
+    pub(super) fn check_namespace(&self, state: &HostState, namespace: &str) -> Result<()> {
+        if self.socket.is_some_and(|own| state.sockets[own].namespace == namespace) {
+            return Ok(());
+        }
+        self.plugin.may_touch(namespace)?;
+        if state.has_namespace(namespace) {
+            return Ok(());
+        }
+        Err(Error::refused(refusals::no_namespace(namespace)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Timers to set: what a program does with `setTimeout` and `setInterval`. The host keeps them, since the memory of a plugin is a cache.
+
+use crate::error::Result;
+use crate::host::{Setting, host};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A timer of the plugin itself, to be set or cleared. It is called without a socket; [`Socket::timer`](crate::Socket::timer) makes one that belongs to a
+/// socket.
+///
+/// ```no_run
+/// use innkeeper_plugin::{Plugin, Result, Timer, io, timer};
+/// use std::time::Duration;
+///
+/// fn plugin() -> Plugin {
+///     Plugin::new()
+///         .start(|| timer("tick").after(Duration::from_secs(1)).every(Duration::from_secs(60)).set())
+///         .timer("tick", |_: &Timer| io().emit("tick", ()))
+/// }
+/// ```
+pub fn timer(name: impl Into<String>) -> TimerSetting {
+    TimerSetting::new(name.into(), None)
+}
+
+/// A timer to set. The same name, for the same socket, is the same timer: setting it again replaces it.
+#[derive(Debug, Clone)]
+#[must_use = "a timer is set by `set`"]
+pub struct TimerSetting {
+    setting: Setting,
+}
+
+impl TimerSetting {
+    pub(crate) fn new(name: String, socket: Option<String>) -> Self {
+        // What was not given reads as JSON's null.
+        Self { setting: Setting { name, socket, delay_ms: 0, every_ms: None, data: "null".to_owned() } }
+    }
+
+    /// When it first runs; at once if this is left out.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.setting.delay_ms = millis(delay);
+        self
+    }
+
+    /// Runs it again and again. A late run is made up for once, not as often as it was missed.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.setting.every_ms = Some(millis(interval));
+        self
+    }
+
+    /// What the timer is given when it runs.
+    pub fn data<T: Serialize>(mut self, data: &T) -> Result<Self> {
+        self.setting.data = serde_json::to_string(data)?;
+        Ok(self)
+    }
+
+    /// Sets it: a write, done when the handler ends well.
+    pub fn set(self) -> Result<()> {
+        host().set_timer(&self.setting)
+    }
+
+    /// Clears it: a write. There need not be one.
+    pub fn clear(self) -> Result<()> {
+        host().clear_timer(&self.setting.name, self.setting.socket.as_deref())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timer;
+    use std::time::Duration;
+
+    #[test]
+    fn a_setting_is_what_was_given() {
+        let setting = timer("tick").after(Duration::from_secs(1)).every(Duration::from_millis(5)).data(&[1, 2]).unwrap().setting;
+        assert_eq!((&*setting.name, setting.delay_ms, setting.every_ms, &*setting.data), ("tick", 1000, Some(5), "[1,2]"));
+    }
+}
