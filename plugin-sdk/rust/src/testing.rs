@@ -62,6 +62,7 @@ mod question;
 mod queue;
 mod random;
 mod recording;
+mod room_set;
 mod scheduler;
 mod server_socket;
 mod steps;

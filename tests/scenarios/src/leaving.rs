@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 list![
-    what_a_socket_was_in_is_to_be_read_while_it_goes,
+    the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_disconnect,
     every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect,
     a_lost_connection_ends_all_its_sockets,
     a_plugin_disconnects_one_namespace_or_the_whole_connection,
@@ -35,7 +35,7 @@ fn heard_of(reason: &str) -> Vec<(String, Value)> {
     events([("going", json!(reason)), ("gone", json!(reason))])
 }
 
-fn what_a_socket_was_in_is_to_be_read_while_it_goes(server: &dyn TestServer) {
+fn the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_disconnect(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "connection": [{"join": "r"}, {"set_data": ["mark", 1]}],
@@ -45,7 +45,7 @@ fn what_a_socket_was_in_is_to_be_read_while_it_goes(server: &dyn TestServer) {
     let ann = TestClient::planned(server, "/", auth);
     ann.leaves();
 
-    assert_eq!(bob.heard(), events([("going", json!(["r"])), ("gone", json!(["r"]))]));
+    assert_eq!(bob.heard(), events([("going", json!(["r"])), ("gone", json!([]))]));
     assert!(ann.heard().is_empty());
 }
 

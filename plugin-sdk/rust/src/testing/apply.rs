@@ -2,10 +2,14 @@
 
 use super::host_state::HostState;
 use super::ids::SocketIndex;
+use super::line::Line;
+use super::room_set::RoomSet;
 use super::server_socket::{ConnectPhase, SocketState};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::types::Target;
+use innkeeper_contract::defaults::ROOMS_PER_SOCKET_MAX;
 use innkeeper_contract::reasons::SERVER_NAMESPACE_DISCONNECT;
+use innkeeper_contract::refusals;
 
 impl HostState {
     /// Applies the writes of one call. `connecting`: the socket whose connect chain the call belongs to, which may hold them back.
@@ -31,7 +35,7 @@ impl HostState {
         let phase = std::mem::replace(&mut socket.connecting, ConnectPhase::Done);
         if socket.state == SocketState::Pending {
             socket.state = SocketState::Joined;
-            socket.rooms = vec![socket.id.clone()];
+            socket.rooms = RoomSet::of_socket(&socket.id);
         }
         if let ConnectPhase::Connection(held) = phase {
             self.apply(held);
@@ -52,9 +56,9 @@ impl HostState {
                 self.each(&target, |state, socket| state.sockets[socket].receive(&name, &payload, None));
             }
             Write::Ack { socket, ack, payload } => self.sockets[socket].receive_ack(ack, payload),
-            Write::Join { socket, rooms } => self.sockets[socket].join(&rooms),
+            Write::Join { socket, rooms } => self.join(socket, &rooms),
             Write::Leave { socket, rooms } => self.sockets[socket].leave(&rooms),
-            Write::JoinAll { target, rooms } => self.each(&target, |state, socket| state.sockets[socket].join(&rooms)),
+            Write::JoinAll { target, rooms } => self.each(&target, |state, socket| state.join(socket, &rooms)),
             Write::LeaveAll { target, rooms } => self.each(&target, |state, socket| state.sockets[socket].leave(&rooms)),
             Write::Data { socket, key, value } => self.sockets[socket].set_data(key, value),
             Write::Disconnect { socket, close } => self.disconnect_by_plugin(socket, close),
@@ -63,6 +67,19 @@ impl HostState {
             }
             Write::SetTimer { plugin, timer } => self.set_timer(plugin, timer),
             Write::ClearTimer { plugin, name, socket } => self.clear_timer(plugin, &name, socket),
+        }
+    }
+
+    fn join(&mut self, index: SocketIndex, rooms: &[String]) {
+        let socket = &mut self.sockets[index];
+        if !socket.join(rooms) {
+            let message = format!(
+                "{}, so {:?} joined none of {}",
+                refusals::rooms_per_socket(ROOMS_PER_SOCKET_MAX),
+                socket.id,
+                rooms.len()
+            );
+            self.log.push(Line { level: "warn".into(), plugin: String::new(), message, fields: Vec::new() });
         }
     }
 

@@ -7,6 +7,7 @@ use super::ids::SocketIndex;
 use super::job::JobStart;
 use super::loaded_plugin::{Hook, LoadedPlugin};
 use super::queue::IncomingEvent;
+use super::room_set::RoomSet;
 use super::scheduler::JobHandle;
 use super::server_socket::{ConnectPhase, SocketState};
 use std::rc::Rc;
@@ -152,6 +153,7 @@ impl<'a> Chain<'a> {
         for plugin in self.with(Hook::Disconnecting).filter(|plugin| reached.contains(&plugin.index)) {
             self.call(plugin, Export::Disconnecting(reason.to_owned()));
         }
+        self.job.scheduler.state().sockets[self.socket].rooms = RoomSet::default();
         for plugin in self.with(Hook::Disconnect).filter(|plugin| reached.contains(&plugin.index)) {
             self.call(plugin, Export::Disconnect(reason.to_owned()));
         }

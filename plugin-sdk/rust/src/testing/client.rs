@@ -98,9 +98,10 @@ impl Client {
         }
     }
 
-    /// The rooms that it is in besides its own, sorted; when it has left, those that it was in.
+    /// The rooms that it is in besides its own, sorted. None when it has left.
     pub fn rooms(&self) -> Vec<String> {
-        let mut rooms = self.socket(|socket| socket.rooms.iter().filter(|room| **room != socket.id).cloned().collect::<Vec<_>>());
+        let mut rooms =
+            self.socket(|socket| socket.rooms.names().iter().filter(|room| **room != socket.id).cloned().collect::<Vec<_>>());
         rooms.sort();
         rooms
     }

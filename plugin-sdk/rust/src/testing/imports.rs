@@ -75,8 +75,7 @@ impl Host for CallHost {
         checks::rooms(names)?;
         self.with(|call, state| {
             let Some(socket) = call.find(state, socket)? else { return Ok(()) };
-            let present = state.rooms_seen(socket, call.connecting, &call.writes).len();
-            if present + names.len() > ROOMS_PER_SOCKET_MAX {
+            if state.rooms_seen(socket, call.connecting, &call.writes).would_exceed(names) {
                 return Err(Error::refused(refusals::rooms_per_socket(ROOMS_PER_SOCKET_MAX)));
             }
             call.record(Write::Join { socket, rooms: names.to_vec() })
@@ -91,7 +90,7 @@ impl Host for CallHost {
     fn rooms(&self, socket: &str) -> Result<Vec<String>> {
         self.with(|call, state| {
             let socket = call.socket(state, socket)?;
-            Ok(state.rooms_seen(socket, call.connecting, &call.writes))
+            Ok(state.rooms_seen(socket, call.connecting, &call.writes).names().to_vec())
         })
     }
 
@@ -154,7 +153,7 @@ impl Host for CallHost {
             let remote = |socket: SocketIndex| RemoteSocket {
                 id: state.sockets[socket].id.clone(),
                 handshake: shown(call, state, socket),
-                rooms: state.sockets[socket].rooms.clone(),
+                rooms: state.sockets[socket].rooms.names().to_vec(),
                 data: object(&state.sockets[socket].data),
             };
             Ok(state.select(target).into_iter().map(remote).collect())

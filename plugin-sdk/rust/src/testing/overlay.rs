@@ -2,6 +2,7 @@
 
 use super::host_state::HostState;
 use super::ids::SocketIndex;
+use super::room_set::RoomSet;
 use super::server_socket::{ConnectPhase, SocketState};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::types::Target;
@@ -9,24 +10,26 @@ use std::collections::BTreeMap;
 
 impl HostState {
     /// The rooms of a socket, as a call sees them that recorded these writes.
-    pub(super) fn rooms_seen(&self, index: SocketIndex, connecting: Option<SocketIndex>, recorded: &[Write]) -> Vec<String> {
+    pub(super) fn rooms_seen(&self, index: SocketIndex, connecting: Option<SocketIndex>, recorded: &[Write]) -> RoomSet {
         let socket = &self.sockets[index];
         let mut rooms = match socket.state {
             SocketState::Left => return socket.rooms.clone(),
             SocketState::Joined => socket.rooms.clone(),
-            SocketState::Pending => vec![socket.id.clone()],
+            // It is in no room yet, but will be in its own.
+            SocketState::Pending => RoomSet::of_socket(&socket.id),
         };
         for write in self.held(connecting).iter().chain(recorded) {
-            let (joins, leaves): (&[String], &[String]) = match write {
-                Write::Join { socket: of, rooms } if *of == index => (rooms, &[]),
-                Write::Leave { socket: of, rooms } if *of == index => (&[], rooms),
-                Write::JoinAll { target, rooms: names } if selects(target, &socket.namespace, &rooms) => (names, &[]),
-                Write::LeaveAll { target, rooms: names } if selects(target, &socket.namespace, &rooms) => (&[], names),
-                _ => continue,
-            };
-            let new: Vec<String> = joins.iter().filter(|room| !rooms.contains(room)).cloned().collect();
-            rooms.extend(new);
-            rooms.retain(|room| !leaves.contains(room));
+            match write {
+                Write::Join { socket: of, rooms: names } if *of == index => {
+                    rooms.join(names);
+                }
+                Write::Leave { socket: of, rooms: names } if *of == index => rooms.leave(names),
+                Write::JoinAll { target, rooms: names } if selects(target, &socket.namespace, &rooms) => {
+                    rooms.join(names);
+                }
+                Write::LeaveAll { target, rooms: names } if selects(target, &socket.namespace, &rooms) => rooms.leave(names),
+                _ => {}
+            }
         }
         rooms
     }
@@ -61,7 +64,7 @@ impl HostState {
     }
 }
 
-fn selects(target: &Target, namespace: &str, rooms: &[String]) -> bool {
+fn selects(target: &Target, namespace: &str, rooms: &RoomSet) -> bool {
     let in_one_of = |names: &[String]| names.iter().any(|name| rooms.contains(name));
     target.namespace == namespace && (target.rooms.is_empty() || in_one_of(&target.rooms)) && !in_one_of(&target.except)
 }

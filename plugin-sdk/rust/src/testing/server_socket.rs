@@ -2,6 +2,7 @@
 
 use super::connect_error::ConnectError;
 use super::queue::Queue;
+use super::room_set::RoomSet;
 use super::write::Write;
 use crate::host::Handshake;
 use crate::payload::Payload;
@@ -40,8 +41,8 @@ pub(super) struct ServerSocket {
     pub(super) connecting: ConnectPhase,
     /// JSON by key.
     pub(super) data: BTreeMap<String, String>,
-    /// Its own included. Kept as they were when the socket left.
-    pub(super) rooms: Vec<String>,
+    /// Its own included. When the socket has left, those that it was in, until the `disconnect` calls begin.
+    pub(super) rooms: RoomSet,
     /// Why it left.
     pub(super) reason: Option<String>,
     pub(super) refused: Option<ConnectError>,
@@ -75,7 +76,7 @@ impl ServerSocket {
             state: if is_known { SocketState::Pending } else { SocketState::Left },
             connecting: ConnectPhase::Middleware(Vec::new()),
             data: BTreeMap::new(),
-            rooms: Vec::new(),
+            rooms: RoomSet::default(),
             reason: None,
             refused: None,
             queue: if is_known { Queue::default() } else { Queue::over() },
@@ -86,22 +87,15 @@ impl ServerSocket {
         }
     }
 
-    /// Joins rooms, if it is in its namespace.
-    pub(super) fn join(&mut self, rooms: &[String]) {
-        if self.state != SocketState::Joined {
-            return;
-        }
-        for room in rooms {
-            if !self.rooms.contains(room) {
-                self.rooms.push(room.clone());
-            }
-        }
+    /// Joins all of these rooms if it is in its namespace, unless it would be in too many: then it joins none and this returns false.
+    pub(super) fn join(&mut self, rooms: &[String]) -> bool {
+        self.state != SocketState::Joined || self.rooms.join(rooms)
     }
 
     /// Leaves rooms, if it is in its namespace.
     pub(super) fn leave(&mut self, rooms: &[String]) {
         if self.state == SocketState::Joined {
-            self.rooms.retain(|room| !rooms.contains(room));
+            self.rooms.leave(rooms);
         }
     }
 

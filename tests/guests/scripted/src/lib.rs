@@ -37,8 +37,11 @@ enum Step {
     /// To everybody in a namespace.
     Of(String, String, Value),
     Join(String),
+    /// Joins rooms named by their numbers, from the first up to the second.
+    JoinNumbers(u32, u32),
     Leave(String),
     JoinAll(String, String),
+    JoinAllNumbers(String, u32, u32),
     LeaveAll(String, String),
     Rooms,
     SetData(String, Value),
@@ -211,6 +214,8 @@ impl<'a> Run<'a> {
             }
             Step::Of(namespace, name, value) => of(namespace).emit(&name, self.fill(value)?),
             Step::Join(room) => self.socket()?.join(room),
+            Step::JoinNumbers(first, end) => self.socket()?.join(numbers(first, end)),
+            Step::JoinAllNumbers(whom, first, end) => self.socket()?.nsp().to(whom).sockets_join(numbers(first, end)),
             Step::Leave(room) => self.socket()?.leave(self.fill(room.into())?.as_str().unwrap_or_default()),
             Step::JoinAll(whom, room) => self.socket()?.nsp().to(whom).sockets_join(room),
             Step::LeaveAll(whom, room) => self.socket()?.nsp().to(whom).sockets_leave(room),
@@ -325,6 +330,10 @@ fn rooms(socket: &Socket) -> Result<Vec<String>> {
     rooms.retain(|room| room != socket.id());
     rooms.sort();
     Ok(rooms)
+}
+
+fn numbers(first: u32, end: u32) -> Vec<String> {
+    (first..end).map(|number| number.to_string()).collect()
 }
 
 fn failure(message: String, code: Option<String>, data: Option<Value>) -> Error {
