@@ -3,7 +3,7 @@
 #![allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: "../../wit/v0.1",
+    path: "wit",
     world: "plugin",
     generate_all,
     pub_export_macro: true,

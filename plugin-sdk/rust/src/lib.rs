@@ -69,8 +69,7 @@ pub use socket::{Emit, Socket};
 pub use timer::Timer;
 pub use timer_setting::{TimerSetting, timer};
 
-/// Compiles the examples of the README beside it, and of the project's.
+/// Compiles the examples of the README beside it.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-#[doc = include_str!("../../../README.md")]
 struct Readme;

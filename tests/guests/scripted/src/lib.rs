@@ -351,3 +351,8 @@ fn broken() {
 }
 
 export!(plugin);
+
+/// Compiles the plugin in the project's README. The SDK cannot: a published crate reads no file outside of its own folder.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
