@@ -3,16 +3,16 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::Config;
 use super::field::Field::{Boolean, Custom, Text};
 use super::field::time;
+use super::key_spec::KeySpec;
+use super::problem::Problem;
 use super::reader::{Reader, Section};
-use super::schema::KeySpec;
-use super::value::{Problem, RawValue, duration, text, word};
+use super::value::{RawValue, duration, text, word};
 
 const SAME_SITE: [&str; 3] = ["strict", "lax", "none"];
 
-/// Set by the answer to every handshake, if it has a name.
+/// The cookie that the response to every handshake sets, if the cookie has a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Socket.IO's `cookie.name`. Default none: there is no cookie.
@@ -25,7 +25,7 @@ pub struct Cookie {
     pub same_site: String,
     /// Socket.IO's `cookie.secure`.
     pub secure: bool,
-    /// Socket.IO's `cookie.maxAge`. Default none: as long as the browser lives.
+    /// Socket.IO's `cookie.maxAge`. Default none: until the browser is closed.
     pub max_age: Option<Duration>,
 }
 
@@ -36,7 +36,7 @@ impl Default for Cookie {
 }
 
 impl Cookie {
-    /// What stands behind name and value: `; Path=/; HttpOnly; SameSite=Lax`.
+    /// The attributes behind name and value: `; Path=/; HttpOnly; SameSite=Lax`.
     pub(crate) fn attributes(&self) -> String {
         let mut text = String::new();
         if let Some(age) = self.max_age {
@@ -55,63 +55,63 @@ impl Cookie {
 }
 
 /// The keys of the section.
-pub(super) const KEYS: &[KeySpec<Config>] = &[
+pub(super) const KEYS: &[KeySpec<Cookie>] = &[
     KeySpec::new(
         "name",
-        |config: &mut Config| Custom { kind: "cookie name", value: config.server.cookie.name.clone().map(Into::into) },
-        "what the cookie is called; its value is the session's id. Without a name there is no cookie",
+        |cookie: &mut Cookie| Custom { kind: "cookie name", value: cookie.name.clone().map(Into::into) },
+        "the name of the cookie; its value is the session's id. Without a name there is no cookie",
     )
     .socket_io("cookie.name")
     .example("\"io\""),
     KeySpec::new(
         "path",
-        |config: &mut Config| Text("path, begins with a slash", &mut config.server.cookie.path, path),
-        "where the browser sends it",
+        |cookie: &mut Cookie| Text("path, begins with a slash", &mut cookie.path, path),
+        "the paths to which the browser sends the cookie",
     )
     .socket_io("cookie.path"),
     KeySpec::new(
         "http_only",
-        |config: &mut Config| Boolean(&mut config.server.cookie.http_only),
-        "whether it is hidden from the page's scripts",
+        |cookie: &mut Cookie| Boolean(&mut cookie.http_only),
+        "whether the cookie is hidden from the scripts of pages",
     )
     .socket_io("cookie.httpOnly"),
     KeySpec::new(
         "same_site",
-        |config: &mut Config| Text("\"strict\", \"lax\" or \"none\"", &mut config.server.cookie.same_site, same_site),
-        "whether pages of other sites send it; \"none\" only together with `secure`",
+        |cookie: &mut Cookie| Text("\"strict\", \"lax\" or \"none\"", &mut cookie.same_site, same_site),
+        "whether requests from pages of other sites carry the cookie; \"none\" only together with `secure`",
     )
     .socket_io("cookie.sameSite"),
-    KeySpec::new("secure", |config: &mut Config| Boolean(&mut config.server.cookie.secure), "whether it travels by https only")
-        .socket_io("cookie.secure"),
+    KeySpec::new(
+        "secure",
+        |cookie: &mut Cookie| Boolean(&mut cookie.secure),
+        "whether the browser sends the cookie over https only",
+    )
+    .socket_io("cookie.secure"),
     KeySpec::new(
         "max_age",
-        |config: &mut Config| Custom {
-            kind: "duration, whole seconds",
-            value: config.server.cookie.max_age.map(|age| time(age).into()),
-        },
-        "how long the browser keeps it; without it, until the browser ends",
+        |cookie: &mut Cookie| Custom { kind: "duration, whole seconds", value: cookie.max_age.map(|age| time(age).into()) },
+        "how long the browser keeps the cookie; without this key, until the browser is closed",
     )
     .socket_io("cookie.maxAge")
     .example("\"24h\""),
 ];
 
 /// Reads the section.
-pub(super) fn read(reader: &mut Reader<'_>, server: &mut Section<'_>, config: &mut Config) {
+pub(super) fn read(reader: &mut Reader<'_>, server: &mut Section<'_>, into: &mut Cookie) {
     let mut section = reader.section(server, "cookie");
-    reader.read(&mut section, KEYS, config);
-    let cookie = &mut config.server.cookie;
-    reader.set(&mut section, "name", &mut cookie.name, |raw| name(raw).map(Some));
-    reader.set(&mut section, "max_age", &mut cookie.max_age, |raw| {
+    reader.read(&mut section, KEYS, into);
+    reader.set(&mut section, "name", &mut into.name, |raw| name(raw).map(Some));
+    reader.set(&mut section, "max_age", &mut into.max_age, |raw| {
         duration(Duration::from_secs(1)..=Duration::from_secs(400 * 86_400))(raw).map(Some)
     });
-    if cookie.same_site == "none" && !cookie.secure {
+    if into.same_site == "none" && !into.secure {
         let remedy = "add secure = true; browsers drop the cookie without it";
         reader.problem("server.cookie.same_site", Problem::new("\"none\" goes with `secure` only", remedy));
     }
     reader.close(section);
 }
 
-/// A token of HTTP.
+/// The name of a cookie: a token, as HTTP calls it.
 fn name(raw: &RawValue) -> Result<String, Problem> {
     let name = text(raw)?;
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

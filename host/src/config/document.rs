@@ -1,11 +1,12 @@
-//! The table of keys as prose: the example that `innkeeper config init` writes, and `docs/configuration.md`.
+//! The descriptions of the keys as text: the example that `innkeeper config init` writes, and `docs/configuration.md`.
 
 use std::fmt::Write;
 
-use super::schema::{Row, TABLES, described};
+use super::key_spec::Row;
+use super::schema::{TABLES, described};
 use super::show::plain;
 
-/// How an operator calls what is only an example.
+/// The names that the tables of the example have.
 const EXAMPLE_NAMES: [(&str, &str); 2] = [("keys.<name>", "keys.default"), ("plugins.<name>", "plugins.my-plugin")];
 
 const EXAMPLE_HEAD: &str = "\
@@ -44,7 +45,7 @@ pub(crate) fn example() -> String {
     let mut text = EXAMPLE_HEAD.to_owned();
     for table in TABLES {
         let named = table.path.ends_with("<name>");
-        // A table that must have content stays commented out with it.
+        // A table that must have content is commented out as a whole.
         let mark = if named { "#" } else { "" };
         let path = EXAMPLE_NAMES.iter().find(|(path, _)| *path == table.path).map_or(table.path, |(_, example)| example);
         let _infallible = write!(text, "\n# {}.\n{mark}[{path}]\n", table.about);
@@ -81,7 +82,7 @@ pub(crate) fn docs() -> String {
     text
 }
 
-/// Type, range, namesake and what goes over the file, in one line.
+/// Type, range, the name in Socket.IO, and what goes over the file, in one line.
 fn facts(row: &Row) -> String {
     let mut facts = row.kind.clone();
     let default = default(row);

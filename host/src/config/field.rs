@@ -1,4 +1,4 @@
-//! Where a key's value lives, and so what it is: its type, its range, how it is read and how it is shown.
+//! The field of the configuration that a key sets, with its type and range: how the value is read and how it is shown.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -6,9 +6,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::value::{Problem, RawValue, boolean, bytes, count, duration, host, port};
+use super::problem::Problem;
+use super::value::{RawValue, boolean, bytes, count, duration, host, port};
 
-/// A field of the configuration, lent to whoever reads or shows it.
+/// Where a length of time may lie: short enough for tests, at most a day.
+pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+/// Where a number of bytes may lie.
+pub(super) const BYTES: RangeInclusive<usize> = 1_024..=4 << 30;
+/// Where a number of things may lie: none can be switched off.
+pub(super) const COUNTS: RangeInclusive<usize> = 1..=10_000_000;
+
+/// A field of the configuration, borrowed to be read or shown.
 pub(super) enum Field<'a> {
     Boolean(&'a mut bool),
     Bytes(&'a mut usize, RangeInclusive<usize>),
@@ -16,9 +24,9 @@ pub(super) enum Field<'a> {
     Duration(&'a mut Duration, RangeInclusive<Duration>),
     Host(&'a mut IpAddr),
     Port(&'a mut u16),
-    /// The first says what text it is.
+    /// The first describes the text.
     Text(&'static str, &'a mut String, fn(&RawValue) -> Result<String, Problem>),
-    /// Read by its section, which asks for it by name: lists, tables, files, and what one key alone cannot decide.
+    /// Read by the code of its section: lists, tables, files, and what depends on another key.
     Custom {
         kind: &'static str,
         value: Option<Value>,
@@ -26,12 +34,12 @@ pub(super) enum Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether its section reads it.
+    /// Whether the code of its section reads it.
     pub(super) fn is_custom(&self) -> bool {
         matches!(self, Self::Custom { .. })
     }
 
-    /// Takes the value over.
+    /// Sets the field.
     pub(super) fn read(self, raw: &RawValue) -> Result<(), Problem> {
         match self {
             Self::Boolean(target) => *target = boolean(raw)?,
@@ -59,7 +67,7 @@ impl Field<'_> {
         }
     }
 
-    /// The value as the file would say it.
+    /// The value as the file would have it.
     pub(super) fn value(self) -> Option<Value> {
         Some(match self {
             Self::Boolean(value) => (*value).into(),
@@ -74,7 +82,7 @@ impl Field<'_> {
     }
 }
 
-/// A length of time in the largest unit that says it in a whole number.
+/// A length of time in the largest unit of which it is a whole number.
 pub(super) fn time(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
@@ -83,7 +91,7 @@ pub(super) fn time(duration: Duration) -> String {
     format!("{}{unit}", milliseconds / factor)
 }
 
-/// A number of bytes in the largest unit that says it in a whole number.
+/// A number of bytes in the largest unit of which it is a whole number.
 pub(super) fn size(bytes: usize) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1_000)];
     let fits = |(_, factor): &&(&str, usize)| bytes > 0 && bytes.is_multiple_of(*factor);

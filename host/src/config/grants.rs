@@ -2,7 +2,8 @@
 
 use innkeeper_contract::capabilities::{ALL, HTTP, JWT, NAMESPACES, STORE};
 
-use super::value::{Problem, RawValue, text, word};
+use super::problem::Problem;
+use super::value::{RawValue, text, word};
 
 /// As in [`ALL`], which a test compares.
 pub(super) const GRANTS_KIND: &str = "list of \"store\", \"jwt\", \"http\", \"rate-limit\", \"handshake:secrets\", \"namespaces\", \"cluster\"; narrower: \"store:users\", \"jwt:default\", \"http:api.example.org\", \"namespaces:/admin\"";

@@ -1,4 +1,4 @@
-//! `[keys.<name>]`: the keys that tokens are verified with. Plugins know their names only.
+//! `[keys.<name>]`: the keys that tokens are verified with. Plugins know only the names of keys.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,16 +8,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::field::Field::{Custom, Duration as Time};
-use super::plugins::shown_path;
+use super::key_spec::KeySpec;
+use super::paths::{existing_file, shown};
+use super::problem::Problem;
 use super::reader::{Reader, Section};
-use super::schema::KeySpec;
-use super::value::{Problem, RawValue, once, text, word};
+use super::value::{RawValue, once, text, word};
 
 const HMAC: [&str; 3] = ["HS256", "HS384", "HS512"];
 const ALGORITHMS: [&str; 12] =
     ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 const LEEWAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
-/// What stands in the place of a secret wherever a configuration is shown.
+/// Shown in the place of a secret.
 const REDACTED: &str = "<redacted>";
 const SOURCES: &str = "give it one of `secret`, `public_key` and `jwks`";
 
@@ -26,13 +27,13 @@ pub(super) const KEYS: &[KeySpec<KeyConfig>] = &[
     KeySpec::new(
         "secret",
         |key: &mut KeyConfig| Custom { kind: "text", value: key.source.redacted() },
-        "what tokens are signed with (HS256, HS384, HS512); 32 random bytes or more, and not in this file but in a variable. Without a file the variable JWT_SECRET is the secret of the key `default`",
+        "the secret that tokens are signed with (HS256, HS384, HS512): 32 random bytes or more, and not in this file but in a variable. Without a file the variable JWT_SECRET is the secret of the key `default`",
     )
     .example("\"${JWT_SECRET}\""),
     KeySpec::new(
         "public_key",
         |key: &mut KeyConfig| Custom { kind: "PEM file", value: key.source.public_key() },
-        "instead of a secret: the public key of whoever signs (RSA, ECDSA or Ed25519)",
+        "instead of a secret: the public key that belongs to the signing key (RSA, ECDSA or Ed25519)",
     )
     .example("\"key.pem\""),
     KeySpec::new(
@@ -44,7 +45,7 @@ pub(super) const KEYS: &[KeySpec<KeyConfig>] = &[
     KeySpec::new(
         "algorithms",
         |key: &mut KeyConfig| Custom { kind: ALGORITHMS_KIND, value: listed(&key.algorithms) },
-        "the only ones that pass, whatever a token says of itself; without it all that go with the key",
+        "the only algorithms that are accepted, whatever the header of a token says; without this key, all that fit the key",
     )
     .example("[\"HS256\"]"),
     KeySpec::new(
@@ -73,9 +74,9 @@ const ALGORITHMS_KIND: &str = "list of HS256, HS384, HS512, RS256, RS384, RS512,
 pub struct KeyConfig {
     /// The name of its table, by which plugins ask for it.
     pub name: String,
-    /// What is verified with.
+    /// The key itself.
     pub source: KeySource,
-    /// The only algorithms that pass, whatever a token says of itself. Empty: all that the key can be used with.
+    /// The only algorithms that are accepted, whatever the header of a token says. Empty: all that fit the key.
     pub algorithms: Vec<String>,
     /// If not empty: the token's `iss` must be one of these.
     pub issuer: Vec<String>,
@@ -85,10 +86,10 @@ pub struct KeyConfig {
     pub leeway: Duration,
 }
 
-/// Where a key is.
+/// The kind of a key, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// `secret`: shared with whoever makes the tokens.
+    /// `secret`: shared with the program that makes the tokens.
     Secret(Secret),
     /// `public_key`: a PEM file.
     PublicKey(PathBuf),
@@ -102,11 +103,11 @@ impl KeySource {
     }
 
     fn public_key(&self) -> Option<Value> {
-        if let Self::PublicKey(path) = self { shown_path(path) } else { None }
+        if let Self::PublicKey(path) = self { shown(path) } else { None }
     }
 
     fn jwks(&self) -> Option<Value> {
-        if let Self::Jwks(path) = self { shown_path(path) } else { None }
+        if let Self::Jwks(path) = self { shown(path) } else { None }
     }
 }
 
@@ -119,7 +120,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text itself. It goes into a key and nowhere else.
+    /// The text itself, for making a key of it and for nothing else.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -132,7 +133,7 @@ impl fmt::Debug for Secret {
 }
 
 impl KeyConfig {
-    /// A key with a shared secret and nothing else said.
+    /// A key with a shared secret, and defaults.
     pub(crate) fn secret(name: &str, secret: Secret) -> Self {
         Self {
             name: name.to_owned(),
@@ -168,7 +169,7 @@ fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_
         let mut seen = Vec::new();
         let names = reader.items(&entry, |raw| once(&mut seen, word(raw, &ALGORITHMS, "signature algorithm")?));
         if names.is_empty() {
-            reader.problem(&entry.key, Problem::new("no algorithm is left", "name one, or leave the key out"));
+            reader.problem(&entry.key, Problem::new("the list names no algorithm", "name one, or leave the key out"));
         }
         into.algorithms = names.into_iter().map(str::to_owned).collect();
     }
@@ -176,7 +177,7 @@ fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_
         if let Some(entry) = reader.entry(section, name) {
             *target = reader.items(&entry, text);
             if target.is_empty() {
-                reader.problem(&entry.key, Problem::new("nobody is left", "name one, or leave the key out"));
+                reader.problem(&entry.key, Problem::new("the list is empty", "name one, or leave the key out"));
             }
         }
     }
@@ -185,31 +186,31 @@ fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_
         let problem = if told == 0 { "the key itself is missing" } else { "there are several keys of one name" };
         reader.problem(path, Problem::new(problem, SOURCES));
     }
-    // What could not be read was told: the configuration is refused, and this one is left out.
+    // What could not be read is reported already: the configuration is refused, and this key is left out.
     into.source = secret_source.or(pem).or(jwks)?;
     check_fit(reader, path, &into);
     Some(into)
 }
 
-/// A secret signs with HMAC, a public key never does: or who has the public key could sign with it.
+/// A secret goes with HMAC, a public key never does: else anybody who has the public key could sign with it.
 fn check_fit(reader: &mut Reader<'_>, path: &str, key: &KeyConfig) {
     let (is_secret, fits) = match &key.source {
         KeySource::Secret(_) => (true, "use HS256, HS384 or HS512 with a secret"),
         KeySource::PublicKey(_) | KeySource::Jwks(_) => (false, "use one of RS, PS, ES or EdDSA with public keys"),
     };
     if let Some(problem) = key.algorithms.iter().find(|name| HMAC.contains(&name.as_str()) != is_secret) {
-        reader.problem(&format!("{path}.algorithms"), Problem::new(format!("{problem:?} does not go with this key"), fits));
+        reader.problem(&format!("{path}.algorithms"), Problem::new(format!("{problem:?} does not fit this key"), fits));
     }
 }
 
-/// Whatever is wrong with it, the message does not show it.
+/// The message of a problem never shows the secret.
 fn secret(raw: &RawValue) -> Result<Secret, Problem> {
     let written = text(raw).map_err(|_| Problem::new("the secret is not a string", "write it like \"${JWT_SECRET}\""))?;
     check_secret(&written)?;
     Ok(Secret::new(written))
 }
 
-/// What no secret may be.
+/// Refuses what cannot be a secret.
 pub(super) fn check_secret(written: &str) -> Result<(), Problem> {
     if written.trim().is_empty() {
         return Err(Problem::new("the secret is empty", "anybody could sign with it; set a long random one"));
@@ -221,12 +222,7 @@ pub(super) fn check_secret(written: &str) -> Result<(), Problem> {
 }
 
 fn existing(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
-    let path = file.parent().unwrap_or(Path::new("")).join(text(raw)?);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let problem = format!("there is no file {:?}", path.display().to_string());
-    Err(Problem::new(problem, "correct the path, which is relative to the configuration"))
+    existing_file(file, &text(raw)?, "correct the path, which is relative to the configuration")
 }
 
 fn listed(names: &[String]) -> Option<Value> {

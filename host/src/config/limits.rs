@@ -1,17 +1,13 @@
 //! The bounds of the host. None can be switched off; all can be raised. What each is for, and why its default is what it is,
 //! stands in [`KEYS`].
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use innkeeper_contract::defaults;
 
-use super::Config;
 use super::field::Field::{Bytes, Count, Duration as Time};
-use super::schema::KeySpec;
-use super::server::{BYTES, DURATIONS};
-
-const COUNTS: RangeInclusive<usize> = 1..=10_000_000;
+use super::field::{BYTES, COUNTS, DURATIONS};
+use super::key_spec::KeySpec;
 
 /// `[limits]`: what one connection, one call or the whole host may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,85 +70,85 @@ impl Default for Limits {
 }
 
 /// `[limits]`.
-pub(super) const KEYS: &[KeySpec<Config>] = &[
+pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "outbox_bytes_max",
-        |config| Bytes(&mut config.limits.outbox_bytes_max, BYTES),
+        |limits| Bytes(&mut limits.outbox_bytes_max, BYTES),
         "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not take the machine",
     ),
     KeySpec::new(
         "inbound_high_events",
-        |config| Count(&mut config.limits.inbound_high_events, COUNTS),
+        |limits| Count(&mut limits.inbound_high_events, COUNTS),
         "events received and not yet handled, per connection, above which reading pauses",
     ),
     KeySpec::new(
         "inbound_high_bytes",
-        |config| Bytes(&mut config.limits.inbound_high_bytes, BYTES),
+        |limits| Bytes(&mut limits.inbound_high_bytes, BYTES),
         "the same in bytes: about one message of the largest size",
     ),
     KeySpec::new(
         "inbound_max_events",
-        |config| Count(&mut config.limits.inbound_max_events, COUNTS),
+        |limits| Count(&mut limits.inbound_max_events, COUNTS),
         "events received and not yet handled at which the client is disconnected; what one client sends at once (10,000) must pass",
     ),
     KeySpec::new(
         "inbound_max_bytes",
-        |config| Bytes(&mut config.limits.inbound_max_bytes, BYTES),
+        |limits| Bytes(&mut limits.inbound_max_bytes, BYTES),
         "the same in bytes; at least one message of the largest size",
     ),
     KeySpec::new(
         "attachments_max",
-        |config| Count(&mut config.limits.attachments_max, COUNTS),
+        |limits| Count(&mut limits.attachments_max, COUNTS),
         "binary attachments of one packet, as in Socket.IO's parser",
     ),
     KeySpec::new(
         "namespaces_per_connection_max",
-        |config| Count(&mut config.limits.namespaces_per_connection_max, COUNTS),
+        |limits| Count(&mut limits.namespaces_per_connection_max, COUNTS),
         "namespaces that one connection may join",
     ),
     KeySpec::new(
         "writes_per_call_max",
-        |config| Count(&mut config.limits.writes_per_call_max, COUNTS),
+        |limits| Count(&mut limits.writes_per_call_max, COUNTS),
         "writes that one call may record; an emit to each of 20,000 sockets must pass",
     ),
     KeySpec::new(
         "write_bytes_per_call_max",
-        |config| Bytes(&mut config.limits.write_bytes_per_call_max, BYTES),
+        |limits| Bytes(&mut limits.write_bytes_per_call_max, BYTES),
         "the same in bytes; half of an outbox, so that one call alone cannot make a client too slow",
     ),
     KeySpec::new(
         "open_calls_per_socket",
-        |config| Count(&mut config.limits.open_calls_per_socket, COUNTS),
+        |limits| Count(&mut limits.open_calls_per_socket, COUNTS),
         "calls of one socket that may be open (waiting) at once",
     ),
     KeySpec::new(
         "rooms_per_socket_max",
-        |config| Count(&mut config.limits.rooms_per_socket_max, COUNTS),
+        |limits| Count(&mut limits.rooms_per_socket_max, COUNTS),
         "rooms that one socket may be in, its own included",
     ),
     KeySpec::new(
         "data_bytes_max",
-        |config| Bytes(&mut config.limits.data_bytes_max, BYTES),
+        |limits| Bytes(&mut limits.data_bytes_max, BYTES),
         "one socket's data as JSON; it travels with every fetchSockets",
     ),
     KeySpec::new(
         "open_acks_per_socket_max",
-        |config| Count(&mut config.limits.open_acks_per_socket_max, COUNTS),
+        |limits| Count(&mut limits.open_acks_per_socket_max, COUNTS),
         "acks of one socket that are promised and not sent; as many as events may wait",
     ),
     KeySpec::new(
         "log_lines_per_call_max",
-        |config| Count(&mut config.limits.log_lines_per_call_max, COUNTS),
+        |limits| Count(&mut limits.log_lines_per_call_max, COUNTS),
         "log lines of one call; what is more is counted and dropped",
     ),
     KeySpec::new(
         "rate_limit_keys_max",
-        |config| Count(&mut config.limits.rate_limit_keys_max, COUNTS),
+        |limits| Count(&mut limits.rate_limit_keys_max, COUNTS),
         "keys of one plugin whose rate-limit windows are open; more than the sockets, users and addresses of a minute on one machine",
     ),
     KeySpec::new(
         "drain_deadline",
-        |config| Time(&mut config.limits.drain_deadline, DURATIONS),
+        |limits| Time(&mut limits.drain_deadline, DURATIONS),
         "how long a shutdown waits for open calls and queued writes; well inside the 30 s of Kubernetes",
     ),
 ];

@@ -1,16 +1,16 @@
-//! `[plugins.<name>]`: a component, what it may do, what it may use, and the configuration that it reads.
+//! `[plugins.<name>]`: a component, its grants and namespaces, its limits, and the configuration that it reads.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::field::Field::{Bytes, Count, Custom, Duration as Time};
 use super::grants::{GRANTS_KIND, grant, namespace};
+use super::key_spec::KeySpec;
+use super::paths::{existing_file, shown};
+use super::problem::Problem;
 use super::reader::{Reader, Section};
-use super::schema::KeySpec;
-use super::value::{Problem, RawValue, once, text};
+use super::value::{RawValue, once, text};
 
 const DEADLINES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// From one page of Wasm memory to all that 32 bits reach.
@@ -20,8 +20,8 @@ const MEMORY: RangeInclusive<usize> = 64 << 10..=4 << 30;
 pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "component",
-        |plugin: &mut PluginConfig| Custom { kind: "file, relative to the configuration", value: shown_path(&plugin.component) },
-        "the plugin, as `innkeeper build` makes it; the one key that must be there",
+        |plugin: &mut PluginConfig| Custom { kind: "file, relative to the configuration", value: shown(&plugin.component) },
+        "the file of the plugin, as `innkeeper build` makes it; the one key that is required",
     )
     .example("\"my-plugin.wasm\""),
     KeySpec::new(
@@ -41,7 +41,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "instances_max",
         |plugin: &mut PluginConfig| Count(&mut plugin.limits.instances_max, 1..=100_000),
-        "instances at once; a call beyond them waits its turn. A call holds one for microseconds, or while it waits",
+        "instances at once; a call beyond them waits for a free one. A call holds an instance for microseconds, or as long as it waits",
     ),
     KeySpec::new(
         "memory_bytes_max",
@@ -61,7 +61,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "config",
         |plugin: &mut PluginConfig| Custom { kind: "table", value: serde_json::from_str(&plugin.config).ok() },
-        "what the plugin reads as its configuration; the host does not look inside",
+        "the configuration that the plugin reads; the host does not look inside",
     )
     .example("{ greeting = \"hello\" }"),
 ];
@@ -77,16 +77,16 @@ pub struct PluginConfig {
     pub grants: Vec<String>,
     /// The only namespaces that the plugin may serve. `None`: any that no other plugin serves.
     pub namespaces: Option<Vec<String>>,
-    /// What it may use.
+    /// Its limits.
     pub limits: PluginLimits,
     /// `[plugins.<name>.config]` as a JSON object, `{}` if there is none. The host does not look inside.
     pub config: String,
 }
 
-/// What one plugin may use.
+/// The limits of one plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginLimits {
-    /// Instances at once; a call beyond them waits its turn.
+    /// Instances at once; a call beyond them waits for a free one.
     pub instances_max: usize,
     /// Bytes of linear memory per instance.
     pub memory_bytes_max: usize,
@@ -97,7 +97,7 @@ pub struct PluginLimits {
 }
 
 impl PluginConfig {
-    /// As a file says that names only the component: default limits, no grants, no configuration.
+    /// A plugin of which a file names only the component: default limits, no grants, no configuration.
     pub(crate) fn new(name: &str, component: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
@@ -186,21 +186,6 @@ fn check_name(name: &str) -> Result<(), Problem> {
 }
 
 fn component(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
-    let written = text(raw)?;
-    let path = file.parent().unwrap_or(Path::new("")).join(&written);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let problem = format!("there is no file {:?}", path.display().to_string());
     let remedy = "build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration";
-    Err(Problem::new(problem, remedy))
-}
-
-/// Whole, so that it means the same file from every folder.
-pub(super) fn shown_path(path: &Path) -> Option<Value> {
-    if path.as_os_str().is_empty() {
-        return None;
-    }
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    Some(path.to_string_lossy().into())
+    existing_file(file, &text(raw)?, remedy)
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: each problem with its place, its key and what to write instead.
+//! What is wrong with a configuration: each problem with its place, its key and the remedy.
 
 use std::fmt;
 use std::io;
@@ -21,6 +21,13 @@ pub(crate) struct PlacedProblem {
     pub(super) problem: String,
     /// What to do instead; empty where the problem says it already.
     pub(super) remedy: String,
+}
+
+/// What is wrong with a value, before its place is known.
+#[derive(Debug)]
+pub(super) struct Problem {
+    problem: String,
+    remedy: String,
 }
 
 impl Problems {
@@ -79,40 +86,18 @@ impl fmt::Display for PlacedProblem {
     }
 }
 
-/// The known word that is closest to what was written, if it is close enough to be meant: at most a third of it differs.
-/// Socket.IO's spelling (`pingInterval`) and dashes count as the same word.
-pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
-    let written = plain(written);
-    known
-        .iter()
-        .map(|word| (distance(&written, &plain(word)), *word))
-        .filter(|(distance, word)| distance * 3 <= word.len().max(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
-}
-
-fn plain(word: &str) -> Vec<char> {
-    let letters = word.chars().filter(|letter| !matches!(letter, '_' | '-'));
-    letters.flat_map(char::to_lowercase).collect()
-}
-
-/// Levenshtein distance, where swapping two neighbours is one step too (`prot` is one step from `port`).
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for (row, letter) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
-            let mut best =
-                (at(&last, column) + usize::from(letter != other)).min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
-            let swapped = row > 0 && column > 0 && left.get(row - 1) == Some(other) && right.get(column - 1) == Some(letter);
-            if swapped {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
+impl Problem {
+    pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.into(), remedy: remedy.into() }
     }
-    last.last().copied().unwrap_or(0)
+
+    pub(super) fn at(self, place: String, key: &str) -> PlacedProblem {
+        PlacedProblem { place, key: key.to_owned(), problem: self.problem, remedy: self.remedy }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; {}", self.problem, self.remedy)
+    }
 }

@@ -1,8 +1,8 @@
 //! The file as written: tables, keys and values with the lines they stand on.
 //!
-//! A [`Reader`] hands out one [`Section`] a table. Whoever resolves a section lets it read the section's [`KeySpec`]s, and asks by
-//! name for those that are read by hand; what is in no table of keys is unknown. Problems are collected, never returned, so that one bad value does not
-//! hide the next; the resolved value then keeps its default, and the whole configuration is refused at the end.
+//! A [`Reader`] gives one [`Section`] for each table. The code of a section lets the reader set all fields of its [`KeySpec`]s, and
+//! asks by name for those that need code of their own. Problems are collected, never returned, so that one bad value does not hide
+//! the next; a value that cannot be read keeps its default, and the whole configuration is refused at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,27 +11,32 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{PlacedProblem, Problems, nearest};
-use super::resolve::Resolved;
-use super::schema::{self, KeySpec};
+use super::key_spec::KeySpec;
+use super::problem::{PlacedProblem, Problem, Problems};
 use super::sources::{Override, Sources};
-use super::value::{Problem, RawValue, substitute, variables};
-use super::{Config, Environment};
+use super::spelling::nearest;
+use super::value::RawValue;
+use super::variables::{Environment, substitute, variables};
 
 /// Reads one file and remembers what was wrong.
 pub(super) struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
     environment: Environment<'a>,
-    /// With the offset of each, to tell them in the order of the file.
+    /// With the offset of each, so that they are reported in the order of the file.
     problems: Vec<(usize, PlacedProblem)>,
-    /// Lines that are not TOML: what was made of them says nothing more.
+    /// Lines that are not TOML. Further problems of such a line only follow from that.
     broken: BTreeSet<usize>,
     /// Where each key that was asked for stands, for the checks between keys.
     seen: BTreeMap<String, usize>,
-    /// The variables and the overlays of the values, to tell where they came from.
+    /// The variables and the overlays of the values, to show where they came from.
     sources: Sources,
+    /// The names that may stand in the table of a path.
+    known_keys: KnownKeys,
 }
+
+/// The names of the keys and tables that may stand in the table of this path.
+pub(super) type KnownKeys = fn(&str) -> Vec<&'static str>;
 
 /// One table of the file, or one that is not there: then every key is absent.
 pub(super) struct Section<'t> {
@@ -47,9 +52,18 @@ pub(super) struct KeyValue<'t> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>) -> Self {
+    pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>, known_keys: KnownKeys) -> Self {
         let sources = Sources { file: file.display().to_string(), ..Sources::default() };
-        Self { file, text, environment, problems: Vec::new(), broken: BTreeSet::new(), seen: BTreeMap::new(), sources }
+        Self {
+            file,
+            text,
+            environment,
+            problems: Vec::new(),
+            broken: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            sources,
+            known_keys,
+        }
     }
 
     /// Parses the text; what cannot be parsed becomes a problem and the rest is read on.
@@ -68,7 +82,7 @@ impl<'a> Reader<'a> {
         table
     }
 
-    /// Sets every key that the file has, save for those that are read by hand.
+    /// Sets every key that the file has, except those that have code of their own.
     pub(super) fn read<T>(&mut self, section: &mut Section<'_>, keys: &[KeySpec<T>], into: &mut T) {
         for key in keys {
             let field = (key.field)(into);
@@ -113,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The tables in this table, in the order of the file: their names are the operator's.
+    /// The tables in this table, in the order of the file: the operator chose their names.
     pub(super) fn named<'t>(&mut self, parent: &Section<'t>) -> Vec<(&'t str, Section<'t>)> {
         let mut entries: Vec<_> = parent.table.into_iter().flat_map(|table| table.iter()).collect();
         entries.sort_by_key(|(key, _)| key.span().start);
@@ -126,7 +140,7 @@ impl<'a> Reader<'a> {
         sections
     }
 
-    /// Each item of an array, or the one value that stands in its place; each that cannot be read is told on its own line.
+    /// Each item of an array, or the one value that stands in its place; each that cannot be read is reported with its own line.
     pub(super) fn items<T>(&mut self, entry: &KeyValue<'_>, mut read: impl FnMut(&RawValue) -> Result<T, Problem>) -> Vec<T> {
         let Some(array) = entry.value.get_ref().as_array() else {
             return Vec::from_iter(self.value(&entry.key, entry.value, read));
@@ -140,9 +154,9 @@ impl<'a> Reader<'a> {
         self.json_of(&entry.key, entry.value)
     }
 
-    /// Tells every key that is in no table of keys.
+    /// Reports every key that is unknown here.
     pub(super) fn close(&mut self, section: Section<'_>) {
-        let known = schema::known(&section.path);
+        let known = (self.known_keys)(&section.path);
         for (name, _) in section.table.into_iter().flat_map(|table| table.iter()) {
             if known.contains(&name.get_ref().as_ref()) {
                 continue;
@@ -183,16 +197,16 @@ impl<'a> Reader<'a> {
         self.sources.over.insert(key.to_owned(), over);
     }
 
-    /// The configuration with its sources, if nothing was wrong.
-    pub(super) fn finish(mut self, config: Config) -> Result<Resolved, Problems> {
+    /// Where each value came from, if nothing was wrong.
+    pub(super) fn finish(mut self) -> Result<Sources, Problems> {
         let lines = self.seen.iter().map(|(key, offset)| (key.clone(), self.line(*offset)));
         let sources = Sources { lines: lines.collect(), ..self.sources.clone() };
         self.problems.sort_by_key(|(offset, _)| *offset);
         let list = self.problems.into_iter().map(|(_, problem)| problem);
-        Problems::or(list.collect(), Resolved { config, sources })
+        Problems::or(list.collect(), sources)
     }
 
-    /// Whether the value is a table; if not, that is told.
+    /// Whether the value is a table; if not, that is reported.
     pub(super) fn is_table(&mut self, entry: &KeyValue<'_>) -> bool {
         let found = entry.value.get_ref();
         if found.is_table() {

@@ -1,4 +1,4 @@
-//! From the file as written to the configuration as meant.
+//! The way from the file as written to the configuration: every section, then environment and flags, then the checks.
 //!
 //! Sections in the order of [`Config`], each by its table of keys. At the end come the checks between keys, which only make
 //! sense on resolved values.
@@ -7,20 +7,42 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::keys::{KeyConfig, Secret};
-use super::problem::Problems;
+use super::configuration::Config;
+use super::cors::{Origins, origin, origins};
+use super::key_spec::KeySpec;
+use super::keys::{self, KeyConfig, Secret};
+use super::plugins::{self, PluginConfig};
+use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section};
-use super::schema::KeySpec;
-use super::server::{origin, origins};
 use super::sources::{Override, Sources};
-use super::value::{Problem, RawValue, duration, host};
-use super::{Config, Environment, Flags, Origins, PluginConfig};
-use super::{keys, limits, plugins, server, store};
+use super::value::{RawValue, duration, host};
+use super::variables::Environment;
+use super::{internal, limits, schema, server, store};
+
+/// The flags of the command line that go over file and environment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) host: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+}
 
 /// A configuration, and where each of its values came from.
 pub(crate) struct Resolved {
     pub(crate) config: Config,
     pub(crate) sources: Sources,
+}
+
+impl Config {
+    /// Reads a file, then the environment and the flags over it.
+    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
+        Resolved::load(file, environment, flags).map(|resolved| resolved.config)
+    }
+
+    /// The configuration for a start without a file: defaults, environment and flags, and these plugins. The caller vouches for
+    /// them: they are built from this repository.
+    pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
+        Resolved::built_in(plugins, environment, flags).map(|resolved| resolved.config)
+    }
 }
 
 impl Resolved {
@@ -34,23 +56,24 @@ impl Resolved {
 
     /// As [`Config::built_in`].
     pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
-        let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment);
+        let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment, schema::known);
         let mut config = Config { plugins, ..Config::default() };
         config.keys.extend(default_key(&mut reader));
         overlay(&mut reader, &mut config, flags);
         between(&mut reader, &config);
-        reader.finish(config)
+        Ok(Resolved { sources: reader.finish()?, config })
     }
 }
 
 pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Resolved, Problems> {
-    let mut reader = Reader::new(file, source, environment);
+    let mut reader = Reader::new(file, source, environment, schema::known);
     let table = reader.parse();
     let mut root = Section::root(table.get_ref());
     let mut config = Config { file: Some(file.to_owned()), ..Config::default() };
-    server::read(&mut reader, &mut root, &mut config, file);
+    server::read(&mut reader, &mut root, file, &mut config.server);
+    internal::read(&mut reader, &mut root, &mut config.internal);
     let mut section = reader.section(&mut root, "limits");
-    reader.read(&mut section, limits::KEYS, &mut config);
+    reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
     config.keys = keys::read(&mut reader, &mut root, file);
@@ -58,7 +81,7 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     reader.close(root);
     overlay(&mut reader, &mut config, flags);
     between(&mut reader, &config);
-    reader.finish(config)
+    Ok(Resolved { sources: reader.finish()?, config })
 }
 
 /// Without a file, `JWT_SECRET` is the key `default`.
@@ -86,7 +109,7 @@ pub(crate) fn duration_of(text: &str) -> Result<Duration, String> {
 /// Environment and flags over the file.
 fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
     for key in server::KEYS {
-        from_variable(reader, "server", key, config);
+        from_variable(reader, "server", key, &mut config.server);
     }
     if let Some(urls) = reader.variable("CLIENT_URL") {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
@@ -107,19 +130,19 @@ fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
     }
 }
 
-/// What the environment says about a key that a variable may set.
-fn from_variable(reader: &mut Reader<'_>, section: &str, key: &KeySpec<Config>, config: &mut Config) {
+/// Sets a key from its environment variable, if it has one.
+fn from_variable<T>(reader: &mut Reader<'_>, section: &str, key: &KeySpec<T>, into: &mut T) {
     let name = key.variable;
     let Some(text) = Some(name).filter(|name| !name.is_empty()).and_then(|name| reader.variable(name)) else {
         return;
     };
-    if let Err(problem) = (key.field)(config).read(&RawValue::variable(text)) {
+    if let Err(problem) = (key.field)(into).read(&RawValue::variable(text)) {
         reader.variable_problem(name, problem);
     }
     reader.over(&format!("{section}.{}", key.name), Override::Variable(name));
 }
 
-/// What no key alone can tell.
+/// The checks between keys.
 fn between(reader: &mut Reader<'_>, config: &Config) {
     let (server, limits) = (&config.server, &config.limits);
     let ordered = [

@@ -1,169 +1,191 @@
-//! The two listeners: `[server]` with its `cors`, and `[internal]`.
+//! `[server]`: the listener for clients.
 
-use std::ops::RangeInclusive;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::cookie::{self, Cookie};
+use super::cors::{self, Cors};
 use super::field::Field::{Boolean, Bytes, Custom, Duration as Time, Host, Port, Text};
-use super::plugins::shown_path;
+use super::field::{BYTES, DURATIONS};
+use super::key_spec::KeySpec;
+use super::paths::{beside, shown};
+use super::problem::Problem;
 use super::reader::{KeyValue, Reader, Section};
-use super::schema::KeySpec;
-use super::value::{Problem, RawValue, once, text, word};
-use super::{Config, Origins, Transports, cookie};
-
-/// Where a length of time may lie: short enough for tests, at most a day.
-pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
-pub(super) const BYTES: RangeInclusive<usize> = 1_024..=4 << 30;
+use super::value::{RawValue, once, text, word};
 
 const FOLDER_KIND: &str = "folder, relative to the configuration";
 
+/// The listener for clients. If Socket.IO has the key too, its comment says so and the default is the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// TCP port, 0 for a free one. 3001 is the port of the guide's examples.
+    pub port: u16,
+    /// Begins and ends with a slash. Socket.IO's `path`, default `/socket.io/`.
+    pub path: String,
+    /// How often the server pings. Socket.IO's `pingInterval`.
+    pub ping_interval: Duration,
+    /// How long a pong may take before the session is closed. Socket.IO's `pingTimeout`.
+    pub ping_timeout: Duration,
+    /// How long an upgrade to websocket may take. Socket.IO's `upgradeTimeout`.
+    pub upgrade_timeout: Duration,
+    /// How long a connection may go without joining a namespace. Socket.IO's `connectTimeout`.
+    pub connect_timeout: Duration,
+    /// Bytes of one message, on both transports. Socket.IO's `maxHttpBufferSize`.
+    pub max_http_buffer_size: usize,
+    /// Socket.IO's `transports`.
+    pub transports: Transports,
+    /// Whether a polling client may upgrade. Socket.IO's `allowUpgrades`.
+    pub allow_upgrades: bool,
+    /// Which pages may connect. Socket.IO's `cors`.
+    pub cors: Cors,
+    /// Which cookie a handshake sets. Socket.IO's `cookie`.
+    pub cookie: Cookie,
+    /// The folder whose files are served beside the endpoint; it existed when the configuration was read. Default none.
+    pub static_folder: Option<PathBuf>,
+    /// Whether the official client is served at `<path>socket.io.min.js`. Socket.IO's `serveClient`, default true.
+    pub serve_client: bool,
+    /// The folder with the bundles of the official client: `node_modules/socket.io-client/dist`. Without it the response says what is missing.
+    pub client_folder: Option<PathBuf>,
+}
+
+/// The transports that clients may use. At least one is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transports {
+    /// HTTP long polling.
+    pub polling: bool,
+    /// WebSocket.
+    pub websocket: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 3001,
+            path: "/socket.io/".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            max_http_buffer_size: 1_000_000,
+            transports: Transports::default(),
+            allow_upgrades: true,
+            cors: Cors::default(),
+            cookie: Cookie::default(),
+            static_folder: None,
+            serve_client: true,
+            client_folder: None,
+        }
+    }
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Self { polling: true, websocket: true }
+    }
+}
+
 /// `[server]`.
-pub(super) const KEYS: &[KeySpec<Config>] = &[
-    KeySpec::new("port", |config: &mut Config| Port(&mut config.server.port), "TCP port for clients, 0 for a free one")
+pub(super) const KEYS: &[KeySpec<Server>] = &[
+    KeySpec::new("port", |server: &mut Server| Port(&mut server.port), "TCP port for clients, 0 for a free one")
         .variable("INNKEEPER_PORT")
         .flag("--port"),
     KeySpec::new(
         "host",
-        |config: &mut Config| Host(&mut config.server.host),
-        "address to listen on; this machine only, until you say \"0.0.0.0\": who tries a server does not open it to the network",
+        |server: &mut Server| Host(&mut server.host),
+        "address to listen on. The default is this machine only, so that trying the server does not open it to the network; \"0.0.0.0\" is every interface",
     )
     .variable("INNKEEPER_HOST")
     .flag("--host"),
     KeySpec::new(
         "path",
-        |config: &mut Config| Text("path, begins with a slash", &mut config.server.path, path),
-        "where Socket.IO answers; clients give the same `path`",
+        |server: &mut Server| Text("path, begins with a slash", &mut server.path, path),
+        "the path of the Socket.IO endpoint; clients give the same `path`",
     )
     .socket_io("path"),
     KeySpec::new(
         "ping_interval",
-        |config: &mut Config| Time(&mut config.server.ping_interval, DURATIONS),
+        |server: &mut Server| Time(&mut server.ping_interval, DURATIONS),
         "how often the server pings a client",
     )
     .socket_io("pingInterval"),
     KeySpec::new(
         "ping_timeout",
-        |config: &mut Config| Time(&mut config.server.ping_timeout, DURATIONS),
-        "how long a pong may take before the client counts as gone",
+        |server: &mut Server| Time(&mut server.ping_timeout, DURATIONS),
+        "how long a pong may take before the connection is closed (ping timeout)",
     )
     .socket_io("pingTimeout"),
     KeySpec::new(
         "upgrade_timeout",
-        |config: &mut Config| Time(&mut config.server.upgrade_timeout, DURATIONS),
+        |server: &mut Server| Time(&mut server.upgrade_timeout, DURATIONS),
         "how long an upgrade to websocket may take before it is cancelled",
     )
     .socket_io("upgradeTimeout"),
     KeySpec::new(
         "connect_timeout",
-        |config: &mut Config| Time(&mut config.server.connect_timeout, DURATIONS),
+        |server: &mut Server| Time(&mut server.connect_timeout, DURATIONS),
         "how long a connection may go without joining a namespace before it is closed",
     )
     .socket_io("connectTimeout"),
     KeySpec::new(
         "max_http_buffer_size",
-        |config: &mut Config| Bytes(&mut config.server.max_http_buffer_size, BYTES),
+        |server: &mut Server| Bytes(&mut server.max_http_buffer_size, BYTES),
         "the largest message, on both transports; a larger one closes the connection",
     )
     .socket_io("maxHttpBufferSize"),
     KeySpec::new(
         "transports",
-        |config: &mut Config| Custom {
+        |server: &mut Server| Custom {
             kind: "list of \"polling\", \"websocket\"",
-            value: Some(shown_transports(config.server.transports)),
+            value: Some(shown_transports(server.transports)),
         },
-        "how clients may come in",
+        "the transports that clients may use",
     )
     .socket_io("transports"),
     KeySpec::new(
         "allow_upgrades",
-        |config: &mut Config| Boolean(&mut config.server.allow_upgrades),
+        |server: &mut Server| Boolean(&mut server.allow_upgrades),
         "whether a polling client may upgrade to websocket",
     )
     .socket_io("allowUpgrades"),
     KeySpec::new(
         "static_folder",
-        |config: &mut Config| Custom { kind: FOLDER_KIND, value: config.server.static_folder.as_deref().and_then(shown_path) },
-        "files served beside the endpoint, with index.html for folders; nothing hidden, nothing outside. Without it, none",
+        |server: &mut Server| Custom { kind: FOLDER_KIND, value: server.static_folder.as_deref().and_then(shown) },
+        "the folder whose files are served beside the endpoint, with index.html for folders; no hidden files, nothing outside the folder. Without this key, no files",
     )
     .example("\"public\""),
     KeySpec::new(
         "serve_client",
-        |config: &mut Config| Boolean(&mut config.server.serve_client),
+        |server: &mut Server| Boolean(&mut server.serve_client),
         "whether the official client is served at `<path>socket.io.min.js`, from `client_folder`",
     )
     .socket_io("serveClient"),
     KeySpec::new(
         "client_folder",
-        |config: &mut Config| Custom { kind: FOLDER_KIND, value: config.server.client_folder.as_deref().and_then(shown_path) },
-        "where the bundles of the official client lie; without it, who asks for one is told what is missing",
+        |server: &mut Server| Custom { kind: FOLDER_KIND, value: server.client_folder.as_deref().and_then(shown) },
+        "the folder with the bundles of the official client; without this key, a request for one is answered with what is missing",
     )
     .example("\"node_modules/socket.io-client/dist\""),
 ];
 
-/// `[server.cors]`.
-pub(super) const CORS_KEYS: &[KeySpec<Config>] = &[
-    KeySpec::new(
-        "origin",
-        |config: &mut Config| Custom {
-            kind: "origin, list of origins, or \"*\"",
-            value: shown_origins(&config.server.cors.origins),
-        },
-        "pages that may connect besides those of the same origin; without it, no other",
-    )
-    .socket_io("cors.origin")
-    .variable("CLIENT_URL")
-    .example("[\"https://example.com\"]"),
-    KeySpec::new(
-        "credentials",
-        |config: &mut Config| Boolean(&mut config.server.cors.credentials),
-        "whether browsers may send cookies; never together with the origin \"*\"",
-    )
-    .socket_io("cors.credentials"),
-];
-
-/// `[internal]`.
-pub(super) const INTERNAL_KEYS: &[KeySpec<Config>] = &[
-    KeySpec::new(
-        "enabled",
-        |config: &mut Config| Boolean(&mut config.internal.enabled),
-        "whether there is one; without it nothing reports health or metrics",
-    ),
-    KeySpec::new(
-        "host",
-        |config: &mut Config| Host(&mut config.internal.host),
-        "address to listen on; what operates the host is nothing for the network",
-    ),
-    KeySpec::new(
-        "port",
-        |config: &mut Config| Port(&mut config.internal.port),
-        "TCP port, beside that for clients; 0 for a free one",
-    ),
-];
-
-/// Reads both sections.
-pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, config: &mut Config, file: &Path) {
+/// Reads the section with those below it.
+pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path, into: &mut Server) {
     let mut section = reader.section(root, "server");
-    reader.read(&mut section, KEYS, config);
+    reader.read(&mut section, KEYS, into);
     if let Some(entry) = reader.entry(&mut section, "transports") {
-        config.server.transports = transports(reader, &entry);
+        into.transports = transports(reader, &entry);
     }
-    let server = &mut config.server;
-    reader.set(&mut section, "static_folder", &mut server.static_folder, |raw| folder(raw, file));
-    // It need not be there yet: who asks for the client is told so.
-    reader.set(&mut section, "client_folder", &mut server.client_folder, |raw| Ok(Some(beside(file, &text(raw)?))));
-    let mut cors = reader.section(&mut section, "cors");
-    if let Some(entry) = reader.entry(&mut cors, "origin") {
-        config.server.cors.origins = origins(reader.items(&entry, origin));
-    }
-    reader.read(&mut cors, CORS_KEYS, config);
-    reader.close(cors);
-    cookie::read(reader, &mut section, config);
+    reader.set(&mut section, "static_folder", &mut into.static_folder, |raw| folder(raw, file));
+    // The folder need not be there yet: the response to a request for the client says what is missing.
+    reader.set(&mut section, "client_folder", &mut into.client_folder, |raw| Ok(Some(beside(file, &text(raw)?))));
+    cors::read(reader, &mut section, &mut into.cors);
+    cookie::read(reader, &mut section, &mut into.cookie);
     reader.close(section);
-    let mut internal = reader.section(root, "internal");
-    reader.read(&mut internal, INTERNAL_KEYS, config);
-    reader.close(internal);
 }
 
 fn folder(raw: &RawValue, file: &Path) -> Result<Option<PathBuf>, Problem> {
@@ -173,10 +195,6 @@ fn folder(raw: &RawValue, file: &Path) -> Result<Option<PathBuf>, Problem> {
     }
     let problem = format!("there is no folder {:?}", folder.display().to_string());
     Err(Problem::new(problem, "make it or correct the path, which is relative to the configuration"))
-}
-
-fn beside(file: &Path, path: &str) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(path)
 }
 
 fn path(raw: &RawValue) -> Result<String, Problem> {
@@ -201,47 +219,12 @@ fn transports(reader: &mut Reader<'_>, entry: &KeyValue<'_>) -> Transports {
         into.websocket |= name == "websocket";
     }
     if seen.is_empty() {
-        reader.problem(&entry.key, Problem::new("no transport is left", "name \"polling\", \"websocket\" or both"));
+        reader.problem(&entry.key, Problem::new("the list names no transport", "name \"polling\", \"websocket\" or both"));
     }
     into
-}
-
-/// `http://localhost:5173`, as browsers write it; a slash at the end is forgiven.
-pub(super) fn origin(raw: &RawValue) -> Result<String, Problem> {
-    let written = text(raw)?;
-    let origin = written.strip_suffix('/').unwrap_or(&written).to_ascii_lowercase();
-    let rest = origin.split_once("://").map(|(_, rest)| rest);
-    let plain = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*', ' ']));
-    if origin != "*" && !plain {
-        let remedy = "write \"https://example.com\", without a path, or \"*\" for every one";
-        return Err(Problem::new(format!("{written:?} is not an origin"), remedy));
-    }
-    let default = match origin.split_once("://") {
-        Some(("http", _)) => ":80",
-        Some(("https", _)) => ":443",
-        _ => return Ok(origin),
-    };
-    Ok(origin.strip_suffix(default).unwrap_or(&origin).to_owned())
-}
-
-/// A star beside others is a star.
-pub(super) fn origins(list: Vec<String>) -> Origins {
-    match list.iter().any(|origin| origin == "*") {
-        true => Origins::Any,
-        false if list.is_empty() => Origins::Same,
-        false => Origins::Listed(list),
-    }
 }
 
 fn shown_transports(transports: Transports) -> Value {
     let names = [("polling", transports.polling), ("websocket", transports.websocket)];
     names.into_iter().filter(|(_, open)| *open).map(|(name, _)| name).collect()
-}
-
-fn shown_origins(origins: &Origins) -> Option<Value> {
-    match origins {
-        Origins::Same => None,
-        Origins::Any => Some("*".into()),
-        Origins::Listed(list) => Some(list.iter().map(String::as_str).collect()),
-    }
 }

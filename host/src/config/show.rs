@@ -1,13 +1,14 @@
 //! The resolved configuration as TOML, each value with its source if that is asked for.
 //!
-//! What is shown can be read again, save for what is secret: nobody should have to think before pasting it into a ticket.
+//! What is shown can be read again, except for secrets, which are redacted: the output can be pasted into a ticket without a second look.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::key_spec::Row;
 use super::resolve::Resolved;
-use super::schema::{Row, TABLES, TableValues};
+use super::schema::{TABLES, TableValues};
 use super::sources::Sources;
 
 const REDACTED: &str = "<redacted>";
@@ -95,7 +96,7 @@ pub(super) fn plain(value: &Value) -> String {
     TableWriter { shown: &shown, sources: &Sources::default(), with_sources: false }.toml("", value, false)
 }
 
-/// `redis://user:password@host` is told as `redis://user:<redacted>@host`.
+/// `redis://user:password@host` is shown as `redis://user:<redacted>@host`.
 fn without_password(text: &str) -> String {
     let cut = || {
         let (scheme, rest) = text.split_once("://")?;

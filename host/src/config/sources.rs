@@ -1,9 +1,9 @@
-//! Where the value of each key came from, for the operator who wonders.
+//! Where the value of each key came from, for `config show --origin`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Parts of names, of keys and of variables, whose values are nobody's business.
+/// Parts of names, of keys and of variables, whose values are not shown.
 const SECRET_NAMES: [&str; 7] = ["secret", "token", "password", "passwd", "passphrase", "private_key", "api_key"];
 /// The same for variables only: `public_key` is a key that may be shown, `${SIGNING_KEY}` is not.
 const SECRET_VARIABLES: [&str; 1] = ["key"];
@@ -14,7 +14,7 @@ pub(crate) struct Sources {
     pub(super) file: String,
     /// The line of each key in the file; of each leaf, in a table of free content.
     pub(super) lines: BTreeMap<String, usize>,
-    /// The names of the variables that were put in on the way.
+    /// The names of the variables that stood in each value.
     pub(super) variables: BTreeMap<String, BTreeSet<String>>,
     /// Keys that the environment or a flag set over the file.
     pub(super) over: BTreeMap<String, Override>,
@@ -42,7 +42,7 @@ impl Sources {
         if names.is_empty() { place } else { format!("{place}, environment variable {}", names.join(", ")) }
     }
 
-    /// Whether the value of this key must not be shown: because of a name on its path, or of a variable that it was made of.
+    /// Whether the value of this key must not be shown: because of a name on its path, or of a variable in it.
     pub(super) fn is_secret(&self, key: &str, name: &str) -> bool {
         let variables = self.variables.get(key).into_iter().flatten();
         is_secret(name, &SECRET_NAMES)

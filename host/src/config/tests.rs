@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Environment, Flags, Origins, Problems, resolve};
+use super::variables::Environment;
+use super::{Config, Flags, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -281,12 +282,12 @@ algorithms = ["none"]
     let expected = r#"
 innkeeper.toml:2: keys.none: the key itself is missing; give it one of `secret`, `public_key` and `jwks`
 innkeeper.toml:3: keys.both: there are several keys of one name; give it one of `secret`, `public_key` and `jwks`
-innkeeper.toml:8: keys.kind.algorithms: "RS256" does not go with this key; use HS256, HS384 or HS512 with a secret
-innkeeper.toml:11: keys.public.algorithms: "HS256" does not go with this key; use one of RS, PS, ES or EdDSA with public keys
+innkeeper.toml:8: keys.kind.algorithms: "RS256" does not fit this key; use HS256, HS384 or HS512 with a secret
+innkeeper.toml:11: keys.public.algorithms: "HS256" does not fit this key; use one of RS, PS, ES or EdDSA with public keys
 innkeeper.toml:13: keys.odd.secret: the secret is not a string; write it like "${JWT_SECRET}"
 innkeeper.toml:15: keys.pem.secret: the secret is a PEM key; anybody who has it could sign; write public_key = "<file>"
 innkeeper.toml:17: keys.gone.jwks: there is no file "nowhere.json"; correct the path, which is relative to the configuration
-innkeeper.toml:18: keys.gone.algorithms: no algorithm is left; name one, or leave the key out
+innkeeper.toml:18: keys.gone.algorithms: the list names no algorithm; name one, or leave the key out
 innkeeper.toml:18: keys.gone.algorithms: "none" is not a signature algorithm; known: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");

@@ -1,4 +1,4 @@
-//! Single values: durations, sizes, numbers, words, and the variables in strings.
+//! Single values of the file: durations, sizes, numbers, words.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,15 +7,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::Environment;
-use super::problem::{PlacedProblem, nearest};
-
-/// What is wrong with a value, before its place is known.
-#[derive(Debug)]
-pub(super) struct Problem {
-    problem: String,
-    remedy: String,
-}
+use super::problem::Problem;
+use super::spelling::nearest;
+use super::variables::{Environment, substitute};
 
 /// A value as written, with its variables put in.
 pub(super) enum RawValue {
@@ -26,24 +20,8 @@ pub(super) enum RawValue {
     },
     Integer(i64),
     Boolean(bool),
-    /// Nothing that a single value can be: the name of its type.
+    /// No single value: the name of its type.
     Other(&'static str),
-}
-
-impl Problem {
-    pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { problem: problem.into(), remedy: remedy.into() }
-    }
-
-    pub(super) fn at(self, place: String, key: &str) -> PlacedProblem {
-        PlacedProblem { place, key: key.to_owned(), problem: self.problem, remedy: self.remedy }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; {}", self.problem, self.remedy)
-    }
 }
 
 impl RawValue {
@@ -59,7 +37,7 @@ impl RawValue {
         })
     }
 
-    /// An environment variable's value: a number may be meant.
+    /// The value of an environment variable, which may stand for a number.
     pub(super) fn variable(text: String) -> Self {
         Self::Text { text, substituted: true }
     }
@@ -194,54 +172,4 @@ fn measure(raw: &RawValue, units: &[(&str, u64)]) -> Option<u64> {
     let bare = unit.is_empty();
     let (_, factor) = units.iter().find(|(name, _)| bare || *name == unit)?;
     digits.replace('_', "").parse::<u64>().ok()?.checked_mul(*factor)
-}
-
-/// Puts in `${NAME}` and `${NAME:-default}`; `$${` stands for `${`. An empty variable counts as missing, as in a shell's `:-`.
-pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<String, Problem> {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        if let Some(before) = before.strip_suffix('$') {
-            result.push_str(before);
-            result.push_str("${");
-            rest = after;
-            continue;
-        }
-        result.push_str(before);
-        let (inside, after) = after
-            .split_once('}')
-            .ok_or_else(|| Problem::new("`${` without `}`", "close it, or write `$${` for the characters themselves"))?;
-        result.push_str(&variable(inside, environment)?);
-        rest = after;
-    }
-    result.push_str(rest);
-    Ok(result)
-}
-
-fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Problem> {
-    let (name, default) = match inside.split_once(":-") {
-        Some((name, default)) => (name, Some(default)),
-        None => (inside, None),
-    };
-    let value = environment(name).filter(|value| !value.is_empty());
-    value.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
-        let remedy = format!("set it, or give a default: ${{{name}:-…}}");
-        Problem::new(format!("the environment variable `{name}` is not set"), remedy)
-    })
-}
-
-/// The names of the variables that `substitute` puts in.
-pub(super) fn variables(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        rest = after;
-        if before.ends_with('$') {
-            continue;
-        }
-        let (inside, after) = after.split_once('}').unwrap_or((after, ""));
-        names.push(inside.split_once(":-").map_or(inside, |(name, _)| name).to_owned());
-        rest = after;
-    }
-    names
 }

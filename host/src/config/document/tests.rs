@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::{docs, example};
 use crate::config::schema::{TABLES, described};
-use crate::config::{Config, Environment, Flags, resolve};
+use crate::config::variables::Environment;
+use crate::config::{Config, Flags, resolve};
 
 /// Keys that cannot stand beside the others of their table, as `table.key`: each is tried in the place of `instead_of`.
 const ALTERNATIVES: [(&str, &str); 2] =

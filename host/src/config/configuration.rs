@@ -1,0 +1,36 @@
+//! The configuration as the rest of the host uses it: real types, every value in its range.
+
+use std::path::PathBuf;
+
+use super::internal::Internal;
+use super::keys::KeyConfig;
+use super::limits::Limits;
+use super::plugins::PluginConfig;
+use super::server::Server;
+use super::store::StoreConfig;
+
+/// The whole configuration, resolved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// The file that it came from; `None`: the built-in configuration.
+    pub file: Option<PathBuf>,
+    /// The listener for clients: `[server]`.
+    pub server: Server,
+    /// The listener for health and metrics: `[internal]`.
+    pub internal: Internal,
+    /// The limits of the host: `[limits]`. The limits of one plugin are in its [`PluginConfig`].
+    pub limits: Limits,
+    /// The store's file and its first content: `[store]`.
+    pub store: StoreConfig,
+    /// `[keys.<name>]`: the keys that tokens are verified with. Names are unique.
+    pub keys: Vec<KeyConfig>,
+    /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
+    pub plugins: Vec<PluginConfig>,
+}
+
+impl Config {
+    /// The file of the store.
+    pub(crate) fn store_path(&self) -> PathBuf {
+        self.store.file(self.file.as_deref())
+    }
+}
