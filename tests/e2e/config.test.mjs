@@ -66,13 +66,13 @@ test("`config show` without a file shows the built-in configuration with the ref
   assert.doesNotMatch(keyed.stdout + keyed.text, /nobody could guess/);
 });
 
-test("`config check` without a file says what would be loaded, and that everybody may come in without a key", async (t) => {
+test("`config check` without a file says what would be loaded, and that every client may connect without a key", async (t) => {
   const { code, stdout, text } = await config(t, ["check"]);
   assert.equal(code, 0, text);
   const granted = { audit: "no grants, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
   for (const [name, grants] of Object.entries(granted)) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, ${grants}$`, "m"));
   assert.doesNotMatch(stdout, /the plugin auth/);
-  assert.match(text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
+  assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth asks for tokens/);
 });
 
 test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {

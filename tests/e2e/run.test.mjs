@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import {
-  ROOT, WAYS, ask, component, configuration, connect, disconnected, eventually, next, open, refused, request, run, startHost, writeConfig,
+  PROGRAM, ROOT, TARGET, WAYS, ask, component, configuration, connect, disconnected, eventually, next, open, refused, request, run, startHost, writeConfig,
 } from "./harness/index.mjs";
 
 const TESTS = path.join(ROOT, "tests");
@@ -85,14 +85,38 @@ test("without a configuration the plugins that are built are loaded, and auth wi
   };
   const open = await started({ JWT_SECRET: "" });
   assert.deepEqual(loaded(open), ["audit", "rate-limit", "chat", "echo"]);
-  assert.match(open.text, /everybody may come in; with JWT_SECRET set, auth would ask for tokens/);
+  assert.match(open.text, /every client may connect; with JWT_SECRET set, the plugin auth asks for tokens/);
   assert.deepEqual(await ask(await connect(open, "/chat"), "room:join", "lobby"), { success: true });
 
   const closed = await started(KEY);
   assert.deepEqual(loaded(closed), ["audit", "auth", "rate-limit", "chat", "echo"]);
-  assert.doesNotMatch(closed.text, /everybody may come in|nobody could guess/);
+  assert.doesNotMatch(closed.text, /every client may connect|nobody could guess/);
   assert.match(closed.text, /`innkeeper store set users ann /);
   for (const namespace of ["/", "/chat"]) assert.equal((await refused(closed, namespace)).message, "No token");
+});
+
+test("a program that is not where cargo built it loads nothing without a configuration, whatever lies in the folder", async (t) => {
+  const stranger = folder(t);
+  mkdirSync(path.join(stranger, "target", "innkeeper"), { recursive: true });
+  for (const name of ["audit", "chat", "echo"]) copyFileSync(component(name), path.join(stranger, "target", "innkeeper", `${name}.wasm`));
+  for (const mark of ["CACHEDIR.TAG", ".rustc_info.json"]) writeFileSync(path.join(stranger, "target", mark), "");
+  const installed = path.join(folder(t), "innkeeper");
+  copyFileSync(PROGRAM, installed);
+  const env = { CARGO_TARGET_DIR: path.join(stranger, "target") };
+  for (const args of [["run", "--port", "0"], ["config", "check"], ["config", "show"]]) {
+    const host = run(t, args, { program: installed, cwd: stranger, env });
+    assert.equal(await host.exit(), 2, host.text);
+    assert.match(host.text, /there is no innkeeper\.toml in this folder; write one with `innkeeper config init`/);
+    assert.equal(host.stdout, "");
+  }
+  const demo = run(t, ["demo", "--port", "0"], { program: installed, cwd: stranger, env });
+  assert.equal(await demo.exit(), 1);
+  assert.match(demo.text, /the demo needs the sources of its plugins; start it in a checkout of innkeeper/);
+
+  // The same program, where cargo built it, does not look into the folder either: what it loads lies beside it.
+  const own = run(t, ["config", "check"], { cwd: stranger, env });
+  assert.equal(await own.exit(), 0, own.text);
+  assert.ok(own.stdout.includes(path.join(TARGET, "innkeeper")) && !own.stdout.includes(stranger), own.stdout);
 });
 
 test("the client that the demo gives out to paste talks to all of it", async (t) => {

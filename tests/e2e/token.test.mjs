@@ -92,7 +92,7 @@ test("where there is no secret to sign with, it says what to do", async (t) => {
 test("wrong usage is told and ends with code 2", async (t) => {
   const wrong = [
     [["gen"], /USER_ID/], [["gen", ""], /USER_ID/], [["gen", "ann", "--for", "soon"], /"soon" is not a duration/], [["gen", "ann", "--for", "0s"], /out of range/],
-    [["gen", "ann", "--claim", "admin"], /write it as KEY=VALUE/], [["gen", "ann", "--claim", "exp=5"], /has its own place: say --for/],
+    [["gen", "ann", "--claim", "admin"], /write it as KEY=VALUE/], [["gen", "ann", "--claim", "exp=5"], /has its own place: use --for/],
   ];
   for (const [args, told] of wrong) {
     const { code, text } = await command(t, args);

@@ -2,7 +2,7 @@
 // that this machine does not have is skipped, loudly; without any the test fails.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
@@ -12,11 +12,25 @@ import { ROOT, WAYS, ask, connect, run, startHost } from "./harness/index.mjs";
 const BUILD_MS = 20 * 60_000;
 const possible = [];
 
+test("without --install nothing is installed: the command is shown", async (t) => {
+  const packages = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+  if (existsSync(packages)) return t.skip("the packages are installed already");
+  // Cargo alone: no rustup that could add a target, no compiler that has its sources.
+  const bin = folder(t);
+  const cargo = process.env.PATH.split(":").map((place) => path.join(place, "cargo")).find((file) => existsSync(file));
+  symlinkSync(cargo, path.join(bin, "cargo"));
+  const env = { INNKEEPER_WASM_TARGET: "unknown", PATH: bin };
+  const build = run(t, ["build", path.join(ROOT, "plugins/echo")], { env, cwd: ROOT });
+  assert.equal(await build.exit(60_000), 1);
+  assert.match(build.text, /no Rust toolchain here makes components; run one of these and try again:\n.*apt-get install rustc-web .*--install/);
+  assert.doesNotMatch(build.text, /installing|adding/);
+});
+
 for (const way of ["wasip2", "unknown"]) {
   test(`a plugin built with INNKEEPER_WASM_TARGET=${way} says hello`, async (t) => {
     const component = path.join(folder(t), "echo.wasm");
     const env = { INNKEEPER_WASM_TARGET: way };
-    const build = run(t, ["build", path.join(ROOT, "plugins/echo"), "--output", component], { env, cwd: ROOT });
+    const build = run(t, ["build", "--install", path.join(ROOT, "plugins/echo"), "--output", component], { env, cwd: ROOT });
     const code = await build.exit(BUILD_MS);
     if (code !== 0 && build.text.includes("no Rust toolchain here makes components")) {
       console.log(`\n!!! the way "${way}" to a component is impossible on this machine, so it is NOT tested:\n${build.text}`);

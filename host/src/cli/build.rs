@@ -3,7 +3,6 @@
 //! Four steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
 //! build, put the result where it is expected. Cargo knows what changed; nothing is skipped here.
 
-pub(super) mod child;
 mod error;
 mod package;
 mod toolchain;
@@ -20,7 +19,8 @@ pub(super) use error::BuildError;
 use package::Package;
 use toolchain::Toolchain;
 
-use super::{paths, say};
+use super::output::say;
+use super::{child, paths};
 
 /// What to build and where to put it.
 #[derive(Debug, Args)]
@@ -34,6 +34,9 @@ pub(super) struct BuildArgs {
     /// Cargo's target directory [default: as cargo chooses it]
     #[arg(long, value_name = "DIR")]
     pub(super) target_dir: Option<PathBuf>,
+    /// Install the missing packages of a toolchain with apt-get, as root on Debian; otherwise the command is shown
+    #[arg(long)]
+    pub(super) install: bool,
 }
 
 /// How a component begins: the magic, then version 13 in layer 1. A core module has version 1 in layer 0.
@@ -44,7 +47,7 @@ const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
 pub(super) fn build(request: &BuildArgs) -> Result<PathBuf, BuildError> {
     let (begun, begun_at) = (Instant::now(), SystemTime::now());
     let package = Package::find(&request.folder)?;
-    let toolchain = Toolchain::find(&package.folder)?;
+    let toolchain = Toolchain::find(&package.folder, request.install)?;
     let target_dir = absolute(request.target_dir.as_deref().unwrap_or(&package.target_dir))?;
     say(format_args!("innkeeper: building {} with {toolchain}", package.name));
     let made = compile(&package, &toolchain, &target_dir)?;
@@ -66,17 +69,17 @@ fn compile(package: &Package, toolchain: &Toolchain, target_dir: &Path) -> Resul
     cargo.args(["--profile", package.profile, "--package", &package.name]);
     cargo.arg("--manifest-path").arg(&package.manifest);
     cargo.arg("--target-dir").arg(target_dir);
-    // Its progress goes to our stderr; on stdout it has nothing to say.
-    cargo.stdout(Stdio::null());
-    let status = cargo.status().map_err(|source| BuildError::start("cargo", source))?;
-    if !status.success() {
+    // Cargo shows its progress on stderr, which it shares; on stdout it writes nothing.
+    cargo.stdin(Stdio::null()).stdout(Stdio::null());
+    let done = child::succeeds(cargo).map_err(|source| BuildError::start("cargo", source))?;
+    if !done {
         return Err(BuildError::Cargo { package: package.name.clone() });
     }
     let folder = target_dir.join(toolchain.target()).join(package.profile);
     Ok(folder.join(format!("{}.wasm", package.library)))
 }
 
-/// Whether the file is a component, told by its first bytes.
+/// Whether the file is a component, according to its first bytes.
 fn check(file: &Path) -> Result<(), BuildError> {
     let mut head = Vec::new();
     let opened = fs::File::open(file).and_then(|open| open.take(8).read_to_end(&mut head));

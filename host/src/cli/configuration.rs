@@ -8,7 +8,11 @@ use clap::{Args, Subcommand};
 
 use crate::config::{self, Config, Flags, PluginConfig, Resolved};
 
-use super::{CliError, Listen, environment, run, say};
+use super::built_in;
+use super::config_file::{self, FILE, environment};
+use super::error::CliError;
+use super::listen::Listen;
+use super::output::say;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -18,7 +22,7 @@ pub(super) enum ConfigCommand {
         #[arg(long)]
         force: bool,
         /// The file to write
-        #[arg(value_name = "FILE", default_value = run::FILE)]
+        #[arg(value_name = "FILE", default_value = FILE)]
         file: PathBuf,
     },
     /// Report all problems at once, or what would be loaded; exit code 0 or 2
@@ -27,7 +31,7 @@ pub(super) enum ConfigCommand {
     Show {
         #[command(flatten)]
         args: ConfigArgs,
-        /// Say behind each value where it came from: default, file and line, environment variable, or flag
+        /// Add to each value where it came from: default, file and line, environment variable, or flag
         #[arg(long)]
         origin: bool,
     },
@@ -50,15 +54,15 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), CliError> {
     match command {
         ConfigCommand::Init { force, file } => init(&file, force),
         ConfigCommand::Check(args) => {
-            let resolved = resolve(args, run::built_plugins())?;
+            let resolved = resolve(args, built_in::built_plugins)?;
             if resolved.config.file.is_none() {
-                run::warn_that_everybody_may_connect(&resolved.config.plugins);
+                built_in::report_open(&resolved.config.plugins);
             }
             print(&loaded(&resolved.config))
         }
         ConfigCommand::Show { args, origin } => {
             // The reference plugins belong to the built-in configuration, also before they are built.
-            let resolved = resolve(args, run::reference_plugins())?;
+            let resolved = resolve(args, built_in::reference_plugins)?;
             report_unbuilt(&resolved.config);
             print(&resolved.to_toml(origin))
         }
@@ -79,11 +83,11 @@ fn init(file: &Path, force: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn resolve(args: ConfigArgs, built_in: Vec<PluginConfig>) -> Result<Resolved, CliError> {
+fn resolve(args: ConfigArgs, built_in: fn() -> Result<Vec<PluginConfig>, CliError>) -> Result<Resolved, CliError> {
     let flags = Flags::from(args.listen);
-    let resolved = match run::file_or_here(args.config) {
+    let resolved = match config_file::find(args.config) {
         Some(file) => Resolved::load(&file, &environment, flags),
-        None => Resolved::built_in(built_in, &environment, flags),
+        None => Resolved::built_in(built_in()?, &environment, flags),
     };
     resolved.map_err(CliError::Check)
 }
@@ -93,7 +97,7 @@ fn report_unbuilt(config: &Config) {
     for plugin in config.plugins.iter().filter(|plugin| !plugin.component.is_file()) {
         let name = &plugin.name;
         say(format_args!(
-            "innkeeper: the reference plugin {name} is not built yet; `innkeeper demo` builds it, `run` leaves it out"
+            "innkeeper: the reference plugin {name} is not built yet; `innkeeper demo` builds it, and `innkeeper run` leaves it out"
         ));
     }
 }
@@ -130,7 +134,7 @@ fn address(host: std::net::IpAddr, port: u16) -> String {
     }
 }
 
-/// On the standard output. Whoever closed it has read enough.
+/// Writes to the standard output. It may have been closed by a reader that has read enough, as `head` does.
 fn print(text: &str) -> Result<(), CliError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write("the standard output".to_owned(), error)),

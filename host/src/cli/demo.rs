@@ -9,24 +9,29 @@ use std::time::SystemTime;
 
 use crate::config::{Config, Flags, PluginConfig};
 
+use super::config_file::environment;
+use super::error::CliError;
+use super::output::say;
+use super::paths::Target;
 use super::reference::REFERENCE_PLUGINS;
-use super::{CliError, build, environment, paths, run, say};
+use super::{build, built_in, paths, run};
 
 /// What a component depends on, relative to the workspace.
 const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "Cargo.toml"];
 /// Folders that hold no sources.
 const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 
-/// The plugin `rate-limit` as it is shown here: whoever tries sees it, and two tabs at one address do not share their points.
+/// The configuration of `rate-limit`: a limit that can be reached by hand, and that two tabs at one address do not share.
 const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 60000, "per": ["socket", "user"]}"#);
 
-pub(super) fn demo(folder: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
-    let target = paths::target();
+pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Result<(), CliError> {
+    let sources = Sources::find(install)?;
+    let target = &sources.target;
     let folder = folder.unwrap_or_else(|| target.demo());
-    // Until the end of the demo, as the lock goes with the file.
+    // Held until the end of the demo: closing the file releases the lock.
     let _lock = lock(&folder)?;
-    let mut config = Config::built_in(plugins(&target)?, &environment, flags)?;
-    run::free_internal(&mut config);
+    let mut config = Config::built_in(sources.plugins()?, &environment, flags)?;
+    built_in::free_internal(&mut config);
     let shared = !config.keys.is_empty();
     if !shared {
         config.keys.push(users::key()?);
@@ -52,35 +57,55 @@ fn lock(folder: &Path) -> Result<File, CliError> {
     }
 }
 
-/// The reference plugins, built anew where their sources are newer.
-fn plugins(target: &paths::Target) -> Result<Vec<PluginConfig>, CliError> {
-    let workspace = paths::workspace();
-    // No sources, no time: whatever was built counts as fresh.
-    let changed = SOURCES.iter().filter_map(|path| newest(&workspace.join(path))).max();
-    let mut plugins = Vec::new();
-    for reference in &REFERENCE_PLUGINS {
-        let name = reference.name;
-        let component = target.component(name);
-        if !is_fresh(&component, changed) {
-            build_reference(&workspace, target, name, &component)?;
-        }
-        let mut plugin = reference.configured(component);
-        if name == RATE_LIMIT.0 {
-            RATE_LIMIT.1.clone_into(&mut plugin.config);
-        }
-        plugins.push(plugin);
-    }
-    Ok(plugins)
+/// Where the reference plugins are built.
+struct Sources {
+    /// `None` where only the program lies in its target directory: then everything must be built already.
+    checkout: Option<PathBuf>,
+    target: Target,
+    /// Whether missing packages may be installed.
+    install: bool,
 }
 
-fn build_reference(workspace: &Path, target: &paths::Target, name: &'static str, component: &Path) -> Result<(), CliError> {
-    let folder = workspace.join("plugins").join(name);
-    if !folder.is_dir() {
-        return Err(CliError::NoSources(name));
+impl Sources {
+    fn find(install: bool) -> Result<Self, CliError> {
+        let checkout = paths::checkout();
+        let target = match &checkout {
+            Some(checkout) => Some(paths::target_of(checkout)),
+            None => paths::own_target(),
+        };
+        Ok(Self { checkout, target: target.ok_or(CliError::NoSources)?, install })
     }
-    let request = build::BuildArgs { folder, output: Some(component.to_owned()), target_dir: Some(target.folder.clone()) };
-    build::build(&request)?;
-    Ok(())
+
+    /// The reference plugins, built anew where their sources are newer.
+    fn plugins(&self) -> Result<Vec<PluginConfig>, CliError> {
+        // No sources, no time: every component that is there counts as fresh.
+        let paths = self.checkout.iter().flat_map(|checkout| SOURCES.map(|path| checkout.join(path)));
+        let changed = paths.filter_map(|path| newest(&path)).max();
+        let mut plugins = Vec::new();
+        for reference in &REFERENCE_PLUGINS {
+            let component = self.target.component(reference.name);
+            if !is_fresh(&component, changed) {
+                self.build(reference.name, &component)?;
+            }
+            let mut plugin = reference.configured(component);
+            if reference.name == RATE_LIMIT.0 {
+                RATE_LIMIT.1.clone_into(&mut plugin.config);
+            }
+            plugins.push(plugin);
+        }
+        Ok(plugins)
+    }
+
+    fn build(&self, name: &str, component: &Path) -> Result<(), CliError> {
+        let checkout = self.checkout.as_ref().ok_or(CliError::NoSources)?;
+        build::build(&build::BuildArgs {
+            folder: checkout.join("plugins").join(name),
+            output: Some(component.to_owned()),
+            target_dir: Some(self.target.folder.clone()),
+            install: self.install,
+        })?;
+        Ok(())
+    }
 }
 
 fn is_fresh(component: &Path, changed: Option<SystemTime>) -> bool {
@@ -120,7 +145,7 @@ fn print_what_to_try(config: &Config, shared_key: bool) {
     let (host, port) = (config.server.host, config.server.port);
     let host = if host.is_unspecified() { "localhost".to_owned() } else { host.to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    // Which port is free only the server finds out; it logs it.
+    // Only the server finds out which port is free, and logs it.
     let port = if port == 0 { "<the port in the log>".to_owned() } else { port.to_string() };
     let address = format!("http://{host}:{port}");
     if shared_key {

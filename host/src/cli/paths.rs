@@ -1,7 +1,16 @@
-//! Where the reference plugins' sources and the built components are.
+//! Where cargo built this program, and where the sources of the reference plugins are.
+//!
+//! Both are found when they are needed: a program does not know where it was compiled, since it may have been moved or installed.
 
 use std::env;
 use std::path::{Path, PathBuf};
+
+/// In every target directory: cargo writes the first, and the second if it has made the directory itself.
+const TARGET_MARKS: [&str; 2] = [".rustc_info.json", "CACHEDIR.TAG"];
+/// In every checkout of this repository.
+const CHECKOUT_MARKS: [&str; 3] = ["Cargo.toml", "plugin-sdk/rust/Cargo.toml", "plugins/echo/Cargo.toml"];
+/// `target/<triple>/debug/deps/program` is the deepest.
+const DEPTH_MAX: usize = 4;
 
 /// A target directory of cargo.
 pub(super) struct Target {
@@ -9,7 +18,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Where the demo keeps what it has.
+    /// Where the demo keeps its files.
     pub(super) fn demo(&self) -> PathBuf {
         self.folder.join("innkeeper").join("demo")
     }
@@ -20,23 +29,53 @@ impl Target {
     }
 }
 
-/// The target directory that this program was built in, else that of the workspace. Asks cargo nothing: it may not be there.
-pub(super) fn target() -> Target {
-    let named = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let folder = named.or_else(beside_program);
-    Target { folder: folder.unwrap_or_else(|| workspace().join("target")) }
-}
-
-/// The root of the workspace: where this program was compiled if that is still there, else the current directory.
-pub(super) fn workspace() -> PathBuf {
-    let compiled = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let there = compiled.filter(|folder| folder.join("plugins").is_dir());
-    there.map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// `target` for a program at `target/debug/innkeeper`; cargo leaves a tag there.
-fn beside_program() -> Option<PathBuf> {
+/// The target directory that this program lies in; `None` for an installed program. The environment and the current directory do not
+/// change the answer, because the components in it are trusted as much as this program.
+pub(super) fn own_target() -> Option<Target> {
     let program = env::current_exe().ok()?;
-    let folder = program.parent()?.parent()?;
-    folder.join("CACHEDIR.TAG").is_file().then(|| folder.to_owned())
+    let folders = program.ancestors().skip(1).take(DEPTH_MAX);
+    target_among(folders)
+}
+
+/// Where the demo builds the sources of this checkout: as cargo would, or beside this program. Cargo itself is not asked.
+pub(super) fn target_of(checkout: &Path) -> Target {
+    let named = env::var_os("CARGO_TARGET_DIR").map(|folder| Target { folder: folder.into() });
+    named.or_else(own_target).unwrap_or_else(|| Target { folder: checkout.join("target") })
+}
+
+/// The checkout of this repository that the current directory is in.
+pub(super) fn checkout() -> Option<PathBuf> {
+    let folder = env::current_dir().ok()?;
+    checkout_among(folder.ancestors())
+}
+
+fn target_among<'p>(mut folders: impl Iterator<Item = &'p Path>) -> Option<Target> {
+    let found = folders.find(|folder| TARGET_MARKS.iter().any(|mark| folder.join(mark).is_file()));
+    found.map(|folder| Target { folder: folder.to_owned() })
+}
+
+fn checkout_among<'p>(mut folders: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
+    folders.find(|folder| CHECKOUT_MARKS.iter().all(|mark| folder.join(mark).is_file())).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{checkout_among, own_target, target_among};
+
+    #[test]
+    fn a_test_lies_in_the_target_directory_and_an_installed_program_in_none() {
+        let program = std::env::current_exe().unwrap_or_default();
+        let target = own_target().map(|target| target.folder);
+        assert!(target.is_some_and(|folder| program.starts_with(&folder) && folder.join("debug").is_dir()));
+        assert!(target_among(Path::new("/usr/local/bin").ancestors()).is_none());
+    }
+
+    #[test]
+    fn the_checkout_is_found_from_any_folder_in_it() {
+        let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(checkout_among(host.join("src/cli").ancestors()).as_deref(), host.parent());
+        assert_eq!(checkout_among(Path::new("/usr/share/doc").ancestors()), None);
+    }
 }

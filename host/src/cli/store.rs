@@ -1,4 +1,4 @@
-//! `innkeeper store`: the operator's look into the store's file, and hand on it. The server must not be running.
+//! `innkeeper store get | set | delete | list`: values in the store's file. The server must not be running.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,7 +9,9 @@ use innkeeper_contract::codes;
 use crate::config::{Config, Flags};
 use crate::store::{Embedded, Store};
 
-use super::{CliError, environment, run, say};
+use super::config_file::{self, environment};
+use super::error::CliError;
+use super::output::say;
 
 /// Entries that are read at once.
 const PAGE: u32 = 100;
@@ -51,7 +53,7 @@ enum StoreCommand {
 pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
     let file = match args.path {
         Some(path) => path,
-        None => match run::file_or_here(args.config) {
+        None => match config_file::find(args.config) {
             Some(file) => Config::load(&file, &environment, Flags::default())?.store_path(),
             None => Config::default().store_path(),
         },

@@ -1,4 +1,4 @@
-//! `innkeeper token gen | check`: a token for somebody, and why one is refused. Secrets are used and never shown.
+//! `innkeeper token gen | check`: makes a token for a user, and says why a token is refused. Secrets are used and never shown.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -8,14 +8,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::auth::{self, Claims, Keys, SignError, TokenError};
 use crate::config::{self, Config, Flags, KeyConfig};
 
-use super::{CliError, environment, run};
+use super::config_file::{self, environment};
+use super::error::CliError;
 
 /// Claims that have their own place on the command line.
-const PLACED: [(&str, &str); 3] = [("userId", "give it as <USER_ID>"), ("exp", "say --for"), ("iat", "it is the time of making")];
+const PLACED: [(&str, &str); 3] = [("userId", "give it as <USER_ID>"), ("exp", "use --for"), ("iat", "it is the time of making")];
 /// More than any token has.
 const INPUT_BYTES_MAX: u64 = 1 << 20;
 
@@ -35,7 +37,7 @@ pub(super) enum TokenCommand {
         #[command(flatten)]
         args: KeyArgs,
     },
-    /// Print what a token says, or why it is refused; exit code 0 or 1
+    /// Print the claims of a token, or why it is refused; exit code 0 or 1
     Check {
         /// The token; - reads it from the standard input, where no list of processes shows it
         token: String,
@@ -84,14 +86,14 @@ pub(super) fn make(key: &KeyConfig, user_id: &str, until: SystemTime, mut claims
 impl KeyArgs {
     /// The key, or what to do so that there is one.
     fn find(self) -> Result<KeyConfig, CliError> {
-        let file = run::file_or_here(self.config);
+        let file = config_file::find(self.config);
         let keys = match &file {
             Some(file) => Config::load(file, &environment, Flags::default())?.keys,
             None => Config::built_in(Vec::new(), &environment, Flags::default())?.keys,
         };
         let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
         let there = if names.is_empty() { String::new() } else { format!("; the keys there are: {}", names.join(", ")) };
-        let told = match &file {
+        let problem = match &file {
             Some(file) => {
                 format!("{}: there is no [keys.{}]; add it, with secret = \"${{JWT_SECRET}}\"{there}", file.display(), self.key)
             }
@@ -100,7 +102,7 @@ impl KeyArgs {
                 self.key
             ),
         };
-        keys.into_iter().find(|key| key.name == self.key).ok_or(CliError::NoKey(told))
+        keys.into_iter().find(|key| key.name == self.key).ok_or(CliError::NoKey(problem))
     }
 }
 
@@ -133,24 +135,13 @@ fn moment(claimed: f64, now: u64) -> String {
     if !(0..YEAR_10000).contains(&time) {
         return format!("{claimed} (in seconds since 1970)");
     }
-    let (days, second) = (time / 86_400, time % 86_400);
-    let (year, month, day) = date(days);
+    let Ok(moment) = OffsetDateTime::from_unix_timestamp(time) else {
+        return format!("{claimed} (in seconds since 1970)");
+    };
     let away = time - i64::try_from(now).unwrap_or(i64::MAX);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     let words = if away <= 0 { format!("{} ago", length(-away)) } else { format!("in {}", length(away)) };
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC, {words}")
-}
-
-/// Year, month and day of a day since 1970: Hinnant's `civil_from_days`, for which a year begins in March.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
+    let ((year, month, day), (hour, minute, second)) = (moment.to_calendar_date(), moment.to_hms());
+    format!("{year:04}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC, {words}", u8::from(month))
 }
 
 /// In the largest unit that it has at least two of.
@@ -181,7 +172,7 @@ mod tests {
     use super::{claim, moment};
 
     #[test]
-    fn times_are_told_for_people() {
+    fn times_are_written_as_dates() {
         assert_eq!(moment(0.0, 30), "1970-01-01 00:00:00 UTC, 30 s ago");
         assert_eq!(moment(1_709_210_096.9, 1_709_210_096 - 7_300), "2024-02-29 12:34:56 UTC, in 2 hours");
         assert_eq!(moment(1_735_689_599.0, 1_735_689_599 + 86_400 * 9), "2024-12-31 23:59:59 UTC, 9 days ago");
@@ -196,6 +187,6 @@ mod tests {
         assert_eq!(claim("name=Ann = B"), Ok(("name".into(), json!("Ann = B"))));
         assert_eq!(claim("aud=[\"a\"]"), Ok(("aud".into(), json!(["a"]))));
         assert!(claim("admin").is_err());
-        assert_eq!(claim("exp=5"), Err("the claim \"exp\" has its own place: say --for".into()));
+        assert_eq!(claim("exp=5"), Err("the claim \"exp\" has its own place: use --for".into()));
     }
 }

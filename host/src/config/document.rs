@@ -21,14 +21,18 @@ const DOCS_HEAD: &str = "\
 <!-- Written by `cargo run -- config docs > docs/configuration.md` from the table of keys in host/src/config. -->
 # Configuration
 
-`innkeeper run` reads `innkeeper.toml` in its folder, or the file of `--config FILE`. Without one it starts with the defaults
-and the reference plugins that are built (`auth` only if JWT_SECRET is set). What is set in more than one place: **flag over environment over file over default**.
+`innkeeper run` reads `innkeeper.toml` in the current directory, or the file of `--config FILE`. Without a file it does not start; only
+a program that lies in the target directory where cargo built it (`cargo run -- run`) then uses the built-in configuration: the
+defaults, and the reference plugins that are built in that directory (`auth` only if JWT_SECRET is set), each with the grants and
+namespaces that it needs. Nothing is loaded from the current directory unless a file names it.
+
+What is set in more than one place: **flag over environment over file over default**.
 
 | command | |
 |---|---|
 | `innkeeper config init [--force] [FILE]` | writes an example with every key, commented out |
 | `innkeeper config check [--config FILE]` | reports every problem at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
-| `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` says where each value came from |
+| `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` adds where each value came from |
 
 - **Durations** are `\"25s\"`, `\"500ms\"`, `\"2m\"`, `\"1h\"`, or a number of milliseconds, as in Socket.IO.
 - **Sizes** are `\"64KiB\"`, `\"8MiB\"`, `\"1MB\"`, or a number of bytes.

@@ -181,9 +181,9 @@ fn key(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_
             }
         }
     }
-    let told = ["secret", "public_key", "jwks"].iter().filter(|name| reader.has(&format!("{path}.{name}"))).count();
-    if told != 1 && section.is_there() {
-        let problem = if told == 0 { "the key itself is missing" } else { "there are several keys of one name" };
+    let given = ["secret", "public_key", "jwks"].iter().filter(|name| reader.has(&format!("{path}.{name}"))).count();
+    if given != 1 && section.is_there() {
+        let problem = if given == 0 { "the key itself is missing" } else { "there are several keys of one name" };
         reader.problem(path, Problem::new(problem, SOURCES));
     }
     // What could not be read is reported already: the configuration is refused, and this key is left out.

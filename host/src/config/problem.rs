@@ -41,7 +41,7 @@ impl Problems {
 
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
         let remedy = match error.kind() {
-            io::ErrorKind::NotFound => "give the right path with --config, or leave it out to start with the defaults",
+            io::ErrorKind::NotFound => "give the right path with --config; `innkeeper config init` writes an example",
             _ => "make it readable for this user",
         };
         Self {

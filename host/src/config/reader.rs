@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Sets `target` to what the file says, if it says anything.
+    /// Sets `target` to the value in the file, if there is one.
     pub(super) fn set<T>(
         &mut self,
         section: &mut Section<'_>,
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         self.seen.contains_key(key)
     }
 
-    /// What an environment variable says.
+    /// The value of an environment variable that is set.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }

@@ -46,14 +46,17 @@ export async function startHost(t, options = {}) {
   return host;
 }
 
-/** Runs the program with these arguments; nothing is waited for. For the tests of the command line. `options.input`: its standard input. */
+/**
+ * Runs the program with these arguments; nothing is waited for. For the tests of the command line. `options.input`: its standard input;
+ * `options.program`: another file than the one that cargo built. */
 export function run(t, args, options = {}) {
   const env = { ...process.env, XDG_CACHE_HOME: path.join(TARGET, "innkeeper", "cache"), ...options.env };
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
   if (options.log) env.INNKEEPER_LOG = options.log;
+  const executable = options.program ?? PROGRAM;
   // The shell makes the limit and becomes the program, which then gets an error where it would be stopped by a signal.
-  const limited = ["-c", `trap "" XFSZ; ulimit -f ${options.fileKiB}; exec "$0" "$@"`, PROGRAM, ...args];
-  const [program, all] = options.fileKiB ? ["bash", limited] : [PROGRAM, args];
+  const limited = ["-c", `trap "" XFSZ; ulimit -f ${options.fileKiB}; exec "$0" "$@"`, executable, ...args];
+  const [program, all] = options.fileKiB ? ["bash", limited] : [executable, args];
   const child = spawn(program, all, { env, cwd: options.cwd ?? tmpdir(), stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
   // A program that ends without reading has not failed for that.
   child.stdin?.on("error", () => {}).end(options.input);

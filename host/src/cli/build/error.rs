@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum BuildError {
+pub(crate) enum BuildError {
     #[error("{program} does not start; is it installed? (https://rustup.rs)")]
     Start {
         program: String,
@@ -23,7 +23,7 @@ pub(in crate::cli) enum BuildError {
     NoLibrary { package: String },
     #[error("INNKEEPER_WASM_TARGET={0:?} is unknown; use wasip2 or unknown, or leave it unset")]
     Way(String),
-    #[error("no Rust toolchain here makes components; {0}")]
+    #[error("no Rust toolchain here makes components; run one of these and try again:\n{0}")]
     NoToolchain(String),
     #[error("package {package:?} does not compile; cargo's messages above say why")]
     Cargo { package: String },
@@ -50,7 +50,7 @@ pub(in crate::cli) enum BuildError {
 
 impl BuildError {
     /// Whether the command line or a variable is to be corrected, not a plugin or the machine.
-    pub(in crate::cli) fn is_usage(&self) -> bool {
+    pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::NoManifest(_) | Self::NoPackage { .. } | Self::Way(_))
     }
 

@@ -1,11 +1,11 @@
-//! What cargo says about the plugin's folder.
+//! The package in the plugin's folder, as `cargo metadata` describes it.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::child::clean;
 use super::error::BuildError;
+use crate::cli::child::clean;
 
 /// The profile for guests, if the workspace has it.
 const GUEST: &str = "guest";

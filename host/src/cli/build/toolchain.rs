@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::say;
-use super::child::{clean, output, succeeds_within};
 use super::error::BuildError;
+use crate::cli::child::{clean, output, quiet, succeeds_within};
+use crate::cli::output::say;
 
 const WASIP2: &str = "wasm32-wasip2";
 const UNKNOWN: &str = "wasm32-unknown-unknown";
@@ -20,6 +20,7 @@ const UNKNOWN: &str = "wasm32-unknown-unknown";
 const FORCE: &str = "INNKEEPER_WASM_TARGET";
 /// A closed network often drops packets instead of refusing them.
 const RUSTUP_DEADLINE: Duration = Duration::from_secs(60);
+const APT: &str = "/usr/bin/apt-get";
 const APT_DEADLINE: Duration = Duration::from_secs(600);
 const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
 
@@ -44,9 +45,10 @@ pub(super) struct Sources {
 }
 
 impl Toolchain {
-    /// The first way that is there or can be installed, for a package in this folder (which may pin its toolchain). What is
-    /// there goes before what can be installed: on a closed network rustup would let every build wait for its deadline.
-    pub(super) fn find(folder: &Path) -> Result<Self, BuildError> {
+    /// The first way that is there or can be had, for a package in this folder (which may pin its toolchain). What is there goes
+    /// before what can be added: on a closed network rustup would let every build wait for its deadline. `install` allows apt-get
+    /// to change the system; a target that rustup adds is in the user's home.
+    pub(super) fn find(folder: &Path, install: bool) -> Result<Self, BuildError> {
         let forced = std::env::var(FORCE).unwrap_or_default();
         let (ordinary, sources) = match forced.as_str() {
             "" => (true, true),
@@ -59,7 +61,7 @@ impl Toolchain {
         there()
             .or_else(|| sources_there().map(Self::FromSources))
             .or_else(|| (ordinary && add_wasip2(folder)).then_some(Self::Wasip2))
-            .or_else(|| (sources && install_debian()).then(Sources::debian).flatten().map(Self::FromSources))
+            .or_else(|| (install && sources && install_debian()).then(Sources::debian).flatten().map(Self::FromSources))
             .ok_or_else(|| advice(&forced))
     }
 
@@ -144,7 +146,7 @@ impl Sources {
     }
 }
 
-/// Asks rustup for the target's library. Without rustup there is nobody to ask, and no reason to say anything.
+/// Adds the target's library with rustup. Without rustup nothing is reported: there are other ways.
 fn add_wasip2(folder: &Path) -> bool {
     if output(clean("rustup").arg("--version").current_dir(folder)).is_none() {
         return false;
@@ -152,9 +154,9 @@ fn add_wasip2(folder: &Path) -> bool {
     say(format_args!("innkeeper: adding the target {WASIP2} with rustup (at most {} s)", RUSTUP_DEADLINE.as_secs()));
     let mut rustup = clean("rustup");
     rustup.args(["target", "add", WASIP2]).current_dir(folder);
-    let added = succeeds_within(&mut rustup, RUSTUP_DEADLINE) && has_wasip2(folder);
+    let added = succeeds_within(quiet(rustup), RUSTUP_DEADLINE) && has_wasip2(folder);
     if !added {
-        say(format_args!("innkeeper: rustup could not add it, probably for want of a network"));
+        say(format_args!("innkeeper: rustup could not add it, probably because there is no network"));
     }
     added
 }
@@ -168,17 +170,17 @@ fn has_wasip2(folder: &Path) -> bool {
     found.is_some_and(|names| names.iter().any(is_core))
 }
 
-/// Installs Debian's packages, if this is root on a machine with apt.
+/// Installs Debian's packages.
 fn install_debian() -> bool {
-    let root = output(clean("id").arg("-u")).is_some_and(|id| id == "0");
-    if !root || file("/usr/bin/apt-get").is_none() {
+    if !is_root() || file(APT).is_none() {
+        say(format_args!("innkeeper: --install needs apt-get and root"));
         return false;
     }
     say(format_args!("innkeeper: installing {} with apt-get", DEBIAN_PACKAGES.join(" ")));
     let apt = |arguments: &[&str]| {
-        let mut command = clean("/usr/bin/apt-get");
+        let mut command = clean(APT);
         command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
-        succeeds_within(&mut command, APT_DEADLINE)
+        succeeds_within(quiet(command), APT_DEADLINE)
     };
     // An old list of packages may still do, so that a failed update is not the end.
     let _updated = apt(&["-qq", "update"]);
@@ -191,14 +193,23 @@ fn install_debian() -> bool {
     installed
 }
 
+fn is_root() -> bool {
+    output(clean("id").arg("-u")).is_some_and(|id| id == "0")
+}
+
+/// The commands of which one is to be run, each on a line of its own.
 fn advice(forced: &str) -> BuildError {
-    let ordinary = format!("with a network: rustup target add {WASIP2}");
-    let packages = format!("on Debian: apt-get update && apt-get install {}", DEBIAN_PACKAGES.join(" "));
-    let elsewhere = "with rustup elsewhere: rustup component add rust-src";
+    let ordinary = format!("  rustup target add {WASIP2}    (needs a network)");
+    let sudo = if is_root() { "" } else { "sudo " };
+    let packages = DEBIAN_PACKAGES.join(" ");
+    let debian = format!(
+        "  {sudo}apt-get update && {sudo}apt-get install {packages}    (on Debian; with --install, innkeeper does this as root)"
+    );
+    let elsewhere = "  rustup component add rust-src    (another way with rustup)";
     BuildError::NoToolchain(match forced {
         "wasip2" => ordinary,
-        "unknown" => format!("{packages}; {elsewhere}"),
-        _ => format!("{ordinary}; {packages}; {elsewhere}"),
+        "unknown" => format!("{debian}\n{elsewhere}"),
+        _ => format!("{ordinary}\n{debian}\n{elsewhere}"),
     })
 }
 

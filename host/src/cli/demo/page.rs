@@ -1,14 +1,14 @@
-//! The demo's chat page, and the official client that it speaks with.
+//! The demo's chat page, and the official client that the page uses.
 //!
-//! The page is in this program; the client is npm's. It is fetched once, by `npm`, and without it everything else still works.
+//! The page is compiled into this program. The client is fetched once, with `npm`; without the client everything but the page works.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::build::child;
-use crate::cli::say;
+use crate::cli::child;
+use crate::cli::output::say;
 
 const FILES: [(&str, &str); 4] = [
     ("index.html", include_str!("../../../assets/demo/index.html")),
@@ -42,7 +42,7 @@ pub(super) fn client(demo: &Path) -> Option<PathBuf> {
     if bundles(&kept).is_dir() {
         return Some(bundles(&kept));
     }
-    if !child::succeeds_within(child::clean("npm").arg("--version"), FETCH_DEADLINE) {
+    if child::output(child::clean("npm").arg("--version")).is_none() {
         say(format_args!(
             "innkeeper: the chat page needs npm, once, for {CLIENT}: install Node.js (https://nodejs.org) and start again"
         ));
@@ -67,7 +67,7 @@ fn fetch(folder: &Path) -> bool {
     let mut npm = child::clean("npm");
     npm.args(["install", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--prefix"]);
     npm.arg(folder).arg(CLIENT);
-    fs::create_dir_all(folder).is_ok() && child::succeeds_within(&mut npm, FETCH_DEADLINE)
+    fs::create_dir_all(folder).is_ok() && child::succeeds_within(child::quiet(npm), FETCH_DEADLINE)
 }
 
 #[cfg(test)]

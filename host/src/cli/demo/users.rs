@@ -1,4 +1,4 @@
-//! Who can sign in to the demo: its users, as its store and its page know them.
+//! The users of the demo: for its store, and with tokens for its page.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::auth::{Claims, SignError};
-use crate::cli::{CliError, token};
+use crate::cli::error::CliError;
+use crate::cli::token;
 use crate::config::{KeyConfig, Secret, StoreConfig};
 
 /// Ids and names.
@@ -26,14 +27,14 @@ pub(super) fn store(folder: &Path) -> io::Result<StoreConfig> {
     Ok(StoreConfig { path: Some(path), seed: Some(seed) })
 }
 
-/// A key that nobody else has: at the next start there is another.
+/// A random key, a new one at each start.
 pub(super) fn key() -> Result<KeyConfig, CliError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| CliError::Random(error.into()))?;
     Ok(KeyConfig::secret("default", Secret::new(URL_SAFE_NO_PAD.encode(secret))))
 }
 
-/// What the page signs in with, for it to fetch: `{users: [{id, name, token}], expired}`.
+/// The tokens that the page fetches: `{users: [{id, name, token}], expired}`.
 pub(super) fn tokens(key: &KeyConfig) -> Result<String, SignError> {
     let now = SystemTime::now();
     let user = |(id, name): &(&str, &str)| -> Result<Value, SignError> {

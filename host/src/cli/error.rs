@@ -1,0 +1,95 @@
+//! Why a command failed, and how that is reported.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::auth::{AuthError, SignError};
+use crate::config::Problems;
+use crate::store::StoreError;
+
+use super::build::BuildError;
+use super::output::say;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// The same, where nothing was to be started.
+    #[error(transparent)]
+    Check(Problems),
+    #[error("{0:?} is there already; --force overwrites it")]
+    FileExists(String),
+    #[error("{0:?} cannot be written")]
+    Write(String, #[source] io::Error),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Nothing is loaded from the current directory but what a configuration names.
+    #[error(
+        "there is no innkeeper.toml in this folder; write one with `innkeeper config init`, or name one with --config. \
+         (Only a program in the target directory of cargo that built it starts without one, with the reference plugins beside it)"
+    )]
+    NoConfiguration,
+    #[error("the demo needs the sources of its plugins; start it in a checkout of innkeeper, or in a folder below it")]
+    NoSources,
+    #[error("the demo cannot write into {}", .0.display())]
+    Demo(PathBuf, #[source] io::Error),
+    #[error("another demo is running in {}; stop it, or give this one a folder of its own with --folder", .0.display())]
+    DemoRuns(PathBuf),
+    #[error("the system has no random bytes for a key; set the variable JWT_SECRET")]
+    Random(#[source] io::Error),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Unsigned(#[from] SignError),
+    #[error("{0}")]
+    NoKey(String),
+    #[error("the token is refused: {0}")]
+    Refused(String),
+    #[error("cannot read the standard input")]
+    Input(#[source] io::Error),
+    #[error("the runtime does not start")]
+    Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no store {}; name its file with --path or its configuration with --config", .0.display())]
+    NoStore(PathBuf),
+    #[error("bucket {bucket:?} has no key {key:?}")]
+    NoValue { bucket: String, key: String },
+    #[error("the value is not JSON; quote it for the shell: '{{\"name\": \"Ann\"}}', '\"text\"'")]
+    NoJson(#[source] serde_json::Error),
+    #[error("cannot write the result to the standard output")]
+    Output(#[source] io::Error),
+    #[error("the server does not run")]
+    Server(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Writes a failure and its causes to stderr, and chooses the exit code.
+pub(super) fn report(error: &CliError) -> ExitCode {
+    if let CliError::Config(problems) | CliError::Check(problems) = error {
+        say(format_args!("{problems}"));
+        let count = problems.count();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        let then = if matches!(error, CliError::Check(_)) { "" } else { ", nothing was started" };
+        say(format_args!("innkeeper: {count} {noun} in the configuration{then}"));
+        return ExitCode::from(2);
+    }
+    say(format_args!("innkeeper: {error}"));
+    let (mut reported, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let line = error.to_string();
+        // Many errors have the text of their cause in their own.
+        if !reported.contains(&line) {
+            say(format_args!("  because: {line}"));
+            reported = line;
+        }
+        cause = error.source();
+    }
+    match error {
+        CliError::NoConfiguration => ExitCode::from(2),
+        CliError::Build(error) if error.is_usage() => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
