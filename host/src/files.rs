@@ -15,12 +15,9 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fixed_limits::OPEN_FILES_MAX;
 pub(crate) use content::Content;
 use find::{Lookup, OpenFile};
-
-/// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the 1,024 handles
-/// that a process has by default, and most of those are for connections.
-const OPEN_FILES_MAX: usize = 256;
 
 /// The bundles of the official client that Node's server serves.
 const BUNDLES: [&str; 4] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
@@ -169,7 +166,8 @@ mod tests {
 
     use hyper::{Request, StatusCode};
 
-    use super::{ClientBundles, Files, OPEN_FILES_MAX};
+    use super::{ClientBundles, Files};
+    use crate::fixed_limits::OPEN_FILES_MAX;
 
     fn files() -> Files {
         let client = ClientBundles { endpoint: "/socket.io/".to_owned(), folder: None };

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use crate::fixed_limits::INTERNAL_HEAD_DEADLINE;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -12,8 +13,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-/// How long a request's head may take.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,7 +30,7 @@ pub(crate) async fn serve(listener: TcpListener) {
         // Ends with the connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            server.timer(TokioTimer::new()).header_read_timeout(INTERNAL_HEAD_DEADLINE);
             let served = server.serve_connection(TokioIo::new(stream), service_fn(respond)).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");

@@ -13,6 +13,7 @@ mod drain;
 mod effect;
 mod engine;
 mod files;
+mod fixed_limits;
 mod frame;
 mod internal;
 mod json;

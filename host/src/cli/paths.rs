@@ -10,7 +10,7 @@ const TARGET_MARKS: [&str; 2] = [".rustc_info.json", "CACHEDIR.TAG"];
 /// In every checkout of this repository.
 const CHECKOUT_MARKS: [&str; 3] = ["Cargo.toml", "plugin-sdk/rust/Cargo.toml", "plugins/echo/Cargo.toml"];
 /// `target/<triple>/debug/deps/program` is the deepest.
-const DEPTH_MAX: usize = 4;
+const PROGRAM_DEPTH: usize = 4;
 
 /// A target directory of cargo.
 pub(super) struct Target {
@@ -33,7 +33,7 @@ impl Target {
 /// change the answer, because the components in it are trusted as much as this program.
 pub(super) fn own_target() -> Option<Target> {
     let program = env::current_exe().ok()?;
-    let folders = program.ancestors().skip(1).take(DEPTH_MAX);
+    let folders = program.ancestors().skip(1).take(PROGRAM_DEPTH);
     target_among(folders)
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+use innkeeper_contract::limits::TOKEN_BYTES_MAX;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -18,8 +19,8 @@ use super::error::CliError;
 
 /// Claims that have their own place on the command line.
 const PLACED: [(&str, &str); 3] = [("userId", "give it as <USER_ID>"), ("exp", "use --for"), ("iat", "it is the time of making")];
-/// More than any token has.
-const INPUT_BYTES_MAX: u64 = 1 << 20;
+/// What is read of the standard input: more than the longest token, so that a longer one is refused as such.
+const INPUT_BYTES: u64 = 2 * TOKEN_BYTES_MAX as u64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -157,7 +158,7 @@ fn seconds(time: SystemTime) -> u64 {
 
 fn input() -> io::Result<String> {
     let mut text = String::new();
-    io::stdin().lock().take(INPUT_BYTES_MAX).read_to_string(&mut text)?;
+    io::stdin().lock().take(INPUT_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 

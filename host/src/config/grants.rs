@@ -1,14 +1,13 @@
 //! What a plugin may be granted: capabilities, whole or narrowed, and namespaces.
 
 use innkeeper_contract::capabilities::{ALL, HTTP, JWT, NAMESPACES, STORE};
+use innkeeper_contract::limits::BUCKET_NAME_BYTES_MAX;
 
 use super::problem::Problem;
 use super::value::{RawValue, text, word};
 
 /// As in [`ALL`], which a test compares.
 pub(super) const GRANTS_KIND: &str = "list of \"store\", \"jwt\", \"http\", \"rate-limit\", \"handshake:secrets\", \"namespaces\", \"cluster\"; narrower: \"store:users\", \"jwt:default\", \"http:api.example.org\", \"namespaces:/admin\"";
-/// Bytes of a bucket's name in the contract, and of a key's name here.
-const NAME_BYTES_MAX: usize = 64;
 
 /// How a capability is narrowed.
 struct Narrowing {
@@ -78,7 +77,7 @@ fn narrowed(written: &str) -> Option<Result<String, Problem>> {
 }
 
 fn is_name(part: &str) -> bool {
-    (1..=NAME_BYTES_MAX).contains(&part.len())
+    (1..=BUCKET_NAME_BYTES_MAX).contains(&part.len())
 }
 
 /// `api.example.org`, `api.example.org:8443`, `http://localhost:8080`, `[::1]:8080`.

@@ -6,12 +6,10 @@ use super::effects::{Effects, QuestionTarget};
 use super::publisher::Publisher;
 use super::write::{Target, Write};
 use crate::adapter::{Locked, Question, Socket, SocketState};
+use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
 use crate::log_limiter::LogLimiter;
 use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
 use crate::reason::DisconnectReason;
-
-/// Lines of the log about refused joins: plugins can cause any number.
-const LOG_LINES_MAX: u32 = 20;
 
 /// Applies writes on this node, and hands them to the publisher, if there is one.
 pub(crate) struct LocalEffects {
@@ -22,7 +20,7 @@ pub(crate) struct LocalEffects {
 
 impl LocalEffects {
     pub(crate) fn new(rooms_per_socket_max: usize, publisher: Option<Arc<dyn Publisher>>) -> Self {
-        Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(LOG_LINES_MAX) }
+        Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX) }
     }
 
     /// Applies the writes that concern this namespace, and keeps the rest.

@@ -33,10 +33,8 @@ use super::{
     session::{self, InitialTransport},
     websocket::Websocket,
 };
-use crate::{files::Content, frame::Frame};
+use crate::{files::Content, fixed_limits::REQUEST_HEAD_BYTES_MAX, frame::Frame};
 
-/// Bytes of one request's head; hyper's own limit is 400 kB.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
 /// the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -71,7 +69,7 @@ pub(super) fn http(options: &Options) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        .max_header_size(HEADER_BYTES_MAX)
+        .max_header_size(REQUEST_HEAD_BYTES_MAX)
         .auto_date_header(false);
     http
 }

@@ -14,7 +14,7 @@ use self::{
     server::{Pipe, Server, settle},
     websocket::{CLOSE, TEXT, Websocket},
 };
-use crate::reason::DisconnectReason;
+use crate::{fixed_limits::CLOSE_DEADLINE, reason::DisconnectReason};
 
 /// The state of the session when its end is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ const fn row(before: Before, end: End, calls: &'static [&'static str], reads: &'
     Row { before, end, calls, reads, ends }
 }
 
+/// How long a websocket waits for the client to close its side, in milliseconds.
+const CLOSING: u64 = CLOSE_DEADLINE.as_secs() * 1_000;
 const SHUT_DOWN: &[&str] = &["closed server shutting down"];
 const LEFT: &[&str] = &["closed transport close"];
 const FAILED: &[&str] = &["closed transport error"];
@@ -82,14 +84,14 @@ const TIMED_OUT: &[&str] = &["closed ping timeout"];
 
 /// `long` is the message that fills the pipe; `cut` is a frame that ends in its middle.
 const WEBSOCKET: [Row; 12] = [
-    row(Open, Flush, SHUT_DOWN, &["4last", "close 1001", "eof"], At(2_000, 2_000)),
-    row(Open, CloseOnly, LEFT, &["close 1000", "eof"], At(2_000, 2_000)),
+    row(Open, Flush, SHUT_DOWN, &["4last", "close 1001", "eof"], At(CLOSING, CLOSING)),
+    row(Open, CloseOnly, LEFT, &["close 1000", "eof"], At(CLOSING, CLOSING)),
     row(Open, Nothing, FAILED, &["eof"], At(0, 0)),
-    row(Closing, Flush, BY_SERVER, &["long", "4closing", "4last", "close 1000", "eof"], At(2_000, 20_000)),
-    row(Closing, CloseOnly, BY_SERVER, &["long", "4closing", "4last", "close 1000", "eof"], At(2_000, 20_000)),
+    row(Closing, Flush, BY_SERVER, &["long", "4closing", "4last", "close 1000", "eof"], At(CLOSING, 20_000)),
+    row(Closing, CloseOnly, BY_SERVER, &["long", "4closing", "4last", "close 1000", "eof"], At(CLOSING, 20_000)),
     row(Closing, Nothing, BY_SERVER, &["cut"], At(0, 0)),
-    row(Lingering, Flush, BY_SERVER, &["4closing", "4last", "close 1000", "eof"], At(2_000, 2_000)),
-    row(Lingering, CloseOnly, BY_SERVER, &["4closing", "4last", "close 1000", "eof"], At(2_000, 2_000)),
+    row(Lingering, Flush, BY_SERVER, &["4closing", "4last", "close 1000", "eof"], At(CLOSING, CLOSING)),
+    row(Lingering, CloseOnly, BY_SERVER, &["4closing", "4last", "close 1000", "eof"], At(CLOSING, CLOSING)),
     row(Lingering, Nothing, BY_SERVER, &["4closing", "4last", "close 1000", "eof"], At(0, 0)),
     row(Gone, Flush, TIMED_OUT, &["eof"], WithTheCall),
     row(Gone, CloseOnly, TIMED_OUT, &["eof"], WithTheCall),

@@ -1,10 +1,8 @@
 //! Lines of the log about calls that failed.
 
 use crate::adapter::Socket;
+use crate::fixed_limits::FAILURE_LINES_MAX;
 use crate::log_limiter::LogLimiter;
-
-/// Lines in each window of the limiter.
-const LINES_MAX: u32 = 20;
 
 /// The failures of all generations of one plugin, limited, because clients can provoke them at will.
 pub(super) struct FailureLog {
@@ -13,7 +11,7 @@ pub(super) struct FailureLog {
 
 impl Default for FailureLog {
     fn default() -> Self {
-        Self { limiter: LogLimiter::new(LINES_MAX) }
+        Self { limiter: LogLimiter::new(FAILURE_LINES_MAX) }
     }
 }
 

@@ -2,12 +2,8 @@
 
 use innkeeper_contract::limits::LOG_MESSAGE_BYTES_MAX;
 
+use crate::fixed_limits::{GUEST_ERROR_LINES_MAX, GUEST_LINES_MAX};
 use crate::log_limiter::LogLimiter;
-
-/// Lines of the level `error` in each window of the limiter.
-const ERRORS_MAX: u32 = 20;
-/// Lines of all other levels in each window of the limiter.
-const OTHERS_MAX: u32 = 10_000;
 
 /// The lines of all instances and generations of one plugin, limited, because clients can make a guest write at will.
 pub(super) struct GuestLog {
@@ -17,7 +13,7 @@ pub(super) struct GuestLog {
 
 impl Default for GuestLog {
     fn default() -> Self {
-        Self { errors: LogLimiter::new(ERRORS_MAX), others: LogLimiter::new(OTHERS_MAX) }
+        Self { errors: LogLimiter::new(GUEST_ERROR_LINES_MAX), others: LogLimiter::new(GUEST_LINES_MAX) }
     }
 }
 

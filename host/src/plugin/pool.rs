@@ -14,7 +14,7 @@ use super::host::GenerationContext;
 use super::instance::Instance;
 
 /// How long an instance that serves no call is kept.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+const IDLE_LIFETIME: Duration = Duration::from_secs(30);
 
 /// The instances of one generation.
 pub(super) struct InstancePool<C: LinkedComponent> {
@@ -60,7 +60,7 @@ impl<C: LinkedComponent> InstancePool<C> {
         let now = Instant::now();
         let stale: Vec<_> = {
             let mut idle = self.idle();
-            let fresh_from = idle.partition_point(|instance| now.duration_since(instance.idle_since) > IDLE_MAX);
+            let fresh_from = idle.partition_point(|instance| now.duration_since(instance.idle_since) > IDLE_LIFETIME);
             idle.drain(..fresh_from).collect()
         };
         if !stale.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn spawn_trimming<C: LinkedComponent>(pool: &Arc<InstancePool<C>>) {
     let pool = Arc::downgrade(pool);
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(IDLE_MAX).await;
+            tokio::time::sleep(IDLE_LIFETIME).await;
             let Some(pool) = pool.upgrade() else { break };
             pool.trim();
         }

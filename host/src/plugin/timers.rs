@@ -14,9 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
 use crate::effect::{Timer, Timers};
-
-/// Timers that one plugin may have. Beyond it those of sockets that left are removed; if that does not help, none is added.
-pub(crate) const TIMERS_MAX: usize = 100_000;
+use crate::fixed_limits::TIMERS_MAX;
 
 /// All timers of one plugin.
 pub(crate) struct PluginTimers {
@@ -232,6 +230,7 @@ mod tests {
     use super::{PluginTimers, TimerKey, TimerTable};
     use crate::adapter::TimerId;
     use crate::effect::{Timer, Timers};
+    use crate::fixed_limits::TIMERS_MAX;
 
     fn key(name: &str, key: Option<&str>) -> TimerKey {
         (TimerId { name: name.into(), key: key.map(Into::into) }, None)
@@ -281,5 +280,16 @@ mod tests {
         for expected in ["first", "second", "third", "third"] {
             assert_eq!(*timers.due().await.data, *expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plugin_has_so_many_timers_and_no_more() {
+        let timers = PluginTimers::new("plugin".into());
+        for number in 0..TIMERS_MAX + 10 {
+            let (id, _) = key("tick", Some(&number.to_string()));
+            let delay = Duration::from_secs(1);
+            timers.set(Timer { id, socket: None, delay, every: None, data: "".into(), keep: false });
+        }
+        assert_eq!(timers.lock().by_key.len(), TIMERS_MAX);
     }
 }

@@ -11,8 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     // Leaves: they use no other.
+    ("fixed_limits", &[]),
     ("frame", &[]),
     ("json", &[]),
     ("log_limiter", &[]),
@@ -22,17 +23,32 @@ const ARROWS: [(&str, &[&str]); 25] = [
     ("request", &[]),
     ("config", &[]),
     ("telemetry", &[]),
-    ("internal", &[]),
-    ("files", &[]),
+    ("internal", &["fixed_limits"]),
+    ("files", &["fixed_limits"]),
     ("rate_limit", &[]),
-    ("store", &[]),
+    ("store", &["fixed_limits"]),
     // Keys come out of the configuration.
     ("auth", &["config"]),
     // Who is in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
-    ("engine", &["files", "frame", "packet", "reason", "request"]),
-    ("effect", &["adapter", "log_limiter", "packet", "reason"]),
-    ("plugin", &["adapter", "auth", "config", "effect", "json", "log_limiter", "packet", "rate_limit", "reason", "store"]),
+    ("engine", &["files", "fixed_limits", "frame", "packet", "reason", "request"]),
+    ("effect", &["adapter", "fixed_limits", "log_limiter", "packet", "reason"]),
+    (
+        "plugin",
+        &[
+            "adapter",
+            "auth",
+            "config",
+            "effect",
+            "fixed_limits",
+            "json",
+            "log_limiter",
+            "packet",
+            "rate_limit",
+            "reason",
+            "store",
+        ],
+    ),
     ("dispatch", &["adapter", "effect", "packet", "plugin", "reason"]),
     ("protocol", &["adapter", "dispatch", "effect", "engine", "frame", "json", "packet", "plugin", "reason", "request"]),
     ("drain", &["engine", "reason"]),

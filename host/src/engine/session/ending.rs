@@ -3,7 +3,6 @@
 use std::{
     mem,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -14,12 +13,10 @@ use crate::{
         polling::HeldRequests,
         session_end::{Delivery, SessionEnd},
     },
+    fixed_limits::CLOSE_DEADLINE,
     frame::Frame,
     reason::DisconnectReason,
 };
-
-/// How long a closed websocket waits for the client to close its side.
-const LINGER: Duration = Duration::from_secs(2);
 
 impl Session {
     /// Ends the session. A session that has ended already is only changed by `Delivery::Nothing`, which cuts the rest short.
@@ -42,7 +39,7 @@ impl Session {
             }
             (Delivery::CloseOnly(code), Transport::Websocket(websocket)) => {
                 websocket.discard_batch();
-                SessionState::Closing { until: Instant::now() + LINGER, code }
+                SessionState::Closing { until: Instant::now() + CLOSE_DEADLINE, code }
             }
             (Delivery::CloseOnly(_), Transport::Polling(polling)) => {
                 polling.release_all();
@@ -81,7 +78,7 @@ impl Session {
         let SessionState::Closing { code, .. } = self.state else { return false };
         let Transport::Websocket(websocket) = &mut self.transport else { return false };
         websocket.queue_frame(Frame::close(code));
-        self.state = SessionState::Lingering { until: Instant::now() + LINGER, write_shut_down: false };
+        self.state = SessionState::Lingering { until: Instant::now() + CLOSE_DEADLINE, write_shut_down: false };
         self.linger(cx);
         true
     }

@@ -12,14 +12,9 @@ use super::context::GenerationContext;
 use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Effects, Overlay, Write};
+use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
-
-/// Recorded writes that the reads of a call look at between two flushes. Reads cost the host's time, not the guest's.
-const OVERLAY_WRITES_MAX: usize = 20_000_000;
-
-/// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
-const RESOURCES_MAX: usize = 10_000;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
 pub(crate) struct InstanceState {
@@ -58,8 +53,7 @@ pub(crate) struct RunClock {
 impl InstanceState {
     pub(crate) fn new(context: Arc<GenerationContext>) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(context.plugin.call_limits.memory_bytes).build();
-        let (wasi, mut table) = (wasi::empty_context(&context), ResourceTable::new());
-        table.set_max_capacity(RESOURCES_MAX);
+        let (wasi, table) = (wasi::empty_context(&context), resource_table());
         Self { context, active: None, limits, clock: RunClock::default(), wasi, table }
     }
 
@@ -143,4 +137,24 @@ fn held_joins(effects: &dyn Effects) -> usize {
     let mut joined = 0;
     effects.held(&mut |held| joined = held.iter().map(Write::joined_rooms).sum());
     joined
+}
+
+/// The WASI resources of an instance.
+fn resource_table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(WASI_RESOURCES_MAX);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resource_table;
+    use crate::fixed_limits::WASI_RESOURCES_MAX;
+
+    #[test]
+    fn an_instance_has_so_many_wasi_resources_and_no_more() {
+        let mut table = resource_table();
+        let passed = (0..2 * WASI_RESOURCES_MAX).take_while(|number| table.push(*number).is_ok()).count();
+        assert_eq!(passed, WASI_RESOURCES_MAX);
+    }
 }

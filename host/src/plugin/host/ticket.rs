@@ -15,7 +15,7 @@ use crate::rate_limit::Decision;
 use crate::store::Entry;
 
 /// Longer than any call may be: such a sleep ends with its call.
-const SLEEP_MAX: Duration = Duration::from_secs(86_400);
+const LONGEST_SLEEP: Duration = Duration::from_secs(86_400);
 
 /// All questions of a call that were not taken yet.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Ticket {
 
     /// Never cut to the call's time: a handler that sleeps past the end of its call must not wake and go on.
     pub(super) fn sleep(delay: Duration) -> Self {
-        Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(SLEEP_MAX) }
+        Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(LONGEST_SLEEP) }
     }
 
     /// A question to a part of the host, answered at the latest when the call ends.

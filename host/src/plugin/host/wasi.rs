@@ -11,10 +11,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::context::GenerationContext;
 use super::state::InstanceState;
+use crate::fixed_limits::PRINTED_LINE_BYTES_MAX;
 use crate::plugin::durable::Plugin;
-
-/// Where a line without an end is cut.
-const LINE_BYTES_MAX: usize = 4096;
 
 /// No files, environment, arguments, input or addresses.
 pub(super) fn empty_context(context: &GenerationContext) -> WasiCtx {
@@ -67,7 +65,7 @@ impl AsyncWrite for LineWriter {
     fn poll_write(self: Pin<&mut Self>, _context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let lines = self.get_mut();
         for &byte in bytes {
-            if byte == b'\n' || lines.line.len() >= LINE_BYTES_MAX {
+            if byte == b'\n' || lines.line.len() >= PRINTED_LINE_BYTES_MAX {
                 lines.end_line();
             }
             if byte != b'\n' {

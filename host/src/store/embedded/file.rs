@@ -24,7 +24,7 @@ const ENTRIES: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::ne
 /// When, bucket and key of everything that expires.
 const EXPIRIES: TableDefinition<(u64, &str, &str), ()> = TableDefinition::new("expiries");
 /// Expired entries that one commit removes.
-const SWEEP_MAX: usize = 1_000;
+const SWEEP_BATCH: usize = 1_000;
 
 /// A write.
 pub(super) enum Operation {
@@ -298,7 +298,7 @@ impl Tables<'_> {
     /// Removes expired entries, up to the bound. Returns whether the bound was reached.
     fn sweep(&mut self) -> Result<bool, redb::Error> {
         let mut expired = Vec::new();
-        for row in self.expiries.iter()?.take(SWEEP_MAX) {
+        for row in self.expiries.iter()?.take(SWEEP_BATCH) {
             let (row, ()) = row.map(|(row, unit)| (row, unit.value()))?;
             let (expires, bucket, key) = row.value();
             if is_alive(expires, self.now) {
@@ -309,6 +309,6 @@ impl Tables<'_> {
         for (bucket, key) in &expired {
             self.put(bucket, key, None, 0)?;
         }
-        Ok(expired.len() >= SWEEP_MAX)
+        Ok(expired.len() >= SWEEP_BATCH)
     }
 }

@@ -3,13 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixed_limits::{STORE_OPERATIONS_MAX, STORE_WAITING_BYTES_MAX};
 use crate::store::error::StoreError;
 use crate::store::rules;
-
-/// Reads and writes in flight. A disk does some hundred commits a second, each with up to a thousand writes.
-const OPERATIONS_MAX: usize = 10_000;
-/// Bytes of values that wait to be written.
-const BYTES_MAX: usize = 64 << 20;
 
 /// The counts of operations and bytes. They only bound memory, so no order beyond their own is needed; at the bound, two operations at
 /// once may both be refused.
@@ -30,9 +26,9 @@ impl InFlight {
         let permit = InFlightPermit { in_flight: in_flight.clone(), bytes };
         let operations = in_flight.operations.fetch_add(1, Ordering::Relaxed);
         let waiting = in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if operations >= OPERATIONS_MAX || waiting + bytes > BYTES_MAX {
+        if operations >= STORE_OPERATIONS_MAX || waiting + bytes > STORE_WAITING_BYTES_MAX {
             return Err(rules::limit(format!(
-                "the store has too much to do: at most {OPERATIONS_MAX} operations and {BYTES_MAX} bytes wait at once"
+                "the store has too much to do: at most {STORE_OPERATIONS_MAX} operations and {STORE_WAITING_BYTES_MAX} bytes wait at once"
             )));
         }
         Ok(permit)
@@ -48,18 +44,19 @@ impl Drop for InFlightPermit {
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES_MAX, InFlight, OPERATIONS_MAX};
+    use super::InFlight;
+    use crate::fixed_limits::{STORE_OPERATIONS_MAX, STORE_WAITING_BYTES_MAX};
     use std::sync::Arc;
 
     #[test]
     fn what_waits_is_bounded_and_given_back() {
         let in_flight = Arc::<InFlight>::default();
-        let many: Vec<_> = (0..OPERATIONS_MAX).map(|_| InFlight::take(&in_flight, 0).unwrap()).collect();
+        let many: Vec<_> = (0..STORE_OPERATIONS_MAX).map(|_| InFlight::take(&in_flight, 0).unwrap()).collect();
         assert_eq!(InFlight::take(&in_flight, 0).err().unwrap().code(), "limit");
         drop(many);
-        let large = InFlight::take(&in_flight, BYTES_MAX).unwrap();
+        let large = InFlight::take(&in_flight, STORE_WAITING_BYTES_MAX).unwrap();
         assert_eq!(InFlight::take(&in_flight, 1).err().unwrap().code(), "limit");
         drop(large);
-        assert!(InFlight::take(&in_flight, BYTES_MAX).is_ok());
+        assert!(InFlight::take(&in_flight, STORE_WAITING_BYTES_MAX).is_ok());
     }
 }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Names and values of one of the two halves.
-const BYTES_MAX: usize = 4 << 20;
+const HALF_BYTES: usize = 4 << 20;
 /// A larger value is worth a read of the file, and would push too many others out.
-const ENTRY_BYTES_MAX: usize = 16 << 10;
+const CACHED_ENTRY_BYTES: usize = 16 << 10;
 
 /// The entries that were read lately, in two halves: when the young half is full, it takes the place of the old one, and what was not
 /// read in the meantime is gone.
@@ -63,7 +63,7 @@ impl ReadCache {
 
     /// Keeps what was read, if nothing was written since.
     pub(super) fn keep(&self, ReadStamp(commits): ReadStamp, bucket: &str, key: &str, expires: u64, value: &[u8]) {
-        if size(bucket, key, value) > ENTRY_BYTES_MAX {
+        if size(bucket, key, value) > CACHED_ENTRY_BYTES {
             return;
         }
         let state = &mut *self.lock();
@@ -96,7 +96,7 @@ impl ReadCache {
 impl CacheState {
     fn insert(&mut self, bucket: &str, key: &str, entry: CacheEntry) {
         let bytes = size(bucket, key, &entry.1);
-        if self.young.bytes + bytes > BYTES_MAX {
+        if self.young.bytes + bytes > HALF_BYTES {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.remove(bucket, key);
@@ -128,7 +128,7 @@ fn size(bucket: &str, key: &str, value: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES_MAX, ENTRY_BYTES_MAX, Lookup, ReadCache, ReadStamp};
+    use super::{CACHED_ENTRY_BYTES, HALF_BYTES, Lookup, ReadCache, ReadStamp};
 
     fn stamp(cache: &ReadCache) -> ReadStamp {
         match cache.get("b", "never there") {
@@ -166,16 +166,16 @@ mod tests {
     #[test]
     fn it_keeps_what_is_asked_for_and_no_more_than_its_bound() {
         let cache = ReadCache::default();
-        cache.keep(stamp(&cache), "b", "large", 0, &vec![0; ENTRY_BYTES_MAX]);
+        cache.keep(stamp(&cache), "b", "large", 0, &vec![0; CACHED_ENTRY_BYTES]);
         assert_eq!(value(&cache, "large"), None);
 
         let filling = vec![0; 10_000];
-        for number in 0..4 * BYTES_MAX / filling.len() {
+        for number in 0..4 * HALF_BYTES / filling.len() {
             cache.keep(stamp(&cache), "b", &number.to_string(), 0, &filling);
             cache.keep(stamp(&cache), "b", "wanted", 0, b"1");
             assert!(value(&cache, "wanted").is_some());
             let state = cache.lock();
-            assert!(state.young.bytes <= BYTES_MAX && state.old.bytes <= BYTES_MAX);
+            assert!(state.young.bytes <= HALF_BYTES && state.old.bytes <= HALF_BYTES);
         }
         assert_eq!(value(&cache, "0"), None);
     }

@@ -11,8 +11,8 @@ use super::in_flight::InFlightPermit;
 use crate::store::error::StoreError;
 
 /// Writes in one commit. More would let the first wait for long.
-const GROUP_MAX: usize = 1_000;
-const GROUP_BYTES_MAX: usize = 16 << 20;
+const GROUP_WRITES: usize = 1_000;
+const GROUP_BYTES: usize = 16 << 20;
 /// Expired entries are invisible at once; this is how long they take up room.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Between two attempts to open a file that failed.
@@ -54,7 +54,7 @@ pub(super) fn run(file: &StoreFile, jobs: &Receiver<WriteJob>) {
 fn group(first: Option<WriteJob>, jobs: &Receiver<WriteJob>) -> Vec<WriteJob> {
     let mut bytes = 0;
     let mut group = Vec::from_iter(first);
-    while !group.is_empty() && group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
+    while !group.is_empty() && group.len() < GROUP_WRITES && bytes < GROUP_BYTES {
         let Ok(job) = jobs.try_recv() else { break };
         bytes += job.operation.bytes();
         group.push(job);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use innkeeper_plugin::{Plugin, Reply, Result, Socket, config, export, now_ms, of, sleep};
+use innkeeper_plugin::{Plugin, Reply, Result, Socket, config, export, log, now_ms, of, sleep};
 use serde::Deserialize;
 
 /// What to ask the operator for.
@@ -21,7 +21,11 @@ fn plugin() -> Plugin {
         .on("number", number)
         .on("flood", flood)
         .on("reach", reach)
-        .on("scribble", scribble);
+        .on("scribble", scribble)
+        .on("peek", peek)
+        .on("gather", |socket: &Socket, rooms: Vec<String>| socket.nsp().to(socket.id()).sockets_join(rooms))
+        .on("log", write_log)
+        .on("print", print);
     let plugin = room_events(plugin).disconnect(announce_disconnect);
     room_events(plugin.namespace("/b"))
 }
@@ -80,6 +84,29 @@ fn scribble(socket: &Socket, bytes: usize) -> Reply<(u32, String)> {
             Err(error) => return Reply((passed, error.code_str().to_owned())),
         }
     }
+}
+
+/// Emits so often and then reads so often: the number of reads that passed, and the code of the refusal.
+fn peek(socket: &Socket, writes: u32, reads: u32) -> Result<Reply<(u32, String)>> {
+    (0..writes).try_for_each(|_| socket.emit("peek", ()))?;
+    for passed in 0..reads {
+        if let Err(error) = socket.rooms() {
+            return Ok(Reply((passed, error.code_str().to_owned())));
+        }
+    }
+    Ok(Reply((reads, "ok".to_owned())))
+}
+
+fn write_log(_socket: &Socket, level: String, lines: u32) -> Reply<bool> {
+    (0..lines).for_each(|number| log::write(&level, format!("line {number}"), &[]));
+    Reply(true)
+}
+
+/// Prints one line.
+#[expect(clippy::print_stdout, reason = "the host makes lines of the log of it")]
+fn print(_socket: &Socket, bytes: usize) -> Reply<bool> {
+    println!("{}", "p".repeat(bytes));
+    Reply(true)
 }
 
 fn announce_disconnect(socket: &Socket, reason: &str) -> Result<()> {

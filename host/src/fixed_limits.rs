@@ -1,0 +1,42 @@
+//! Limits of the host that nobody may change, each with the reason for its value.
+//!
+//! Those that an operator may change are in `config::Limits` and `config::PluginConfig`; those that the contract promises to plugins
+//! are in `innkeeper_contract::limits`. Sizes of buffers and of batches, which limit nothing that anybody can see, stand where they are
+//! used.
+
+use std::time::Duration;
+
+/// Bytes of the head of one HTTP request. Browsers and proxies stay below 16 KiB; hyper's own limit is 400 kB.
+pub(crate) const REQUEST_HEAD_BYTES_MAX: usize = 32 << 10;
+/// How long a websocket that the server closes waits for the client to close its side: a few round trips of a slow network. A client
+/// that never does costs no more than that.
+pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+/// How long the head of a request to the internal listener may take, so that idle connections do not pile up there.
+pub(crate) const INTERNAL_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the 1,024 handles
+/// that a process has by default, and most of those are for connections.
+pub(crate) const OPEN_FILES_MAX: usize = 256;
+
+/// Lines of the log about failed calls of one plugin in ten seconds, because clients can provoke failures at will.
+pub(crate) const FAILURE_LINES_MAX: u32 = 20;
+/// Lines of the level `error` of one plugin in ten seconds, for the same reason.
+pub(crate) const GUEST_ERROR_LINES_MAX: u32 = 20;
+/// Lines of all other levels of one plugin in ten seconds: enough for a line with each of a thousand events a second.
+pub(crate) const GUEST_LINES_MAX: u32 = 10_000;
+/// Lines of the log in ten seconds about sockets that would be in too many rooms: plugins can cause any number.
+pub(crate) const REFUSED_JOIN_LINES_MAX: u32 = 20;
+/// Bytes of a line that a guest prints; a longer one is cut in two. The host keeps a line until it ends.
+pub(crate) const PRINTED_LINE_BYTES_MAX: usize = 4_096;
+
+/// Timers of one plugin. Beyond it those of sockets that are disconnected are removed; if that does not help, none is added.
+pub(crate) const TIMERS_MAX: usize = 100_000;
+/// Recorded writes that the reads of a call look at between two flushes. Reads cost the host's time, not the guest's.
+pub(crate) const OVERLAY_WRITES_MAX: usize = 20_000_000;
+/// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
+pub(crate) const WASI_RESOURCES_MAX: usize = 10_000;
+
+/// Reads and writes of the store in flight. A disk does some hundred commits a second, each with up to a thousand writes.
+pub(crate) const STORE_OPERATIONS_MAX: usize = 10_000;
+/// Bytes of values that wait to be written to the store.
+pub(crate) const STORE_WAITING_BYTES_MAX: usize = 64 << 20;
