@@ -95,7 +95,7 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
         let plugin = Plugin::new(plugin.clone(), &config.limits, wasm.clone(), services.clone());
         plugins.push(plugin::load(&Arc::new(plugin)).await?);
     }
-    let registry = Arc::new(Registry::new(&plugins));
+    let registry = Arc::new(Registry::new(&plugins)?);
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.

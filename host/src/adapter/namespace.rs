@@ -98,6 +98,24 @@ impl Locked<'_> {
         }
     }
 
+    /// How many sockets the filter selects.
+    pub(crate) fn count(&self, filter: &RoomFilter) -> usize {
+        self.members.count(filter)
+    }
+
+    /// The ids of the sockets that the filter selects, in no particular order.
+    pub(crate) fn ids(&self, filter: &RoomFilter) -> Vec<SocketId> {
+        let mut ids = Vec::new();
+        self.members.each(filter, |socket| ids.push(socket.id()));
+        ids
+    }
+
+    /// The rooms that have members, the sockets' own rooms left out: at most `most` of those that begin with `prefix`, in the order of
+    /// their bytes, after the name `after`.
+    pub(crate) fn room_names(&self, prefix: &str, after: Option<&str>, most: usize) -> Vec<Arc<str>> {
+        self.members.room_names(prefix, after, most)
+    }
+
     /// The sockets that the filter selects.
     pub(crate) fn select(&self, filter: &RoomFilter) -> Vec<Arc<Socket>> {
         let mut selected = Vec::new();

@@ -128,6 +128,31 @@ impl<S: Clone> RoomTable<S> {
         }
     }
 
+    /// How many sockets the filter selects.
+    pub(super) fn count(&self, filter: &RoomFilter) -> usize {
+        if filter.any.is_empty() && filter.except.is_empty() {
+            return self.sockets.len();
+        }
+        let mut count = 0;
+        self.each(filter, |_| count += 1);
+        count
+    }
+
+    /// The rooms that have members, without those that are named like a socket: at most `most` of those that begin with `prefix`, in
+    /// the order of their bytes, after the name `after`.
+    pub(super) fn room_names(&self, prefix: &str, after: Option<&str>, most: usize) -> Vec<Arc<str>> {
+        let is_own = |name: &str| SocketId::parse(name).is_some_and(|id| self.sockets.contains_key(&id));
+        let is_wanted = |name: &str| name.starts_with(prefix) && after.is_none_or(|after| name > after) && !is_own(name);
+        let mut names: Vec<_> = self.rooms.keys().filter(|name| is_wanted(name)).cloned().collect();
+        // A page of many is cheaper to select than all are to sort.
+        if most < names.len() {
+            names.select_nth_unstable(most);
+            names.truncate(most);
+        }
+        names.sort_unstable();
+        names
+    }
+
     fn each_in(&self, room: &str, mut visit: impl FnMut(SocketId, &S)) {
         for (id, socket) in self.rooms.get(room).into_iter().flatten() {
             visit(*id, socket);
@@ -265,6 +290,23 @@ mod tests {
         assert_eq!(table.remove(ann).len(), 2);
         assert!(table.rooms.is_empty() && table.sockets.is_empty());
         assert_eq!(table.join(ann, &names(["a"]), 9), Ok(None));
+    }
+
+    #[test]
+    fn rooms_are_listed_in_order_without_those_of_sockets() {
+        let (mut table, ann) = table();
+        let bob = SocketId::random().unwrap();
+        table.insert(bob, "bob");
+        let _ = table.join(ann, &names(["game:2", "game:1", "hall", bob.as_str()]), 9);
+        let listed = |prefix: &str, after: Option<&str>, most| {
+            table.room_names(prefix, after, most).iter().map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed("", None, 10), ["game:1", "game:2", "hall"]);
+        assert_eq!(listed("game:", None, 1), ["game:1"]);
+        assert_eq!(listed("game:", Some("game:1"), 10), ["game:2"]);
+        assert!(listed("g", Some("h"), 10).is_empty());
+        let all = RoomFilter::default();
+        assert_eq!((table.count(&all), table.count(&RoomFilter { any: names(["hall"]), ..all })), (2, 1));
     }
 
     #[test]

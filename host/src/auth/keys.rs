@@ -38,6 +38,11 @@ impl Keys {
         Ok(Self { keys })
     }
 
+    /// Whether there is a key of this name.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
     /// The claims of a token that this key verifies.
     pub(crate) fn verify(&self, key: &str, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
         let key = self.keys.get(key).ok_or_else(|| TokenError::UnknownKey(key.to_owned()))?;

@@ -186,3 +186,27 @@ fn the_operator_is_told_which_algorithm_and_whose_signature_it_was() {
     assert_eq!(verify(&strong, &token), Err("its algorithm is HS256, and this key takes HS512".into()));
     assert_eq!(verify(&secret("another"), &token), Err("its signature was not made with this key".into()));
 }
+
+#[test]
+fn each_refusal_has_its_reason() {
+    let kind = |config: &KeyConfig, token: &str| {
+        let keys = Keys::load(std::slice::from_ref(config)).expect("the key can be used");
+        match keys.verify("k", token, at(NOW)).expect_err("a refused token") {
+            TokenError::UnknownKey(_) => "unknown",
+            TokenError::Expired { .. } => "expired",
+            TokenError::NotBefore { .. } => "not-before",
+            TokenError::Signature(_) => "signature",
+            TokenError::Claims(_) => "claims",
+            TokenError::Key(_) => "key",
+            TokenError::Invalid(_) => "invalid",
+        }
+    };
+    let (ours, other) = (secret(SECRET), secret("another secret that is long enough as well"));
+    assert_eq!(kind(&ours, &signed(&ours, json!({"exp": NOW - 1}))), "expired");
+    assert_eq!(kind(&ours, &signed(&ours, json!({"nbf": NOW + 1}))), "not-before");
+    assert_eq!(kind(&ours, &signed(&other, json!({}))), "signature");
+    assert_eq!(kind(&ours, RS256.trim()), "signature");
+    assert_eq!(kind(&ours, &signed(&ours, json!({"exp": "soon"}))), "claims");
+    assert_eq!(kind(&KeyConfig { issuer: vec!["us".to_owned()], ..ours.clone() }, &signed(&ours, json!({}))), "claims");
+    assert_eq!(kind(&ours, "a.b"), "invalid");
+}

@@ -97,6 +97,7 @@ fn scene(plugins: Vec<(&str, Script)>) -> Scene {
         name: name.into(),
         hooks: HashSet::from(every),
         events: HashSet::new(),
+        is_listed: true,
         all_events: true,
     };
     let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
@@ -108,7 +109,7 @@ fn scene(plugins: Vec<(&str, Script)>) -> Scene {
         .collect();
     let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
     let dispatcher = Arc::new(Dispatcher {
-        registry: Arc::new(Registry::new(&plugins)),
+        registry: Arc::new(Registry::new(&plugins).unwrap()),
         effects: Arc::new(LocalEffects::new(1000, None)),
         limits,
     });

@@ -13,7 +13,6 @@ use crate::reason::DisconnectReason;
 pub(crate) struct Call {
     pub(crate) export: Export,
     /// The index of the namespace among those that the plugin registered. None for what concerns no socket.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the contract's exports do not carry it yet"))]
     pub(crate) registration: Option<u32>,
     /// None for what concerns no socket: the plugin's start, a timer without a socket.
     pub(crate) socket: Option<Arc<Socket>>,
@@ -34,7 +33,6 @@ pub(crate) enum Export {
     Disconnecting(Disconnection),
     Disconnect(Disconnection),
     /// `instance` counts from 0; the kind is one of `kinds`.
-    #[expect(dead_code, reason = "the contract's exports do not carry it yet")]
     Start {
         instance: u32,
         kind: &'static str,

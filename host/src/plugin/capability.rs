@@ -110,6 +110,14 @@ impl Capabilities {
         self.scope(capability).is_some_and(|scope| scope.covers(part))
     }
 
+    /// The buckets, keys, hosts or namespaces that a narrowed capability names. None if it is whole, or not there.
+    pub(crate) fn parts(&self, capability: Capability) -> Option<&[String]> {
+        match self.scope(capability)? {
+            Scope::Whole => None,
+            Scope::Parts(parts) => Some(parts),
+        }
+    }
+
     fn scope(&self, capability: Capability) -> Option<&Scope> {
         self.list.iter().find(|(listed, _)| *listed == capability).map(|(_, scope)| scope)
     }

@@ -21,15 +21,19 @@ pub(super) trait LinkedComponent: Send + Sync + Sized + 'static {
 
 /// The exports of one instance, which lives in a store.
 pub(super) trait Exports: Send + Sync + 'static {
-    /// Asks the component what it is.
-    fn register(&self, store: &mut Store<InstanceState>) -> impl Future<Output = wasmtime::Result<Manifest>> + Send;
+    /// Asks the component what it is. It may refuse to be loaded with its configuration.
+    fn register(
+        &self,
+        store: &mut Store<InstanceState>,
+    ) -> impl Future<Output = wasmtime::Result<Result<Manifest, Failure>>> + Send;
 
-    /// Enters the export that a call is for. `id` names the call.
+    /// Enters the export that a call is for. `id` names the call; `registration` is the index of the namespace.
     fn enter(
         &self,
         store: &mut Store<InstanceState>,
         id: u64,
         export: &Export,
+        registration: Option<u32>,
         socket: Option<&Socket>,
     ) -> impl Future<Output = wasmtime::Result<ExportResult>> + Send;
 }

@@ -25,6 +25,26 @@ pub(crate) enum PluginError {
     #[error("plugin {plugin:?}: its registration says {what}")]
     Registration { plugin: String, what: String },
 
+    /// The plugin's own words: it cannot work with its configuration.
+    #[error("plugin {plugin:?}: {message}; see [plugins.{plugin}.config]")]
+    Refused { plugin: String, message: String },
+
+    #[error(
+        "plugin {plugin:?}: asks for the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
+    )]
+    NoKey { plugin: String, key: String },
+
+    #[error(
+        "plugin {plugin:?}: registers the namespace {namespace:?}, which [plugins.{plugin}] does not list; to allow it, write {line}"
+    )]
+    NotListed { plugin: String, namespace: String, line: String },
+
+    #[error(
+        "plugin {plugin:?}: registers the namespace {namespace:?}, and so does {other:?}; plugins share a namespace only if each of them lists it; write {}",
+        lines.join(", and ")
+    )]
+    Shared { plugin: String, other: String, namespace: String, lines: Vec<String> },
+
     #[error(
         "plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
     )]
@@ -35,4 +55,9 @@ pub(crate) enum PluginError {
 
     #[error("the WebAssembly engine does not start: {0:#}")]
     Engine(wasmtime::Error),
+}
+
+/// `namespaces = ["/", "/chat"]`, as a configuration has it.
+pub(super) fn namespaces_line<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    format!("namespaces = {:?}", names.collect::<Vec<_>>())
 }

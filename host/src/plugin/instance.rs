@@ -9,6 +9,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::call::Call;
 use super::contract::{ExportResult, Exports, LinkedComponent};
 use super::engine::TICK;
+use super::failure::Failure;
 use super::host::{ActiveCall, GenerationContext, InstanceState};
 use super::manifest::Manifest;
 
@@ -31,19 +32,19 @@ impl<C: LinkedComponent> Instance<C> {
         Ok(Self { store, exports, idle_since: Instant::now() })
     }
 
-    /// Asks the component what it is.
-    pub(super) async fn register(&mut self) -> wasmtime::Result<Manifest> {
+    /// Asks the component what it is; it may refuse to be loaded.
+    pub(super) async fn register(&mut self) -> wasmtime::Result<Result<Manifest, Failure>> {
         self.store.set_epoch_deadline(1);
         self.exports.register(&mut self.store).await
     }
 
     /// Runs one call. Returns what the export returned, and the call with the writes that it recorded and did not send.
     pub(super) async fn enter(&mut self, call: Call, ends_at: Instant) -> wasmtime::Result<(ExportResult, Option<ActiveCall>)> {
-        let (export, socket) = (call.export.clone(), call.socket.clone());
+        let (export, registration, socket) = (call.export.clone(), call.registration, call.socket.clone());
         let id = self.store.data().context.plugin.next_call();
         self.store.data_mut().begin(call, ends_at);
         self.store.set_epoch_deadline(1);
-        let returned = self.exports.enter(&mut self.store, id, &export, socket.as_deref()).await?;
+        let returned = self.exports.enter(&mut self.store, id, &export, registration, socket.as_deref()).await?;
         Ok((returned, self.store.data_mut().active.take()))
     }
 }

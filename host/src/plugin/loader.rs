@@ -10,7 +10,8 @@ use super::bindings::v0_1;
 use super::capability::{Capabilities, Capability};
 use super::contract::LinkedComponent;
 use super::durable::Plugin;
-use super::error::PluginError;
+use super::error::{PluginError, namespaces_line};
+use super::failure::Failure;
 use super::generation::Generation;
 use super::host::GenerationContext;
 use super::instance::Instance;
@@ -29,9 +30,13 @@ pub(crate) async fn load(plugin: &Arc<Plugin>) -> Result<Loaded, PluginError> {
 async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C) -> Result<Loaded, PluginError> {
     let label = plugin.next_label();
     let trial = Arc::new(GenerationContext::trial(plugin.clone(), label.clone()));
-    let registration = register(plugin, &component, &trial).await?;
+    let mut registration = register(plugin, &component, &trial).await?;
+    list_namespaces(plugin, &mut registration)?;
     let mut context = GenerationContext::trial(plugin.clone(), label.clone());
     context.capabilities = grant(plugin, &registration.capabilities)?;
+    for ignored in &registration.unknown {
+        tracing::warn!(plugin = &*label, "this host does not know the {ignored}, which the plugin registered: it is ignored");
+    }
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
     if context.capabilities.has(Capability::Store) {
         // The first plugin that comes here opens the store.
@@ -48,7 +53,26 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C) -> R
 /// What the plugin may do, out of what it requests.
 fn grant(plugin: &Plugin, requested: &Capabilities) -> Result<Capabilities, PluginError> {
     let granted = requested.granted_by(&plugin.config.grants);
-    granted.map_err(|capability| PluginError::NotGranted { plugin: plugin.config.name.clone(), capability })
+    let granted = granted.map_err(|capability| PluginError::NotGranted { plugin: plugin.config.name.clone(), capability })?;
+    let named = requested.parts(Capability::Jwt).unwrap_or_default();
+    match named.iter().find(|key| !plugin.services.keys.has(key)) {
+        Some(key) => Err(PluginError::NoKey { plugin: plugin.config.name.clone(), key: key.clone() }),
+        None => Ok(granted),
+    }
+}
+
+/// Notes which of the namespaces the operator lists for this plugin. With a list, no other is registered.
+fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Result<(), PluginError> {
+    let Some(listed) = &plugin.config.namespaces else { return Ok(()) };
+    for namespace in &mut registration.namespaces {
+        namespace.is_listed = listed.iter().any(|name| **name == *namespace.name);
+        if !namespace.is_listed {
+            let all = listed.iter().map(String::as_str).chain([&*namespace.name]);
+            let (plugin, namespace) = (plugin.config.name.clone(), namespace.name.to_string());
+            return Err(PluginError::NotListed { plugin, namespace, line: namespaces_line(all) });
+        }
+    }
+    Ok(())
 }
 
 fn names(registration: &Registration) -> Vec<&str> {
@@ -86,6 +110,8 @@ async fn register<C: LinkedComponent>(
 ) -> Result<Registration, PluginError> {
     let asked = async { Instance::new(component, trial).await?.register().await };
     let in_time = timeout(plugin.config.limits.call_deadline, asked).await.unwrap_or_else(|late| Err(late.into()));
-    let manifest = in_time.map_err(|source| PluginError::Register { plugin: plugin.config.name.clone(), source })?;
+    let registered = in_time.map_err(|source| PluginError::Register { plugin: plugin.config.name.clone(), source })?;
+    let refused = |failure: Failure| PluginError::Refused { plugin: plugin.config.name.clone(), message: failure.message };
+    let manifest = registered.map_err(refused)?;
     Registration::check(manifest).map_err(|what| PluginError::Registration { plugin: plugin.config.name.clone(), what })
 }

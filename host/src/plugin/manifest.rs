@@ -7,6 +7,7 @@ pub(crate) struct Manifest {
     pub(crate) namespaces: Vec<NamespaceManifest>,
     pub(crate) hooks: Vec<String>,
     pub(crate) capabilities: Vec<String>,
+    pub(crate) options: Vec<(String, String)>,
     pub(crate) sdk: String,
 }
 
@@ -16,7 +17,15 @@ pub(crate) struct NamespaceManifest {
     pub(crate) name: String,
     pub(crate) options: Vec<String>,
     pub(crate) hooks: Vec<String>,
-    pub(crate) events: Vec<String>,
-    /// Whether all other events have a handler, too.
-    pub(crate) other_events: bool,
+    pub(crate) events: Vec<SubscriptionManifest>,
+    /// The options of the handler of all other events, if there is one.
+    pub(crate) other_events: Option<Vec<String>>,
+    pub(crate) server_events: Vec<String>,
+}
+
+/// The registration of one event.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SubscriptionManifest {
+    pub(crate) name: String,
+    pub(crate) options: Vec<String>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use innkeeper_contract::{events, hooks, modes, options};
+use innkeeper_contract::{capabilities, events, hooks, modes, options};
 
-use super::capability::{self, Capabilities};
-use super::manifest::{Manifest, NamespaceManifest};
+use super::capability::{self, Capabilities, Capability};
+use super::manifest::{Manifest, NamespaceManifest, SubscriptionManifest};
 
 /// The registration of a plugin, as its `register` returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) struct Registration {
     pub(crate) capabilities: Capabilities,
     /// What made the component, for the log.
     pub(crate) sdk: String,
+    /// Options and notices that this host does not know, for the log. They are ignored, because newer hosts may know them.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// What a plugin does on one namespace.
@@ -29,6 +31,8 @@ pub(crate) struct NamespaceRegistration {
     pub(crate) events: HashSet<String>,
     /// Whether the plugin has a handler for every event that `events` does not name.
     pub(crate) all_events: bool,
+    /// Whether the operator's configuration lists the namespace for this plugin. Plugins share a namespace only then.
+    pub(crate) is_listed: bool,
 }
 
 /// An export that belongs to a namespace.
@@ -63,29 +67,40 @@ impl Registration {
             modes::SHARED => return Err("mode \"shared\", which this host does not have yet".into()),
             other => return Err(format!("mode {other:?}; there are \"pooled\" and \"shared\"")),
         }
+        let mut unknown: Vec<_> = manifest.options.iter().map(|(name, value)| format!("option {name}={value}")).collect();
         for hook in &manifest.hooks {
             match hook.as_str() {
-                "start" | "timer" | "server-event" | "snapshot" => {}
-                other => return Err(format!("the hook {other:?}; there are start, timer, server-event, snapshot")),
+                known if hooks::OF_PLUGIN.contains(&known) => {}
+                // This host has no notices yet.
+                notice if hooks::notice(notice).is_some() => unknown.push(format!("hook {notice}")),
+                other => return Err(format!("the hook {other:?}; there are {}", hooks::OF_PLUGIN.join(", "))),
             }
         }
-        let unknown = |name: &str| format!("the capability {name:?}; there are {}", capability::names());
-        let capabilities = Capabilities::parse(&manifest.capabilities).map_err(unknown)?;
+        let no_capability = |name: &str| format!("the capability {name:?}; there are {}", capability::names());
+        let capabilities = Capabilities::parse(&manifest.capabilities).map_err(no_capability)?;
         let mut namespaces: Vec<NamespaceRegistration> = Vec::new();
         for namespace in manifest.namespaces {
-            let checked = NamespaceRegistration::check(namespace)?;
+            if !namespace.server_events.is_empty() && !capabilities.has(Capability::Cluster) {
+                return Err(format!(
+                    "server events on {:?}, and does not ask for the capability {:?}, which they need",
+                    namespace.name,
+                    capabilities::CLUSTER
+                ));
+            }
+            let checked = NamespaceRegistration::check(namespace, &mut unknown)?;
             if namespaces.iter().any(|other| other.name == checked.name) {
                 return Err(format!("the namespace {:?} twice", checked.name));
             }
             namespaces.push(checked);
         }
         let has = |name: &str| manifest.hooks.iter().any(|hook| hook == name);
-        Ok(Self { start: has(hooks::START), timer: has(hooks::TIMER), namespaces, capabilities, sdk: manifest.sdk })
+        Ok(Self { start: has(hooks::START), timer: has(hooks::TIMER), namespaces, capabilities, sdk: manifest.sdk, unknown })
     }
 }
 
 impl NamespaceRegistration {
-    fn check(namespace: NamespaceManifest) -> Result<Self, String> {
+    /// Adds to `unknown` what this host does not know.
+    fn check(namespace: NamespaceManifest, unknown: &mut Vec<String>) -> Result<Self, String> {
         let name = namespace.name;
         if namespace.options.iter().any(|option| option == options::PATTERN) {
             return Err(format!("the pattern {name:?}, and this host does not have patterns yet"));
@@ -93,16 +108,92 @@ impl NamespaceRegistration {
         if !name.starts_with('/') || name.contains(',') {
             return Err(format!("the namespace {name:?}; a name begins with \"/\" and has no comma"));
         }
+        unknown.extend(namespace.options.iter().map(|option| format!("option {option} of {name}")));
+        let (notices, hooks): (Vec<_>, Vec<_>) = namespace.hooks.iter().partition(|hook| hooks::notice(hook).is_some());
+        unknown.extend(notices.iter().map(|notice| format!("hook {notice} of {name}")));
         let all = || hooks::OF_NAMESPACE.join(", ");
         let parse =
             |hook: &String| Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", all()));
-        let hooks = namespace.hooks.iter().map(parse).collect::<Result<_, _>>()?;
-        if let Some(reserved) = namespace.events.iter().find(|event| events::is_reserved(event)) {
+        let hooks = hooks.into_iter().map(parse).collect::<Result<_, _>>()?;
+        if let Some(reserved) = namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
+            let reserved = &reserved.name;
             return Err(format!(
                 "a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"
             ));
         }
-        let events = namespace.events.into_iter().collect();
-        Ok(Self { name: name.into(), hooks, events, all_events: namespace.other_events })
+        if let Some(reserved) = namespace.server_events.iter().find(|event| events::is_reserved_between_servers(event)) {
+            return Err(format!("the server event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself"));
+        }
+        let all_events = namespace.other_events.is_some();
+        let other = SubscriptionManifest { name: "other events".into(), options: namespace.other_events.unwrap_or_default() };
+        for event in namespace.events.iter().chain([&other]) {
+            // `overtakable` is known, and served as if it were absent: every queue keeps to its order.
+            let options = event.options.iter().filter(|option| *option != options::OVERTAKABLE);
+            unknown.extend(options.map(|option| format!("option {option} of {:?} on {name}", event.name)));
+        }
+        let events = namespace.events.into_iter().map(|event| event.name).collect();
+        Ok(Self { name: name.into(), hooks, events, all_events, is_listed: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Registration;
+    use crate::plugin::manifest::{Manifest, NamespaceManifest, SubscriptionManifest};
+
+    fn manifest(namespace: NamespaceManifest) -> Manifest {
+        Manifest { mode: "pooled".into(), namespaces: vec![namespace], ..Manifest::default() }
+    }
+
+    fn namespace() -> NamespaceManifest {
+        NamespaceManifest { name: "/".into(), ..NamespaceManifest::default() }
+    }
+
+    fn list(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_the_plugin_would_wait_for_in_vain_is_refused() {
+        let refused = |manifest| Registration::check(manifest).unwrap_err();
+        assert!(refused(Manifest { mode: "shared".into(), ..Manifest::default() }).contains("does not have yet"));
+        assert!(refused(Manifest { hooks: list(&["strat"]), ..manifest(namespace()) }).contains("the hook \"strat\""));
+        assert!(refused(manifest(NamespaceManifest { hooks: list(&["start"]), ..namespace() })).contains("on \"/\""));
+        assert!(refused(manifest(NamespaceManifest { options: list(&["pattern"]), ..namespace() })).contains("pattern"));
+        assert!(refused(Manifest { capabilities: list(&["magic"]), ..manifest(namespace()) }).contains("\"magic\""));
+        assert!(refused(manifest(NamespaceManifest { server_events: list(&["news"]), ..namespace() })).contains("\"cluster\""));
+        let reserved = SubscriptionManifest { name: "disconnect".into(), options: Vec::new() };
+        assert!(refused(manifest(NamespaceManifest { events: vec![reserved], ..namespace() })).contains("keeps for itself"));
+        let twice = Manifest { namespaces: vec![namespace(), namespace()], ..manifest(namespace()) };
+        assert!(refused(twice).contains("twice"));
+    }
+
+    #[test]
+    fn what_a_newer_host_may_know_is_ignored_and_logged() {
+        let events = vec![SubscriptionManifest { name: "move".into(), options: list(&["overtakable", "fast"]) }];
+        let registration = Registration::check(Manifest {
+            hooks: list(&["timer", "notice:drain"]),
+            options: vec![("resume".into(), "eager".into())],
+            ..manifest(NamespaceManifest {
+                options: list(&["quiet"]),
+                hooks: list(&["connection", "notice:upgrade"]),
+                events,
+                other_events: Some(list(&["slow"])),
+                ..namespace()
+            })
+        });
+        let registration = registration.unwrap();
+        assert_eq!(
+            registration.unknown,
+            [
+                "option resume=eager",
+                "hook notice:drain",
+                "option quiet of /",
+                "hook notice:upgrade of /",
+                "option fast of \"move\" on /",
+                "option slow of \"other events\" on /"
+            ]
+        );
+        assert!(registration.timer && !registration.start && registration.namespaces[0].all_events);
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use innkeeper_contract::fields;
 use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
 use super::handshake::{GuestHandshake, HandshakeFields};
@@ -43,7 +44,15 @@ pub(super) struct Fetched {
 }
 
 impl FetchFields {
-    pub(crate) const ALL: Self = Self { rooms: true, data: true, handshake: Some(HandshakeFields::ALL) };
+    /// Those of the names that there are; others are ignored.
+    pub(crate) fn parse(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|field| field == name);
+        let basics = has(fields::HANDSHAKE);
+        let (headers, auth) = (has(fields::HEADERS), has(fields::AUTH));
+        let handshake = HandshakeFields { address: basics, query: basics, url: basics, headers, auth };
+        let is_wanted = basics || headers || auth;
+        Self { rooms: has(fields::ROOMS), data: has(fields::DATA), handshake: is_wanted.then_some(handshake) }
+    }
 }
 
 impl Fetched {
@@ -107,4 +116,97 @@ pub(super) fn data_object(data: &BTreeMap<Box<str>, Box<str>>) -> String {
     }
     text.push('}');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use innkeeper_contract::limits::PAGE_BYTES_MAX;
+
+    use super::{FetchFields, Fetched};
+    use crate::adapter::{Adapter, Handshake, RoomFilter, Sink, Socket, SocketId};
+    use crate::frame::Frame;
+    use crate::packet::{EncodedPacket, connect_packet};
+    use crate::reason::DisconnectReason;
+    use crate::request::Request;
+
+    /// A connection that nobody reads from.
+    struct Unread;
+
+    impl Sink for Unread {
+        fn enqueue(&self, _is_closed: &AtomicBool, _packet: &EncodedPacket, _volatile: bool) {}
+
+        fn close_socket(&self, _is_closed: &AtomicBool, _last: Option<Frame>) {}
+
+        fn close_connection(&self) {}
+
+        fn wake(&self) {}
+
+        fn transport(&self) -> &'static str {
+            "websocket"
+        }
+    }
+
+    fn sockets(count: usize) -> Vec<Arc<Socket>> {
+        let namespace = Adapter::default().namespace("/");
+        let headers = vec![("cookie".into(), "secret".into()), ("origin".into(), "page".into())];
+        let (query, url) = (Vec::new(), "/socket.io/".into());
+        let request = Arc::new(Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false });
+        for _ in 0..count {
+            let handshake = Handshake { request: request.clone(), auth: Some("{}".into()), issued_ms: 7 };
+            let socket = Socket::new(SocketId::random().unwrap(), namespace.clone(), handshake, Arc::new(Unread));
+            namespace.lock().admit(&Arc::new(socket), &connect_packet("/", "id"));
+        }
+        let sockets = namespace.lock().select(&RoomFilter::default());
+        sockets
+    }
+
+    fn fields(names: &[&str]) -> FetchFields {
+        FetchFields::parse(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_leave_out_sockets_that_left() {
+        let all = sockets(5);
+        let mut fetched = Fetched::new(all.clone(), fields(&[]), false);
+        let first = fetched.next_page(2);
+        assert_eq!((first.sockets.len(), first.more), (2, true));
+        let gone = &all[3];
+        gone.namespace().lock().disconnect(gone, DisconnectReason::TransportClose, None);
+        let last = fetched.next_page(10);
+        assert_eq!((last.sockets.len(), last.more), (2, false));
+        assert!(last.sockets.iter().all(|socket| socket.id != gone.id().as_str() && socket.rooms.is_empty()));
+    }
+
+    #[test]
+    fn a_page_has_a_bound_of_bytes_and_at_least_one_socket() {
+        let all = sockets(3);
+        for socket in &all {
+            socket.set_data("large", Some("1".repeat(PAGE_BYTES_MAX).into()));
+        }
+        let mut fetched = Fetched::new(all, fields(&["data"]), false);
+        let pages: Vec<_> = (0..3).map(|_| fetched.next_page(10)).map(|page| (page.sockets.len(), page.more)).collect();
+        assert_eq!(pages, [(1, true), (1, true), (1, false)]);
+    }
+
+    #[test]
+    fn a_socket_has_the_fields_that_were_asked_for_and_no_secrets_without_the_capability() {
+        let all = sockets(1);
+        let copy =
+            |names: &[&str], with_secrets| Fetched::new(all.clone(), fields(names), with_secrets).next_page(1).sockets.remove(0);
+        let bare = copy(&["unknown"], true);
+        assert!(bare.handshake.is_none() && bare.data.is_none() && bare.rooms.is_empty());
+        let socket = copy(&["rooms", "data"], true);
+        assert_eq!((socket.rooms.as_slice(), socket.data.as_deref()), ([bare.id].as_slice(), Some("{}")));
+        let handshake = copy(&["handshake"], true).handshake.unwrap();
+        assert_eq!((&*handshake.address, &*handshake.url, handshake.headers.len()), ("127.0.0.1", "/socket.io/", 0));
+        for (with_secrets, headers, auth) in [(true, 2, Some("{}")), (false, 1, None)] {
+            let handshake = copy(&["headers", "auth"], with_secrets).handshake.unwrap();
+            assert_eq!((handshake.headers.len(), handshake.auth.as_deref()), (headers, auth));
+            assert!(handshake.address.is_empty() && handshake.xdomain);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The handshake of a socket, as far as a guest asks for it and may see it.
 
-use innkeeper_contract::capabilities;
+use innkeeper_contract::{capabilities, fields};
 
 use crate::adapter::Socket;
 
@@ -28,7 +28,17 @@ pub(crate) struct GuestHandshake {
 }
 
 impl HandshakeFields {
-    pub(crate) const ALL: Self = Self { address: true, query: true, url: true, headers: true, auth: true };
+    /// Those of the names that there are; others are ignored.
+    pub(crate) fn parse(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|field| field == name);
+        Self {
+            address: has(fields::ADDRESS),
+            query: has(fields::QUERY),
+            url: has(fields::URL),
+            headers: has(fields::HEADERS),
+            auth: has(fields::AUTH),
+        }
+    }
 }
 
 impl GuestHandshake {

@@ -18,11 +18,24 @@ impl InstanceState {
         }
         match self.context.plugin.services.keys.verify(key, token, SystemTime::now()) {
             Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
-            Err(unknown @ TokenError::UnknownKey(_)) => Err(Refusal::new(codes::UNKNOWN, unknown.to_string())),
             Err(reason) => {
                 tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
-                Err(Refusal::new(codes::INVALID, "the token is not valid"))
+                Err(refusal(&reason))
             }
         }
     }
+}
+
+/// The code tells the plugin why; the details are for the log, because the plugin may show the message to the bearer of the token.
+fn refusal(reason: &TokenError) -> Refusal {
+    let code = match reason {
+        TokenError::UnknownKey(_) => return Refusal::new(codes::UNKNOWN, reason.to_string()),
+        TokenError::Expired { .. } => codes::EXPIRED,
+        TokenError::NotBefore { .. } => codes::NOT_BEFORE,
+        TokenError::Signature(_) => codes::SIGNATURE,
+        TokenError::Claims(_) => codes::CLAIMS,
+        TokenError::Key(_) => codes::KEY,
+        TokenError::Invalid(_) => codes::INVALID,
+    };
+    Refusal::new(code, "the token is not valid")
 }

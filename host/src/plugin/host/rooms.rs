@@ -1,10 +1,13 @@
-//! `rooms`: joining, leaving, and the rooms of a socket.
+//! `rooms`: joining, leaving, the rooms of a socket and of a namespace.
+
+use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, refusals};
 
 use super::state::InstanceState;
 use super::target::GuestTarget;
-use crate::effect::Write;
+use super::ticket::{HostAnswer, Ticket};
+use crate::effect::{Target, Write};
 use crate::plugin::validate;
 
 impl InstanceState {
@@ -32,7 +35,7 @@ impl InstanceState {
     pub(crate) fn rooms_of(&mut self, socket: &str) -> Result<Vec<String>, Refusal> {
         let socket = self.socket(socket)?;
         let rooms = self.overlay()?.rooms(&socket);
-        Ok(rooms.iter().map(|room| room.as_ref().into()).collect())
+        Ok(owned(&rooms))
     }
 
     /// All sockets that match join.
@@ -48,4 +51,69 @@ impl InstanceState {
         let target = self.target(target)?;
         self.record(Write::LeaveAll { target, rooms })
     }
+
+    /// Rooms of a namespace that have members on this node.
+    pub(crate) fn room_names(
+        &mut self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<String>, Refusal> {
+        let most = validate::page(most)?;
+        let namespace = self.namespace(namespace)?;
+        let names = namespace.lock().room_names(prefix, after, most);
+        Ok(owned(&names))
+    }
+
+    /// How many sockets of this node match.
+    pub(crate) fn count_sockets(&mut self, target: GuestTarget) -> Result<u32, Refusal> {
+        Ok(count(&self.target(target)?))
+    }
+
+    /// The same as `room_names`, as a question. All rooms are on this node, so the answer is there already.
+    pub(crate) fn ask_room_names(
+        &mut self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<u64, Refusal> {
+        let most = validate::page(most)?;
+        let namespace = self.namespace(namespace)?;
+        let active = self.begin_question()?;
+        let names = namespace.lock().room_names(prefix, after, most);
+        Ok(active.tickets.add(Ticket::ready(HostAnswer::Names(names))))
+    }
+
+    /// Takes the answer to `ask_room_names`.
+    pub(crate) fn take_names(&mut self, ticket: u64) -> Result<Vec<String>, Refusal> {
+        self.active()?.tickets.take_answer(ticket, |answer| match answer {
+            HostAnswer::Names(names) => Ok(owned(&names)),
+            other => Err(other),
+        })
+    }
+
+    /// The same as `count_sockets`, as a question.
+    pub(crate) fn ask_count(&mut self, target: GuestTarget) -> Result<u64, Refusal> {
+        let target = self.target(target)?;
+        let active = self.begin_question()?;
+        Ok(active.tickets.add(Ticket::ready(HostAnswer::Count(count(&target)))))
+    }
+
+    /// Takes the answer to `ask_count`.
+    pub(crate) fn take_count(&mut self, ticket: u64) -> Result<u32, Refusal> {
+        self.active()?.tickets.take_answer(ticket, |answer| match answer {
+            HostAnswer::Count(count) => Ok(count),
+            other => Err(other),
+        })
+    }
+}
+
+fn count(target: &Target) -> u32 {
+    u32::try_from(target.namespace.lock().count(&target.rooms)).unwrap_or(u32::MAX)
+}
+
+fn owned(names: &[Arc<str>]) -> Vec<String> {
+    names.iter().map(|name| name.as_ref().into()).collect()
 }

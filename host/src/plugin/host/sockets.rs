@@ -64,6 +64,36 @@ impl InstanceState {
         self.record(Write::DisconnectAll { target, close })
     }
 
+    /// The ids of the sockets of this node that match, in order, after the id `after`.
+    pub(crate) fn socket_ids(&mut self, target: GuestTarget, after: Option<&str>, most: u32) -> Result<Vec<String>, Refusal> {
+        let most = validate::page(most)?;
+        let target = self.target(target)?;
+        let mut ids = target.namespace.lock().ids(&target.rooms);
+        ids.retain(|id| after.is_none_or(|after| id.as_str() > after));
+        // A page of many is cheaper to select than all are to sort.
+        if most < ids.len() {
+            ids.select_nth_unstable(most);
+            ids.truncate(most);
+        }
+        ids.sort_unstable();
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+
+    /// The ids of all sockets that match, as a question. All of them are on this node, so the answer is there already.
+    pub(crate) fn ask_socket_ids(&mut self, target: GuestTarget) -> Result<u64, Refusal> {
+        let target = self.target(target)?;
+        let active = self.begin_question()?;
+        let mut ids = target.namespace.lock().ids(&target.rooms);
+        ids.sort_unstable();
+        Ok(active.tickets.add(Ticket::ids(ids)))
+    }
+
+    /// Takes the next ids of the answer to `ask_socket_ids`, and whether there are more.
+    pub(crate) fn take_socket_ids(&mut self, ticket: u64, most: u32) -> Result<(Vec<String>, bool), Refusal> {
+        let most = validate::page(most)?;
+        self.active()?.tickets.take_ids(ticket, most)
+    }
+
     /// Fetches the sockets that match. All of them are on this node, so the answer is there already.
     pub(crate) fn ask_fetch(&mut self, target: GuestTarget, fields: FetchFields) -> Result<u64, Refusal> {
         let target = self.target(target)?;

@@ -1,5 +1,6 @@
 //! The questions of a call: what was asked, until when, and the answer.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -10,7 +11,7 @@ use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 
 use super::fetch::{Fetched, FetchedPage};
-use crate::adapter::{Question, QuestionAnswers};
+use crate::adapter::{Question, QuestionAnswers, SocketId};
 use crate::rate_limit::Decision;
 use crate::store::Entry;
 
@@ -35,6 +36,7 @@ pub(crate) struct Ticket {
 enum TicketContent {
     Clients(ClientQuestion),
     Fetched(Fetched),
+    Ids(VecDeque<SocketId>),
     /// Asked of a part of the host, which works on it whether or not the call waits.
     Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Refusal>> + Send>>),
     Ready(Result<HostAnswer, Refusal>),
@@ -47,6 +49,8 @@ pub(crate) enum HostAnswer {
     Done(bool),
     Number(i64),
     Entries(Vec<Entry>),
+    Names(Vec<Arc<str>>),
+    Count(u32),
     Decision(Decision),
 }
 
@@ -77,6 +81,16 @@ impl Ticket {
         Self { content: TicketContent::Fetched(fetched), until: Instant::now() }
     }
 
+    /// Ids of sockets, in the order in which they are taken.
+    pub(super) fn ids(ids: Vec<SocketId>) -> Self {
+        Self { content: TicketContent::Ids(ids.into()), until: Instant::now() }
+    }
+
+    /// The same for an answer that is taken at once.
+    pub(super) fn ready(answer: HostAnswer) -> Self {
+        Self { content: TicketContent::Ready(Ok(answer)), until: Instant::now() }
+    }
+
     /// Never cut to the call's time: a handler that sleeps past the end of its call must not wake and go on.
     pub(super) fn sleep(delay: Duration) -> Self {
         Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(LONGEST_SLEEP) }
@@ -89,7 +103,7 @@ impl Ticket {
 
     fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.content {
-            TicketContent::Fetched(_) | TicketContent::Ready(_) => return Poll::Ready(()),
+            TicketContent::Fetched(_) | TicketContent::Ids(_) | TicketContent::Ready(_) => return Poll::Ready(()),
             TicketContent::Pending(answer) => {
                 if let Poll::Ready(answer) = answer.as_mut().poll(context) {
                     self.content = TicketContent::Ready(answer);
@@ -169,6 +183,19 @@ impl Tickets {
             self.remove(ticket);
         }
         Ok(page)
+    }
+
+    /// The next ids of sockets, and whether there are more. The ticket stays open while there are.
+    pub(super) fn take_ids(&mut self, ticket: u64, most: usize) -> Result<(Vec<String>, bool), Refusal> {
+        let Some(Ticket { content: TicketContent::Ids(ids), .. }) = self.get_mut(ticket) else {
+            return Err(refusals::no_ticket(ticket));
+        };
+        let page = ids.drain(..most.min(ids.len())).map(|id| id.to_string()).collect();
+        let more = !ids.is_empty();
+        if !more {
+            self.remove(ticket);
+        }
+        Ok((page, more))
     }
 
     /// The answer of a part of the host. `pick` takes the kind of answer that was asked for.

@@ -1,21 +1,21 @@
 //! The exports of an instance: calls of the host, in the words of this version.
 
-use std::sync::Arc;
-
 use wasmtime::Store;
 
 use super::generated::Plugin;
 use super::generated::innkeeper::plugin::{arriving, types};
 use super::registration;
-use crate::adapter::Socket;
-use crate::plugin::call::{Event, Export};
+use crate::adapter::{Socket, SocketId};
+use crate::plugin::call::{Disconnection, Event, Export, TimerCall};
 use crate::plugin::contract::{ExportResult, Exports};
+use crate::plugin::failure::Failure;
 use crate::plugin::host::InstanceState;
 use crate::plugin::manifest::Manifest;
 
 impl Exports for Plugin {
-    async fn register(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Manifest> {
-        self.call_register(store).await.map(registration::manifest)
+    async fn register(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Result<Manifest, Failure>> {
+        let registered = self.call_register(store).await?;
+        Ok(registered.map(registration::manifest).map_err(Into::into))
     }
 
     async fn enter(
@@ -23,55 +23,100 @@ impl Exports for Plugin {
         store: &mut Store<InstanceState>,
         id: u64,
         export: &Export,
+        registration: Option<u32>,
         socket: Option<&Socket>,
     ) -> wasmtime::Result<ExportResult> {
-        let socket_id = socket.map(Socket::id);
-        let socket_id = socket_id.as_ref().map(|id| id.as_str());
-        if let Export::Start { .. } = export {
-            return self.call_start(store, id).await.map(Into::into);
+        match export {
+            Export::Start { instance, kind } => return self.call_start(store, id, *instance, kind).await.map(Into::into),
+            Export::Timer(timer) => return self.timer(store, id, timer, registration, socket).await,
+            _ => {}
         }
-        if let Export::Timer(timer) = export {
-            let namespace = socket.map(|socket| socket.namespace().name());
-            let call = arriving::TimerCall { call: id, name: &timer.id.name, socket: socket_id, namespace, data: &timer.data };
-            return self.call_timer(store, call).await.map(Into::into);
-        }
-        let (Some(socket), Some(socket_id)) = (socket, socket_id) else {
+        let (Some(socket), Some(registration)) = (socket, registration) else {
             return Err(wasmtime::Error::msg("a call about a socket has none"));
         };
-        let namespace = socket.namespace().name();
-        Ok(match export {
-            Export::ConnectMiddleware => self.call_connect_middleware(store, id, socket_id, namespace).await?.into(),
-            Export::Connection { kind } => self.call_connection(store, id, socket_id, namespace, kind).await?.into(),
-            Export::EventMiddleware(event) => {
-                let attachments = slices(event);
-                self.call_event_middleware(store, event_call(id, socket_id, namespace, event, &attachments)).await?.into()
-            }
-            Export::Event(event) => {
-                let attachments = slices(event);
-                self.call_event(store, event_call(id, socket_id, namespace, event, &attachments)).await?.into()
-            }
-            Export::Disconnecting(disconnection) => {
-                self.call_disconnecting(store, id, socket_id, namespace, disconnection.reason.as_str()).await?.into()
-            }
-            Export::Disconnect(disconnection) => {
-                self.call_disconnect(store, id, socket_id, namespace, disconnection.reason.as_str()).await?.into()
-            }
-            Export::Start { .. } | Export::Timer(_) => return Err(wasmtime::Error::msg("entered above")),
-        })
+        let (socket_id, namespace) = (socket.id(), socket.namespace().name());
+        let about = About { id, socket: socket_id.as_str(), namespace, registration };
+        self.enter_about(store, export, about).await
     }
 }
 
-fn slices(event: &Arc<Event>) -> Vec<&[u8]> {
-    event.payload.attachments.iter().map(Vec::as_slice).collect()
-}
-
-fn event_call<'a>(
+/// What every call about a socket has.
+#[derive(Clone, Copy)]
+struct About<'a> {
     id: u64,
     socket: &'a str,
     namespace: &'a str,
-    event: &'a Event,
-    attachments: &'a [&'a [u8]],
-) -> arriving::EventCall<'a> {
-    let payload = types::PayloadParam { args: &event.payload.args, attachments };
-    arriving::EventCall { call: id, socket, namespace, name: &event.name, payload, ack: event.ack }
+    registration: u32,
+}
+
+impl Plugin {
+    async fn enter_about(
+        &self,
+        store: &mut Store<InstanceState>,
+        export: &Export,
+        about: About<'_>,
+    ) -> wasmtime::Result<ExportResult> {
+        let About { id, socket, namespace, registration } = about;
+        Ok(match export {
+            Export::ConnectMiddleware => self.call_connect_middleware(store, id, socket, namespace, registration).await?.into(),
+            Export::Connection { kind } => self.call_connection(store, id, socket, namespace, registration, kind).await?.into(),
+            Export::EventMiddleware(event) => {
+                let attachments = slices(event);
+                self.call_event_middleware(store, about.event(event, &attachments)).await?.into()
+            }
+            Export::Event(event) => {
+                let attachments = slices(event);
+                self.call_event(store, about.event(event, &attachments)).await?.into()
+            }
+            Export::Disconnecting(Disconnection { reason, details }) => {
+                let (reason, details) = (reason.as_str(), details.as_deref());
+                self.call_disconnecting(store, id, socket, namespace, registration, reason, details).await?.into()
+            }
+            Export::Disconnect(Disconnection { reason, details }) => {
+                let (reason, details) = (reason.as_str(), details.as_deref());
+                self.call_disconnect(store, id, socket, namespace, registration, reason, details).await?.into()
+            }
+            Export::Start { .. } | Export::Timer(_) => return Err(wasmtime::Error::msg("not about a socket alone")),
+        })
+    }
+
+    async fn timer(
+        &self,
+        store: &mut Store<InstanceState>,
+        id: u64,
+        timer: &TimerCall,
+        registration: Option<u32>,
+        socket: Option<&Socket>,
+    ) -> wasmtime::Result<ExportResult> {
+        let socket_id = socket.map(Socket::id);
+        let call = arriving::TimerCall {
+            call: id,
+            name: &timer.id.name,
+            key: timer.id.key.as_deref(),
+            socket: socket_id.as_ref().map(SocketId::as_str),
+            namespace: socket.map(|socket| socket.namespace().name()),
+            registration,
+            data: &timer.data,
+        };
+        self.call_timer(store, call).await.map(Into::into)
+    }
+}
+
+impl<'a> About<'a> {
+    fn event(&self, event: &'a Event, attachments: &'a [&'a [u8]]) -> arriving::EventCall<'a> {
+        arriving::EventCall {
+            call: self.id,
+            socket: self.socket,
+            namespace: self.namespace,
+            registration: self.registration,
+            name: &event.name,
+            payload: types::PayloadParam { args: &event.payload.args, attachments },
+            ack: event.ack,
+            extra: &[],
+        }
+    }
+}
+
+fn slices(event: &Event) -> Vec<&[u8]> {
+    event.payload.attachments.iter().map(Vec::as_slice).collect()
 }

@@ -1,14 +1,12 @@
 //! The interface `sockets`.
 
-use innkeeper_contract::limits::PAGE_ENTRIES_MAX;
-
-use super::generated::innkeeper::plugin::sockets::{self, Handshake, Host};
+use super::generated::innkeeper::plugin::sockets::{self, Handshake, Host, IdsPage, Page};
 use super::generated::innkeeper::plugin::types::{Failure, Target};
 use crate::plugin::host::{FetchFields, GuestHandshake, HandshakeFields, InstanceState, RemoteSocket};
 
 impl Host for InstanceState {
-    fn get_handshake(&mut self, socket: String) -> Result<Handshake, Failure> {
-        Ok(self.handshake(&socket, HandshakeFields::ALL)?.into())
+    fn get_handshake(&mut self, socket: String, fields: Vec<String>) -> Result<Handshake, Failure> {
+        Ok(self.handshake(&socket, HandshakeFields::parse(&fields))?.into())
     }
 
     fn get_data(&mut self, socket: String) -> Result<String, Failure> {
@@ -35,19 +33,27 @@ impl Host for InstanceState {
         Ok(Self::disconnect_all(self, target.into(), close)?)
     }
 
-    fn fetch(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(self.ask_fetch(target.into(), FetchFields::ALL)?)
+    fn ids(&mut self, target: Target, after: Option<String>, most: u32) -> Result<Vec<String>, Failure> {
+        Ok(self.socket_ids(target.into(), after.as_deref(), most)?)
     }
 
-    fn fetched(&mut self, ticket: u64) -> Result<Vec<sockets::RemoteSocket>, Failure> {
-        let mut sockets = Vec::new();
-        loop {
-            let page = self.take_fetched(ticket, PAGE_ENTRIES_MAX)?;
-            sockets.extend(page.sockets.into_iter().map(Into::into));
-            if !page.more {
-                return Ok(sockets);
-            }
-        }
+    fn ask_ids(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        Ok(self.ask_socket_ids(target.into())?)
+    }
+
+    fn found(&mut self, ticket: u64, most: u32) -> Result<IdsPage, Failure> {
+        let (ids, more) = self.take_socket_ids(ticket, most)?;
+        Ok(IdsPage { ids, more, nodes_missing: 0 })
+    }
+
+    fn fetch(&mut self, target: Target, fields: Vec<String>, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        Ok(self.ask_fetch(target.into(), FetchFields::parse(&fields))?)
+    }
+
+    fn fetched(&mut self, ticket: u64, most: u32) -> Result<Page, Failure> {
+        let page = self.take_fetched(ticket, most)?;
+        let sockets = page.sockets.into_iter().map(Into::into).collect();
+        Ok(Page { sockets, more: page.more, nodes_missing: 0, missing_nodes: Vec::new() })
     }
 }
 
@@ -61,6 +67,6 @@ impl From<GuestHandshake> for Handshake {
 impl From<RemoteSocket> for sockets::RemoteSocket {
     fn from(socket: RemoteSocket) -> Self {
         let RemoteSocket { id, handshake, rooms, data } = socket;
-        Self { id, handshake: handshake.unwrap_or_default().into(), rooms, data: data.unwrap_or_default() }
+        Self { id, handshake: handshake.map(Into::into), rooms, data }
     }
 }
