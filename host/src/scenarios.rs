@@ -122,6 +122,8 @@ fn config(component: &Path, folder: &Path) -> Config {
     let plugin = |(name, config): (&str, Value)| {
         let mut plugin = PluginConfig::new(name, component.to_owned());
         plugin.grants = capabilities::ALL.map(str::to_owned).into();
+        // Both plugins serve `/chain`.
+        plugin.namespaces = Some(["/", "/chain", "/other"].map(str::to_owned).into());
         plugin.config = config.to_string();
         plugin.limits.instances_max = 16;
         // A machine under load is no reason to fail.

@@ -25,14 +25,26 @@ const REFERENCE_GRANTS = {
   "rate-limit": ["rate-limit"],
   chat: ["store:messages"],
 };
-const REFERENCE_NAMESPACES = { audit: ["/", "/chat"], auth: ["/", "/chat"], "rate-limit": ["/", "/chat"], chat: ["/chat"], echo: ["/"] };
+/** What each component serves, as far as some test lets it share a namespace with another: then each of them must list it. */
+const NAMESPACES = {
+  audit: ["/", "/chat"],
+  auth: ["/", "/chat"],
+  "rate-limit": ["/", "/chat"],
+  chat: ["/chat"],
+  echo: ["/"],
+  behave: ["/", "/gate"],
+  crowd: ["/", "/b"],
+  ledger: ["/", "/slow"],
+  link: ["/"],
+  lobby: ["/", "/lobby"],
+};
 
 /**
  * Starts a host and waits until it listens. It ends with the test `t`, also if that fails.
  *
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
- * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name, and the
- * namespaces that it serves.
+ * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
+ * `namespaces` are by default those that the component serves.
  * `options.server`, `internal`, `limits`, `store`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.fileKiB`: no file of the host's can grow beyond this.
@@ -87,7 +99,7 @@ export function seed(t, buckets) {
 export function configuration({ plugins = {}, server, internal, limits, store, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
   const tables = Object.entries(named).map(([name, table]) => {
-    const [grants, namespaces] = [REFERENCE_GRANTS[name], REFERENCE_NAMESPACES[name]];
+    const [grants, namespaces] = [REFERENCE_GRANTS[name], NAMESPACES[table.component ?? name]];
     return [name, { ...(grants && { grants }), ...(namespaces && { namespaces }), ...table, component: component(table.component ?? name) }];
   });
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
