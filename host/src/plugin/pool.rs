@@ -40,7 +40,7 @@ impl<C: LinkedComponent> InstancePool<C> {
         timeout_at(ends_at, self.permits.acquire()).await.ok()?.ok()
     }
 
-    /// An instance for whoever holds a permit.
+    /// An instance. The caller holds a permit.
     pub(super) async fn acquire(&self) -> wasmtime::Result<Instance<C>> {
         let idle = self.idle().pop();
         match idle {

@@ -128,6 +128,25 @@ fn each_foreign_crate_is_used_in_its_modules() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A second version of the contract is a second folder, and a line in the loader.
+#[test]
+fn the_types_of_a_contract_version_occur_in_its_folder_alone() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let inside = file.strip_prefix(manifest_folder().join("src/plugin")).unwrap_or(&file).to_owned();
+        let code = code_of(&file);
+        let has = |text: &str| code.contains(text);
+        if (has("bindgen!") || has("generated::")) && !inside.starts_with("bindings/v0_1") {
+            wrong.push(format!("{}: generated types", file.display()));
+        }
+        let may_name = ["bindings", "bindings.rs", "loader.rs"].iter().any(|place| inside.starts_with(place));
+        if has("v0_1") && !may_name {
+            wrong.push(format!("{}: a version of the contract", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn no_file_grows_beyond_its_job() {
     let lines = |file: &PathBuf| fs::read_to_string(file).unwrap().lines().count();

@@ -160,8 +160,7 @@ mod tests {
             let socket = Socket::new(SocketId::random().unwrap(), namespace.clone(), handshake, Arc::new(Unread));
             namespace.lock().admit(&Arc::new(socket), &connect_packet("/", "id"));
         }
-        let sockets = namespace.lock().select(&RoomFilter::default());
-        sockets
+        namespace.lock().select(&RoomFilter::default())
     }
 
     fn fields(names: &[&str]) -> FetchFields {
