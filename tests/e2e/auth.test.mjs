@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { ask, connect, next, record, refused, seed, startHost } from "./harness/index.mjs";
+import { ask, configuration, connect, next, record, refused, run, seed, startHost, writeConfig } from "./harness/index.mjs";
 import { inSeconds, part, token } from "./harness/token.mjs";
 
 const SECRET = "a secret of the tests that nobody could guess";
@@ -74,12 +74,23 @@ test("the user from the store is in socket.data.user, and all sockets of one use
   assert.deepEqual(heard, [told, told, []]);
 });
 
-test("a key that is not granted is refused with the grant to add in the log", async (t) => {
+/** What `innkeeper run` says of a plugin `auth` that it does not load. */
+async function refusedAtLoad(t, auth, keys) {
+  const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { auth }, keys }))]);
+  assert.equal(await refused.exit(), 1);
+  return refused.text;
+}
+
+test("a key that is not granted keeps the plugin from being loaded, with the grant to add", async (t) => {
   const grants = ["jwt:default", "handshake:secrets", "store:users"];
   const keys = { default: { secret: SECRET }, other: { secret: SECRET } };
-  const host = await startHost(t, { plugins: { auth: { grants, config: { key: "other" } } }, keys });
-  assert.equal((await refused(host, "/", { auth: { token: token({ userId: 1 }, SECRET) } })).message, "internal error");
-  await host.waitForLog((line) => JSON.stringify(line).includes("jwt:other"), "the log names the grant");
+  assert.match(await refusedAtLoad(t, { grants, config: { key: "other" } }, keys), /grants = \["jwt:other"\]/);
+});
+
+test("a configuration that makes no sense keeps the plugin from being loaded, and the message is the plugin's", async (t) => {
+  const keys = { default: { secret: SECRET } };
+  const grants = ["jwt", "handshake:secrets", "store"];
+  assert.match(await refusedAtLoad(t, { grants, config: { kye: "default" } }, keys), /auth.*config: unknown field `kye`, expected `key` or `bucket`/);
 });
 
 test("with a public key its own tokens pass, and an HMAC made with it does not", async (t) => {
@@ -101,9 +112,7 @@ test("with a public key its own tokens pass, and an HMAC made with it does not",
   await connect(host, "/chat", { auth: { token: good } });
 });
 
-test("a key that is not configured is the operator's mistake: in the log, and neutral for the client", async (t) => {
-  const host = await start(t, { secret: SECRET }, { plugins: { auth: { grants: ["jwt", "handshake:secrets", "store"], config: { key: "other" } } } });
-  const error = await refused(host, "/", { auth: { token: token({ userId: 1 }, SECRET) } });
-  assert.equal(error.message, "internal error");
-  await host.waitForLog((line) => JSON.stringify(line).includes('there is no key'), "the log names the key");
+test("a key that is not configured keeps the plugin from being loaded, and the message names the key", async (t) => {
+  const grants = ["jwt", "handshake:secrets", "store"];
+  assert.match(await refusedAtLoad(t, { grants, config: { key: "other" } }, { default: { secret: SECRET } }), /auth.*"?other/);
 });

@@ -1,13 +1,13 @@
 //! Reaching many sockets at once: `io`, rooms, and what they answer.
 
+use crate::answers::Answers;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::Result;
-use crate::handshake::Handshake;
-use crate::host::{self, host};
-use crate::json;
-use crate::payload::{Args, Payload};
+use crate::host::host;
+use crate::payload::Args;
+use crate::remote_socket::{Fetched, Field, RemoteSocket};
 use crate::rooms::Rooms;
-use serde::de::DeserializeOwned;
+use innkeeper_contract::flags;
 use std::time::Duration;
 
 /// `io`, which is the namespace `/`. For another one see [`of`].
@@ -52,12 +52,12 @@ impl Broadcast {
 
     /// `.local`: on this node only.
     pub fn local(self) -> Self {
-        self.flag("local")
+        self.flag(flags::LOCAL)
     }
 
     /// `.volatile`: a client that is not ready to receive may miss it.
     pub fn volatile(self) -> Self {
-        self.flag("volatile")
+        self.flag(flags::VOLATILE)
     }
 
     /// `.timeout(delay)`: a question waits no longer.
@@ -76,11 +76,53 @@ impl Broadcast {
         host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
     }
 
-    /// `.fetchSockets()`.
+    /// `.fetchSockets()`: the sockets, with all that is known of them, from every node that answered in time.
     pub fn fetch_sockets(self) -> Result<Vec<RemoteSocket>> {
-        let namespace = self.target.namespace.clone();
-        let sockets = host().fetch(&self.target, self.timeout)?;
-        Ok(sockets.into_iter().map(|inner| RemoteSocket { namespace: namespace.clone(), inner }).collect())
+        self.fetch(Field::ALL).map(|fetched| fetched.sockets)
+    }
+
+    /// `.fetchSockets()`, with only so much of each socket as is needed, and with the nodes that did not answer.
+    ///
+    /// ```no_run
+    /// # use innkeeper_plugin::{Field, Result, io};
+    /// # fn f() -> Result<()> {
+    /// for socket in io().to("lobby").fetch([Field::Data])?.sockets {
+    ///     let user: Option<String> = socket.data("user")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn fetch(self, fields: impl IntoIterator<Item = Field>) -> Result<Fetched> {
+        let fields: Vec<String> = fields.into_iter().map(|field| field.name().to_owned()).collect();
+        let page = host().fetch(&self.target, &fields, self.timeout)?;
+        Ok(Fetched::new(page, &self.target.namespace))
+    }
+
+    /// How many sockets there are, on all nodes that answered in time; with [`local`](Self::local) on this one alone, which is no question.
+    ///
+    /// ```no_run
+    /// # use innkeeper_plugin::{Result, io};
+    /// # fn f() -> Result<()> {
+    /// let members = io().to("lobby").count()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn count(self) -> Result<u32> {
+        host().count(&self.target, self.timeout)
+    }
+
+    /// `.allSockets()`: the ids of the sockets. From the nodes that [`count`](Self::count) asks.
+    pub fn ids(self) -> Result<Vec<String>> {
+        host().ids(&self.target, self.timeout)
+    }
+
+    /// The rooms of the whole namespace that have members, without the sockets' own: `adapter.rooms` in Node. From the nodes that
+    /// [`count`](Self::count) asks.
+    pub fn rooms(self) -> Result<Vec<String>> {
+        self.rooms_with_prefix("")
+    }
+
+    /// Those of the [`rooms`](Self::rooms) whose names begin with `prefix`.
+    pub fn rooms_with_prefix(self, prefix: &str) -> Result<Vec<String>> {
+        host().room_names(&self.target, prefix, self.timeout)
     }
 
     /// `.socketsJoin(rooms)`.
@@ -104,68 +146,30 @@ impl Broadcast {
     }
 }
 
-/// What the clients answered. Everyone who was asked is in exactly one of the lists.
-#[derive(Clone, Debug, Default)]
-pub struct Answers {
-    /// Who answered, and what, in the order in which it came.
-    pub responses: Vec<(String, Payload)>,
-    /// Who left before answering.
-    pub missing: Vec<String>,
-    /// Who had not answered in time.
-    pub timed_out: Vec<String>,
-}
-
-impl Answers {
-    /// The first argument of each answer.
-    ///
-    /// ```no_run
-    /// # use innkeeper_plugin::{Socket, Result};
-    /// # fn f(socket: &Socket) -> Result<()> {
-    /// let votes: Vec<bool> = socket.nsp().to("jury").emit_with_ack("guilty?", ())?.values()?;
-    /// # Ok(()) }
-    /// ```
-    pub fn values<T: DeserializeOwned>(self) -> Result<Vec<T>> {
-        self.responses.into_iter().map(|(_, payload)| payload.first()).collect()
-    }
-}
-
-impl From<host::Answers> for Answers {
-    fn from(answers: host::Answers) -> Self {
-        let responses = answers.responses.into_iter().map(|response| (response.socket, response.payload.into())).collect();
-        Self { responses, missing: answers.missing, timed_out: answers.timed_out }
-    }
-}
-
-/// A socket, perhaps of another node, as it stood when that node answered.
-#[derive(Clone, Debug)]
-pub struct RemoteSocket {
-    namespace: String,
-    inner: host::RemoteSocket,
-}
-
+/// What can be done with a fetched socket.
 impl RemoteSocket {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        &self.inner.id
-    }
-
-    /// The rooms that it is in.
-    pub fn rooms(&self) -> &[String] {
-        &self.inner.rooms
-    }
-
-    /// `socket.data[key]`.
-    pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        json::member(&self.inner.data, key)
-    }
-
-    /// How the client came in.
-    pub fn handshake(&self) -> Handshake {
-        self.inner.handshake.clone().into()
-    }
-
-    /// This socket as a target: `remote.only().emit(..)`, `.sockets_join(..)`, `.disconnect_sockets(..)`.
+    /// This socket as a target, wherever it is.
     pub fn only(&self) -> Broadcast {
-        of(self.namespace.clone()).to(&self.inner.id)
+        of(self.namespace()).to(self.id())
+    }
+
+    /// `socket.emit(name, ...args)`.
+    pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
+        self.only().emit(name, args)
+    }
+
+    /// `socket.join(room)`, or several.
+    pub fn join(&self, rooms: impl Rooms) -> Result<()> {
+        self.only().sockets_join(rooms)
+    }
+
+    /// `socket.leave(room)`, or several.
+    pub fn leave(&self, rooms: impl Rooms) -> Result<()> {
+        self.only().sockets_leave(rooms)
+    }
+
+    /// `socket.disconnect(close)`.
+    pub fn disconnect(&self, close: bool) -> Result<()> {
+        self.only().disconnect_sockets(close)
     }
 }

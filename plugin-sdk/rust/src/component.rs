@@ -3,6 +3,7 @@
 use crate::bindings::{
     self, CallId, EventCall, Failure, Outcome, Registration, ServerEventCall, SocketId, Ticket, TimerCall, Verdict,
 };
+use crate::disconnect::Disconnect;
 use crate::error::{Error, Result};
 use crate::exports;
 use crate::log;
@@ -14,10 +15,12 @@ use std::marker::PhantomData;
 
 thread_local! {
     /// One plugin to a component, one thread to an instance; built at the instance's first call.
-    static ROUTER: OnceCell<Router> = const { OnceCell::new() };
+    static ROUTER: OnceCell<Result<Router>> = const { OnceCell::new() };
 }
 
-/// Makes a component of a plugin: `export!(plugin)`, where `fn plugin() -> Plugin`.
+/// Makes a component of a plugin: `export!(plugin)`, where `fn plugin() -> Plugin`, or `fn plugin() -> Result<Plugin>`: an error is a
+/// configuration that the plugin cannot work with. Its message is for the operator, who gets it when the plugin is loaded and from
+/// `innkeeper config check`.
 ///
 /// ```
 /// use innkeeper_plugin::{Plugin, Reply, Socket, export};
@@ -35,8 +38,8 @@ macro_rules! export {
         const _: () = {
             struct Author;
             impl $crate::component::Author for Author {
-                fn plugin() -> $crate::Plugin {
-                    $plugin()
+                fn plugin() -> $crate::Result<$crate::Plugin> {
+                    $crate::IntoPlugin::into_plugin($plugin())
                 }
             }
             type Component = $crate::component::Component<Author>;
@@ -44,14 +47,15 @@ macro_rules! export {
         };
         // Natively there is nothing to export, but what was written is checked and counts as used.
         #[cfg(not(target_family = "wasm"))]
-        const _: fn() -> $crate::Plugin = $plugin;
+        const _: fn() -> $crate::Result<$crate::Plugin> = || $crate::IntoPlugin::into_plugin($plugin());
     };
 }
 
 /// Where the plugin comes from.
 pub trait Author {
-    /// What was given to `export!`.
-    fn plugin() -> Plugin;
+    /// Makes the plugin, as the function given to `export!` does.
+    #[expect(clippy::missing_errors_doc, reason = "hidden: the macro implements it")]
+    fn plugin() -> Result<Plugin>;
 }
 
 /// The contract's exports, for a plugin.
@@ -59,46 +63,75 @@ pub trait Author {
 pub struct Component<A>(PhantomData<A>);
 
 impl<A: Author> Component<A> {
-    fn router<T>(run: impl FnOnce(&Router) -> T) -> T {
-        ROUTER.with(|router| run(router.get_or_init(|| start(A::plugin()))))
+    /// Calls `run` with the plugin. The error is the refusal of a plugin that cannot work with its configuration.
+    fn with_router<T>(run: impl FnOnce(&Router) -> T) -> Result<T, Failure> {
+        ROUTER.with(|router| match router.get_or_init(|| start(A::plugin())) {
+            Ok(router) => Ok(run(router)),
+            Err(refusal) => Err(refusal.clone().into_refusal()),
+        })
+    }
+
+    /// An export that ends with an outcome. The host calls none of a plugin that refused to register.
+    fn outcome(run: impl FnOnce(&Router) -> Outcome) -> Outcome {
+        Self::with_router(run).unwrap_or_else(Outcome::Failed)
+    }
+
+    fn verdict(run: impl FnOnce(&Router) -> Verdict) -> Verdict {
+        Self::with_router(run).unwrap_or_else(Verdict::Failed)
     }
 }
 
 impl<A: Author> bindings::Guest for Component<A> {
-    fn register() -> Registration {
-        Self::router(exports::register)
+    fn register() -> Result<Registration, Failure> {
+        Self::with_router(exports::register)
     }
 
-    fn connect_middleware(_call: CallId, socket: SocketId, namespace: String) -> Verdict {
-        Self::router(|router| exports::connect_middleware(router, &Socket::new(socket, namespace)))
+    fn start(_call: CallId, _instance: u32, _kind: String) -> Outcome {
+        Self::outcome(exports::start)
     }
 
-    fn connection(_call: CallId, socket: SocketId, namespace: String, kind: String) -> Outcome {
-        Self::router(|router| exports::connection(router, &Socket::new(socket, namespace), &kind))
+    fn connect_middleware(_call: CallId, socket: SocketId, namespace: String, registration: u32) -> Verdict {
+        Self::verdict(|router| exports::connect_middleware(router, registration, &Socket::new(socket, namespace)))
+    }
+
+    fn connection(_call: CallId, socket: SocketId, namespace: String, registration: u32, kind: String) -> Outcome {
+        Self::outcome(|router| exports::connection(router, registration, &Socket::new(socket, namespace), &kind))
     }
 
     fn event_middleware(call: EventCall) -> Verdict {
-        Self::router(|router| exports::event_middleware(router, call))
+        Self::verdict(|router| exports::event_middleware(router, call))
     }
 
     fn event(call: EventCall) -> Outcome {
-        Self::router(|router| exports::event(router, call))
+        Self::outcome(|router| exports::event(router, call))
     }
 
-    fn disconnecting(_call: CallId, socket: SocketId, namespace: String, reason: String) -> Outcome {
-        Self::router(|router| exports::disconnecting(router, &Socket::new(socket, namespace), &reason))
+    fn disconnecting(
+        _call: CallId,
+        socket: SocketId,
+        namespace: String,
+        registration: u32,
+        reason: String,
+        details: Option<String>,
+    ) -> Outcome {
+        let disconnect = Disconnect::new(reason, details);
+        Self::outcome(|router| exports::disconnecting(router, registration, &Socket::new(socket, namespace), &disconnect))
     }
 
-    fn disconnect(_call: CallId, socket: SocketId, namespace: String, reason: String) -> Outcome {
-        Self::router(|router| exports::disconnect(router, &Socket::new(socket, namespace), &reason))
-    }
-
-    fn start(_call: CallId) -> Outcome {
-        Self::router(exports::start)
+    fn disconnect(
+        _call: CallId,
+        socket: SocketId,
+        namespace: String,
+        registration: u32,
+        reason: String,
+        details: Option<String>,
+    ) -> Outcome {
+        let disconnect = Disconnect::new(reason, details);
+        Self::outcome(|router| exports::disconnect(router, registration, &Socket::new(socket, namespace), &disconnect))
     }
 
     fn timer(call: TimerCall) -> Outcome {
-        Self::router(|router| exports::timer(router, call))
+        Self::outcome(|router| exports::timer(router, call))
     }
 
     // What follows is never registered, so the host does not call it.
@@ -107,20 +140,24 @@ impl<A: Author> bindings::Guest for Component<A> {
         Outcome::Done(None)
     }
 
+    fn notice(_call: CallId, _name: String, _registration: Option<u32>, _socket: Option<SocketId>, _data: String) -> Outcome {
+        Outcome::Done(None)
+    }
+
     fn wake(_tickets: Vec<Ticket>) {}
 
-    fn snapshot() -> Result<Vec<u8>, Failure> {
+    fn snapshot(_instance: u32) -> Result<String, Failure> {
         Err(Error::new("a pooled plugin has no state to hand over").into_failure())
     }
 
-    fn restore(_state: Vec<u8>) -> Result<(), Failure> {
+    fn restore(_instance: u32, _state: String) -> Result<(), Failure> {
         Err(Error::new("a pooled plugin takes no state over").into_failure())
     }
 }
 
 /// Runs once in each instance.
-fn start(plugin: Plugin) -> Router {
-    // On targets without WASI nothing else would tell what a panic said.
+fn start(plugin: Result<Plugin>) -> Result<Router> {
+    // On targets without WASI nothing else would log what a panic says.
     std::panic::set_hook(Box::new(|panic| log::error(panic)));
-    Router::new(plugin)
+    plugin.map(Router::new)
 }

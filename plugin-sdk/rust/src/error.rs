@@ -6,7 +6,7 @@
 use crate::bindings::innkeeper::plugin::types::Failure;
 #[cfg(any(not(target_family = "wasm"), test))]
 use innkeeper_contract::Refusal;
-use innkeeper_contract::refusals;
+use innkeeper_contract::{codes, refusals};
 use serde::Serialize;
 use std::fmt;
 
@@ -56,6 +56,23 @@ impl Error {
     /// An error with this message and the code `INTERNAL_ERROR`.
     pub fn new(message: impl Into<String>) -> Self {
         Self { code: String::new(), message: message.into(), data: None, origin: Origin::Plugin }
+    }
+
+    /// An error that is logged and answered by nothing, in a handler and in the middleware of events: as if a middleware of Node's
+    /// `socket.use` had not called `next`.
+    ///
+    /// ```
+    /// use innkeeper_plugin::{Error, Event, Result, Socket};
+    ///
+    /// fn only_the_host(socket: &Socket, _event: &mut Event) -> Result<()> {
+    ///     match socket.data::<bool>("host")? {
+    ///         Some(true) => Ok(()),
+    ///         _ => Err(Error::silent("an event of somebody who is not the host")),
+    ///     }
+    /// }
+    /// ```
+    pub fn silent(message: impl Into<String>) -> Self {
+        Self::new(message).code(codes::SILENT)
     }
 
     /// Sets the code that the client sees.
@@ -108,6 +125,11 @@ impl Error {
     /// Arguments that do not fit.
     pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(message).code(INVALID_ARGUMENT)
+    }
+
+    /// Why a plugin does not register: all of it is for the operator.
+    pub(crate) fn into_refusal(self) -> Failure {
+        Failure { code: self.code, message: self.message, data: self.data }
     }
 
     /// What the client gets.

@@ -1,46 +1,50 @@
 //! The contract's exports, for a router: conversions, and nothing that decides. The component goes through here, and so does the
 //! host of tests.
 
-use crate::bindings::innkeeper::plugin::registering::NamespaceRegistration;
+use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Subscription};
 use crate::bindings::innkeeper::plugin::types::Rewrite;
 use crate::bindings::{EventCall, Failure, Outcome, Registration, TimerCall, Verdict};
+use crate::disconnect::Disconnect;
 use crate::error::{Error, Result};
 use crate::event::{Ack, Event};
 use crate::log;
 use crate::payload::Payload;
-use crate::plugin::Namespace;
+use crate::plugin::{EventHandlers, Namespace};
 use crate::router::Router;
 use crate::socket::Socket;
 use crate::timer::Timer;
+use innkeeper_contract::{hooks, modes, options};
 
 pub(crate) fn register(router: &Router) -> Registration {
     Registration {
-        mode: "pooled".to_owned(),
+        mode: modes::POOLED.to_owned(),
         namespaces: router.namespaces().iter().map(namespace_registration).collect(),
         hooks: router.hooks(),
         capabilities: router.capabilities().to_vec(),
+        options: Vec::new(),
         sdk: concat!("innkeeper-plugin ", env!("CARGO_PKG_VERSION")).to_owned(),
     }
 }
 
 pub(crate) fn start(router: &Router) -> Outcome {
-    outcome(router.start().map(|()| None))
+    ended(router.start())
 }
 
-pub(crate) fn connect_middleware(router: &Router, socket: &Socket) -> Verdict {
-    match router.connect_middleware(socket) {
+pub(crate) fn connect_middleware(router: &Router, registration: u32, socket: &Socket) -> Verdict {
+    match router.namespace(registration).and_then(|namespace| namespace.run_connect_middleware(socket)) {
         Ok(()) => Verdict::Pass,
         Err(error) => refusal(error),
     }
 }
 
-pub(crate) fn connection(router: &Router, socket: &Socket, kind: &str) -> Outcome {
-    outcome(router.connection(socket, kind).map(|()| None))
+pub(crate) fn connection(router: &Router, registration: u32, socket: &Socket, kind: &str) -> Outcome {
+    ended(router.namespace(registration).and_then(|namespace| namespace.run_connection(socket, kind)))
 }
 
 pub(crate) fn event_middleware(router: &Router, call: EventCall) -> Verdict {
+    let namespace = router.namespace(call.registration);
     let (socket, mut event) = event_of(call);
-    match router.middleware(&socket, &mut event) {
+    match namespace.and_then(|namespace| namespace.run_middleware(&socket, &mut event)) {
         Ok(()) if event.rewritten() => {
             let (name, payload) = event.into_parts();
             Verdict::Rewrite(Rewrite { name, payload: payload.into() })
@@ -51,21 +55,22 @@ pub(crate) fn event_middleware(router: &Router, call: EventCall) -> Verdict {
 }
 
 pub(crate) fn event(router: &Router, call: EventCall) -> Outcome {
+    let namespace = router.namespace(call.registration);
     let (socket, event) = event_of(call);
-    outcome(router.event(&socket, event))
+    outcome(namespace.and_then(|namespace| namespace.run_event(&socket, event)))
 }
 
-pub(crate) fn disconnecting(router: &Router, socket: &Socket, reason: &str) -> Outcome {
-    outcome(router.disconnecting(socket, reason).map(|()| None))
+pub(crate) fn disconnecting(router: &Router, registration: u32, socket: &Socket, disconnect: &Disconnect) -> Outcome {
+    ended(router.namespace(registration).and_then(|namespace| namespace.run_disconnecting(socket, disconnect)))
 }
 
-pub(crate) fn disconnect(router: &Router, socket: &Socket, reason: &str) -> Outcome {
-    outcome(router.disconnect(socket, reason).map(|()| None))
+pub(crate) fn disconnect(router: &Router, registration: u32, socket: &Socket, disconnect: &Disconnect) -> Outcome {
+    ended(router.namespace(registration).and_then(|namespace| namespace.run_disconnect(socket, disconnect)))
 }
 
 pub(crate) fn timer(router: &Router, call: TimerCall) -> Outcome {
     let socket = call.socket.zip(call.namespace).map(|(id, namespace)| Socket::new(id, namespace));
-    outcome(router.timer(&Timer::new(call.name, socket, call.data)).map(|()| None))
+    ended(router.timer(&Timer::new(call.name, call.key, socket, call.data)))
 }
 
 fn event_of(call: EventCall) -> (Socket, Event) {
@@ -73,20 +78,24 @@ fn event_of(call: EventCall) -> (Socket, Event) {
     (Socket::new(call.socket, call.namespace), Event::new(call.name, call.payload.into(), ack))
 }
 
+fn ended(result: Result<()>) -> Outcome {
+    outcome(result.map(|()| None))
+}
+
 fn outcome(result: Result<Option<Payload>>) -> Outcome {
     match result {
         Ok(reply) => Outcome::Done(reply.map(Into::into)),
-        Err(error) => Outcome::Failed(told(error)),
+        Err(error) => Outcome::Failed(failure(error)),
     }
 }
 
 /// An author's error rejects. One of the host means that the middleware could not decide: it failed.
 fn refusal(error: Error) -> Verdict {
-    if error.is_host() { Verdict::Failed(told(error)) } else { Verdict::Reject(told(error)) }
+    if error.is_host() { Verdict::Failed(failure(error)) } else { Verdict::Reject(failure(error)) }
 }
 
-/// What the client may not read of the host's errors, the log gets.
-fn told(error: Error) -> Failure {
+/// An error of the host is logged, since the client does not get it.
+fn failure(error: Error) -> Failure {
     if error.is_host() {
         log::error(&error);
     }
@@ -95,18 +104,24 @@ fn told(error: Error) -> Failure {
 
 fn namespace_registration(namespace: &Namespace) -> NamespaceRegistration {
     let hooks = [
-        ("connect-middleware", namespace.connect_middleware.is_empty()),
-        ("connection", namespace.connection.is_empty()),
-        ("event-middleware", namespace.middleware.is_empty()),
-        ("disconnecting", namespace.disconnecting.is_empty()),
-        ("disconnect", namespace.disconnect.is_empty()),
+        (hooks::CONNECT_MIDDLEWARE, namespace.connect_middleware.is_empty()),
+        (hooks::CONNECTION, namespace.connection.is_empty()),
+        (hooks::EVENT_MIDDLEWARE, namespace.middleware.is_empty()),
+        (hooks::DISCONNECTING, namespace.disconnecting.is_empty()),
+        (hooks::DISCONNECT, namespace.disconnect.is_empty()),
     ];
+    let subscription = |(name, event): (&String, &EventHandlers)| {
+        let in_order = event.in_order || !namespace.any.is_empty();
+        let options = if in_order { Vec::new() } else { vec![options::OVERTAKABLE.to_owned()] };
+        Subscription { name: name.clone(), options }
+    };
     NamespaceRegistration {
         name: namespace.name.clone(),
-        options: if namespace.pattern { vec!["pattern".to_owned()] } else { Vec::new() },
+        options: if namespace.pattern { vec![options::PATTERN.to_owned()] } else { Vec::new() },
         hooks: hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect(),
-        events: namespace.events.keys().cloned().collect(),
-        all_events: !namespace.any.is_empty(),
+        events: namespace.events.iter().map(subscription).collect(),
+        other_events: (!namespace.any.is_empty()).then(Vec::new),
+        server_events: Vec::new(),
     }
 }
 
@@ -121,7 +136,8 @@ mod tests {
             .capability("jwt")
             .namespace("/chat")
             .on("b", |_: &Socket| {})
-            .on("a", |_: &Socket| {})
+            .on_overtakable("a", |_: &Socket| {})
+            .on_overtakable("b", |_: &Socket| {})
             .namespace_pattern("/room-.*")
             .on_any(|_, _| {})
             .namespace("/chat")
@@ -131,10 +147,12 @@ mod tests {
         let chat = registration.namespaces.iter().find(|namespace| namespace.name == "/chat").unwrap();
         let rooms = registration.namespaces.iter().find(|namespace| namespace.name == "/room-.*").unwrap();
         assert_eq!((registration.namespaces.len(), registration.capabilities), (2, vec!["jwt".to_owned()]));
+        let events: Vec<_> = chat.events.iter().map(|event| (&*event.name, event.options.concat())).collect();
+        assert_eq!(events, [("a", "overtakable".to_owned()), ("b", String::new())]);
+        assert_eq!((&chat.hooks[..], &chat.other_events), (&["disconnect".to_owned()][..], &None));
         assert_eq!(
-            (&chat.events[..], &chat.hooks[..], chat.all_events),
-            (&["a".to_owned(), "b".to_owned()][..], &["disconnect".to_owned()][..], false)
+            (&rooms.options[..], rooms.hooks.len(), &rooms.other_events),
+            (&["pattern".to_owned()][..], 0, &Some(Vec::new()))
         );
-        assert_eq!((&rooms.options[..], rooms.hooks.len(), rooms.all_events), (&["pattern".to_owned()][..], 0, true));
     }
 }

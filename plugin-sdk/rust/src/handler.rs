@@ -110,7 +110,7 @@ impl<E: Into<Error>> IntoDone for std::result::Result<(), E> {
     }
 }
 
-/// A function called when a socket comes or goes: `fn(&Socket)`, or `fn(&Socket, &str)` to hear the kind or the reason.
+/// A function called when a socket is let in: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind.
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of connections",
     note = "it must be `fn(&Socket)` or `fn(&Socket, &str)`, and return `()` or `Result<()>`"
@@ -118,7 +118,7 @@ impl<E: Into<Error>> IntoDone for std::result::Result<(), E> {
 pub trait Lifecycle<Takes>: 'static {
     /// Runs the function.
     #[doc(hidden)]
-    fn call(&self, socket: &Socket, word: &str) -> Result<()>;
+    fn call(&self, socket: &Socket, kind: &str) -> Result<()>;
 }
 
 impl<F, R> Lifecycle<()> for F
@@ -126,7 +126,7 @@ where
     F: Fn(&Socket) -> R + 'static,
     R: IntoDone,
 {
-    fn call(&self, socket: &Socket, _word: &str) -> Result<()> {
+    fn call(&self, socket: &Socket, _kind: &str) -> Result<()> {
         self(socket).into_done()
     }
 }
@@ -136,7 +136,7 @@ where
     F: Fn(&Socket, &str) -> R + 'static,
     R: IntoDone,
 {
-    fn call(&self, socket: &Socket, word: &str) -> Result<()> {
-        self(socket, word).into_done()
+    fn call(&self, socket: &Socket, kind: &str) -> Result<()> {
+        self(socket, kind).into_done()
     }
 }

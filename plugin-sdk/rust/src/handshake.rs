@@ -70,6 +70,24 @@ impl Handshake {
     }
 }
 
+impl Default for Handshake {
+    /// Nothing at all: the handshake of a fetched socket for which none was asked.
+    fn default() -> Self {
+        Self {
+            inner: host::Handshake {
+                headers: Vec::new(),
+                query: Vec::new(),
+                auth: None,
+                address: String::new(),
+                url: String::new(),
+                issued_ms: 0,
+                secure: false,
+                xdomain: false,
+            },
+        }
+    }
+}
+
 impl From<host::Handshake> for Handshake {
     fn from(inner: host::Handshake) -> Self {
         Self { inner }

@@ -12,6 +12,6 @@ mod wit;
 pub(crate) use interface::Host;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{host, with_host};
-pub(crate) use types::{Answers, Handshake, RemoteSocket, Setting};
+pub(crate) use types::{Answers, Handshake, Page, RemoteSocket, Setting};
 #[cfg(target_family = "wasm")]
 pub(crate) use wit::host;

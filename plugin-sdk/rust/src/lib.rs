@@ -23,10 +23,12 @@
 //! A handler's writes happen together when it ends well, or not at all. The memory of a plugin is a cache: an instance serves one
 //! call at a time and any socket, so what must last goes into [`Socket::set_data`] or into the [`store`].
 
+mod answers;
 mod args;
 mod arguments;
 mod binary;
 mod broadcast;
+mod disconnect;
 mod error;
 mod event;
 mod exports;
@@ -36,6 +38,7 @@ mod host;
 mod json;
 mod payload;
 mod plugin;
+mod remote_socket;
 mod rooms;
 mod router;
 mod runtime;
@@ -54,15 +57,18 @@ pub mod store;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use answers::Answers;
 pub use arguments::Arguments;
 pub use binary::Binary;
-pub use broadcast::{Answers, Broadcast, RemoteSocket, io, of};
+pub use broadcast::{Broadcast, io, of};
+pub use disconnect::{Disconnect, DisconnectHandler};
 pub use error::{Error, Result};
 pub use event::{Ack, Event, IntoReply, Reply};
 pub use handler::{Handler, IntoDone, Lifecycle};
 pub use handshake::Handshake;
 pub use payload::{Args, Payload};
-pub use plugin::Plugin;
+pub use plugin::{IntoPlugin, Plugin};
+pub use remote_socket::{Fetched, Field, RemoteSocket};
 pub use rooms::Rooms;
 pub use runtime::{config, config_once, flush, now_ms, random_bytes, random_id, sleep};
 pub use socket::{Emit, Socket};

@@ -1,6 +1,7 @@
 //! What a plugin is made of: namespaces, and in each the functions that the author wrote for it.
 
-use crate::error::Result;
+use crate::disconnect::{Disconnect, DisconnectHandler};
+use crate::error::{Error, Result};
 use crate::event::{Event, IntoReply};
 use crate::handler::{Handler, IntoDone, Lifecycle};
 use crate::payload::Payload;
@@ -9,7 +10,8 @@ use crate::timer::Timer;
 use std::collections::BTreeMap;
 
 pub(crate) type OnConnect = Box<dyn Fn(&Socket) -> Result<()>>;
-pub(crate) type OnLifecycle = Box<dyn Fn(&Socket, &str) -> Result<()>>;
+pub(crate) type OnConnection = Box<dyn Fn(&Socket, &str) -> Result<()>>;
+pub(crate) type OnDisconnect = Box<dyn Fn(&Socket, &Disconnect) -> Result<()>>;
 pub(crate) type OnMiddleware = Box<dyn Fn(&Socket, &mut Event) -> Result<()>>;
 pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>;
 
@@ -63,12 +65,68 @@ pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) pattern: bool,
     pub(crate) connect_middleware: Vec<OnConnect>,
-    pub(crate) connection: Vec<OnLifecycle>,
+    pub(crate) connection: Vec<OnConnection>,
     pub(crate) middleware: Vec<OnMiddleware>,
-    pub(crate) events: BTreeMap<String, Vec<OnEvent>>,
+    pub(crate) events: BTreeMap<String, EventHandlers>,
     pub(crate) any: Vec<OnEvent>,
-    pub(crate) disconnecting: Vec<OnLifecycle>,
-    pub(crate) disconnect: Vec<OnLifecycle>,
+    pub(crate) disconnecting: Vec<OnDisconnect>,
+    pub(crate) disconnect: Vec<OnDisconnect>,
+}
+
+/// The functions for one event.
+#[derive(Default)]
+pub(crate) struct EventHandlers {
+    pub(crate) handlers: Vec<OnEvent>,
+    /// One of them does not let the socket's next event start while it waits.
+    pub(crate) in_order: bool,
+}
+
+/// What the function given to `export!` may return: a [`Plugin`], or a `Result` of one.
+///
+/// ```
+/// use innkeeper_plugin::{Plugin, Result, config_once, export};
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Config {
+///     room_size_max: u32,
+/// }
+///
+/// impl Default for Config {
+///     fn default() -> Self {
+///         Self { room_size_max: 50 }
+///     }
+/// }
+///
+/// fn plugin() -> Result<Plugin> {
+///     let config = config_once::<Config>()?;
+///     if config.room_size_max == 0 {
+///         return Err("config: room_size_max: a room of nobody is no room".into());
+///     }
+///     Ok(Plugin::new())
+/// }
+///
+/// export!(plugin);
+/// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is no plugin", note = "return `Plugin` or `Result<Plugin>`")]
+pub trait IntoPlugin {
+    /// The plugin.
+    ///
+    /// # Errors
+    /// If the plugin cannot work with its configuration.
+    fn into_plugin(self) -> Result<Plugin>;
+}
+
+impl IntoPlugin for Plugin {
+    fn into_plugin(self) -> Result<Plugin> {
+        Ok(self)
+    }
+}
+
+impl<E: Into<Error>> IntoPlugin for std::result::Result<Plugin, E> {
+    fn into_plugin(self) -> Result<Plugin> {
+        self.map_err(Into::into)
+    }
 }
 
 impl Plugin {
@@ -106,7 +164,7 @@ impl Plugin {
     }
 
     /// `io.of(/pattern/)`: what follows belongs to every namespace whose whole name the regular expression matches, and that was
-    /// not added by name. A plugin can have one pattern.
+    /// not added by name. Of several patterns the first that matches counts.
     #[must_use]
     pub fn namespace_pattern(self, pattern: impl Into<String>) -> Self {
         self.select_namespace(pattern.into(), true)
@@ -138,8 +196,15 @@ impl Plugin {
     /// reply counts.
     #[must_use]
     pub fn on<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
-        let run: OnEvent = Box::new(move |socket, event| run.call(socket, event));
-        self.current().events.entry(name.into()).or_default().push(run);
+        self.event(name.into(), run).in_order = true;
+        self
+    }
+
+    /// The same for an event whose order does not matter: while its function waits, the socket's next event may start, as in Node. It
+    /// counts if this plugin is the last with a function for the event, and has no other that was added with [`on`](Self::on).
+    #[must_use]
+    pub fn on_overtakable<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
+        self.event(name.into(), run);
         self
     }
 
@@ -150,18 +215,19 @@ impl Plugin {
         self
     }
 
-    /// `socket.on("disconnecting")`: the socket has left, its rooms are still to be read. `fn(&Socket)`, or `fn(&Socket, &str)` for
-    /// the reason.
+    /// `socket.on("disconnecting")`: the socket has left; [`Socket::rooms`] still has the rooms that it was in. `fn(&Socket)`, with a
+    /// `&str` for the reason, or with a [`&Disconnect`](Disconnect) for its details, too.
     #[must_use]
-    pub fn disconnecting<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.current().disconnecting.push(Box::new(move |socket, reason| run.call(socket, reason)));
+    pub fn disconnecting<T>(mut self, run: impl DisconnectHandler<T>) -> Self {
+        self.current().disconnecting.push(Box::new(move |socket, disconnect| run.call(socket, disconnect)));
         self
     }
 
-    /// `socket.on("disconnect")`: the last that is heard of a socket. `fn(&Socket)`, or `fn(&Socket, &str)` for the reason.
+    /// `socket.on("disconnect")`: the last call about a socket, which is in no room any more. It takes what
+    /// [`disconnecting`](Self::disconnecting) takes.
     #[must_use]
-    pub fn disconnect<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.current().disconnect.push(Box::new(move |socket, reason| run.call(socket, reason)));
+    pub fn disconnect<T>(mut self, run: impl DisconnectHandler<T>) -> Self {
+        self.current().disconnect.push(Box::new(move |socket, disconnect| run.call(socket, disconnect)));
         self
     }
 
@@ -169,6 +235,12 @@ impl Plugin {
     pub(crate) fn into_parts(mut self) -> (PluginWide, Vec<Namespace>) {
         self.put_current_back();
         (self.plugin_wide, self.others)
+    }
+
+    fn event<T>(&mut self, name: String, run: impl Handler<T>) -> &mut EventHandlers {
+        let event = self.current().events.entry(name).or_default();
+        event.handlers.push(Box::new(move |socket, event| run.call(socket, event)));
+        event
     }
 
     fn select_namespace(mut self, name: String, pattern: bool) -> Self {

@@ -1,11 +1,13 @@
 //! Finds the functions for what the host brings. Built once for each instance, from the author's [`Plugin`].
 
+use crate::disconnect::Disconnect;
 use crate::error::Result;
 use crate::event::Event;
 use crate::payload::Payload;
-use crate::plugin::{Namespace, OnLifecycle, Plugin, PluginWide};
+use crate::plugin::{Namespace, Plugin, PluginWide};
 use crate::socket::Socket;
 use crate::timer::Timer;
+use innkeeper_contract::hooks;
 
 /// A plugin that is finished and only looked up in.
 pub(crate) struct Router {
@@ -25,7 +27,7 @@ impl Router {
 
     /// The hooks that belong to no namespace.
     pub(crate) fn hooks(&self) -> Vec<String> {
-        let hooks = [("start", self.plugin_wide.start.is_empty()), ("timer", self.plugin_wide.timers.is_empty())];
+        let hooks = [(hooks::START, self.plugin_wide.start.is_empty()), (hooks::TIMER, self.plugin_wide.timers.is_empty())];
         hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect()
     }
 
@@ -44,31 +46,30 @@ impl Router {
         &self.namespaces
     }
 
-    pub(crate) fn connect_middleware(&self, socket: &Socket) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |namespace| namespace.connect_middleware.iter().try_for_each(|run| run(socket)))
+    /// The namespace of this index in the registration. The host calls only what is registered.
+    pub(crate) fn namespace(&self, registration: u32) -> Result<&Namespace> {
+        let namespace = usize::try_from(registration).ok().and_then(|index| self.namespaces.get(index));
+        namespace.ok_or_else(|| format!("there is no registration {registration}").into())
+    }
+}
+
+impl Namespace {
+    pub(crate) fn run_connect_middleware(&self, socket: &Socket) -> Result<()> {
+        self.connect_middleware.iter().try_for_each(|run| run(socket))
     }
 
-    pub(crate) fn connection(&self, socket: &Socket, kind: &str) -> Result<()> {
-        self.lifecycle(socket, kind, |namespace| &namespace.connection)
+    pub(crate) fn run_connection(&self, socket: &Socket, kind: &str) -> Result<()> {
+        self.connection.iter().try_for_each(|run| run(socket, kind))
     }
 
-    pub(crate) fn disconnecting(&self, socket: &Socket, reason: &str) -> Result<()> {
-        self.lifecycle(socket, reason, |namespace| &namespace.disconnecting)
-    }
-
-    pub(crate) fn disconnect(&self, socket: &Socket, reason: &str) -> Result<()> {
-        self.lifecycle(socket, reason, |namespace| &namespace.disconnect)
-    }
-
-    pub(crate) fn middleware(&self, socket: &Socket, event: &mut Event) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |namespace| namespace.middleware.iter().try_for_each(|run| run(socket, event)))
+    pub(crate) fn run_middleware(&self, socket: &Socket, event: &mut Event) -> Result<()> {
+        self.middleware.iter().try_for_each(|run| run(socket, event))
     }
 
     /// Runs the catch-all functions, then those of the event. All but the last get a copy of it. The first reply counts.
-    pub(crate) fn event(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
-        let Some(namespace) = self.namespace(socket) else { return Ok(None) };
-        let named = namespace.events.get(event.name()).map_or(&[][..], Vec::as_slice);
-        let mut runs = namespace.any.iter().chain(named).peekable();
+    pub(crate) fn run_event(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
+        let named = self.events.get(event.name()).map_or(&[][..], |event| event.handlers.as_slice());
+        let mut runs = self.any.iter().chain(named).peekable();
         let mut event = Some(event);
         let mut reply = None;
         while let Some(run) = runs.next() {
@@ -80,16 +81,12 @@ impl Router {
         Ok(reply)
     }
 
-    fn lifecycle(&self, socket: &Socket, word: &str, runs: impl Fn(&Namespace) -> &Vec<OnLifecycle>) -> Result<()> {
-        self.namespace(socket).map_or(Ok(()), |namespace| runs(namespace).iter().try_for_each(|run| run(socket, word)))
+    pub(crate) fn run_disconnecting(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()> {
+        self.disconnecting.iter().try_for_each(|run| run(socket, disconnect))
     }
 
-    /// A plugin has one namespace or a few, so comparing beats hashing. The host only brings what matches, so the pattern needs no
-    /// regular expression namespace.
-    fn namespace(&self, socket: &Socket) -> Option<&Namespace> {
-        let all = &self.namespaces;
-        let by_name = all.iter().find(|namespace| !namespace.pattern && namespace.name == socket.namespace());
-        by_name.or_else(|| all.iter().find(|namespace| namespace.pattern))
+    pub(crate) fn run_disconnect(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()> {
+        self.disconnect.iter().try_for_each(|run| run(socket, disconnect))
     }
 }
 
@@ -99,26 +96,31 @@ mod tests {
     use crate::{Ack, Binary, Error, Event, Plugin, Reply, Result, Socket, payload::Payload};
     use serde_json::json;
 
+    /// Sends an event to the namespace that was registered under this name.
     fn send(plugin: Plugin, namespace: &str, name: &str, args: &str) -> Result<Option<String>> {
         let payload = Payload { args: args.to_owned(), attachments: vec![vec![1, 2, 3]] };
         let event = Event::new(name.to_owned(), payload, Ack::new("abc".to_owned(), None));
         let socket = Socket::new("abc".to_owned(), namespace.to_owned());
-        Ok(Router::new(plugin).event(&socket, event)?.map(|reply| reply.json().to_owned()))
+        let router = Router::new(plugin);
+        let index = router.namespaces().iter().position(|registered| registered.name == namespace);
+        let registered = router.namespace(index.map_or(u32::MAX, |index| index as u32))?;
+        Ok(registered.run_event(&socket, event)?.map(|reply| reply.json().to_owned()))
     }
 
     #[test]
-    fn an_event_finds_its_namespace_and_its_name() {
+    fn an_event_finds_its_registration_and_its_name() {
         let plugin = || {
             Plugin::new()
                 .on("where", |_: &Socket| Reply("main"))
                 .namespace("/chat")
                 .on("where", |_: &Socket| Reply("chat"))
                 .namespace_pattern("/room-[0-9]+")
-                .on("where", |socket: &Socket| Reply(socket.namespace().to_owned()))
+                .on("where", |_: &Socket| Reply("pattern"))
         };
         assert_eq!(send(plugin(), "/", "where", "[]").unwrap().unwrap(), r#"["main"]"#);
         assert_eq!(send(plugin(), "/chat", "where", "[]").unwrap().unwrap(), r#"["chat"]"#);
-        assert_eq!(send(plugin(), "/room-7", "where", "[]").unwrap().unwrap(), r#"["/room-7"]"#);
+        assert_eq!(send(plugin(), "/room-[0-9]+", "where", "[]").unwrap().unwrap(), r#"["pattern"]"#);
+        assert_eq!(send(plugin(), "/elsewhere", "where", "[]").unwrap_err().message(), "there is no registration 4294967295");
         assert_eq!(send(plugin(), "/chat", "nowhere", "[]").unwrap(), None);
     }
 
@@ -181,9 +183,9 @@ mod tests {
             Event::new("x".to_owned(), payload, Ack::new("abc".to_owned(), None))
         };
 
-        assert_eq!(router.middleware(&socket, &mut event("[-1]")).unwrap_err().code_str(), "RANGE");
+        assert_eq!(router.namespace(0).unwrap().run_middleware(&socket, &mut event("[-1]")).unwrap_err().code_str(), "RANGE");
         let mut passed = event("[4]");
-        router.middleware(&socket, &mut passed).unwrap();
+        router.namespace(0).unwrap().run_middleware(&socket, &mut passed).unwrap();
         assert!(passed.rewritten());
         assert_eq!(passed.into_parts().1.json(), "[8]");
     }

@@ -78,6 +78,15 @@ pub fn config_once<T: DeserializeOwned + 'static>() -> Result<&'static T> {
     once(config)
 }
 
+/// Runs a call as in a new instance, which has read no configuration yet. In a component each instance has its own memory for that.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn in_new_instance<T>(run: impl FnOnce() -> T) -> T {
+    let outer = CONFIGS.take();
+    let result = run();
+    CONFIGS.set(outer);
+    result
+}
+
 /// What `make` made at the first time; an error is not kept.
 fn once<T: 'static>(make: impl FnOnce() -> Result<T>) -> Result<&'static T> {
     let made = CONFIGS.with_borrow(|configs| configs.iter().find_map(|config| config.downcast_ref::<T>()));

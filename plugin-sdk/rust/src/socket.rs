@@ -7,6 +7,7 @@ use crate::host::host;
 use crate::payload::{Args, Payload};
 use crate::timer_setting::TimerSetting;
 use crate::{json, rooms::Rooms};
+use innkeeper_contract::fields;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -127,9 +128,50 @@ impl Socket {
         host().remove_data(&self.id, key)
     }
 
-    /// `socket.handshake`: how the client came in.
+    /// `socket.handshake`: how the client came in. It is copied whole; where one thing is enough, ask for that: [`address`](Self::address),
+    /// [`url`](Self::url), [`query`](Self::query), [`headers`](Self::headers), [`header`](Self::header), [`auth`](Self::auth).
     pub fn handshake(&self) -> Result<Handshake> {
-        host().handshake(&self.id).map(Handshake::from)
+        self.handshake_with(&fields::OF_HANDSHAKE)
+    }
+
+    /// `socket.handshake.address`: the client's address, without port.
+    pub fn address(&self) -> Result<String> {
+        Ok(self.handshake_with(&[fields::ADDRESS])?.address().to_owned())
+    }
+
+    /// `socket.handshake.url`: the request's target, as received.
+    pub fn url(&self) -> Result<String> {
+        Ok(self.handshake_with(&[fields::URL])?.url().to_owned())
+    }
+
+    /// `socket.handshake.query[name]`: a parameter of the request's URL.
+    pub fn query(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.handshake_with(&[fields::QUERY])?.query(name).map(str::to_owned))
+    }
+
+    /// `socket.handshake.headers`, in the order received. `cookie` and `authorization` need the capability `handshake:secrets`.
+    pub fn headers(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.handshake_with(&[fields::HEADERS])?.headers().to_vec())
+    }
+
+    /// `socket.handshake.headers[name]`, by its name in lower case.
+    pub fn header(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.handshake_with(&[fields::HEADERS])?.header(name).map(str::to_owned))
+    }
+
+    /// `socket.handshake.auth[key]`: `None` without the capability `handshake:secrets`.
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// let token: String = socket.auth("token")?.ok_or("No token")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn auth<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.handshake_with(&[fields::AUTH])?.auth(key)
+    }
+
+    fn handshake_with(&self, fields: &[&str]) -> Result<Handshake> {
+        host().handshake(&self.id, fields).map(Handshake::from)
     }
 
     /// `socket.conn.transport.name`: `polling` or `websocket`.

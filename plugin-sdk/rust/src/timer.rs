@@ -8,18 +8,24 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, Clone)]
 pub struct Timer {
     name: String,
+    key: Option<String>,
     socket: Option<Socket>,
     data: String,
 }
 
 impl Timer {
-    pub(crate) fn new(name: String, socket: Option<Socket>, data: String) -> Self {
-        Self { name, socket, data }
+    pub(crate) fn new(name: String, key: Option<String>, socket: Option<Socket>, data: String) -> Self {
+        Self { name, key, socket, data }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What was given to [`TimerSetting::key`](crate::TimerSetting::key).
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// The socket that it belongs to, if it was set with [`Socket::timer`]. It runs in the order of that socket's events.
@@ -39,7 +45,7 @@ mod tests {
 
     #[test]
     fn data_of_another_type_is_named() {
-        let due = Timer::new("tick".into(), None, "[1,2]".into());
+        let due = Timer::new("tick".into(), None, None, "[1,2]".into());
         assert_eq!(due.data::<Vec<i32>>().unwrap(), [1, 2]);
         assert!(due.data::<String>().unwrap_err().message().starts_with("timer \"tick\": data: "));
     }

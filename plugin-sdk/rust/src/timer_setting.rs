@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::host::{Setting, host};
+use innkeeper_contract::options;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -32,7 +33,30 @@ pub struct TimerSetting {
 impl TimerSetting {
     pub(crate) fn new(name: String, socket: Option<String>) -> Self {
         // What was not given reads as JSON's null.
-        Self { setting: Setting { name, socket, delay_ms: 0, every_ms: None, data: "null".to_owned() } }
+        Self {
+            setting: Setting {
+                name,
+                key: None,
+                socket,
+                delay_ms: 0,
+                every_ms: None,
+                data: "null".to_owned(),
+                options: Vec::new(),
+            },
+        }
+    }
+
+    /// Tells timers of one name apart. Without a key it is the one of its name that has none.
+    ///
+    /// ```no_run
+    /// # use innkeeper_plugin::{Result, timer}; use std::time::Duration;
+    /// # fn f(game: &str) -> Result<()> {
+    /// timer("turn ends").key(game).after(Duration::from_secs(30)).set()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.setting.key = Some(key.into());
+        self
     }
 
     /// When it first runs; at once if this is left out.
@@ -44,6 +68,13 @@ impl TimerSetting {
     /// Runs it again and again. A late run is made up for once, not as often as it was missed.
     pub fn every(mut self, interval: Duration) -> Self {
         self.setting.every_ms = Some(millis(interval));
+        self
+    }
+
+    /// Leaves the timer that this one would replace alone, if there is one that repeats as often. For timers that are set at the start
+    /// of each generation, and are to go on through a reload as they were.
+    pub fn keep(mut self) -> Self {
+        self.setting.options = vec![options::KEEP.to_owned()];
         self
     }
 
@@ -60,7 +91,7 @@ impl TimerSetting {
 
     /// Clears it: a write. There need not be one.
     pub fn clear(self) -> Result<()> {
-        host().clear_timer(&self.setting.name, self.setting.socket.as_deref())
+        host().clear_timer(&self.setting.name, self.setting.key.as_deref(), self.setting.socket.as_deref())
     }
 }
 

@@ -1,15 +1,23 @@
-//! Logs who comes and goes on `/` and `/chat`: the smallest example of hooks.
+//! Logs which sockets connect and disconnect on `/` and `/chat`: the smallest example of hooks.
 
-use innkeeper_plugin::{Plugin, Socket, export, log};
+use innkeeper_plugin::{Plugin, Result, Socket, config, export, log};
+use serde::Deserialize;
 
-fn plugin() -> Plugin {
-    Plugin::new()
+/// There is nothing to configure.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+fn plugin() -> Result<Plugin> {
+    let Config {} = config()?;
+    let plugin = Plugin::new()
         .namespace("/")
         .connection(connected)
         .disconnect(disconnected)
         .namespace("/chat")
         .connection(connected)
-        .disconnect(disconnected)
+        .disconnect(disconnected);
+    Ok(plugin)
 }
 
 fn connected(socket: &Socket) {

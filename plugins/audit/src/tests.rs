@@ -18,3 +18,9 @@ fn the_log_says_who_comes_and_who_goes_and_why() {
     ];
     assert_eq!(lines, expected);
 }
+
+#[test]
+fn a_configuration_is_refused_since_there_is_nothing_to_configure() {
+    let refusal = Host::new(crate::plugin).config(serde_json::json!({"level": "debug"})).load().unwrap_err();
+    assert!(refusal.contains("config: unknown field `level`, there are no fields"), "{refusal}");
+}

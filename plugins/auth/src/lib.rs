@@ -1,4 +1,4 @@
-//! Lets in who brings a valid token of a known user, on `/` and `/chat`. Load it before the plugins that rely on it.
+//! Authenticates clients by a valid token of a known user, on `/` and `/chat`. Load it before the plugins that rely on it.
 //!
 //! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`; with one that
 //! is not valid, or that names nobody in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
@@ -29,15 +29,24 @@ struct Claims {
     user_id: Value,
 }
 
-fn plugin() -> Plugin {
-    Plugin::new()
-        .capability("jwt")
+/// Asks for its own key and its own bucket alone, so that a key that does not exist is found when the plugin is loaded.
+fn plugin() -> Result<Plugin> {
+    let Config { key, bucket } = config_once::<Config>()?;
+    if key.is_empty() {
+        return Err("config: key: name one of [keys]".into());
+    }
+    if bucket.is_empty() {
+        return Err("config: bucket: name the bucket of the store that has the users".into());
+    }
+    let plugin = Plugin::new()
+        .capability(format!("jwt:{key}"))
         .capability("handshake:secrets")
-        .capability("store")
+        .capability(format!("store:{bucket}"))
         .namespace("/")
         .connect_middleware(authenticate)
         .namespace("/chat")
-        .connect_middleware(authenticate)
+        .connect_middleware(authenticate);
+    Ok(plugin)
 }
 
 #[derive(Deserialize)]
@@ -56,7 +65,7 @@ impl Default for Config {
 }
 
 fn authenticate(socket: &Socket) -> Result<()> {
-    let token = token(socket.handshake()?.auth("token")?)?;
+    let token = token(socket.auth("token")?)?;
     let Config { key, bucket } = config_once::<Config>()?;
     let claims = jwt::verify(key, &token).map_err(refusal)?;
     let id = user_id(claims)?;
@@ -67,7 +76,7 @@ fn authenticate(socket: &Socket) -> Result<()> {
     socket.join(room)
 }
 
-/// What JavaScript would call falsy is no token; what is no text cannot be valid.
+/// What is falsy in JavaScript is no token; what is no text cannot be valid.
 fn token(given: Option<Value>) -> Result<String> {
     match given {
         None | Some(Value::Null | Value::Bool(false)) => Err(Error::new("No token")),
@@ -77,9 +86,9 @@ fn token(given: Option<Value>) -> Result<String> {
     }
 }
 
-/// A token that is not valid is the client's mistake. A missing grant or key is the operator's: the log says it.
+/// A token that is not valid is the client's error. Anything else is the operator's, and for the log.
 fn refusal(error: Error) -> Error {
-    if error.is_host() && error.code_str() != "invalid" { error } else { auth_failed() }
+    if jwt::is_refusal(&error) { auth_failed() } else { error }
 }
 
 /// The user whom the claims name; a number goes by its digits.

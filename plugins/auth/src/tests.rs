@@ -68,6 +68,15 @@ fn a_token_ends_when_it_says() {
 }
 
 #[test]
+fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
+    let refusal = |config: Value| Host::new(crate::plugin).config(config).load().unwrap_err();
+
+    assert!(refusal(json!({"kye": "default"})).contains("config: unknown field `kye`, expected `key` or `bucket`"));
+    assert!(refusal(json!({"key": ""})).contains("config: key: name one of [keys]"));
+    assert!(refusal(json!({"bucket": ""})).contains("config: bucket: "));
+}
+
+#[test]
 fn key_and_bucket_are_the_operators_choice() {
     let host = Host::new(crate::plugin).config(json!({"key": "partner", "bucket": "guests"}));
     host.store("guests").set("eve", &json!({}));

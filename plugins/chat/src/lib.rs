@@ -22,13 +22,20 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use innkeeper_plugin::{Error, Plugin, Reply, Result, Socket, export};
+use innkeeper_plugin::{Error, Field, Plugin, Reply, Result, Socket, config, export};
 use message::{Announcement, Notification, Past, RoomId, Send};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-fn plugin() -> Plugin {
-    Plugin::new()
-        .capability("store")
+/// There is nothing to configure.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+fn plugin() -> Result<Plugin> {
+    let Config {} = config()?;
+    let plugin = Plugin::new()
+        .capability("store:messages")
         .namespace("/chat")
         .on("room:join", join)
         .on("room:leave", leave)
@@ -38,7 +45,8 @@ fn plugin() -> Plugin {
         .on("announce", announce)
         .on("notify", notify)
         .on("global", global)
-        .disconnecting(announce_leaving)
+        .disconnecting(announce_leaving);
+    Ok(plugin)
 }
 
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
@@ -55,7 +63,7 @@ fn leave(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
 }
 
 fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Value>>> {
-    let sockets = socket.nsp().to(room.as_str()).fetch_sockets()?;
+    let sockets = socket.nsp().to(room.as_str()).fetch([Field::Data])?.sockets;
     sockets.iter().map(|member| Ok(user_or_id(member.data("user")?, member.id()))).collect::<Result<_>>().map(Reply)
 }
 

@@ -172,3 +172,9 @@ fn texts_that_are_empty_or_endless_are_refused() {
     assert_eq!(read("ä".repeat(2_001)).unwrap_err(), "the text has more than 2000 characters");
     assert!(read("ä".repeat(2_000)).is_ok());
 }
+
+#[test]
+fn a_configuration_is_refused_since_there_is_nothing_to_configure() {
+    let refusal = Host::new(crate::plugin).config(json!({"rooms": 5})).load().unwrap_err();
+    assert!(refusal.contains("config: unknown field `rooms`, there are no fields"), "{refusal}");
+}

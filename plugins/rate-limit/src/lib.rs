@@ -1,6 +1,6 @@
-//! Limits how much each socket, user and address may do, on `/` and `/chat`: coming in costs a point, and so does each event.
+//! Limits how often each socket, user and address connects and emits, on `/` and `/chat`: connecting costs a point, and so does each event.
 //!
-//! Beyond the limit a client that comes in is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
+//! Beyond the limit a client that connects is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
 //! have `retryAfterMs` in their data. Users are those of the plugin `auth`: load it before this one.
 //!
 //! ```toml
@@ -19,15 +19,17 @@ use innkeeper_plugin::{Error, Event, Plugin, Result, Socket, config_once, export
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-fn plugin() -> Plugin {
-    Plugin::new()
+fn plugin() -> Result<Plugin> {
+    config_once::<Config>()?.check()?;
+    let plugin = Plugin::new()
         .capability("rate-limit")
         .namespace("/")
         .connect_middleware(consume_point)
         .middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
         .namespace("/chat")
         .connect_middleware(consume_point)
-        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
+        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket));
+    Ok(plugin)
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +55,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The message is for the operator.
+    fn check(&self) -> Result<()> {
+        if self.points == 0 {
+            return Err("config: points: with 0 nobody is let in; give at least 1".into());
+        }
+        if self.window_ms == 0 {
+            return Err("config: window_ms: a window of 0 ms counts nothing; give at least 1".into());
+        }
+        if self.per.is_empty() {
+            return Err("config: per: an empty list limits nothing; name \"socket\", \"user\" or \"address\"".into());
+        }
+        Ok(())
+    }
+}
+
 fn consume_point(socket: &Socket) -> Result<()> {
     let Config { points, window_ms, per } = config_once::<Config>()?;
     let limit = Limit { points: *points, window: Duration::from_millis(*window_ms) };
@@ -66,12 +84,12 @@ fn consume_point(socket: &Socket) -> Result<()> {
     Ok(())
 }
 
-/// None: there is no such thing, as the user of a socket that nobody asked for a token.
+/// None if there is no such thing: a socket without authentication has no user.
 fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
     Ok(match per {
         Per::Socket => Some(format!("socket:{}", socket.id())),
         Per::User => socket.data::<Value>("user")?.and_then(|user| user_key(&user)),
-        Per::Address => Some(format!("address:{}", socket.handshake()?.address())),
+        Per::Address => Some(format!("address:{}", socket.address()?)),
     })
 }
 

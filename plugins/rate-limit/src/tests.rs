@@ -36,11 +36,20 @@ fn coming_in_costs_a_point_of_the_address() {
 }
 
 #[test]
-fn a_configuration_says_what_differs_and_nothing_unknown() {
+fn a_configuration_says_what_differs_from_the_defaults() {
     let config: Config = from_str(r#"{"points": 5, "per": ["address"]}"#).unwrap();
     assert_eq!((config.points, config.window_ms, config.per), (5, 60_000, vec![Per::Address]));
-    assert!(from_str::<Config>(r#"{"point": 5}"#).is_err());
-    assert!(from_str::<Config>(r#"{"per": ["galaxy"]}"#).is_err());
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
+    let refusal = |config: Value| Host::new(crate::plugin).config(config).load().unwrap_err();
+
+    assert!(refusal(json!({"point": 5})).contains("config: unknown field `point`, expected one of `points`, `window_ms`, `per`"));
+    assert!(refusal(json!({"per": ["galaxy"]})).contains("config: unknown variant `galaxy`"));
+    assert!(refusal(json!({"per": []})).contains("config: per: "));
+    assert!(refusal(json!({"points": 0})).contains("config: points: "));
+    assert!(refusal(json!({"window_ms": 0})).contains("config: window_ms: "));
 }
 
 #[test]

@@ -14,6 +14,7 @@ list![
     a_refused_socket_leaves_no_trace,
     middleware_that_breaks_refuses_with_a_neutral_word,
     there_is_no_namespace_that_no_plugin_registered,
+    a_call_is_for_the_namespace_that_it_is_about,
     a_connection_that_fails_is_told_and_the_socket_stays,
     a_question_to_a_pending_socket_is_refused,
     who_speaks_before_it_is_in_is_cut_off,
@@ -145,4 +146,10 @@ fn a_question_in_connection_comes_behind_the_step(server: &dyn TestServer) {
     assert!(ann.heard().is_empty());
     ann.answers(question, json!("ann"));
     assert_eq!(ann.heard(), events([("thanks", json!(1))]));
+}
+
+fn a_call_is_for_the_namespace_that_it_is_about(server: &dyn TestServer) {
+    for namespace in ["/", "/other", "/chain"] {
+        assert_eq!(TestClient::plain(server, namespace).asks_event("registered"), json!(namespace));
+    }
 }

@@ -15,6 +15,7 @@ list![
     a_failure_is_told_in_the_ack,
     a_failure_without_an_ack_is_the_event_error,
     the_data_of_a_failure_never_overwrites_what_stands_beside_it,
+    a_silent_failure_is_answered_by_nothing,
     a_panic_is_told_neutrally,
     what_the_host_refuses_is_told_neutrally,
     what_may_not_be_is_refused_where_it_is_done,
@@ -158,4 +159,21 @@ fn a_call_that_takes_too_long_fails(server: &dyn TestServer) {
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     server.advance(Duration::from_secs(1));
     assert_eq!(ann.names(), ["flushed"]);
+}
+
+fn a_silent_failure_is_answered_by_nothing(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/chain");
+    let steps = |place: &str| json!({"first": {place: [{"emit": [place, 1]}, "fail_silently"]}, "second": {"handler": [{"emit": ["second", 1]}]}});
+    for place in ["handler", "middleware"] {
+        let ack = ann.starts_plans(steps(place));
+        ann.emits(steps(place));
+        server.advance(Duration::from_millis(50));
+        assert_eq!(ann.ack(ack), None);
+    }
+    // What middleware wrote before it rejected stays, and no handler runs behind it.
+    assert_eq!(ann.names(), ["second", "second", "middleware", "middleware"]);
+    // Another handler that fails is answered.
+    let ack = ann
+        .starts_plans(json!({"first": {"handler": ["fail_silently"]}, "second": {"handler": [{"fail": ["no", "TEA", null]}]}}));
+    assert_eq!(ann.acked(ack)["code"], json!("TEA"));
 }

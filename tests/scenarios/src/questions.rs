@@ -76,7 +76,8 @@ fn a_room_answers_as_far_as_it_does(server: &dyn TestServer) {
     eve.vanishes();
     let silent = TestClient::in_room(server, "r");
     assert!(silent.heard().is_empty());
-    let expected = json!({"responses": [[bob.id(), "bob"], [ann.id(), "ann"]], "missing": [eve.id()], "timed_out": []});
+    let expected =
+        json!({"responses": [[bob.id(), "bob"], [ann.id(), "ann"]], "missing": [eve.id()], "timed_out": [], "elsewhere": [0, 0]});
     assert_eq!(asker.acked(ack), json!([expected]));
 
     let ack = asker.starts(json!([{"ask_room": ["r", "question", 1000]}, "answer"]));
@@ -84,13 +85,13 @@ fn a_room_answers_as_far_as_it_does(server: &dyn TestServer) {
     server.advance(Duration::from_secs(1));
     let mut silent = [ann.id(), silent.id()];
     silent.sort();
-    let expected = json!({"responses": [[bob.id(), "bob again"]], "missing": [], "timed_out": silent});
+    let expected = json!({"responses": [[bob.id(), "bob again"]], "missing": [], "timed_out": silent, "elsewhere": [0, 0]});
     assert_eq!(asker.acked(ack), json!([expected]));
 }
 
 fn nobody_in_a_room_answers_at_once(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
-    let nobody = json!({"responses": [], "missing": [], "timed_out": []});
+    let nobody = json!({"responses": [], "missing": [], "timed_out": [], "elsewhere": [0, 0]});
     assert_eq!(ann.asks_for(json!({"ask_room": ["empty", "question", null]})), nobody);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::test_client::events;
 use crate::{TestClient, TestServer, list};
-use serde_json::json;
+use serde_json::{Value, json};
 
 list![
     a_broadcast_reaches_all_others,
@@ -13,6 +13,8 @@ list![
     others_can_be_made_to_join_and_leave,
     namespaces_do_not_hear_each_other,
     fetched_sockets_have_rooms_and_data,
+    a_fetched_socket_has_what_was_asked_for,
+    rooms_and_their_members_are_named_and_counted,
     a_socket_is_in_a_thousand_rooms_and_no_more,
     a_socket_that_others_make_join_too_many_rooms_joins_none_of_them,
 ];
@@ -118,4 +120,42 @@ fn a_socket_that_others_make_join_too_many_rooms_joins_none_of_them(server: &dyn
     assert_eq!(seen[0].as_array().map(Vec::len), Some(901));
     assert_eq!(bob.asks_for(json!("rooms")).as_array().map(Vec::len), Some(901));
     assert_eq!(ann.asks_for(json!("rooms")).as_array().map(Vec::len), Some(101));
+}
+
+fn a_fetched_socket_has_what_was_asked_for(server: &dyn TestServer) {
+    let ann = TestClient::planned(server, "/", json!({"first": {"connection": [{"join": "r"}, {"set_data": ["mark", 1]}]}}));
+    let fetched = |fields: Value| ann.asks_for(json!({"fetch_fields": ["r", fields]}))[0].clone();
+    let shown = |rooms: bool, mark: Value, handshake: bool, headers: bool, auth: bool| {
+        json!({
+            "id": ann.id(), "rooms": rooms, "mark": mark, "address": handshake, "query": handshake, "url": handshake,
+            "headers": headers, "auth": auth
+        })
+    };
+
+    assert_eq!(fetched(json!([])), shown(false, json!(null), false, false, false));
+    assert_eq!(fetched(json!(["rooms", "data"])), shown(true, json!(1), false, false, false));
+    assert_eq!(fetched(json!(["handshake"])), shown(false, json!(null), true, false, false));
+    assert_eq!(fetched(json!(["headers", "auth"])), shown(false, json!(null), false, true, true));
+}
+
+fn rooms_and_their_members_are_named_and_counted(server: &dyn TestServer) {
+    let (ann, bob, eve) = (TestClient::in_room(server, "b"), TestClient::in_room(server, "b"), TestClient::plain(server, "/"));
+    let _elsewhere = ann.also(server, "/other", json!({"first": {"connection": [{"join": "a"}]}}));
+    eve.does(json!([{"join": "aa"}, {"join": "ab"}]));
+    let mut members = [ann.id(), bob.id()];
+    members.sort();
+
+    for local in [true, false] {
+        let seen = ann.asks(
+            json!([{"room_names": ["", local]}, {"room_names": ["a", local]}, {"count": ["b", local]}, {"ids": ["b", local]}]),
+        );
+        assert_eq!(seen, json!([["aa", "ab", "b"], ["aa", "ab"], 2, members]));
+    }
+    // What the call recorded is seen by the question, which sends it.
+    let seen = ann.asks(
+        json!([{"leave": "b"}, {"join": "c"}, {"count": ["b", true]}, {"count": ["b", false]}, {"room_names": ["c", true]}]),
+    );
+    assert_eq!(seen, json!([2, 1, ["c"]]));
+    bob.leaves();
+    assert_eq!(ann.asks(json!([{"room_names": ["b", true]}, {"count": ["b", true]}, {"ids": ["b", false]}])), json!([[], 0, []]));
 }

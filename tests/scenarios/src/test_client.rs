@@ -78,6 +78,13 @@ impl TestClient {
         self.acks.get()
     }
 
+    /// Emits another event than `do`, and reads its ack.
+    pub fn asks_event(&self, name: &str) -> Value {
+        self.acks.set(self.acks.get() + 1);
+        self.client.emit(name, json!({}), Some(self.acks.get()));
+        self.acked(self.acks.get())
+    }
+
     /// The ack, if it has come.
     pub fn ack(&self, id: u64) -> Option<Value> {
         self.client.ack(id, false)

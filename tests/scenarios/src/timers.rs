@@ -10,6 +10,8 @@ list![
     a_timer_comes_once_after_its_delay,
     the_same_name_is_the_same_timer,
     names_of_different_sockets_are_different_timers,
+    keys_tell_timers_of_one_name_apart,
+    a_timer_that_is_to_be_kept_goes_on_as_it_was,
     a_cleared_timer_never_comes,
     a_repeating_timer_comes_again_and_again,
     a_late_repetition_comes_once,
@@ -204,4 +206,34 @@ fn a_timer_that_fails_leaves_nothing_and_comes_again(server: &dyn TestServer) {
     ann.does(json!([{"timer": {"name": "a", "after": 100, "every": 100, "do": steps}}]));
     server.advance(milliseconds(200));
     assert_eq!(ann.names(), ["kept", "kept"]);
+}
+
+fn keys_tell_timers_of_one_name_apart(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let keyed = |key: Value, after: u64, word: &str| json!({"timer": {"name": "a", "key": key, "after": after, "do": [{"emit": [word, 1]}]}});
+    ann.does(json!([
+        keyed(json!(null), 100, "none"),
+        keyed(json!("k"), 200, "k"),
+        keyed(json!("l"), 300, "l"),
+        keyed(json!("m"), 400, "m")
+    ]));
+    ann.does(json!([keyed(json!("k"), 500, "k again"), {"clear_key": ["a", "l"]}, {"clear_key": ["a", "never set"]}]));
+    server.advance(milliseconds(600));
+    assert_eq!(ann.names(), ["none", "m", "k again"]);
+    ann.does(json!([keyed(json!(null), 100, "none"), keyed(json!("k"), 200, "k"), {"clear": "a"}]));
+    server.advance(milliseconds(300));
+    assert_eq!(ann.names(), ["k"]);
+}
+
+fn a_timer_that_is_to_be_kept_goes_on_as_it_was(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let keep = |every: u64, word: &str| json!({"timer": {"name": "a", "keep": true, "after": 200, "every": every, "do": [{"emit": [word, 1]}]}});
+    ann.does(json!([keep(200, "first")]));
+    server.advance(milliseconds(150));
+    ann.does(json!([keep(200, "second")]));
+    server.advance(milliseconds(50));
+    assert_eq!(ann.names(), ["first"]);
+    ann.does(json!([keep(100, "another interval")]));
+    server.advance(milliseconds(200));
+    assert_eq!(ann.names(), ["another interval"]);
 }

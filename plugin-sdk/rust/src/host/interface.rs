@@ -1,6 +1,6 @@
 //! What this crate asks of the host of a unit test: the imports of the contract, in the crate's own types.
 
-use super::types::{Answers, Handshake, RemoteSocket, Setting};
+use super::types::{Answers, Handshake, Page, Setting};
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::Result;
@@ -20,17 +20,20 @@ pub(crate) trait Host {
     fn rooms(&self, socket: &str) -> Result<Vec<String>>;
     fn join_all(&self, target: &Target, names: &[String]) -> Result<()>;
     fn leave_all(&self, target: &Target, names: &[String]) -> Result<()>;
-    fn handshake(&self, socket: &str) -> Result<Handshake>;
+    fn handshake(&self, socket: &str, fields: &[&str]) -> Result<Handshake>;
     fn data(&self, socket: &str) -> Result<String>;
     fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()>;
     fn remove_data(&self, socket: &str, key: &str) -> Result<()>;
     fn transport(&self, socket: &str) -> Result<String>;
     fn disconnect(&self, socket: &str, close: bool) -> Result<()>;
     fn disconnect_all(&self, target: &Target, close: bool) -> Result<()>;
-    fn fetch(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<RemoteSocket>>;
+    fn fetch(&self, target: &Target, fields: &[String], timeout: Option<Duration>) -> Result<Page>;
+    fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<String>>;
+    fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<u32>;
+    fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<Vec<String>>;
     fn sleep(&self, delay: Duration) -> Result<()>;
     fn set_timer(&self, setting: &Setting) -> Result<()>;
-    fn clear_timer(&self, name: &str, socket: Option<&str>) -> Result<()>;
+    fn clear_timer(&self, name: &str, key: Option<&str>, socket: Option<&str>) -> Result<()>;
     fn store_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>>;
     fn store_set(&self, bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool>;
     fn store_delete(&self, bucket: &str, key: &str) -> Result<bool>;

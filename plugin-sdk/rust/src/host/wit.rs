@@ -1,11 +1,13 @@
 //! The imports of a component. A question is asked, waited for and its answer taken here, so that it reads like a call elsewhere.
 
-use super::types::{Answers, Handshake, RemoteSocket, Setting};
+use super::types::{Answers, Handshake, Page, Setting};
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
 use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
+use innkeeper_contract::limits::PAGE_ENTRIES_MAX;
+use innkeeper_contract::{codes, flags};
 use std::time::Duration;
 
 /// The imports of a component.
@@ -57,8 +59,9 @@ impl WitHost {
         rooms::leave_all(target, names).map_err(Error::of_host)
     }
 
-    pub(crate) fn handshake(&self, socket: &str) -> Result<Handshake> {
-        sockets::get_handshake(socket).map_err(Error::of_host)
+    pub(crate) fn handshake(&self, socket: &str, fields: &[&str]) -> Result<Handshake> {
+        let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+        sockets::get_handshake(socket, &fields).map_err(Error::of_host)
     }
 
     pub(crate) fn data(&self, socket: &str) -> Result<String> {
@@ -85,8 +88,50 @@ impl WitHost {
         sockets::disconnect_all(target, close).map_err(Error::of_host)
     }
 
-    pub(crate) fn fetch(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
-        answer(sockets::fetch(target, millis(timeout)), sockets::fetched)
+    pub(crate) fn fetch(&self, target: &Target, fields: &[String], timeout: Option<Duration>) -> Result<Page> {
+        let ticket = sockets::fetch(target, fields, millis(timeout)).map_err(Error::of_host)?;
+        calls::wait(&[ticket]);
+        let mut all = sockets::fetched(ticket, PAGE_ENTRIES_MAX).map_err(Error::of_host)?;
+        while all.more {
+            let page = sockets::fetched(ticket, PAGE_ENTRIES_MAX).map_err(Error::of_host)?;
+            all.sockets.extend(page.sockets);
+            all.more = page.more;
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<String>> {
+        if is_local(target) {
+            return pages(|after| sockets::ids(target, after, PAGE_ENTRIES_MAX));
+        }
+        let ticket = sockets::ask_ids(target, millis(timeout)).map_err(Error::of_host)?;
+        calls::wait(&[ticket]);
+        let mut all = sockets::found(ticket, PAGE_ENTRIES_MAX).map_err(Error::of_host)?;
+        while all.more {
+            let page = sockets::found(ticket, PAGE_ENTRIES_MAX).map_err(Error::of_host)?;
+            all.ids.extend(page.ids);
+            all.more = page.more;
+        }
+        Ok(all.ids)
+    }
+
+    pub(crate) fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<u32> {
+        if is_local(target) {
+            return rooms::count(target).map_err(Error::of_host);
+        }
+        answer(rooms::ask_count(target, millis(timeout)), rooms::counted).map(|answer| answer.count)
+    }
+
+    pub(crate) fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<Vec<String>> {
+        let namespace = &target.namespace;
+        if is_local(target) {
+            return pages(|after| rooms::names(namespace, prefix, after, PAGE_ENTRIES_MAX));
+        }
+        pages(|after| {
+            let ticket = rooms::ask_names(namespace, prefix, after, PAGE_ENTRIES_MAX, millis(timeout))?;
+            calls::wait(&[ticket]);
+            rooms::named(ticket).map(|answer| answer.names)
+        })
     }
 
     pub(crate) fn sleep(&self, delay: Duration) -> Result<()> {
@@ -97,8 +142,8 @@ impl WitHost {
         timers::set(setting).map_err(Error::of_host)
     }
 
-    pub(crate) fn clear_timer(&self, name: &str, socket: Option<&str>) -> Result<()> {
-        timers::clear(name, socket).map_err(Error::of_host)
+    pub(crate) fn clear_timer(&self, name: &str, key: Option<&str>, socket: Option<&str>) -> Result<()> {
+        timers::clear(name, key, socket).map_err(Error::of_host)
     }
 
     pub(crate) fn store_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
@@ -180,9 +225,25 @@ fn answer<T>(ticket: Result<u64, Failure>, take: impl FnOnce(u64) -> Result<T, F
 fn answer_at_hand<T>(ticket: Result<u64, Failure>, take: impl Fn(u64) -> Result<T, Failure>) -> Result<T> {
     let ticket = ticket.map_err(Error::of_host)?;
     match take(ticket) {
-        Err(failure) if failure.code == "unanswered" => answer(Ok(ticket), take),
+        Err(failure) if failure.code == codes::UNANSWERED => answer(Ok(ticket), take),
         taken => taken.map_err(Error::of_host),
     }
+}
+
+fn is_local(target: &Target) -> bool {
+    target.flags.iter().any(|flag| flag == flags::LOCAL)
+}
+
+/// All names of a list that the host returns in pages, each after the last name of the one before.
+fn pages(page: impl Fn(Option<&str>) -> Result<Vec<String>, Failure>) -> Result<Vec<String>> {
+    let mut all = page(None).map_err(Error::of_host)?;
+    let mut last_page = all.len();
+    while last_page >= PAGE_ENTRIES_MAX as usize {
+        let next = page(all.last().map(String::as_str)).map_err(Error::of_host)?;
+        last_page = next.len();
+        all.extend(next);
+    }
+    Ok(all)
 }
 
 fn millis(timeout: Option<Duration>) -> Option<u32> {

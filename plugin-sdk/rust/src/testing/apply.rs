@@ -66,7 +66,7 @@ impl HostState {
                 self.each(&target, |state, socket| state.disconnect_by_plugin(socket, close));
             }
             Write::SetTimer { plugin, timer } => self.set_timer(plugin, timer),
-            Write::ClearTimer { plugin, name, socket } => self.clear_timer(plugin, &name, socket),
+            Write::ClearTimer { plugin, id, socket } => self.clear_timer(plugin, &id, socket),
         }
     }
 

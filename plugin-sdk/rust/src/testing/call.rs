@@ -12,15 +12,17 @@ use super::loaded_plugin::LoadedPlugin;
 use super::queue::IncomingEvent;
 use super::recording::Recording;
 use super::scheduler::{JobHandle, Scheduler};
-use super::timers::DueTimer;
+use super::timers::{DueTimer, TimerId};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::arriving::{EventCall, TimerCall};
 use crate::bindings::innkeeper::plugin::registering::Registration;
 use crate::bindings::innkeeper::plugin::types::{Outcome, Verdict};
+use crate::disconnect::Disconnect;
 use crate::exports;
 use crate::host::with_host;
 use crate::payload::Payload;
 use crate::router::Router;
+use crate::runtime::in_new_instance;
 use crate::socket::Socket;
 use innkeeper_contract::{events, hooks, kinds};
 use std::any::Any;
@@ -42,8 +44,8 @@ pub(super) enum Export {
     Connection,
     EventMiddleware(IncomingEvent),
     Event(IncomingEvent),
-    Disconnecting(String),
-    Disconnect(String),
+    Disconnecting(Disconnect),
+    Disconnect(Disconnect),
     Start,
     Timer(DueTimer),
 }
@@ -60,17 +62,24 @@ pub(super) enum CallOutcome {
     Failed(Failure),
 }
 
+/// The socket that a call is about, and the registration that serves it.
+struct CalledSocket {
+    socket: Socket,
+    registration: u32,
+}
+
 /// What an export returned.
 enum Returned {
     Outcome(Outcome),
     Verdict(Verdict),
 }
 
-/// Calls `register`.
-pub(super) fn register(scheduler: &Arc<Scheduler>, plugin: &Arc<LoadedPlugin>) -> Registration {
+/// Calls `register`. The error is the plugin's refusal.
+pub(super) fn register(scheduler: &Arc<Scheduler>, plugin: &Arc<LoadedPlugin>) -> Result<Registration, String> {
     let host = Rc::new(CallHost::without_call(scheduler.clone(), plugin.clone()));
-    let registered = with_host(host, || catch_unwind(AssertUnwindSafe(|| exports::register(&Router::new((plugin.make)())))));
-    registered.unwrap_or_else(|panic| resume_unwind(panic))
+    let made = with_host(host, || in_new_instance(|| catch_unwind(AssertUnwindSafe(|| (plugin.make)()))));
+    let made = made.unwrap_or_else(|panic| resume_unwind(panic));
+    made.map(|plugin| exports::register(&Router::new(plugin))).map_err(|refusal| refusal.message().to_owned())
 }
 
 /// Runs a call. What it wrote has been sent when this returns, or never will be.
@@ -78,14 +87,20 @@ pub(super) fn run(job: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -
     let Call { export, socket: index, connecting } = call;
     let (ends_at, socket) = {
         let state = job.scheduler.state();
-        let socket = index.map(|index| Socket::new(state.sockets[index].id.clone(), state.sockets[index].namespace.clone()));
+        let socket = index.map(|index| &state.sockets[index]);
+        let socket = socket.map(|socket| CalledSocket {
+            socket: Socket::new(socket.id.clone(), socket.namespace.clone()),
+            // A plugin is called about sockets of its own namespaces alone.
+            registration: plugin.registration(&socket.namespace).unwrap_or(u32::MAX),
+        });
         (state.now + state.call_limit, socket)
     };
     let report =
         FailureReport { export: export.describe(), plugin: plugin.name.clone(), reaches_client: export.reaches_client() };
     let ack = export.ack().zip(index);
     let host = Rc::new(CallHost::new(job.clone(), Recording::new(plugin.clone(), index, connecting, ends_at)));
-    let returned = with_host(host.clone(), || catch_unwind(AssertUnwindSafe(|| enter(plugin, socket, export))));
+    let run = || in_new_instance(|| catch_unwind(AssertUnwindSafe(|| enter(plugin, socket, export))));
+    let returned = with_host(host.clone(), run);
     let writes = host.take_writes();
     let mut state = job.scheduler.state();
     match returned {
@@ -122,33 +137,54 @@ fn cause(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Enters a new instance: the plugin is made anew.
-fn enter(plugin: &LoadedPlugin, socket: Option<Socket>, export: Export) -> Returned {
-    let router = Router::new((plugin.make)());
-    let event = |event: IncomingEvent, socket: &Socket| EventCall {
+fn enter(plugin: &LoadedPlugin, called: Option<CalledSocket>, export: Export) -> Returned {
+    let router = match (plugin.make)() {
+        Ok(plugin) => Router::new(plugin),
+        // It registered with the same configuration.
+        Err(refusal) => return Returned::Outcome(Outcome::Failed(refusal.into_refusal())),
+    };
+    match (export, called) {
+        (Export::Start, _) => Returned::Outcome(exports::start(&router)),
+        (Export::Timer(due), called) => Returned::Outcome(exports::timer(&router, timer_call(due, called))),
+        // All that is left concerns a socket, and has one.
+        (_, None) => Returned::Outcome(Outcome::Done(None)),
+        (export, Some(called)) => enter_for_socket(&router, called, export),
+    }
+}
+
+fn enter_for_socket(router: &Router, called: CalledSocket, export: Export) -> Returned {
+    let CalledSocket { socket, registration } = &called;
+    match export {
+        Export::ConnectMiddleware => Returned::Verdict(exports::connect_middleware(router, *registration, socket)),
+        Export::Connection => Returned::Outcome(exports::connection(router, *registration, socket, kinds::NEW)),
+        Export::EventMiddleware(event) => Returned::Verdict(exports::event_middleware(router, event_call(event, &called))),
+        Export::Event(event) => Returned::Outcome(exports::event(router, event_call(event, &called))),
+        Export::Disconnecting(disconnect) => {
+            Returned::Outcome(exports::disconnecting(router, *registration, socket, &disconnect))
+        }
+        Export::Disconnect(disconnect) => Returned::Outcome(exports::disconnect(router, *registration, socket, &disconnect)),
+        Export::Start | Export::Timer(_) => Returned::Outcome(Outcome::Done(None)),
+    }
+}
+
+fn event_call(event: IncomingEvent, called: &CalledSocket) -> EventCall {
+    EventCall {
         call: 0,
-        socket: socket.id().to_owned(),
-        namespace: socket.namespace().to_owned(),
+        socket: called.socket.id().to_owned(),
+        namespace: called.socket.namespace().to_owned(),
+        registration: called.registration,
         name: event.name,
         payload: event.payload.into(),
         ack: event.ack,
-    };
-    match (export, socket) {
-        (Export::Start, _) => Returned::Outcome(exports::start(&router)),
-        (Export::Timer(DueTimer { name, data }), socket) => {
-            let (socket, namespace) = socket.map(|socket| (socket.id().to_owned(), socket.namespace().to_owned())).unzip();
-            Returned::Outcome(exports::timer(&router, TimerCall { call: 0, name, socket, namespace, data }))
-        }
-        (Export::ConnectMiddleware, Some(socket)) => Returned::Verdict(exports::connect_middleware(&router, &socket)),
-        (Export::Connection, Some(socket)) => Returned::Outcome(exports::connection(&router, &socket, kinds::NEW)),
-        (Export::EventMiddleware(incoming), Some(socket)) => {
-            Returned::Verdict(exports::event_middleware(&router, event(incoming, &socket)))
-        }
-        (Export::Event(incoming), Some(socket)) => Returned::Outcome(exports::event(&router, event(incoming, &socket))),
-        (Export::Disconnecting(reason), Some(socket)) => Returned::Outcome(exports::disconnecting(&router, &socket, &reason)),
-        (Export::Disconnect(reason), Some(socket)) => Returned::Outcome(exports::disconnect(&router, &socket, &reason)),
-        // All that is left concerns a socket, and has one.
-        (_, None) => Returned::Outcome(Outcome::Done(None)),
+        extra: Vec::new(),
     }
+}
+
+fn timer_call(due: DueTimer, called: Option<CalledSocket>) -> TimerCall {
+    let DueTimer { id: TimerId { name, key }, data } = due;
+    let registration = called.as_ref().map(|called| called.registration);
+    let (socket, namespace) = called.map(|called| (called.socket.id().to_owned(), called.socket.namespace().to_owned())).unzip();
+    TimerCall { call: 0, name, key, socket, namespace, registration, data }
 }
 
 /// Sends what was recorded, the ack that was returned last; or drops it.
@@ -162,17 +198,24 @@ fn conclude(
 ) -> CallOutcome {
     let outcome = match returned {
         Returned::Outcome(Outcome::Failed(failure)) | Returned::Verdict(Verdict::Failed(failure)) => {
-            if !report.reaches_client {
+            let failure = Failure::from(failure);
+            if !report.reaches_client || failure.is_silent() {
                 report.log(state, &failure.message);
             }
-            return CallOutcome::Failed(failure.into());
+            return CallOutcome::Failed(failure);
         }
         Returned::Outcome(Outcome::Done(reply)) => {
             let reply = reply.zip(ack);
             writes.extend(reply.map(|(payload, (ack, socket))| Write::Ack { socket, ack, payload: payload.into() }));
             CallOutcome::Done
         }
-        Returned::Verdict(Verdict::Reject(failure)) => CallOutcome::Rejected(failure.into()),
+        Returned::Verdict(Verdict::Reject(failure)) => {
+            let failure = Failure::from(failure);
+            if failure.is_silent() {
+                report.log(state, &failure.message);
+            }
+            CallOutcome::Rejected(failure)
+        }
         Returned::Verdict(Verdict::Rewrite(rewrite)) if events::is_reserved(&rewrite.name) => {
             report.log(state, &format!("it rewrote an event to the reserved name {:?}", rewrite.name));
             return CallOutcome::Failed(Failure::neutral());
@@ -198,7 +241,7 @@ impl Export {
             Self::Disconnecting(_) => hooks::DISCONNECTING.to_owned(),
             Self::Disconnect(_) => hooks::DISCONNECT.to_owned(),
             Self::Start => hooks::START.to_owned(),
-            Self::Timer(due) => format!("{} {:?}", hooks::TIMER, due.name),
+            Self::Timer(due) => format!("{} {:?}", hooks::TIMER, due.id.name),
         }
     }
 

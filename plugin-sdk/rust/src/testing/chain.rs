@@ -10,6 +10,7 @@ use super::queue::IncomingEvent;
 use super::room_set::RoomSet;
 use super::scheduler::JobHandle;
 use super::server_socket::{ConnectPhase, SocketState};
+use crate::disconnect::Disconnect;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(super) fn run(job: JobHandle, start: JobStart) {
     match start {
         JobStart::Connect { socket } => Chain::new(job, socket).connect(),
         JobStart::Event { socket, event } => Chain::new(job, socket).event(event),
-        JobStart::Disconnect { socket, reason } => Chain::new(job, socket).disconnect(&reason),
+        JobStart::Disconnect { socket, reason } => Chain::new(job, socket).disconnect(reason),
         JobStart::Timer { plugin, socket, due } => single(job, plugin, socket, Export::Timer(due)),
         JobStart::Plugin { plugin } => single(job, plugin, None, Export::Start),
     }
@@ -136,26 +137,27 @@ impl<'a> Chain<'a> {
         Ok(event)
     }
 
-    /// Runs every handler, whatever becomes of the others. The first failure is the one that is answered.
+    /// Runs every handler, whatever becomes of the others. The first failure that is not silent is the one that is answered.
     fn handlers(&self, event: &IncomingEvent) -> Option<Failure> {
         let mut failed = None;
         for plugin in self.plugins.iter().filter(|plugin| plugin.handles(&self.namespace, &event.name)) {
             if let CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) = self.call(plugin, Export::Event(event.clone()))
             {
-                failed = failed.or(Some(failure));
+                failed = failed.or_else(|| (!failure.is_silent()).then_some(failure));
             }
         }
         failed
     }
 
-    fn disconnect(&self, reason: &str) {
+    fn disconnect(&self, reason: String) {
+        let disconnect = Disconnect::new(reason, None);
         let reached = std::mem::take(&mut self.job.scheduler.state().sockets[self.socket].queue.reached);
         for plugin in self.with(Hook::Disconnecting).filter(|plugin| reached.contains(&plugin.index)) {
-            self.call(plugin, Export::Disconnecting(reason.to_owned()));
+            self.call(plugin, Export::Disconnecting(disconnect.clone()));
         }
         self.job.scheduler.state().sockets[self.socket].rooms = RoomSet::default();
         for plugin in self.with(Hook::Disconnect).filter(|plugin| reached.contains(&plugin.index)) {
-            self.call(plugin, Export::Disconnect(reason.to_owned()));
+            self.call(plugin, Export::Disconnect(disconnect.clone()));
         }
     }
 }

@@ -22,8 +22,17 @@ impl Failure {
         Self { code: codes::INTERNAL_ERROR.to_owned(), message: refusals::INTERNAL_ERROR.to_owned(), data: None }
     }
 
-    /// The answer to a failed event: its ack, if the client asked for one, else the event `error`. None if it was answered already.
+    /// Whether the client gets no answer, because the author wants none.
+    pub(super) fn is_silent(&self) -> bool {
+        self.code == codes::SILENT
+    }
+
+    /// The answer to a failed event: its ack, if the client asked for one, else the event `error`. None if it was answered already, or
+    /// if the failure is silent.
     pub(super) fn answer(&self, state: &HostState, socket: SocketIndex, ack: Option<u64>) -> Option<Write> {
+        if self.is_silent() {
+            return None;
+        }
         let Some(ack) = ack else { return Some(self.error_event(socket)) };
         if !state.sockets[socket].open_acks.contains(&ack) {
             return None;

@@ -8,7 +8,7 @@ use super::job::JobStart;
 use super::line::Line;
 use super::loaded_plugin::{LoadedPlugin, MakePlugin};
 use super::scheduler::Scheduler;
-use crate::plugin::Plugin;
+use crate::plugin::IntoPlugin;
 use innkeeper_contract::reasons::SERVER_SHUTTING_DOWN;
 use serde_json::Value;
 use std::cell::Cell;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// A host in memory, with the plugins that are under test.
 ///
-/// It begins (and calls what was given to [`Plugin::start`]) when it is first used; plugins are added and configured before that.
+/// It begins (and calls what was given to [`Plugin::start`](crate::Plugin::start)) when it is first used; plugins are added and configured before that.
 pub struct Host {
     scheduler: Arc<Scheduler>,
     /// Plugins, each with its configuration, until the host begins.
@@ -28,7 +28,7 @@ pub struct Host {
 
 impl Host {
     /// A host with one plugin. It is given the function that makes it, as `export!` is, because every call gets a new one.
-    pub fn new(plugin: impl Fn() -> Plugin + Send + Sync + 'static) -> Self {
+    pub fn new<P: IntoPlugin>(plugin: impl Fn() -> P + Send + Sync + 'static) -> Self {
         Self::chain().plugin("plugin", plugin)
     }
 
@@ -51,9 +51,10 @@ impl Host {
     /// # Panics
     /// If the host has begun.
     #[must_use]
-    pub fn plugin(mut self, name: &str, plugin: impl Fn() -> Plugin + Send + Sync + 'static) -> Self {
+    pub fn plugin<P: IntoPlugin>(mut self, name: &str, plugin: impl Fn() -> P + Send + Sync + 'static) -> Self {
         assert!(!self.has_begun.get(), "plugins are added before a host is used");
-        self.plugins.push((name.to_owned(), Arc::new(plugin), Value::Object(serde_json::Map::new())));
+        let make: MakePlugin = Arc::new(move || plugin().into_plugin());
+        self.plugins.push((name.to_owned(), make, Value::Object(serde_json::Map::new())));
         self
     }
 
@@ -109,8 +110,8 @@ impl Host {
         Bucket::new(self.scheduler.clone(), bucket)
     }
 
-    /// Makes a token valid for a key, with these claims: the claims are all that a plugin sees. `exp` and `nbf` are kept to. Every
-    /// other token is refused with the code `invalid`.
+    /// Makes a token valid for a key, with these claims: the claims are all that a plugin sees. Outside of the times of `exp` and
+    /// `nbf` it is refused with the codes `expired` and `not-before`, every other token with the code `invalid`.
     ///
     /// ```
     /// # use innkeeper_plugin::{Plugin, testing::Host};
@@ -133,24 +134,50 @@ impl Host {
         scheduler.settle();
     }
 
-    /// Loads the plugins and starts them, the first time.
-    fn begun(&self) -> &Arc<Scheduler> {
-        if !self.has_begun.replace(true) {
-            for (name, make, config) in &self.plugins {
-                self.load(name, make.clone(), config);
-            }
-            self.start();
-        }
-        &self.scheduler
+    /// Loads the plugins and starts them, as the first use of the host does. For tests of what a plugin refuses.
+    ///
+    /// ```
+    /// # use innkeeper_plugin::{Plugin, Result, testing::Host};
+    /// fn plugin() -> Result<Plugin> {
+    ///     Err("config: there is no such colour".into())
+    /// }
+    ///
+    /// let refusal = Host::new(plugin).load().unwrap_err();
+    /// assert_eq!(refusal, "the plugin \"plugin\" refuses its configuration: config: there is no such colour");
+    /// ```
+    ///
+    /// # Errors
+    /// If a plugin refuses its configuration, or registers what no host would load.
+    pub fn load(self) -> Result<Self, String> {
+        self.begin().map(|()| self)
     }
 
     #[expect(clippy::panic, reason = "it is an error in the plugin, and the test cannot go on")]
-    fn load(&self, name: &str, make: MakePlugin, config: &Value) {
+    fn begun(&self) -> &Arc<Scheduler> {
+        self.begin().unwrap_or_else(|what| panic!("{what}"));
+        &self.scheduler
+    }
+
+    /// Loads the plugins and starts them, the first time.
+    fn begin(&self) -> Result<(), String> {
+        if self.has_begun.replace(true) {
+            return Ok(());
+        }
+        for (name, make, config) in &self.plugins {
+            self.load_plugin(name, make.clone(), config)?;
+        }
+        self.start();
+        Ok(())
+    }
+
+    fn load_plugin(&self, name: &str, make: MakePlugin, config: &Value) -> Result<(), String> {
         let index = self.scheduler.state().plugins.len();
         let plugin = Arc::new(LoadedPlugin::new(index, name.to_owned(), make, config.to_string()));
-        let registration = call::register(&self.scheduler, &plugin);
-        let loaded = plugin.registered(registration).unwrap_or_else(|what| panic!("the plugin {name:?} {what}"));
+        let registration = call::register(&self.scheduler, &plugin)
+            .map_err(|refusal| format!("the plugin {name:?} refuses its configuration: {refusal}"))?;
+        let loaded = plugin.registered(registration).map_err(|what| format!("the plugin {name:?} {what}"))?;
         self.scheduler.state().add_plugin(Arc::new(loaded));
+        Ok(())
     }
 
     fn start(&self) {

@@ -8,12 +8,13 @@ use super::question::Question;
 use super::random::Random;
 use super::server_socket::{ServerSocket, SocketState};
 use super::store::Buckets;
-use super::timers::{NewTimer, Timers};
+use super::timers::{NewTimer, TimerId, Timers};
 use super::windows::Windows;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::payload::Payload;
-use innkeeper_contract::defaults;
-use std::collections::BTreeMap;
+use innkeeper_contract::limits::TIMER_EVERY_MIN;
+use innkeeper_contract::{codes, defaults};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,13 +82,23 @@ impl HostState {
         self.plugins.push(PluginState { plugin, timers: Timers::default(), windows: Windows::default(), is_busy: false });
     }
 
-    /// The claims of a token that is valid now.
-    pub(super) fn claims(&self, key: &str, token: &str) -> Option<String> {
-        let claims = self.tokens.get(&(key.to_owned(), token.to_owned()))?;
+    /// The claims of a token that is valid now; or the code and the reason of its refusal.
+    pub(super) fn claims(&self, key: &str, token: &str) -> Result<String, (&'static str, &'static str)> {
+        let claims = self.tokens.get(&(key.to_owned(), token.to_owned()));
+        let claims = claims.ok_or((codes::INVALID, "the test has not made this token valid"))?;
         let now = self.now_ms() as f64 / 1_000.0;
-        let at = |claim: &str| claims.get(claim).and_then(serde_json::Value::as_f64);
-        let is_valid = at("exp").is_none_or(|end| now < end) && at("nbf").is_none_or(|begin| begin <= now);
-        is_valid.then(|| claims.to_string())
+        let time = |claim: &str| match claims.get(claim) {
+            None => Ok(None),
+            Some(time) => time.as_f64().map(Some).ok_or((codes::CLAIMS, "exp or nbf is not a number")),
+        };
+        let (expires, begins) = (time("exp")?, time("nbf")?);
+        if begins.is_some_and(|begins| now < begins) {
+            return Err((codes::NOT_BEFORE, "the time of nbf has not come"));
+        }
+        if expires.is_some_and(|expires| expires <= now) {
+            return Err((codes::EXPIRED, "the time of exp has passed"));
+        }
+        Ok(claims.to_string())
     }
 
     /// The socket of this id that is in its namespace.
@@ -108,13 +119,13 @@ impl HostState {
 
     /// Whether a namespace exists: `/`, and whatever a plugin registered.
     pub(super) fn has_namespace(&self, name: &str) -> bool {
-        name == "/" || self.plugins.iter().any(|state| state.plugin.namespace(name).is_some())
+        name == "/" || self.plugins.iter().any(|state| state.plugin.serves(name))
     }
 
     /// The plugins of a namespace, in order.
     pub(super) fn chain(&self, namespace: &str) -> Vec<Arc<LoadedPlugin>> {
         let plugins = self.plugins.iter().map(|state| &state.plugin);
-        plugins.filter(|plugin| plugin.namespace(namespace).is_some()).cloned().collect()
+        plugins.filter(|plugin| plugin.serves(namespace)).cloned().collect()
     }
 
     /// A socket leaves its namespace, in one step. The first reason counts.
@@ -149,17 +160,40 @@ impl HostState {
         number
     }
 
-    /// Sets a timer. One of the same name and socket is replaced, also if it was due and has not run.
-    pub(super) fn set_timer(&mut self, plugin: usize, timer: NewTimer) {
-        self.clear_timer(plugin, &timer.name, timer.socket);
+    /// Sets a timer. One of the same id and socket is replaced, also if it was due and has not run; or kept, if it is to be.
+    pub(super) fn set_timer(&mut self, plugin: usize, mut timer: NewTimer) {
+        timer.every = timer.every.map(|every| every.max(TIMER_EVERY_MIN));
+        if timer.keep && self.has_equal_timer(plugin, &timer) {
+            return;
+        }
+        self.clear_timer(plugin, &timer.id, timer.socket);
         self.plugins[plugin].timers.add(timer, self.now);
     }
 
-    pub(super) fn clear_timer(&mut self, plugin: usize, name: &str, socket: Option<SocketIndex>) {
-        self.plugins[plugin].timers.remove(name, socket);
+    pub(super) fn clear_timer(&mut self, plugin: usize, id: &TimerId, socket: Option<SocketIndex>) {
+        self.plugins[plugin].timers.remove(id, socket);
         if let Some(socket) = socket {
-            self.sockets[socket].queue.remove_timer(plugin, name);
+            self.sockets[socket].queue.remove_timer(plugin, id);
         }
+    }
+
+    /// Whether a timer of this id, socket and interval is set. One that is in the socket's queue alone does not repeat.
+    fn has_equal_timer(&self, plugin: usize, timer: &NewTimer) -> bool {
+        match self.plugins[plugin].timers.interval(&timer.id, timer.socket) {
+            Some(every) => every == timer.every,
+            None => {
+                timer.every.is_none()
+                    && timer.socket.is_some_and(|socket| self.sockets[socket].queue.has_timer(plugin, &timer.id))
+            }
+        }
+    }
+
+    /// The names of the rooms of a namespace that have members, without the sockets' own, in the order of their bytes.
+    pub(super) fn room_names(&self, namespace: &str, prefix: &str) -> Vec<String> {
+        let sockets = self.sockets.iter().filter(|socket| socket.state == SocketState::Joined && socket.namespace == namespace);
+        let rooms = sockets.flat_map(|socket| socket.rooms.names().iter().filter(|room| **room != socket.id));
+        let names: BTreeSet<&String> = rooms.filter(|room| room.starts_with(prefix)).collect();
+        names.into_iter().cloned().collect()
     }
 
     /// Whether a job waits, and for clients.

@@ -8,20 +8,22 @@ use super::job::WaitFor;
 use super::line::Line;
 use super::recording::Recording;
 use super::server_socket::SocketState;
-use super::timers::NewTimer;
+use super::timers::{NewTimer, TimerId};
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::emit::Response;
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
-use crate::host::{Answers, Handshake, Host, RemoteSocket, Setting};
+use crate::host::{Answers, Handshake, Host, Page, RemoteSocket, Setting};
 use crate::payload::Payload;
 use innkeeper_contract::capabilities::{self, SECRET_HEADERS};
-use innkeeper_contract::codes;
 use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
+use innkeeper_contract::fields::{ADDRESS, AUTH, DATA, HANDSHAKE, HEADERS, QUERY, ROOMS, URL};
+use innkeeper_contract::flags::LOCAL;
 use innkeeper_contract::limits::{
     LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
 };
+use innkeeper_contract::options::KEEP;
 use innkeeper_contract::refusals;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -104,10 +106,10 @@ impl Host for CallHost {
         self.write_to_all(target, |target| Write::LeaveAll { target, rooms: names.to_vec() })
     }
 
-    fn handshake(&self, socket: &str) -> Result<Handshake> {
+    fn handshake(&self, socket: &str, fields: &[&str]) -> Result<Handshake> {
         self.with(|call, state| {
             let socket = call.socket(state, socket)?;
-            Ok(shown(call, state, socket))
+            Ok(visible_handshake(call, state, socket, &|field| fields.contains(&field)))
         })
     }
 
@@ -146,18 +148,42 @@ impl Host for CallHost {
         self.write_to_all(target, |target| Write::DisconnectAll { target, close })
     }
 
-    fn fetch(&self, target: &Target, _timeout: Option<Duration>) -> Result<Vec<RemoteSocket>> {
+    fn fetch(&self, target: &Target, fields: &[String], _timeout: Option<Duration>) -> Result<Page> {
+        let wants = |field: &str| fields.iter().any(|wanted| wanted == field);
+        // Of the handshake itself, the address, the query and the URL are one field.
+        let wants_of_handshake = |field: &str| wants(if matches!(field, AUTH | HEADERS) { field } else { HANDSHAKE });
+        let with_handshake = [HANDSHAKE, AUTH, HEADERS].into_iter().any(wants);
         self.with(|call, state| {
             call.check_target(state, target)?;
             call.flush(state);
-            let remote = |socket: SocketIndex| RemoteSocket {
-                id: state.sockets[socket].id.clone(),
-                handshake: shown(call, state, socket),
-                rooms: state.sockets[socket].rooms.names().to_vec(),
-                data: object(&state.sockets[socket].data),
+            let remote = |index: SocketIndex| {
+                let socket = &state.sockets[index];
+                RemoteSocket {
+                    id: socket.id.clone(),
+                    handshake: with_handshake.then(|| visible_handshake(call, state, index, &wants_of_handshake)),
+                    rooms: if wants(ROOMS) { socket.rooms.names().to_vec() } else { Vec::new() },
+                    data: wants(DATA).then(|| object(&socket.data)),
+                }
             };
-            Ok(state.select(target).into_iter().map(remote).collect())
+            let sockets = state.select(target).into_iter().map(remote).collect();
+            Ok(Page { sockets, more: false, nodes_missing: 0, missing_nodes: Vec::new() })
         })
+    }
+
+    fn ids(&self, target: &Target, _timeout: Option<Duration>) -> Result<Vec<String>> {
+        self.look(target, |state| {
+            let mut ids: Vec<_> = state.select(target).into_iter().map(|index| state.sockets[index].id.clone()).collect();
+            ids.sort();
+            ids
+        })
+    }
+
+    fn count(&self, target: &Target, _timeout: Option<Duration>) -> Result<u32> {
+        self.look(target, |state| u32::try_from(state.select(target).len()).unwrap_or(u32::MAX))
+    }
+
+    fn room_names(&self, target: &Target, prefix: &str, _timeout: Option<Duration>) -> Result<Vec<String>> {
+        self.look(target, |state| state.room_names(&target.namespace, prefix))
     }
 
     fn sleep(&self, delay: Duration) -> Result<()> {
@@ -173,58 +199,61 @@ impl Host for CallHost {
             if !call.plugin.has_timer {
                 return Err(Error::refused(refusals::no_timer_hook()));
             }
-            if setting.name.len() > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
+            let key_bytes = setting.key.as_ref().map_or(0, String::len);
+            if setting.name.len().max(key_bytes) > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
                 return Err(Error::refused(refusals::timer_bytes()));
             }
             let Some(socket) = timer_of(call, state, setting.socket.as_deref())? else { return Ok(()) };
             let duration = |ms: u64| Duration::from_millis(ms).min(TIMER_DELAY_MAX);
             let timer = NewTimer {
-                name: setting.name.clone(),
+                id: TimerId { name: setting.name.clone(), key: setting.key.clone() },
                 socket,
                 delay: duration(setting.delay_ms),
                 every: setting.every_ms.map(duration),
                 data: setting.data.clone(),
+                keep: setting.options.iter().any(|option| option == KEEP),
             };
             call.record(Write::SetTimer { plugin: call.plugin.index, timer })
         })
     }
 
-    fn clear_timer(&self, name: &str, socket: Option<&str>) -> Result<()> {
+    fn clear_timer(&self, name: &str, key: Option<&str>, socket: Option<&str>) -> Result<()> {
         self.with(|call, state| {
             let Some(socket) = timer_of(call, state, socket)? else { return Ok(()) };
-            call.record(Write::ClearTimer { plugin: call.plugin.index, name: name.to_owned(), socket })
+            let id = TimerId { name: name.to_owned(), key: key.map(str::to_owned) };
+            call.record(Write::ClearTimer { plugin: call.plugin.index, id, socket })
         })
     }
 
     fn store_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
-        self.ask_store(|state| state.store.get(bucket, key, state.now))
+        self.ask_store(bucket, |state| state.store.get(bucket, key, state.now))
     }
 
     fn store_set(&self, bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<bool> {
-        self.ask_store(|state| state.store.set(bucket, key, value, ttl.map(|ttl| state.now.saturating_add(ttl))))
+        self.ask_store(bucket, |state| state.store.set(bucket, key, value, ttl.map(|ttl| state.now.saturating_add(ttl))))
     }
 
     fn store_delete(&self, bucket: &str, key: &str) -> Result<bool> {
-        self.ask_store(|state| state.store.delete(bucket, key, state.now))
+        self.ask_store(bucket, |state| state.store.delete(bucket, key, state.now))
     }
 
     fn store_increment(&self, bucket: &str, key: &str, by: i64) -> Result<i64> {
-        self.ask_store(|state| state.store.increment(bucket, key, by, state.now))
+        self.ask_store(bucket, |state| state.store.increment(bucket, key, by, state.now))
     }
 
     fn store_compare_and_swap(&self, bucket: &str, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool> {
-        self.ask_store(|state| state.store.compare_and_swap(bucket, key, expected, value, state.now))
+        self.ask_store(bucket, |state| state.store.compare_and_swap(bucket, key, expected, value, state.now))
     }
 
     fn store_scan(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
-        self.ask_store(|state| state.store.scan(bucket, prefix, after, limit, state.now))
+        self.ask_store(bucket, |state| state.store.scan(bucket, prefix, after, limit, state.now))
     }
 
     /// A token is valid if the test said so, and as long as its claims say.
     fn verify(&self, key: &str, token: &str) -> Result<String> {
         self.with(|call, state| {
-            call.plugin.needs(capabilities::JWT)?;
-            state.claims(key, token).ok_or_else(|| Error::host(codes::INVALID, "the token is not valid"))
+            call.plugin.needs_part(capabilities::JWT, key)?;
+            state.claims(key, token).map_err(|(code, reason)| Error::host(code, reason))
         })
     }
 
@@ -277,6 +306,17 @@ impl Host for CallHost {
 }
 
 impl CallHost {
+    /// Looks at the sockets of this node, which sends nothing; or of all nodes, which is a question.
+    fn look<T>(&self, target: &Target, look: impl FnOnce(&HostState) -> T) -> Result<T> {
+        self.with(|call, state| {
+            call.check_target(state, target)?;
+            if !target.flags.iter().any(|flag| flag == LOCAL) {
+                call.flush(state);
+            }
+            Ok(look(state))
+        })
+    }
+
     /// Waits for the answers, and closes the question: a socket that has not answered until then has timed out.
     fn answers(&self, question: usize, timeout: Option<Duration>) -> Result<Answers> {
         let until = self.with(|call, state| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(state.now + timeout))))?;
@@ -285,33 +325,41 @@ impl CallHost {
             let question = std::mem::take(&mut state.questions[question]);
             let ids = |sockets: Vec<SocketIndex>| sockets.into_iter().map(|socket| state.sockets[socket].id.clone()).collect();
             let response = |(socket, payload): (SocketIndex, Payload)| Response {
-                socket: state.sockets[socket].id.clone(),
+                socket: Some(state.sockets[socket].id.clone()),
                 payload: payload.into(),
             };
             Ok(Answers {
                 responses: question.responses.into_iter().map(response).collect(),
                 missing: ids(question.missing),
                 timed_out: ids(question.open),
+                unanswered: 0,
+                nodes_missing: 0,
             })
         })
     }
 
     /// A question to the store: done at once, and what was recorded before is sent first.
-    fn ask_store<T>(&self, ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
+    fn ask_store<T>(&self, bucket: &str, ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
         self.with(|call, state| {
-            call.plugin.needs(capabilities::STORE)?;
+            call.plugin.needs_part(capabilities::STORE, bucket)?;
             call.flush(state);
             ask(state)
         })
     }
 }
 
-/// A handshake, without what the plugin may not see.
-fn shown(call: &Recording, state: &HostState, socket: SocketIndex) -> Handshake {
+/// The fields of a handshake that are wanted, without what the plugin may not see.
+fn visible_handshake(call: &Recording, state: &HostState, socket: SocketIndex, wants: &dyn Fn(&str) -> bool) -> Handshake {
     let mut handshake = state.sockets[socket].handshake.clone();
-    if !call.plugin.can(capabilities::HANDSHAKE_SECRETS) {
-        handshake.auth = None;
-        handshake.headers.retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
+    let with_secrets = call.plugin.can(capabilities::HANDSHAKE_SECRETS);
+    handshake.headers.retain(|(name, _)| wants(HEADERS) && (with_secrets || !SECRET_HEADERS.contains(&name.as_str())));
+    handshake.query.retain(|_| wants(QUERY));
+    handshake.auth = handshake.auth.filter(|_| wants(AUTH) && with_secrets);
+    if !wants(ADDRESS) {
+        handshake.address.clear();
+    }
+    if !wants(URL) {
+        handshake.url.clear();
     }
     handshake
 }

@@ -1,14 +1,14 @@
-//! A plugin of a test host: how to make it, and what it registered.
+//! A plugin of a host in memory: how to make it, and what it registered.
 
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Registration};
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
-use innkeeper_contract::capabilities::{ALL, NAMESPACES};
+use innkeeper_contract::capabilities::{self, NAMESPACES};
 use innkeeper_contract::{events, hooks, refusals};
 use std::sync::Arc;
 
-/// The function that makes a plugin: each call gets a new one.
-pub(super) type MakePlugin = Arc<dyn Fn() -> Plugin + Send + Sync>;
+/// The function that makes a plugin, or refuses to: each call gets a new one.
+pub(super) type MakePlugin = Arc<dyn Fn() -> Result<Plugin> + Send + Sync>;
 
 /// What is the same for all calls of a plugin.
 pub(super) struct LoadedPlugin {
@@ -17,10 +17,10 @@ pub(super) struct LoadedPlugin {
     pub(super) make: MakePlugin,
     /// A JSON object.
     pub(super) config: String,
-    pub(super) capabilities: Vec<String>,
-    pub(super) namespaces: Vec<NamespaceRegistration>,
     pub(super) has_start: bool,
     pub(super) has_timer: bool,
+    capabilities: Vec<String>,
+    namespaces: Vec<NamespaceRegistration>,
 }
 
 /// An export that belongs to a namespace.
@@ -49,14 +49,14 @@ impl LoadedPlugin {
     /// One that has not registered yet.
     pub(super) fn new(index: usize, name: String, make: MakePlugin, config: String) -> Self {
         let (capabilities, namespaces) = (Vec::new(), Vec::new());
-        Self { index, name, make, config, capabilities, namespaces, has_start: false, has_timer: false }
+        Self { index, name, make, config, has_start: false, has_timer: false, capabilities, namespaces }
     }
 
-    /// The same plugin, once it has registered. What no host would load fails the test.
+    /// The same plugin, once it has registered. The error is what no host would load.
     pub(super) fn registered(&self, registration: Registration) -> Result<Self, String> {
         let Registration { namespaces, hooks, capabilities, .. } = registration;
-        if let Some(unknown) = capabilities.iter().find(|name| !ALL.contains(&name.as_str())) {
-            return Err(format!("asks for the capability {unknown:?}; there are {}", ALL.join(", ")));
+        if let Some(unknown) = capabilities.iter().find(|name| capabilities::parse(name).is_none()) {
+            return Err(format!("asks for the capability {unknown:?}; there are {}", capabilities::ALL.join(", ")));
         }
         namespaces.iter().try_for_each(check_namespace)?;
         let has = |name: &str| hooks.iter().any(|hook| hook == name);
@@ -72,8 +72,14 @@ impl LoadedPlugin {
         })
     }
 
-    pub(super) fn namespace(&self, name: &str) -> Option<&NamespaceRegistration> {
-        self.namespaces.iter().find(|namespace| namespace.name == name)
+    /// The index of the registration that serves a namespace.
+    pub(super) fn registration(&self, namespace: &str) -> Option<u32> {
+        let index = self.namespaces.iter().position(|registered| registered.name == namespace)?;
+        u32::try_from(index).ok()
+    }
+
+    pub(super) fn serves(&self, namespace: &str) -> bool {
+        self.registration(namespace).is_some()
     }
 
     pub(super) fn has(&self, namespace: &str, hook: Hook) -> bool {
@@ -81,26 +87,50 @@ impl LoadedPlugin {
     }
 
     pub(super) fn handles(&self, namespace: &str, event: &str) -> bool {
-        let handles =
-            |namespace: &NamespaceRegistration| namespace.all_events || namespace.events.iter().any(|name| name == event);
-        self.namespace(namespace).is_some_and(handles)
+        self.namespace(namespace).is_some_and(|namespace| {
+            namespace.other_events.is_some() || namespace.events.iter().any(|subscription| subscription.name == event)
+        })
     }
 
+    /// Whether the plugin requests a capability, in whatever scope. Whatever it requests, it is granted.
     pub(super) fn can(&self, capability: &str) -> bool {
-        self.capabilities.iter().any(|asked| asked == capability)
+        self.requested(capability).next().is_some()
     }
 
-    /// Refuses what the plugin does not request. Whatever it requests, it is granted.
+    /// Refuses what the plugin does not request.
     pub(super) fn needs(&self, capability: &str) -> Result<()> {
         if self.can(capability) { Ok(()) } else { Err(Error::refused(refusals::not_requested(capability))) }
     }
 
+    /// Refuses a part of a capability, a bucket for one, that the plugin does not request.
+    pub(super) fn needs_part(&self, capability: &str, part: &str) -> Result<()> {
+        self.needs(capability)?;
+        if self.covers(capability, part) {
+            return Ok(());
+        }
+        Err(Error::refused(refusals::not_requested(&format!("{capability}:{part}"))))
+    }
+
     /// Refuses a namespace that is not the plugin's, without the capability for it.
     pub(super) fn may_touch(&self, namespace: &str) -> Result<()> {
-        if self.namespace(namespace).is_some() || self.can(NAMESPACES) {
+        if self.serves(namespace) || self.covers(NAMESPACES, namespace) {
             return Ok(());
         }
         Err(Error::refused(refusals::namespace_denied(namespace)))
+    }
+
+    fn covers(&self, capability: &str, part: &str) -> bool {
+        self.requested(capability).any(|narrowed| narrowed.is_none_or(|narrowed| narrowed == part))
+    }
+
+    /// What a capability is narrowed to, in each of the requests for it.
+    fn requested(&self, capability: &str) -> impl Iterator<Item = Option<&str>> {
+        let parsed = self.capabilities.iter().filter_map(|text| capabilities::parse(text));
+        parsed.filter(move |(name, _)| *name == capability).map(|(_, narrowed)| narrowed)
+    }
+
+    fn namespace(&self, name: &str) -> Option<&NamespaceRegistration> {
+        self.namespaces.iter().find(|namespace| namespace.name == name)
     }
 }
 
@@ -112,9 +142,9 @@ fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
     if !name.starts_with('/') || name.contains(',') {
         return Err(format!("has the namespace {name:?}; a name begins with \"/\" and has no comma"));
     }
-    match namespace.events.iter().find(|event| events::is_reserved(event)) {
+    match namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
         Some(reserved) => {
-            Err(format!("has a handler of the event {reserved:?}, a name that Socket.IO keeps for itself; it is a hook"))
+            Err(format!("has a handler of the event {:?}, a name that Socket.IO reserves; it is a hook", reserved.name))
         }
         None => Ok(()),
     }

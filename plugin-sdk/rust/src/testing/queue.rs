@@ -1,7 +1,7 @@
 //! The queue of one socket: what it still has to do, in order.
 
 use super::ids::JobId;
-use super::timers::DueTimer;
+use super::timers::{DueTimer, TimerId};
 use crate::payload::Payload;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -54,12 +54,12 @@ impl Queue {
         Self { stage: QueueStage::Over, ..Self::default() }
     }
 
-    pub(super) fn has_timer(&self, plugin: usize, name: &str) -> bool {
-        self.waiting.iter().any(|item| item.is_timer(plugin, name))
+    pub(super) fn has_timer(&self, plugin: usize, id: &TimerId) -> bool {
+        self.waiting.iter().any(|item| item.is_timer(plugin, id))
     }
 
-    pub(super) fn remove_timer(&mut self, plugin: usize, name: &str) {
-        self.waiting.retain(|item| !item.is_timer(plugin, name));
+    pub(super) fn remove_timer(&mut self, plugin: usize, id: &TimerId) {
+        self.waiting.retain(|item| !item.is_timer(plugin, id));
     }
 
     /// When the queue of a socket that left is cut off, if anything still waits in it.
@@ -72,7 +72,7 @@ impl Queue {
 }
 
 impl QueueItem {
-    fn is_timer(&self, of: usize, name: &str) -> bool {
-        matches!(self, Self::Timer { plugin, due } if *plugin == of && due.name == name)
+    fn is_timer(&self, of: usize, id: &TimerId) -> bool {
+        matches!(self, Self::Timer { plugin, due } if *plugin == of && due.id == *id)
     }
 }

@@ -40,7 +40,7 @@ impl HostState {
             while let Some((socket, due)) = state.timers.pop_of_socket(self.now) {
                 let queue = &mut sockets[socket].queue;
                 // One that waits behind other things and is due again is late: it comes once.
-                if !queue.has_timer(plugin, &due.name) {
+                if !queue.has_timer(plugin, &due.id) {
                     queue.waiting.push_back(QueueItem::Timer { plugin, due });
                 }
             }

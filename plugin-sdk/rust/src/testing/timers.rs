@@ -1,23 +1,31 @@
 //! The timers of one plugin, from `timers.set` until they are due.
 
 use super::ids::SocketIndex;
-use innkeeper_contract::limits::TIMER_EVERY_MIN;
 use std::time::Duration;
 
 /// A timer to set.
 #[derive(Clone)]
 pub(super) struct NewTimer {
-    pub(super) name: String,
+    pub(super) id: TimerId,
     pub(super) socket: Option<SocketIndex>,
     pub(super) delay: Duration,
     pub(super) every: Option<Duration>,
     pub(super) data: String,
+    /// An equal timer that is set already is left alone.
+    pub(super) keep: bool,
+}
+
+/// What tells the timers of a plugin and a socket apart.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct TimerId {
+    pub(super) name: String,
+    pub(super) key: Option<String>,
 }
 
 /// A timer that is due.
 #[derive(Clone)]
 pub(super) struct DueTimer {
-    pub(super) name: String,
+    pub(super) id: TimerId,
     pub(super) data: String,
 }
 
@@ -28,13 +36,17 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn add(&mut self, mut timer: NewTimer, now: Duration) {
-        timer.every = timer.every.map(|every| every.max(TIMER_EVERY_MIN));
+    pub(super) fn add(&mut self, timer: NewTimer, now: Duration) {
         self.set.push((now + timer.delay, timer));
     }
 
-    pub(super) fn remove(&mut self, name: &str, socket: Option<SocketIndex>) {
-        self.set.retain(|(_, timer)| timer.name != name || timer.socket != socket);
+    pub(super) fn remove(&mut self, id: &TimerId, socket: Option<SocketIndex>) {
+        self.set.retain(|(_, timer)| timer.id != *id || timer.socket != socket);
+    }
+
+    /// Whether the timer that this one would replace is set, and how often it repeats.
+    pub(super) fn interval(&self, id: &TimerId, socket: Option<SocketIndex>) -> Option<Option<Duration>> {
+        self.set.iter().find(|(_, timer)| timer.id == *id && timer.socket == socket).map(|(_, timer)| timer.every)
     }
 
     /// Drops the timers of sockets that have left.
@@ -68,6 +80,6 @@ impl Timers {
             let next = if at + every > now { at + every } else { now + every };
             self.set.push((next, timer.clone()));
         }
-        Some((timer.socket, DueTimer { name: timer.name, data: timer.data }))
+        Some((timer.socket, DueTimer { id: timer.id, data: timer.data }))
     }
 }

@@ -1,7 +1,7 @@
 //! Writes: recorded by a call, applied together when it ends well.
 
 use super::ids::SocketIndex;
-use super::timers::NewTimer;
+use super::timers::{NewTimer, TimerId};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::payload::Payload;
 
@@ -19,7 +19,7 @@ pub(super) enum Write {
     Disconnect { socket: SocketIndex, close: bool },
     DisconnectAll { target: Target, close: bool },
     SetTimer { plugin: usize, timer: NewTimer },
-    ClearTimer { plugin: usize, name: String, socket: Option<SocketIndex> },
+    ClearTimer { plugin: usize, id: TimerId, socket: Option<SocketIndex> },
 }
 
 impl Write {
@@ -48,11 +48,15 @@ impl Write {
                 texts(rooms)
             }
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, String::len),
-            Self::SetTimer { timer, .. } => timer.name.len() + timer.data.len(),
-            Self::ClearTimer { name, .. } => name.len(),
+            Self::SetTimer { timer, .. } => id_size(&timer.id) + timer.data.len(),
+            Self::ClearTimer { id, .. } => id_size(id),
             Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
         }
     }
+}
+
+fn id_size(id: &TimerId) -> usize {
+    id.name.len() + id.key.as_ref().map_or(0, String::len)
 }
 
 fn size(payload: &Payload) -> usize {

@@ -39,7 +39,7 @@ fn ask_within(socket: &Socket, milliseconds: u64) -> Result<Reply<String>> {
 fn ask_room(socket: &Socket, room: String, milliseconds: u64) -> Result<Reply<Value>> {
     let room = socket.nsp().to(room).timeout(Duration::from_millis(milliseconds));
     let answers = room.emit_with_ack("question", "all")?;
-    let read = |(id, payload): (String, innkeeper_plugin::Payload)| Ok((id, payload.read::<(Value,)>()?.0));
+    let read = |(id, payload): (Option<String>, innkeeper_plugin::Payload)| Ok((id, payload.read::<(Value,)>()?.0));
     let responses = answers.responses.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     Ok(Reply(json!({"responses": responses, "missing": answers.missing, "timedOut": answers.timed_out})))
 }

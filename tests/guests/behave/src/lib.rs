@@ -104,9 +104,9 @@ fn ask_me(socket: &Socket, value: Value, timeout_ms: u64) -> Result<Reply<Value>
 
 fn ask_room(socket: &Socket, room: String, timeout_ms: u64) -> Result<Reply<Value>> {
     let room = socket.nsp().to(room).timeout(Duration::from_millis(timeout_ms));
-    let Answers { responses, missing, timed_out } = room.emit_with_ack("question", "all")?;
+    let Answers { responses, missing, timed_out, .. } = room.emit_with_ack("question", "all")?;
     let read = responses.into_iter().map(|(socket, payload)| Ok((socket, payload.read::<(Value,)>()?.0)));
-    let answers = read.collect::<Result<Vec<(String, Value)>>>()?;
+    let answers = read.collect::<Result<Vec<(Option<String>, Value)>>>()?;
     Ok(Reply(json!({"answers": answers, "missing": missing, "timedOut": timed_out})))
 }
 

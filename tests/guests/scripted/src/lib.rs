@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{Limit, consume};
 use innkeeper_plugin::{
-    Ack, Error, Event, Payload, Plugin, Reply, Result, Socket, Timer, TimerSetting, config, export, flush, io, of, sleep, store,
-    timer,
+    Ack, Broadcast, Error, Event, Field, Payload, Plugin, Reply, Result, Socket, Timer, TimerSetting, config, export, flush, io,
+    of, sleep, store, timer,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What a plugin of this name shall do.
 #[derive(Clone, Default, Deserialize)]
@@ -50,12 +50,20 @@ enum Step {
     Disconnect(bool),
     DisconnectAll(String, bool),
     Fetch(String),
+    /// Only these fields.
+    FetchFields(String, Vec<String>),
+    /// With true on this node alone, in these three.
+    Count(String, bool),
+    Ids(String, bool),
+    RoomNames(String, bool),
     Ask(String, Option<u64>),
     AskRoom(String, String, Option<u64>),
     Sleep(u64),
     Flush,
     Timer(TimerStep),
     Clear(String),
+    /// With a key.
+    ClearKey(String, String),
     OwnTimer(TimerStep),
     ClearOwn(String),
     Set(String, Value, Option<u64>),
@@ -70,6 +78,7 @@ enum Step {
     GiveAck(Value),
     Rewrite(Value),
     Fail(String, Option<String>, Option<Value>),
+    FailSilently,
     /// What the host refuses.
     Forbidden,
     /// The code of the error of another step, null if there is none.
@@ -82,6 +91,10 @@ enum Step {
 #[derive(Clone, Deserialize, Serialize)]
 struct TimerStep {
     name: String,
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default)]
+    keep: bool,
     #[serde(default)]
     after: u64,
     #[serde(default)]
@@ -106,18 +119,19 @@ pub fn plugin() -> Plugin {
         .timer("b", run_timer)
         .namespace("/chain")
         .middleware(middleware);
-    let plugin = everywhere(plugin);
+    let plugin = everywhere(plugin, "/chain");
     if !is_first {
         return plugin;
     }
-    ["/", "/other"].into_iter().fold(plugin.start(start), |plugin, namespace| everywhere(plugin.namespace(namespace)))
+    ["/", "/other"].into_iter().fold(plugin.start(start), |plugin, name| everywhere(plugin.namespace(name), name))
 }
 
-fn everywhere(plugin: Plugin) -> Plugin {
+fn everywhere(plugin: Plugin, registered: &'static str) -> Plugin {
     plugin
         .connect_middleware(|socket: &Socket| follow(socket, |plan| plan.middleware))
         .connection(|socket: &Socket| follow(socket, |plan| plan.connection))
         .on("do", handler)
+        .on("registered", move |_: &Socket| Reply(registered))
         .disconnecting(|socket: &Socket, reason: &str| {
             let mut run = Run { reason: Some(reason), ..Run::of(socket) };
             run.all(planned(socket)?.disconnecting)
@@ -226,9 +240,11 @@ impl<'a> Run<'a> {
             Step::Sleep(milliseconds) => sleep(ms(milliseconds)),
             Step::Timer(timer_step) => timer_step.set(|name| Ok(self.socket()?.timer(name))),
             Step::Clear(name) => self.socket()?.timer(name).clear(),
+            Step::ClearKey(name, key) => self.socket()?.timer(name).key(key).clear(),
             Step::OwnTimer(timer_step) => timer_step.set(|name| Ok(timer(name))),
             Step::ClearOwn(name) => timer(name).clear(),
             Step::Fail(message, code, data) => Err(failure(message, code, data)),
+            Step::FailSilently => Err(Error::silent("nobody is to know")),
             Step::Forbidden => self.socket()?.emit("connect", ()),
             other => self.other(other),
         }
@@ -268,6 +284,13 @@ impl<'a> Run<'a> {
             Step::Rooms => json!(rooms(self.socket()?)?),
             Step::Data(key) => json!(self.socket()?.data::<Value>(&key)?),
             Step::Fetch(room) => self.fetch(&room)?,
+            Step::FetchFields(room, fields) => self.fetch_fields(&room, &fields)?,
+            Step::Count(room, local) => json!(self.members(&room, local)?.count()?),
+            Step::Ids(room, local) => json!(self.members(&room, local)?.ids()?),
+            Step::RoomNames(prefix, local) => {
+                let namespace = self.socket()?.nsp();
+                json!(if local { namespace.local() } else { namespace }.rooms_with_prefix(&prefix)?)
+            }
             Step::Ask(name, timeout) => self.ask(&name, timeout)?,
             Step::AskRoom(room, name, timeout) => self.ask_room(room, &name, timeout)?,
             Step::Set(key, value, None) => json!(bucket.set(&key, &value)?),
@@ -300,9 +323,41 @@ impl<'a> Run<'a> {
         let mut answers = target.emit_with_ack(name, ())?;
         answers.missing.sort();
         answers.timed_out.sort();
-        let read = |(id, payload): (String, Payload)| Ok((id, payload.read::<(Value,)>()?.0));
+        let read = |(id, payload): (Option<String>, Payload)| Ok((id, payload.read::<(Value,)>()?.0));
         let responses = answers.responses.into_iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(json!({"responses": responses, "missing": answers.missing, "timed_out": answers.timed_out}))
+        Ok(json!({"responses": responses, "missing": answers.missing, "timed_out": answers.timed_out,
+            "elsewhere": [answers.unanswered, answers.nodes_missing]}))
+    }
+
+    fn members(&self, room: &str, local: bool) -> Result<Broadcast> {
+        let members = self.socket()?.nsp().to(room);
+        Ok(if local { members.local() } else { members })
+    }
+
+    fn fetch_fields(&self, room: &str, names: &[String]) -> Result<Value> {
+        let fields = names.iter().filter_map(|name| match name.as_str() {
+            "rooms" => Some(Field::Rooms),
+            "data" => Some(Field::Data),
+            "handshake" => Some(Field::Handshake),
+            "auth" => Some(Field::Auth),
+            "headers" => Some(Field::Headers),
+            _ => None,
+        });
+        let fetched = self.socket()?.nsp().to(room).fetch(fields)?;
+        let shown = |socket: &innkeeper_plugin::RemoteSocket| {
+            let handshake = socket.handshake();
+            Ok(json!({
+                "id": socket.id(),
+                "rooms": !socket.rooms().is_empty(),
+                "mark": socket.data::<Value>("mark")?,
+                "address": !handshake.address().is_empty(),
+                "query": handshake.query("EIO").is_some(),
+                "url": !handshake.url().is_empty(),
+                "headers": !handshake.headers().is_empty(),
+                "auth": !handshake.auth_all::<Map<String, Value>>()?.is_empty(),
+            }))
+        };
+        fetched.sockets.iter().map(shown).collect::<Result<Vec<_>>>().map(Value::from)
     }
 
     fn fetch(&self, room: &str) -> Result<Value> {
@@ -320,6 +375,8 @@ impl<'a> Run<'a> {
 impl TimerStep {
     fn set(&self, timer: impl FnOnce(&str) -> Result<TimerSetting>) -> Result<()> {
         let setting = timer(&self.name)?.after(ms(self.after)).data(&self.steps)?;
+        let setting = if let Some(key) = &self.key { setting.key(key) } else { setting };
+        let setting = if self.keep { setting.keep() } else { setting };
         if let Some(every) = self.every { setting.every(ms(every)).set() } else { setting.set() }
     }
 }
