@@ -17,7 +17,7 @@ pub struct Answers {
     pub timed_out: Vec<String>,
     /// How many sockets of other nodes were asked and did not answer.
     pub unanswered: u32,
-    /// How many other nodes did not even say how many sockets they asked.
+    /// How many other nodes did not answer at all, and may have asked sockets.
     pub nodes_missing: u32,
 }
 
@@ -30,6 +30,9 @@ impl Answers {
     /// let votes: Vec<bool> = socket.nsp().to("jury").emit_with_ack("guilty?", ())?.values()?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If an answer has no first argument of this type.
     pub fn values<T: DeserializeOwned>(self) -> Result<Vec<T>> {
         self.responses.into_iter().map(|(_, payload)| payload.first()).collect()
     }

@@ -1,6 +1,6 @@
 //! Tells tuples from other values, by asking `Serialize`: it is the one trait that every argument has.
 //!
-//! The probe refuses at the first call, so a value is never walked; the refusal says what the call was.
+//! The probe fails at the first call of the serializer, so that a value is never walked; the error says which call that was.
 
 use serde::ser::{Impossible, Serialize, Serializer};
 use std::fmt;
@@ -17,7 +17,7 @@ pub(crate) fn is_tuple<T: Serialize>(value: &T) -> bool {
 
 struct Probe;
 
-/// What the value showed itself to be.
+/// What kind of value it is.
 #[derive(Debug)]
 enum Seen {
     Tuple,

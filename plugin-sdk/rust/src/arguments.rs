@@ -59,7 +59,7 @@ impl<'de, S: SeqAccess<'de>> Source<S> {
     }
 }
 
-/// A position in a text that the client has never seen as a text says nothing.
+/// The message without a position in the text: the client has not written that text, so a position in it means nothing to its author.
 fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(before, _)| before)
 }

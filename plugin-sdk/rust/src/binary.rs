@@ -1,7 +1,7 @@
 //! Binary arguments.
 //!
 //! On the wire a binary argument is a placeholder in the text and an attachment beside it. While arguments are read or written,
-//! their attachments wait in a thread-local; [`Binary`] finds them there, however deep it stands in an author's type.
+//! their attachments are kept in a thread-local, where [`Binary`] finds them however deep it is in an author's type.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
@@ -26,7 +26,7 @@ thread_local! {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binary(pub Vec<u8>);
 
-/// What stands in the text in place of the bytes.
+/// The object that the text has in place of the bytes.
 #[derive(serde::Deserialize)]
 struct Placeholder {
     #[serde(rename = "_placeholder")]

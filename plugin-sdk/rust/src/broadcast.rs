@@ -1,4 +1,4 @@
-//! Reaching many sockets at once: `io`, rooms, and what they answer.
+//! Socket.IO's `BroadcastOperator`: emits to many sockets at once, and questions about them.
 
 use crate::answers::Answers;
 use crate::bindings::innkeeper::plugin::types::Target;
@@ -21,30 +21,30 @@ pub fn of(namespace: impl Into<String>) -> Broadcast {
     Broadcast { target, timeout: None }
 }
 
-/// Some of the sockets of a namespace, on all nodes, and what is to happen to them.
+/// Some of the sockets of a namespace, on all nodes.
 ///
 /// ```no_run
 /// # use innkeeper_plugin::{Socket, Result};
 /// # fn f(socket: &Socket) -> Result<()> {
-/// socket.to("room-123").emit("message", "to the others there")?;
-/// socket.nsp().to(["room-1", "room-2"]).except("muted").emit("announcement", "to all of them")?;
+/// socket.to("room-123").emit("message", "to the other sockets in the room")?;
+/// socket.nsp().to(["room-1", "room-2"]).except("muted").emit("announcement", "to all sockets in one of the rooms")?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "this only says who; call `emit`, `fetch_sockets` or another"]
+#[must_use = "this only selects sockets; call `emit`, `fetch_sockets` or another"]
 pub struct Broadcast {
     target: Target,
     timeout: Option<Duration>,
 }
 
 impl Broadcast {
-    /// `.to(room)`: those in this room, or in any of several. Each socket is reached once, in however many of them it is.
+    /// `.to(room)`: the sockets in this room, or in any of several. Each socket is reached once, in however many of them it is.
     pub fn to(mut self, rooms: impl Rooms) -> Self {
         self.target.rooms.extend(rooms.into_rooms());
         self
     }
 
-    /// `.except(room)`: not those in this room.
+    /// `.except(room)`: without the sockets in this room, or in any of several.
     pub fn except(mut self, rooms: impl Rooms) -> Self {
         self.target.except.extend(rooms.into_rooms());
         self
@@ -67,16 +67,27 @@ impl Broadcast {
     }
 
     /// `.emit(name, ...args)`.
+    ///
+    /// # Errors
+    /// If the name is reserved or too long, the arguments cannot be written as JSON, the namespace does not exist or may not be
+    /// named, or the call has recorded as many writes as it may.
     pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
         host().emit_to_rooms(&self.target, name, args.into_payload()?)
     }
 
     /// `.emitWithAck(name, ...args)`: what the clients answered, as far as they did in time. What was recorded before is sent first.
+    ///
+    /// # Errors
+    /// As for an emit. That clients do not answer is no error.
     pub fn emit_with_ack(self, name: &str, args: impl Args) -> Result<Answers> {
         host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
     }
 
     /// `.fetchSockets()`: the sockets, with all that is known of them, from every node that answered in time.
+    ///
+    /// # Errors
+    /// If a name of a room is too long, or the namespace does not exist or may not be named. That nodes do not answer is no
+    /// error.
     pub fn fetch_sockets(self) -> Result<Vec<RemoteSocket>> {
         self.fetch(Field::ALL).map(|fetched| fetched.sockets)
     }
@@ -91,13 +102,17 @@ impl Broadcast {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn fetch(self, fields: impl IntoIterator<Item = Field>) -> Result<Fetched> {
         let fields: Vec<String> = fields.into_iter().map(|field| field.name().to_owned()).collect();
         let page = host().fetch(&self.target, &fields, self.timeout)?;
         Ok(Fetched::new(page, &self.target.namespace))
     }
 
-    /// How many sockets there are, on all nodes that answered in time; with [`local`](Self::local) on this one alone, which is no question.
+    /// How many sockets there are, on all nodes that answered in time. With [`local`](Self::local) it is a look at this node, which sends
+    /// nothing.
     ///
     /// ```no_run
     /// # use innkeeper_plugin::{Result, io};
@@ -105,37 +120,59 @@ impl Broadcast {
     /// let members = io().to("lobby").count()?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn count(self) -> Result<u32> {
         host().count(&self.target, self.timeout)
     }
 
-    /// `.allSockets()`: the ids of the sockets. From the nodes that [`count`](Self::count) asks.
+    /// `.allSockets()`: the ids of the sockets. On the same nodes as [`count`](Self::count).
+    ///
+    /// # Errors
+    /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn ids(self) -> Result<Vec<String>> {
         host().ids(&self.target, self.timeout)
     }
 
-    /// The rooms of the whole namespace that have members, without the sockets' own: `adapter.rooms` in Node. From the nodes that
-    /// [`count`](Self::count) asks.
+    /// The rooms of the whole namespace that have members, without the sockets' own: `adapter.rooms` in Node. On the same nodes as
+    /// [`count`](Self::count).
+    ///
+    /// # Errors
+    /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn rooms(self) -> Result<Vec<String>> {
         self.rooms_with_prefix("")
     }
 
     /// Those of the [`rooms`](Self::rooms) whose names begin with `prefix`.
+    ///
+    /// # Errors
+    /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn rooms_with_prefix(self, prefix: &str) -> Result<Vec<String>> {
         host().room_names(&self.target, prefix, self.timeout)
     }
 
     /// `.socketsJoin(rooms)`.
+    ///
+    /// # Errors
+    /// If a name is too long, the namespace does not exist or may not be named, or the call has recorded as many writes as it
+    /// may.
     pub fn sockets_join(self, rooms: impl Rooms) -> Result<()> {
         host().join_all(&self.target, &rooms.into_rooms())
     }
 
     /// `.socketsLeave(rooms)`.
+    ///
+    /// # Errors
+    /// As for [`sockets_join`](Self::sockets_join).
     pub fn sockets_leave(self, rooms: impl Rooms) -> Result<()> {
         host().leave_all(&self.target, &rooms.into_rooms())
     }
 
     /// `.disconnectSockets(close)`.
+    ///
+    /// # Errors
+    /// As for [`sockets_join`](Self::sockets_join).
     pub fn disconnect_sockets(self, close: bool) -> Result<()> {
         host().disconnect_all(&self.target, close)
     }
@@ -154,21 +191,33 @@ impl RemoteSocket {
     }
 
     /// `socket.emit(name, ...args)`.
+    ///
+    /// # Errors
+    /// As for [`Broadcast::emit`].
     pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
         self.only().emit(name, args)
     }
 
     /// `socket.join(room)`, or several.
+    ///
+    /// # Errors
+    /// As for [`Broadcast::sockets_join`].
     pub fn join(&self, rooms: impl Rooms) -> Result<()> {
         self.only().sockets_join(rooms)
     }
 
     /// `socket.leave(room)`, or several.
+    ///
+    /// # Errors
+    /// As for [`Broadcast::sockets_join`].
     pub fn leave(&self, rooms: impl Rooms) -> Result<()> {
         self.only().sockets_leave(rooms)
     }
 
     /// `socket.disconnect(close)`.
+    ///
+    /// # Errors
+    /// As for [`Broadcast::sockets_join`].
     pub fn disconnect(&self, close: bool) -> Result<()> {
         self.only().disconnect_sockets(close)
     }

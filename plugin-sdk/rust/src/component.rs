@@ -54,7 +54,9 @@ macro_rules! export {
 /// Where the plugin comes from.
 pub trait Author {
     /// Makes the plugin, as the function given to `export!` does.
-    #[expect(clippy::missing_errors_doc, reason = "hidden: the macro implements it")]
+    ///
+    /// # Errors
+    /// If the plugin cannot work with its configuration.
     fn plugin() -> Result<Plugin>;
 }
 

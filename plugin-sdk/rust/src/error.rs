@@ -1,7 +1,7 @@
-//! What goes wrong in a handler, and what the client may know of it.
+//! Errors of handlers, and what a client gets of them.
 //!
 //! An error that an author made is an answer to the client, so its message and code travel. An error of the host (a limit, a
-//! capability that was not granted) concerns the operator: it goes to the log, and the client gets a neutral sentence.
+//! capability that was not granted) concerns the operator: it is logged, and the client gets a neutral sentence.
 
 use crate::bindings::innkeeper::plugin::types::Failure;
 #[cfg(any(not(target_family = "wasm"), test))]
@@ -22,17 +22,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 /// use innkeeper_plugin::{Error, Result};
 ///
-/// fn seat(number: u32) -> Result<()> {
+/// fn page(number: u32) -> Result<()> {
 ///     if number > 40 {
-///         return Err(Error::new("no such seat").code("NOT_FOUND").data(&[number]));
+///         return Err(Error::new("no such page").code("NOT_FOUND").data(&[number]));
 ///     }
 ///     if number == 13 {
 ///         Err("not that one")?;
 ///     }
 ///     Ok(())
 /// }
-/// assert_eq!(seat(41).unwrap_err().code_str(), "NOT_FOUND");
-/// assert_eq!(seat(13).unwrap_err().message(), "not that one");
+/// assert_eq!(page(41).unwrap_err().code_str(), "NOT_FOUND");
+/// assert_eq!(page(13).unwrap_err().message(), "not that one");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
@@ -42,7 +42,7 @@ pub struct Error {
     origin: Origin,
 }
 
-/// Who speaks.
+/// Whose error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Plugin,
@@ -64,10 +64,10 @@ impl Error {
     /// ```
     /// use innkeeper_plugin::{Error, Event, Result, Socket};
     ///
-    /// fn only_the_host(socket: &Socket, _event: &mut Event) -> Result<()> {
-    ///     match socket.data::<bool>("host")? {
+    /// fn only_the_leader(socket: &Socket, _event: &mut Event) -> Result<()> {
+    ///     match socket.data::<bool>("leads")? {
     ///         Some(true) => Ok(()),
-    ///         _ => Err(Error::silent("an event of somebody who is not the host")),
+    ///         _ => Err(Error::silent("an event of a socket that does not lead the room")),
     ///     }
     /// }
     /// ```
@@ -95,7 +95,8 @@ impl Error {
     }
 
     /// What was given as code; empty if nothing was. Of an error of the host it is one of `denied`, `disconnected`, `invalid`,
-    /// `limit`, `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`.
+    /// `limit`, `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`, those of [`jwt::verify`](crate::jwt::verify), or
+    /// one that a later host adds.
     pub fn code_str(&self) -> &str {
         &self.code
     }

@@ -1,4 +1,4 @@
-//! An event of a client, its acknowledgement, and what a handler may answer.
+//! Events of clients, their acknowledgements, and what a handler may return.
 
 use crate::arguments::Arguments;
 use crate::error::{Error, Result};
@@ -42,6 +42,9 @@ impl Event {
     /// let (room, limit): (String, Option<u32>) = event.args()?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If an argument does not fit its type. The error names the event and the argument, and has the code `INVALID_ARGUMENT`.
     pub fn args<A: Arguments>(&self) -> Result<A> {
         self.payload.clone().read().map_err(|error| self.named(error))
     }
@@ -58,6 +61,9 @@ impl Event {
     }
 
     /// For middleware: lets the rest of the chain see other arguments.
+    ///
+    /// # Errors
+    /// If the arguments cannot be written as JSON.
     pub fn set_args(&mut self, args: impl Args) -> Result<()> {
         self.payload = args.into_payload()?;
         self.rewritten = true;
@@ -120,7 +126,11 @@ impl Ack {
         self.id.is_some()
     }
 
-    /// Answers the client. The first answer counts, later ones are dropped. Without anybody asking it does nothing.
+    /// Answers the client. The first answer counts, later ones are dropped. If the client asked for no acknowledgement this does nothing.
+    ///
+    /// # Errors
+    /// If the arguments cannot be written as JSON or have too many attachments, or the call has recorded as many writes as it
+    /// may.
     pub fn reply(&self, args: impl Args) -> Result<()> {
         match self.id {
             Some(id) => host().reply(&self.socket, id, args.into_payload()?),
@@ -133,7 +143,10 @@ impl Ack {
         self.id.map_or_else(String::new, |id| format!("{id}@{}", self.socket))
     }
 
-    /// The acknowledgement that a text stands for.
+    /// The acknowledgement of a [`token`](Self::token).
+    ///
+    /// # Errors
+    /// If the text is not one that [`token`](Self::token) made.
     pub fn from_token(token: &str) -> Result<Self> {
         if token.is_empty() {
             return Ok(Self { socket: String::new(), id: None });
@@ -206,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_did_not_ask_is_answered() {
-        Ack::new("abc".into(), None).reply("unheard").unwrap();
+    fn a_client_that_asked_for_no_ack_gets_none() {
+        Ack::new("abc".into(), None).reply("unsent").unwrap();
     }
 }

@@ -1,5 +1,4 @@
-//! The contract's exports, for a router: conversions, and nothing that decides. The component goes through here, and so does the
-//! host of tests.
+//! The contract's exports, for a router: conversions, and nothing that decides. Components use them, and so does the host of unit tests.
 
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Subscription};
 use crate::bindings::innkeeper::plugin::types::Rewrite;

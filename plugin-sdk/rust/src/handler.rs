@@ -110,7 +110,7 @@ impl<E: Into<Error>> IntoDone for std::result::Result<(), E> {
     }
 }
 
-/// A function called when a socket is let in: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind.
+/// A handler of `connection`: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind.
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of connections",
     note = "it must be `fn(&Socket)` or `fn(&Socket, &str)`, and return `()` or `Result<()>`"

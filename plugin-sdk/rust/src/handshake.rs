@@ -34,11 +34,17 @@ impl Handshake {
     /// let token: String = socket.handshake()?.auth("token")?.ok_or("No token")?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the value is of another type.
     pub fn auth<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         self.inner.auth.as_deref().map_or(Ok(None), |auth| json::member(auth, key))
     }
 
     /// The whole `handshake.auth`.
+    ///
+    /// # Errors
+    /// If it is of another type.
     pub fn auth_all<T: DeserializeOwned>(&self) -> Result<T> {
         let auth = self.inner.auth.as_deref().unwrap_or("{}");
         serde_json::from_str(auth).map_err(|error| Error::invalid_argument(format!("auth: {error}")))

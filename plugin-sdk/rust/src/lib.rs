@@ -23,6 +23,8 @@
 //! A handler's writes happen together when it ends well, or not at all. The memory of a plugin is a cache: an instance serves one
 //! call at a time and any socket, so what must last goes into [`Socket::set_data`] or into the [`store`].
 
+#![warn(clippy::missing_errors_doc)]
+
 mod answers;
 mod args;
 mod arguments;

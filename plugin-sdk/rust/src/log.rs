@@ -1,37 +1,37 @@
-//! Lines for the host's log. They are written at once, whatever becomes of the call.
+//! Lines for the host's log. They are written at once, and stay if the call fails.
 //!
 //! ```no_run
 //! use innkeeper_plugin::log;
 //!
 //! log::info("ready");
-//! log::warn(format_args!("{} people are waiting", 3));
-//! log::write("info", "room opened", &[("room".to_owned(), "lobby".to_owned())]);
+//! log::warn(format_args!("{} sockets are waiting", 3));
+//! log::write("info", "room created", &[("room".to_owned(), "lobby".to_owned())]);
 //! ```
 
 use crate::host::host;
 use std::fmt::Display;
 
-/// Something failed, and somebody should look.
+/// Something failed, and an operator should look at it.
 pub fn error(message: impl Display) {
     write("error", message, &[]);
 }
 
-/// Something is odd.
+/// Something is unusual.
 pub fn warn(message: impl Display) {
     write("warn", message, &[]);
 }
 
-/// Something for an operator's day.
+/// What an operator wants to see on an ordinary day.
 pub fn info(message: impl Display) {
     write("info", message, &[]);
 }
 
-/// Something for whoever looks for an error.
+/// What helps to find an error.
 pub fn debug(message: impl Display) {
     write("debug", message, &[]);
 }
 
-/// Something that happens all the time.
+/// What happens all the time.
 pub fn trace(message: impl Display) {
     write("trace", message, &[]);
 }

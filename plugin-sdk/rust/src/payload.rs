@@ -1,4 +1,4 @@
-//! Arguments on their way in and out: typed values on the author's side, the text of a JSON array on the host's.
+//! The arguments of events and acks as the host has them: the text of a JSON array, and attachments.
 
 use crate::args::is_tuple;
 use crate::arguments::Arguments;
@@ -26,6 +26,9 @@ impl Payload {
     }
 
     /// The arguments, typed; see [`Event::args`](crate::Event::args).
+    ///
+    /// # Errors
+    /// If an argument does not fit its type. The error names the argument, and has the code `INVALID_ARGUMENT`.
     pub fn read<A: Arguments>(self) -> Result<A> {
         A::read(&self.args, self.attachments)
     }
@@ -72,6 +75,9 @@ impl From<Payload> for types::Payload {
 /// ```
 pub trait Args {
     /// Writes the arguments.
+    ///
+    /// # Errors
+    /// If a value cannot be written as JSON.
     fn into_payload(self) -> Result<Payload>;
 }
 

@@ -1,4 +1,4 @@
-//! What a plugin is made of: namespaces, and in each the functions that the author wrote for it.
+//! A plugin as its author puts it together: namespaces, and the functions for each.
 
 use crate::disconnect::{Disconnect, DisconnectHandler};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub(crate) struct PluginWide {
 /// The functions of one namespace.
 #[derive(Default)]
 pub(crate) struct Namespace {
-    /// Empty for the one that a plugin begins in, which is `/` if anything is put there.
+    /// Empty for the one that a plugin begins with, which becomes `/` when something is added to it.
     pub(crate) name: String,
     pub(crate) pattern: bool,
     pub(crate) connect_middleware: Vec<OnConnect>,
@@ -101,7 +101,7 @@ pub(crate) struct EventHandlers {
 /// fn plugin() -> Result<Plugin> {
 ///     let config = config_once::<Config>()?;
 ///     if config.room_size_max == 0 {
-///         return Err("config: room_size_max: a room of nobody is no room".into());
+///         return Err("config: room_size_max: give at least 1".into());
 ///     }
 ///     Ok(Plugin::new())
 /// }
@@ -170,15 +170,15 @@ impl Plugin {
         self.select_namespace(pattern.into(), true)
     }
 
-    /// `io.use`: runs before a socket is let in. An error refuses it: the client gets `connect_error`.
+    /// `io.use`: connect middleware, run while a socket is pending. An error refuses the connection: the client gets `connect_error`.
     #[must_use]
     pub fn connect_middleware<R: IntoDone>(mut self, run: impl Fn(&Socket) -> R + 'static) -> Self {
         self.current().connect_middleware.push(Box::new(move |socket| run(socket).into_done()));
         self
     }
 
-    /// `io.on("connection")`: `fn(&Socket)`, or `fn(&Socket, &str)` to hear whether it is `new`, `recovered` (after a short loss of
-    /// connection) or `resumed` (it was there before this plugin; the host then drops every write).
+    /// `io.on("connection")`: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind: `new`, `recovered` (after a short loss of
+    /// connection) or `resumed` (the socket was connected before this plugin was loaded; the host then drops every write).
     #[must_use]
     pub fn connection<T>(mut self, run: impl Lifecycle<T>) -> Self {
         self.current().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));

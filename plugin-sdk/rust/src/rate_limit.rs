@@ -41,6 +41,10 @@ pub struct Decision {
 /// }
 /// # Ok(()) }
 /// ```
+///
+/// # Errors
+/// If the capability is missing, the key has more than 256 bytes, or the window has no length. That the limit is reached is no
+/// error.
 pub fn consume(key: &str, points: u32, limit: Limit) -> Result<Decision> {
     host().consume(key, points, limit.into()).map(Decision::from)
 }

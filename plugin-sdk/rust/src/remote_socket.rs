@@ -83,6 +83,9 @@ impl RemoteSocket {
     }
 
     /// `socket.data[key]`.
+    ///
+    /// # Errors
+    /// If the value is of another type.
     pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         self.inner.data.as_deref().map_or(Ok(None), |data| json::member(data, key))
     }

@@ -1,4 +1,4 @@
-//! Finds the functions for what the host brings. Built once for each instance, from the author's [`Plugin`].
+//! The author's [`Plugin`], finished: it finds the functions for each call of the host. Built once for each instance.
 
 use crate::disconnect::Disconnect;
 use crate::error::Result;

@@ -1,5 +1,5 @@
-//! What a program usually has from its operating system: time, randomness, waiting, configuration. Here it comes from the host, so
-//! that it works in the same way however the component was built.
+//! Time, randomness, waiting and configuration. A program usually has them from its operating system; a plugin has them from the host, so
+//! that they work in the same way however the component was built.
 
 use crate::error::Result;
 use crate::host::host;
@@ -23,17 +23,20 @@ pub fn random_bytes(length: usize) -> Vec<u8> {
     host().random_bytes(length)
 }
 
-/// A new id that nobody can guess: 20 characters out of `A-Z a-z 0-9 - _`.
+/// A new unguessable id: 20 characters out of `A-Z a-z 0-9 - _`.
 pub fn random_id() -> String {
     id_of(&random_bytes(20))
 }
 
 /// Waits. What was recorded before is sent first. Other calls go on meanwhile, in other instances.
+///
+/// # Errors
+/// If there is no call that could wait, while the plugin registers for one.
 pub fn sleep(delay: Duration) -> Result<()> {
     host().sleep(delay)
 }
 
-/// Sends what was recorded so far: it has then happened, whatever becomes of the handler.
+/// Sends what was recorded so far. It then stays done, also if the handler fails.
 pub fn flush() {
     host().flush();
 }
@@ -57,12 +60,15 @@ pub fn flush() {
 /// let config: Config = innkeeper_plugin::config()?;
 /// # Ok(()) }
 /// ```
+///
+/// # Errors
+/// If the table is not of this type. The message names the key, for the operator.
 pub fn config<T: DeserializeOwned>() -> Result<T> {
     serde_json::from_str(&host().config()).map_err(|error| format!("config: {error}").into())
 }
 
-/// The same, read once in each instance: a plugin's configuration does not change as long as it is loaded. For what runs at every
-/// event.
+/// [`config`], read once in each instance, for functions that run at every event: a plugin's configuration does not change as long as the
+/// plugin is loaded.
 ///
 /// ```no_run
 /// #[derive(serde::Deserialize)]
@@ -74,6 +80,9 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
 /// let Config { room_size_max } = innkeeper_plugin::config_once::<Config>()?;
 /// # Ok(()) }
 /// ```
+///
+/// # Errors
+/// As for [`config`].
 pub fn config_once<T: DeserializeOwned + 'static>() -> Result<&'static T> {
     once(config)
 }
@@ -87,7 +96,7 @@ pub(crate) fn in_new_instance<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What `make` made at the first time; an error is not kept.
+/// The value that `make` made at the first call for its type. An error is not kept.
 fn once<T: 'static>(make: impl FnOnce() -> Result<T>) -> Result<&'static T> {
     let made = CONFIGS.with_borrow(|configs| configs.iter().find_map(|config| config.downcast_ref::<T>()));
     if let Some(made) = made {

@@ -1,4 +1,4 @@
-//! The socket that a handler works for: `emit`, `to`, `join`, `data` and the rest of what Socket.IO's `Socket` can do.
+//! Socket.IO's `Socket`: `emit`, `to`, `join`, `data` and the rest.
 
 use crate::broadcast::{Broadcast, of};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ impl Socket {
         &self.namespace
     }
 
-    /// The socket's namespace, to reach all who are in it, this socket included.
+    /// The socket's namespace, to reach all sockets in it, this one included.
     pub fn nsp(&self) -> Broadcast {
         of(self.namespace.clone())
     }
@@ -49,12 +49,20 @@ impl Socket {
     /// socket.emit("position", (1.5, 2.5))?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the name is reserved or too long, the arguments cannot be written as JSON, or the call has recorded as many writes as
+    /// it may.
     pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
         host().emit_to_socket(&self.id, name, args.into_payload()?, &[])
     }
 
     /// `socket.emitWithAck(name, ...args)`: the client's answer; waits as long as the call may take.
     /// See [`timeout`](Self::timeout).
+    ///
+    /// # Errors
+    /// As for [`emit`](Self::emit). Without an answer in time the code is `timeout`, `disconnected` if the client left, and
+    /// `pending` in connect middleware; and an answer may be of another type.
     pub fn emit_with_ack<R: DeserializeOwned>(&self, name: &str, args: impl Args) -> Result<R> {
         Emit::to(self).emit_with_ack(name, args)
     }
@@ -76,17 +84,20 @@ impl Socket {
         Emit::to(self).timeout(delay)
     }
 
-    /// `socket.to(room)`: the others in a room, or in any of several.
+    /// `socket.to(room)`: the other sockets in a room, or in any of several.
     pub fn to(&self, rooms: impl Rooms) -> Broadcast {
         self.broadcast().to(rooms)
     }
 
-    /// `socket.broadcast`: all others in the namespace.
+    /// `socket.broadcast`: all other sockets in the namespace.
     pub fn broadcast(&self) -> Broadcast {
         self.nsp().except(self.id.as_str())
     }
 
     /// `socket.join(room)`, or several.
+    ///
+    /// # Errors
+    /// If a name is too long, the socket would be in too many rooms, or the call has recorded as many writes as it may.
     pub fn join(&self, rooms: impl Rooms) -> Result<()> {
         host().join(&self.id, &rooms.into_rooms())
     }
@@ -97,11 +108,17 @@ impl Socket {
     }
 
     /// `socket.leave(room)`, or several.
+    ///
+    /// # Errors
+    /// If a name is too long, or the call has recorded as many writes as it may.
     pub fn leave(&self, rooms: impl Rooms) -> Result<()> {
         host().leave(&self.id, &rooms.into_rooms())
     }
 
     /// `socket.rooms`: its own included, in no particular order.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn rooms(&self) -> Result<Vec<String>> {
         host().rooms(&self.id)
     }
@@ -114,47 +131,75 @@ impl Socket {
     /// socket.set_data("visits", &(visits + 1))?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name; or the value is of another type.
     pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         json::member(&host().data(&self.id)?, key)
     }
 
     /// `socket.data[key] = value`. It outlives this instance of the plugin, and `fetchSockets` shows it on every node.
+    ///
+    /// # Errors
+    /// If the value cannot be written as JSON, the data of the socket would be too large, or the call has recorded as many
+    /// writes as it may.
     pub fn set_data<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         host().set_data(&self.id, key, &serde_json::to_string(value)?)
     }
 
     /// `delete socket.data[key]`.
+    ///
+    /// # Errors
+    /// If the call has recorded as many writes as it may.
     pub fn remove_data(&self, key: &str) -> Result<()> {
         host().remove_data(&self.id, key)
     }
 
     /// `socket.handshake`: how the client came in. It is copied whole; where one thing is enough, ask for that: [`address`](Self::address),
     /// [`url`](Self::url), [`query`](Self::query), [`headers`](Self::headers), [`header`](Self::header), [`auth`](Self::auth).
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn handshake(&self) -> Result<Handshake> {
         self.handshake_with(&fields::OF_HANDSHAKE)
     }
 
     /// `socket.handshake.address`: the client's address, without port.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn address(&self) -> Result<String> {
         Ok(self.handshake_with(&[fields::ADDRESS])?.address().to_owned())
     }
 
     /// `socket.handshake.url`: the request's target, as received.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn url(&self) -> Result<String> {
         Ok(self.handshake_with(&[fields::URL])?.url().to_owned())
     }
 
     /// `socket.handshake.query[name]`: a parameter of the request's URL.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn query(&self, name: &str) -> Result<Option<String>> {
         Ok(self.handshake_with(&[fields::QUERY])?.query(name).map(str::to_owned))
     }
 
     /// `socket.handshake.headers`, in the order received. `cookie` and `authorization` need the capability `handshake:secrets`.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn headers(&self) -> Result<Vec<(String, String)>> {
         Ok(self.handshake_with(&[fields::HEADERS])?.headers().to_vec())
     }
 
     /// `socket.handshake.headers[name]`, by its name in lower case.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn header(&self, name: &str) -> Result<Option<String>> {
         Ok(self.handshake_with(&[fields::HEADERS])?.header(name).map(str::to_owned))
     }
@@ -166,6 +211,9 @@ impl Socket {
     /// let token: String = socket.auth("token")?.ok_or("No token")?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name; or the value is of another type.
     pub fn auth<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         self.handshake_with(&[fields::AUTH])?.auth(key)
     }
@@ -175,12 +223,18 @@ impl Socket {
     }
 
     /// `socket.conn.transport.name`: `polling` or `websocket`.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn transport(&self) -> Result<String> {
         host().transport(&self.id)
     }
 
     /// `socket.disconnect(close)`: leaves this namespace; with `close` the whole connection ends, after what was emitted before has
     /// been delivered.
+    ///
+    /// # Errors
+    /// If the call has recorded as many writes as it may.
     pub fn disconnect(&self, close: bool) -> Result<()> {
         host().disconnect(&self.id, close)
     }
@@ -213,12 +267,18 @@ impl<'a> Emit<'a> {
     }
 
     /// Emits.
+    ///
+    /// # Errors
+    /// As for [`Socket::emit`].
     pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
         let flags = if self.volatile { vec!["volatile".to_owned()] } else { Vec::new() };
         host().emit_to_socket(&self.socket.id, name, args.into_payload()?, &flags)
     }
 
     /// Emits, waits for the client's ack, and reads its first argument. What was recorded before is sent first.
+    ///
+    /// # Errors
+    /// As for [`Socket::emit_with_ack`].
     pub fn emit_with_ack<R: DeserializeOwned>(self, name: &str, args: impl Args) -> Result<R> {
         let answers = host().ask_socket(&self.socket.id, name, args.into_payload()?, self.timeout)?;
         match answers.responses.into_iter().next() {

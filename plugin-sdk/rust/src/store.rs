@@ -22,7 +22,7 @@ use crate::host::host;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// The bucket of this name, which has at most 64 bytes. It is there as soon as something is in it.
+/// The bucket of this name, which has at most 64 bytes. It exists as long as it has a value.
 pub fn bucket(name: impl Into<String>) -> Bucket {
     Bucket { name: name.into() }
 }
@@ -39,14 +39,21 @@ impl Bucket {
     /// ```no_run
     /// # fn f() -> innkeeper_plugin::Result<()> {
     /// # use innkeeper_plugin::store;
-    /// let name = store::bucket("users").get::<String>("1")?.unwrap_or_else(|| "nobody".to_owned());
+    /// let name = store::bucket("users").get::<String>("1")?.unwrap_or_else(|| "unknown".to_owned());
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable; or the value is of another
+    /// type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         self.get_bytes(key)?.map(|value| self.read(key, &value)).transpose()
     }
 
     /// Writes a value, for good.
+    ///
+    /// # Errors
+    /// If the value cannot be written as JSON, or as for [`get`](Self::get).
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         self.set_bytes(key, &serde_json::to_vec(value)?, None)
     }
@@ -59,22 +66,32 @@ impl Bucket {
     /// store::bucket("codes").set_for("ann", &4711, Duration::from_secs(300))?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn set_for<T: Serialize + ?Sized>(&self, key: &str, value: &T, ttl: Duration) -> Result<()> {
         self.set_bytes(key, &serde_json::to_vec(value)?, Some(ttl))
     }
 
-    /// Removes a value; says whether there was one.
+    /// Removes a value, and returns whether there was one.
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable.
     pub fn delete(&self, key: &str) -> Result<bool> {
         host().store_delete(&self.name, key)
     }
 
-    /// Adds to a number, from 0 if there is none, and returns the sum: nobody else's addition is lost. A time to live goes on. If
+    /// Adds to a number, from 0 if there is none, and returns the sum. No addition of another instance is lost. A time to live goes on. If
     /// the value is no whole number, the error has the code `invalid`.
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable; or the value is no whole
+    /// number, which has the code `invalid`.
     pub fn increment(&self, key: &str, by: i64) -> Result<i64> {
         host().store_increment(&self.name, key, by)
     }
 
-    /// Writes `value` if the present value is `expected`, and says whether it was. `None` stands for no value: as `expected`
+    /// Writes `value` if the present value is `expected`, and returns whether it was. `None` stands for no value: as `expected`
     /// it writes only what is absent, as `value` it deletes. A time to live goes on.
     ///
     /// Values are compared as JSON text. A type that writes its members in changing order (a `HashMap`) does not equal itself.
@@ -82,15 +99,18 @@ impl Bucket {
     /// ```no_run
     /// # fn f() -> innkeeper_plugin::Result<()> {
     /// # use innkeeper_plugin::store;
-    /// let seats = store::bucket("seats");
-    /// let taken = !seats.compare_and_swap("12A", None, Some("ann"))?;
+    /// let names = store::bucket("names");
+    /// let is_taken = !names.compare_and_swap("ann", None, Some("socket-1"))?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn compare_and_swap<T: Serialize + ?Sized>(&self, key: &str, expected: Option<&T>, value: Option<&T>) -> Result<bool> {
         host().store_compare_and_swap(&self.name, key, text(expected)?.as_deref(), text(value)?.as_deref())
     }
 
-    /// The entries whose keys begin with `prefix`, in the order of their bytes, behind the key `after`: at most `limit` of them,
+    /// The entries whose keys begin with `prefix`, in the order of their bytes, after the key `after`: at most `limit` of them,
     /// which is at most 1,000. All entries together have at most 4 MiB, else the error has the code `limit`.
     ///
     /// ```no_run
@@ -105,22 +125,35 @@ impl Bucket {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable; if the entries have more than
+    /// 4 MiB together; or a value is of another type.
     pub fn scan<T: DeserializeOwned>(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, T)>> {
         let entries = self.scan_bytes(prefix, after, limit)?.into_iter();
         entries.map(|(key, value)| self.read(&key, &value).map(|value| (key, value))).collect()
     }
 
     /// The value of a key as it is stored.
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable.
     pub fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>> {
         host().store_get(&self.name, key)
     }
 
     /// Writes bytes as they are, for good or for some time.
+    ///
+    /// # Errors
+    /// If the capability is missing, a name or a value is too long, or the store is unavailable.
     pub fn set_bytes(&self, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<()> {
         host().store_set(&self.name, key, value, ttl).map(|_| ())
     }
 
     /// [`scan`](Self::scan) with the values as they are stored.
+    ///
+    /// # Errors
+    /// As for [`scan`](Self::scan).
     pub fn scan_bytes(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
         host().store_scan(&self.name, prefix, after, limit)
     }

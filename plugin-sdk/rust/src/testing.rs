@@ -1,8 +1,8 @@
 //! A host for a plugin's unit tests, in memory: `cargo test` runs them natively, without a server and without waiting.
 //!
-//! The test plays the clients. Whatever a client does, the plugins' calls run until each has ended or waits; then the test goes on. Time
-//! stands still until [`Host::advance`] moves it: timers, sleeps, timeouts, the store's expiry and windows of rates all follow
-//! that one clock. Nothing in it is random, so a test that passes once passes always.
+//! The test plays the clients. When a client does something, the plugins' calls run until each has ended or waits; then the test goes on.
+//! Time does not pass until [`Host::advance`] lets it: timers, sleeps, timeouts, the store's expiry and the windows of rate limits all
+//! follow that one clock. Nothing in it is random, so a test that passes once passes always.
 //!
 //! ```
 //! use innkeeper_plugin::testing::Host;
@@ -20,7 +20,7 @@
 //! }
 //!
 //! # // In a plugin this is a function with `#[test]`.
-//! # fn who_joins_is_announced_to_the_others() -> Result<(), innkeeper_plugin::testing::ConnectError> {
+//! # fn a_socket_that_joins_is_announced_to_the_others() -> Result<(), innkeeper_plugin::testing::ConnectError> {
 //! let host = Host::new(plugin);
 //! let (alice, bob) = (host.socket("/chat").connect()?, host.socket("/chat").connect()?);
 //!
@@ -30,15 +30,15 @@
 //! assert_eq!(ack, json!({"success": true}));
 //! assert_eq!(bob.received(), [("user:joined", json!([alice.id()]))]);
 //! # Ok(()) }
-//! # who_joins_is_announced_to_the_others().unwrap();
+//! # a_socket_that_joins_is_announced_to_the_others().unwrap();
 //! ```
 //!
-//! What the host promises holds here too: a handler's writes leave together or not at all, a question first sends what was recorded, a
+//! What the host promises holds here, too: a handler's writes are applied together or not at all, a question first sends what was recorded, a
 //! panic is an `INTERNAL_ERROR`. A plugin is granted what it asks for and refused what it did not ask for. Every call gets a new
 //! instance, because the memory of a plugin is a cache; statics are the exception, since all tests of a process share them.
 //!
 //! Not here: polling, volatile emits (they always arrive), other nodes, outgoing HTTP, and the bounds on memory and running time: a
-//! handler that computes for ever never gives the turn back.
+//! handler that computes for ever never ends.
 
 mod apply;
 mod bucket;

@@ -34,6 +34,9 @@ impl Timer {
     }
 
     /// What was given to [`TimerSetting::data`](crate::TimerSetting::data).
+    ///
+    /// # Errors
+    /// If the data is of another type.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.data).map_err(|error| format!("timer {:?}: data: {error}", self.name).into())
     }

@@ -6,8 +6,8 @@ use innkeeper_contract::options;
 use serde::Serialize;
 use std::time::Duration;
 
-/// A timer of the plugin itself, to be set or cleared. It is called without a socket; [`Socket::timer`](crate::Socket::timer) makes one that belongs to a
-/// socket.
+/// A timer of the plugin itself, to be set or cleared. It is called without a socket; [`Socket::timer`](crate::Socket::timer) makes one
+/// that belongs to a socket.
 ///
 /// ```no_run
 /// use innkeeper_plugin::{Plugin, Result, Timer, io, timer};
@@ -23,7 +23,7 @@ pub fn timer(name: impl Into<String>) -> TimerSetting {
     TimerSetting::new(name.into(), None)
 }
 
-/// A timer to set. The same name, for the same socket, is the same timer: setting it again replaces it.
+/// A timer to set. The same name and key, for the same socket, is the same timer: setting it again replaces it.
 #[derive(Debug, Clone)]
 #[must_use = "a timer is set by `set`"]
 pub struct TimerSetting {
@@ -65,7 +65,7 @@ impl TimerSetting {
         self
     }
 
-    /// Runs it again and again. A late run is made up for once, not as often as it was missed.
+    /// Repeats it. A late timer runs once, not as often as it was missed.
     pub fn every(mut self, interval: Duration) -> Self {
         self.setting.every_ms = Some(millis(interval));
         self
@@ -78,18 +78,28 @@ impl TimerSetting {
         self
     }
 
-    /// What the timer is given when it runs.
+    /// What [`Timer::data`](crate::Timer::data) returns when the timer runs.
+    ///
+    /// # Errors
+    /// If the data cannot be written as JSON.
     pub fn data<T: Serialize>(mut self, data: &T) -> Result<Self> {
         self.setting.data = serde_json::to_string(data)?;
         Ok(self)
     }
 
     /// Sets it: a write, done when the handler ends well.
+    ///
+    /// # Errors
+    /// If the plugin has no function for timers, the name, the key or the data is too long, or the call has recorded as many
+    /// writes as it may.
     pub fn set(self) -> Result<()> {
         host().set_timer(&self.setting)
     }
 
-    /// Clears it: a write. There need not be one.
+    /// Clears it: a write, which does nothing if there is no such timer.
+    ///
+    /// # Errors
+    /// If the call has recorded as many writes as it may.
     pub fn clear(self) -> Result<()> {
         host().clear_timer(&self.setting.name, self.setting.key.as_deref(), self.setting.socket.as_deref())
     }

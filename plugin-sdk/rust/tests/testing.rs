@@ -1,4 +1,4 @@
-//! The host of unit tests itself: what it says to an author, and what no other host can be asked.
+//! The host of unit tests itself: its messages to authors, and what the real host does not have.
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
@@ -37,7 +37,7 @@ fn what_is_expected_in_vain_is_told_with_what_is_there() {
     assert!(told.starts_with("there is no ack yet") && told.contains("welcome"), "{told}");
     assert!(said(|| host.socket("/slow").connect()).contains("waits for something"));
     assert!(said(|| client.emit("disconnect", ())).contains("Socket.IO reserves"));
-    assert_eq!(said(|| client.take("welcome").ack(())), "nobody asked for an ack of \"welcome\"");
+    assert_eq!(said(|| client.take("welcome").ack(())), "the plugin asked for no ack of \"welcome\"");
 }
 
 #[test]

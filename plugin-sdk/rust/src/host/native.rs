@@ -1,5 +1,4 @@
-//! The host that calls of this crate go to where it is not a component: that of a unit test. Each call of a plugin brings its own, for
-//! the thread that the call runs on.
+//! The host of a unit test. Each call of a plugin has one, for the thread that the call runs on.
 
 use super::interface::Host;
 use std::cell::RefCell;

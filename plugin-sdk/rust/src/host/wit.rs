@@ -1,4 +1,4 @@
-//! The imports of a component. A question is asked, waited for and its answer taken here, so that it reads like a call elsewhere.
+//! The imports of a component. A question is asked here, waited for, and its answer taken: elsewhere it is an ordinary call.
 
 use super::types::{Answers, Handshake, Page, Setting};
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
@@ -221,7 +221,7 @@ fn answer<T>(ticket: Result<u64, Failure>, take: impl FnOnce(u64) -> Result<T, F
     take(ticket).map_err(Error::of_host)
 }
 
-/// The same for a question whose answer is mostly there at once: looks before it waits.
+/// The same for a question whose answer is mostly there at once: it is taken without waiting, if it can be.
 fn answer_at_hand<T>(ticket: Result<u64, Failure>, take: impl Fn(u64) -> Result<T, Failure>) -> Result<T> {
     let ticket = ticket.map_err(Error::of_host)?;
     match take(ticket) {

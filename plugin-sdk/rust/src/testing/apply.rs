@@ -26,7 +26,7 @@ impl HostState {
         }
     }
 
-    /// The one step that lets a pending socket in, with everything that was held back for it.
+    /// The one step that puts a pending socket into its namespace, and applies everything that was held back for it.
     pub(super) fn admit(&mut self, index: SocketIndex) {
         let socket = &mut self.sockets[index];
         if !matches!(socket.connecting, ConnectPhase::Connection(_)) {

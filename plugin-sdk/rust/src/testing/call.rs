@@ -1,7 +1,7 @@
 //! One call of one plugin: it enters a new instance, and what it recorded is sent if it ends well.
 //!
-//! Each call has an instance of its own, since the memory of a plugin is a cache: what a test could only rely on by luck it cannot
-//! rely on here at all.
+//! Each call has an instance of its own, since the memory of a plugin is a cache: a test cannot rely on what a plugin could
+//! rely on by luck alone.
 
 use super::call_host::{Aborted, CallHost};
 use super::failure::Failure;
@@ -112,7 +112,7 @@ pub(super) fn run(job: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -
     }
 }
 
-/// What the log says of a failure.
+/// The line of the log for a failure.
 struct FailureReport {
     export: String,
     plugin: String,

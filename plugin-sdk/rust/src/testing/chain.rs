@@ -14,7 +14,7 @@ use crate::disconnect::Disconnect;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The reason of a socket that was refused. No handler gets it, since `disconnect` is not called for one that was never let in.
+/// The reason of a socket that was refused. No handler gets it, since `disconnect` is not called for a socket that was never in its namespace.
 const REFUSED: &str = "refused";
 
 /// Runs a job to its end.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// One client on one namespace.
 ///
-/// Whatever it does, the plugins' calls have run when the method returns, as far as they can without time passing.
+/// When a method returns, the plugins' calls have run as far as they can without time passing.
 #[derive(Clone)]
 pub struct Client {
     scheduler: Arc<Scheduler>,
@@ -30,7 +30,7 @@ pub struct Received {
     question: Option<usize>,
 }
 
-/// An acknowledgement that a client asked for, and that may still be to come.
+/// An acknowledgement that a client asked for. It may not have come yet.
 #[derive(Debug)]
 pub struct Ack {
     client: Client,
@@ -65,7 +65,7 @@ impl Client {
         self.emit_for_ack(name, args).value()
     }
 
-    /// Emits an event and gives its ack, which may come later or never.
+    /// Emits an event and returns its ack, which may come later or never.
     pub fn emit_for_ack(&self, name: &str, args: impl Args) -> Ack {
         let id = self.socket_mut(|socket| {
             socket.last_ack += 1;
@@ -126,7 +126,7 @@ impl Client {
         self.scheduler.settle();
     }
 
-    /// Whether it is neither let in nor refused.
+    /// Whether it is neither connected nor refused.
     pub fn is_pending(&self) -> bool {
         self.socket(|socket| socket.state == SocketState::Pending)
     }
@@ -136,12 +136,12 @@ impl Client {
         self.socket(|socket| socket.state == SocketState::Joined)
     }
 
-    /// Why it was not let in.
+    /// Why it was refused.
     pub fn refused(&self) -> Option<ConnectError> {
         self.socket(|socket| socket.refused.clone())
     }
 
-    /// Why it left, as the plugins heard it.
+    /// Why it was disconnected, as the plugins got it.
     pub fn disconnect_reason(&self) -> Option<String> {
         self.socket(|socket| socket.reason.clone().filter(|_| socket.refused.is_none()))
     }
@@ -191,11 +191,14 @@ impl Received {
     }
 
     /// The arguments, typed; binary ones are read as [`Binary`](crate::Binary).
+    ///
+    /// # Errors
+    /// If an argument does not fit its type.
     pub fn read<A: Arguments>(&self) -> crate::Result<A> {
         self.payload.clone().read()
     }
 
-    /// What the placeholders stand for.
+    /// The bytes that the placeholders stand for.
     pub fn attachments(&self) -> &[Vec<u8>] {
         &self.payload.attachments
     }
@@ -211,7 +214,7 @@ impl Received {
     /// If the plugin did not ask for an ack.
     #[expect(clippy::panic, reason = "it is an error in the test")]
     pub fn ack(&self, args: impl Args) {
-        let Some(question) = self.question else { panic!("nobody asked for an ack of {:?}", self.name) };
+        let Some(question) = self.question else { panic!("the plugin asked for no ack of {:?}", self.name) };
         match args.into_payload() {
             Ok(payload) => self.client.scheduler.state().questions[question].answer(self.client.index, payload),
             Err(error) => panic!("{}: {error}", self.name),
@@ -249,7 +252,7 @@ impl Ack {
 }
 
 fn array(payload: &Payload) -> Value {
-    // Whoever wrote it wrote JSON.
+    // What was sent is JSON.
     serde_json::from_str(payload.json()).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Why a client was not let in.
+//! Refused connections.
 
 use serde_json::Value;
 use std::fmt;

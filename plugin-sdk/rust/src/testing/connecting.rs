@@ -1,4 +1,4 @@
-//! A client on its way in.
+//! A client before it connects.
 
 use super::client::Client;
 use super::connect_error::ConnectError;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// A client on its way in: how it comes, and then [`connect`](Self::connect).
+/// A client that is to connect: its handshake, and then [`connect`](Self::connect).
 #[must_use = "nothing happens before `connect` or `begin`"]
 pub struct Connecting {
     scheduler: Arc<Scheduler>,
@@ -54,13 +54,13 @@ impl Connecting {
         self
     }
 
-    /// Where it comes from.
+    /// The address of the client.
     pub fn address(mut self, address: &str) -> Self {
         self.address = address.to_owned();
         self
     }
 
-    /// Comes over the connection of another client, as one that is on two namespaces does.
+    /// Uses the connection of another client, as a client on two namespaces does.
     pub fn over(mut self, other: &Client) -> Self {
         self.connection = Some(other.connection());
         self
@@ -69,7 +69,11 @@ impl Connecting {
     /// Connects.
     ///
     /// # Panics
-    /// If the client is neither let in nor refused, since something in its way waits: then use [`begin`](Self::begin).
+    /// If the client is neither connected nor refused, because connect middleware or a `connection` handler waits: then use
+    /// [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// If the client was refused.
     #[expect(clippy::panic, reason = "it is an error in the test, and says what to do")]
     pub fn connect(self) -> Result<Client, ConnectError> {
         let namespace = self.namespace.clone();
@@ -81,7 +85,7 @@ impl Connecting {
         }
     }
 
-    /// Connects, and returns at once: [`is_connected`](Client::is_connected) and [`refused`](Client::refused) say what became of it.
+    /// Connects, and returns at once: [`is_connected`](Client::is_connected) and [`refused`](Client::refused) say whether it has connected.
     pub fn begin(self) -> Client {
         let scheduler = self.scheduler.clone();
         let index = {

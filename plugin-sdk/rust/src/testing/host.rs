@@ -46,7 +46,7 @@ impl Host {
         Self { scheduler: Scheduler::new(chain::run), plugins: Vec::new(), has_begun: Cell::new(false) }
     }
 
-    /// Adds a plugin behind the others.
+    /// Adds a plugin after the others.
     ///
     /// # Panics
     /// If the host has begun.
@@ -95,7 +95,7 @@ impl Host {
         self.begun().advance(duration);
     }
 
-    /// The time now, in milliseconds since 1970 (UTC).
+    /// The present time, in milliseconds since 1970 (UTC).
     pub fn now_ms(&self) -> u64 {
         self.scheduler.state().now_ms()
     }
@@ -139,11 +139,11 @@ impl Host {
     /// ```
     /// # use innkeeper_plugin::{Plugin, Result, testing::Host};
     /// fn plugin() -> Result<Plugin> {
-    ///     Err("config: there is no such colour".into())
+    ///     Err("config: there is no such color".into())
     /// }
     ///
     /// let refusal = Host::new(plugin).load().unwrap_err();
-    /// assert_eq!(refusal, "the plugin \"plugin\" refuses its configuration: config: there is no such colour");
+    /// assert_eq!(refusal, "the plugin \"plugin\" refuses its configuration: config: there is no such color");
     /// ```
     ///
     /// # Errors

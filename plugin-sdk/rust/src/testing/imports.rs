@@ -249,7 +249,7 @@ impl Host for CallHost {
         self.ask_store(bucket, |state| state.store.scan(bucket, prefix, after, limit, state.now))
     }
 
-    /// A token is valid if the test said so, and as long as its claims say.
+    /// A token is valid if the test has made it valid, and at the times that its claims say.
     fn verify(&self, key: &str, token: &str) -> Result<String> {
         self.with(|call, state| {
             call.plugin.needs_part(capabilities::JWT, key)?;

@@ -9,7 +9,7 @@ pub(super) struct RoomSet {
 }
 
 impl RoomSet {
-    /// The rooms of a socket that was just let in.
+    /// The rooms of a socket that has just connected.
     pub(super) fn of_socket(id: &str) -> Self {
         Self { rooms: vec![id.to_owned()] }
     }

@@ -8,7 +8,7 @@ use crate::host::Handshake;
 use crate::payload::Payload;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a socket is in its life. It only goes forward.
+/// The state of a socket. It changes from each to a later one only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SocketState {
     /// Connect middleware or the first `connection` calls run.

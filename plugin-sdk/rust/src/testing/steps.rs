@@ -39,7 +39,7 @@ impl HostState {
             state.timers.retain_sockets(|socket| sockets[socket].state != SocketState::Left);
             while let Some((socket, due)) = state.timers.pop_of_socket(self.now) {
                 let queue = &mut sockets[socket].queue;
-                // One that waits behind other things and is due again is late: it comes once.
+                // One that still waits and is due again is late: it runs once.
                 if !queue.has_timer(plugin, &due.id) {
                     queue.waiting.push_back(QueueItem::Timer { plugin, due });
                 }

@@ -15,7 +15,7 @@ pub(super) struct NewTimer {
     pub(super) keep: bool,
 }
 
-/// What tells the timers of a plugin and a socket apart.
+/// The id of a timer among those of a plugin and a socket.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct TimerId {
     pub(super) name: String,
@@ -71,7 +71,7 @@ impl Timers {
         counted.map(|(at, _)| *at).min()
     }
 
-    /// A timer that repeats is set anew. A late one comes once, not as often as it was missed.
+    /// A timer that repeats is set anew. A late one runs once, not as often as it was missed.
     fn pop(&mut self, now: Duration, of_sockets: bool) -> Option<(Option<SocketIndex>, DueTimer)> {
         let fits = |(at, timer): &(Duration, NewTimer)| *at <= now && timer.socket.is_some() == of_sockets;
         let index = (0..self.set.len()).filter(|index| fits(&self.set[*index])).min_by_key(|index| self.set[*index].0)?;
