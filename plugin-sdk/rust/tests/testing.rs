@@ -21,7 +21,7 @@ fn outside_of_a_host_a_call_says_how_to_get_one() {
 }
 
 #[test]
-fn what_is_expected_in_vain_is_told_with_what_is_there() {
+fn a_missing_event_is_named_beside_those_that_came() {
     let host = Host::new(|| {
         Plugin::new()
             .namespace("/slow")
@@ -165,7 +165,7 @@ fn the_store_can_be_filled_and_looked_into() {
 }
 
 #[test]
-fn when_the_host_ends_everybody_hears_why() {
+fn when_the_host_ends_every_socket_has_the_reason() {
     let host = Host::new(|| Plugin::new().disconnect(|_: &Socket, reason: &str| log::info(reason)));
     let client = host.socket("/").connect().unwrap();
 
@@ -182,4 +182,95 @@ fn a_host_can_be_dropped_while_handlers_wait() {
     client.emit("wait", ());
     drop(host);
     assert!(client.is_connected());
+}
+
+#[test]
+fn a_narrowed_capability_reaches_its_own_part_alone() {
+    fn code<T>(result: Result<T>) -> Reply<String> {
+        Reply(result.err().map(|error| error.code_str().to_owned()).unwrap_or_default())
+    }
+    let host = Host::new(|| {
+        Plugin::new()
+            .capability("store:users")
+            .capability("jwt:default")
+            .capability("namespaces:/admin")
+            .on("store", |_: &Socket, bucket: String| code(store::bucket(bucket).get::<Value>("k")))
+            .on("jwt", |_: &Socket, key: String| code(jwt::verify::<Value>(&key, "token")))
+            .on("emit", |_: &Socket, namespace: String| code(innkeeper_plugin::of(namespace).emit("x", ())))
+    });
+    let client = host.socket("/").connect().unwrap();
+
+    for (event, own, other) in [("store", "users", "rooms"), ("jwt", "default", "partner"), ("emit", "/admin", "/elsewhere")] {
+        assert_eq!(client.emit_with_ack::<String>(event, other), "denied", "{event}");
+        assert_ne!(client.emit_with_ack::<String>(event, own), "denied", "{event}");
+    }
+}
+
+#[test]
+fn a_refused_token_says_why() {
+    let host = Host::new(|| {
+        Plugin::new().capability("jwt").on("verify", |_: &Socket, token: String| {
+            let refused = jwt::verify::<Value>("default", &token).err();
+            Reply(refused.map(|error| (jwt::is_refusal(&error), error.code_str().to_owned())))
+        })
+    });
+    let host = host.now(10_000);
+    let client = host.socket("/").connect().unwrap();
+    let claims = [
+        ("good", json!({"exp": 11})),
+        ("old", json!({"exp": 10})),
+        ("early", json!({"nbf": 11})),
+        ("odd", json!({"exp": "soon"})),
+    ];
+    claims.into_iter().for_each(|(token, claims)| host.token("default", token, claims));
+    let verify = |token: &str| client.emit_with_ack::<Option<(bool, String)>>("verify", token);
+
+    assert_eq!(verify("good"), None);
+    for (token, code) in [("old", "expired"), ("early", "not-before"), ("odd", "claims"), ("forged", "invalid")] {
+        assert_eq!(verify(token), Some((true, code.to_owned())), "{token}");
+    }
+}
+
+#[test]
+fn a_fetched_socket_is_reached_through_its_own_room() {
+    let host = Host::new(|| {
+        Plugin::new().on("all", |socket: &Socket| -> Result<()> {
+            for other in socket.nsp().fetch([])?.sockets.iter().filter(|other| other.id() != socket.id()) {
+                other.join("found")?;
+                other.emit("found", ())?;
+                other.disconnect(false)?;
+            }
+            Ok(())
+        })
+    });
+    let (ann, bob) = (host.socket("/").connect().unwrap(), host.socket("/").connect().unwrap());
+
+    ann.emit("all", ());
+
+    assert_eq!((ann.received().len(), bob.received()[0].name()), (0, "found"));
+    assert_eq!(bob.disconnect_reason().as_deref(), Some("server namespace disconnect"));
+}
+
+#[test]
+fn a_handshake_is_read_in_parts() {
+    let host = Host::new(|| {
+        Plugin::new().capability("handshake:secrets").on("parts", |socket: &Socket| -> Result<_> {
+            let (query, header) = (socket.query("name")?, socket.header("x-mark")?);
+            Ok(Reply((socket.address()?, socket.url()?, query, header, socket.auth::<u8>("pin")?)))
+        })
+    });
+    let connecting = host.socket("/").address("10.0.0.1").query("name", "Ann").header("X-Mark", "m").auth(json!({"pin": 7}));
+    let parts = connecting.connect().unwrap().emit_for_ack("parts", ()).read::<(String, String, String, String, u8)>();
+    let url = "/socket.io/?EIO=4&transport=websocket&name=Ann";
+    assert_eq!(parts, ("10.0.0.1".into(), url.into(), "Ann".into(), "m".into(), 7));
+}
+
+#[test]
+fn a_silent_failure_is_in_the_log_alone() {
+    let host = Host::new(|| Plugin::new().on("x", |_: &Socket| -> Result<()> { Err(Error::silent("not for the client")) }));
+    let client = host.socket("/").connect().unwrap();
+    client.emit("x", ());
+
+    assert!(client.emit_for_ack("x", ()).is_pending() && client.received().is_empty());
+    assert_eq!(host.log()[0].to_string(), "error plugin: event \"x\" failed: not for the client");
 }

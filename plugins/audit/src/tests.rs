@@ -1,7 +1,7 @@
 use innkeeper_plugin::testing::Host;
 
 #[test]
-fn the_log_says_who_comes_and_who_goes_and_why() {
+fn the_log_names_sockets_that_connect_and_disconnect_and_why() {
     let host = Host::new(crate::plugin);
     let (client, other) = (host.socket("/").connect().unwrap(), host.socket("/chat").connect().unwrap());
     client.disconnect();

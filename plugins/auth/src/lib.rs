@@ -1,7 +1,7 @@
-//! Authenticates clients by a valid token of a known user, on `/` and `/chat`. Load it before the plugins that rely on it.
+//! Authenticates clients by their token, on `/` and `/chat`. Load it before the plugins that rely on it.
 //!
 //! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`; with one that
-//! is not valid, or that names nobody in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
+//! is not valid, or whose user is not in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
 //! of a user are in the room `user:<id>`.
 //!
 //! ```toml
@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Users are JSON objects in the store, by their ids: `innkeeper store set users ann '{"name": "Ann"}'`, or a file named by `seed`.
-//! What stands there, other users may see: no passwords.
+//! Other users may see what is in them: keep no passwords there.
 
 use innkeeper_plugin::{Error, Plugin, Result, Socket, config_once, export, jwt, store};
 use serde::Deserialize;

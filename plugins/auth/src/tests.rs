@@ -18,7 +18,7 @@ fn refused(host: &Host, token: Value) -> String {
 }
 
 #[test]
-fn without_a_token_nobody_is_let_in() {
+fn without_a_token_a_connection_is_refused() {
     let host = host();
     assert_eq!(host.socket("/").connect().unwrap_err().message, "No token");
     for token in [json!(null), json!(""), json!(false)] {
@@ -27,7 +27,7 @@ fn without_a_token_nobody_is_let_in() {
 }
 
 #[test]
-fn a_token_that_is_none_or_of_nobody_is_refused() {
+fn an_invalid_token_and_one_of_an_unknown_user_are_refused() {
     let host = host();
     for token in [json!("forged"), json!(5), json!({"a": 1}), json!(true)] {
         assert_eq!(refused(&host, token), "Auth failed");

@@ -1,4 +1,4 @@
-//! What was said in a room, in the bucket `messages` of the store, for 30 days.
+//! The messages of each room, kept in the bucket `messages` of the store for 30 days.
 
 use crate::message::{Message, RoomId, Text};
 use innkeeper_plugin::{Result, now_ms, store};
@@ -9,7 +9,7 @@ const BUCKET: &str = "messages";
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 const PAGE: u32 = 50;
 
-/// Gives a message its number and stores it: when this returns, it is safe.
+/// Numbers a message and stores it. When this returns, it is on the disk.
 pub(crate) fn keep(room_id: &RoomId, text: &Text, from: Value) -> Result<Message> {
     let bucket = store::bucket(BUCKET);
     let id = bucket.increment(&format!("#{}", room_id.as_str()), 1)?.unsigned_abs();

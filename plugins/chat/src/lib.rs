@@ -1,21 +1,21 @@
 //! Rooms and messages on `/chat`. Needs `grants = ["store:messages"]`.
 //!
-//! | event | arguments | who gets what | ack |
+//! | event | arguments | sent to | ack |
 //! |---|---|---|---|
 //! | `room:join` | roomId | the others in the room: `user:joined` user | `{success}` |
 //! | `room:leave` | roomId | the others in the room: `user:left` id | `{success}` |
 //! | `room:people` | roomId | – | a list of users |
 //! | `chat:send` | `{roomId, text}` | the others in the room: `chat:message` message | `{success, messageId}` |
 //! | `chat:history` | `{roomId, before?}` | – | `{success, messages}`: the last 50 (before that id), the newest last |
-//! | `announce` | `{rooms, text}` | everybody in any of the rooms, once: `announcement` `{rooms, text, from}` | `{success}` |
+//! | `announce` | `{rooms, text}` | every socket in any of the rooms, once: `announcement` `{rooms, text, from}` | `{success}` |
 //! | `notify` | `{userId, text}` | every socket of that user: `notification` `{text, from}` | `{success}` |
-//! | `global` | `{text}` | everybody: `global` `{text, from}` | `{success}` |
+//! | `global` | `{text}` | every socket: `global` `{text, from}` | `{success}` |
 //!
 //! A *user* is `socket.data.user`, which the plugin `auth` puts there; without it `{id}`, the id of the socket. A *message* is
 //! `{id, roomId, text, from, sentAt}`, with an id that counts up in its room and a user in `from`.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
-//! asked for none. Nothing of what a failed event began is done.
+//! asked for none. Nothing that a failed event has written is applied.
 
 mod history;
 mod message;
@@ -79,7 +79,7 @@ fn history(socket: &Socket, Past { room_id, before }: Past) -> Result<Reply<Valu
     Ok(Reply(json!({"success": true, "messages": history::last(&room_id, before)?})))
 }
 
-/// Several rooms in one emit: whoever is in more than one gets it once.
+/// Several rooms in one emit: a socket in more than one of them gets it once.
 fn announce(socket: &Socket, Announcement { rooms, text }: Announcement) -> Result<Reply<Value>> {
     const ROOMS_MAX: usize = 20;
     if rooms.is_empty() || rooms.len() > ROOMS_MAX {
@@ -91,7 +91,8 @@ fn announce(socket: &Socket, Announcement { rooms, text }: Announcement) -> Resu
     success()
 }
 
-/// To the room where `auth` puts all sockets of a user. Whether there are any is nobody's business.
+/// To the room in which `auth` puts all sockets of a user. The ack is the same if there are none: that a user is online is no business of
+/// the sender.
 fn notify(socket: &Socket, Notification { user_id, text }: Notification) -> Result<Reply<Value>> {
     let notification = json!({"text": text, "from": user(socket)?});
     socket.nsp().to(format!("user:{user_id}")).emit("notification", notification)?;

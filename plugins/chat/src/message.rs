@@ -1,9 +1,9 @@
-//! What clients send and receive, and what of it is acceptable. No host is needed here.
+//! Messages of clients, and the checks of what clients send. No host is needed here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A message that somebody wants to send.
+/// A message to send.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Send {
@@ -32,7 +32,7 @@ pub(crate) struct Past {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Announcement {
-    /// None for everybody.
+    /// Empty for every socket.
     #[serde(default)]
     pub(crate) rooms: Vec<RoomId>,
     pub(crate) text: Text,
@@ -45,7 +45,7 @@ pub(crate) struct Notification {
     pub(crate) text: Text,
 }
 
-/// The name of a room that clients may be in. Not in those of the server's: a socket's own, named by its id, and a user's.
+/// The name of a room that clients may join. The rooms of the server are refused: a socket's own, named by its id, and a user's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct RoomId(String);
@@ -71,7 +71,7 @@ impl TryFrom<String> for RoomId {
     }
 }
 
-/// A text that others should have to read.
+/// The text of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Text(String);

@@ -29,7 +29,7 @@ fn say(client: &Client, text: &str) -> Value {
 }
 
 #[test]
-fn the_others_in_the_room_hear_who_comes_and_who_goes() {
+fn the_others_in_the_room_get_who_joins_and_who_leaves() {
     let host = host();
     let (ann, eve, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "eve", "cellar"), in_room(&host, "bob", "lobby"));
 
@@ -41,7 +41,7 @@ fn the_others_in_the_room_hear_who_comes_and_who_goes() {
 }
 
 #[test]
-fn who_is_gone_has_left_every_room() {
+fn a_user_that_disconnects_has_left_every_room() {
     let host = host();
     let (ann, eve, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "eve", "cellar"), in_room(&host, "bob", "lobby"));
     bob.emit("room:join", "cellar");
@@ -65,7 +65,7 @@ fn without_a_user_people_go_by_their_sockets() {
 }
 
 #[test]
-fn a_message_reaches_the_others_with_the_id_that_its_sender_is_told() {
+fn a_message_reaches_the_others_with_the_id_in_its_ack() {
     let host = host();
     let (ann, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"));
     ann.received();

@@ -1,4 +1,4 @@
-//! Everything comes back: in the ack if the client asked for one, else as the same event. Nothing is parsed on the way.
+//! Returns every event to its client: in the ack if the client asked for one, else as the same event. Nothing is parsed.
 
 use innkeeper_plugin::{Event, Payload, Plugin, Reply, Result, Socket, export};
 

@@ -25,7 +25,7 @@ fn beyond_the_limit_events_are_refused_until_the_window_closes() {
 }
 
 #[test]
-fn coming_in_costs_a_point_of_the_address() {
+fn connecting_costs_a_point_of_the_address() {
     let host = host(json!({"points": 1, "per": ["address"]}));
     host.socket("/").address("10.0.0.1").connect().unwrap();
 

@@ -1,4 +1,4 @@
-//! All or nothing: what a call wrote leaves together, or not at all.
+//! All or nothing: the writes of a call are applied together, or not at all.
 
 use crate::test_client::events;
 use crate::{TestClient, TestServer, list};
@@ -9,7 +9,7 @@ list![
     a_failed_call_leaves_nothing_behind,
     writes_leave_together_when_the_call_ends,
     a_question_sends_what_was_recorded_first,
-    what_was_flushed_stays,
+    flushed_writes_stay,
     an_early_ack_is_taken_back_by_a_failure,
     an_ack_that_left_is_the_only_answer,
     reads_see_the_calls_own_writes,
@@ -26,7 +26,7 @@ fn a_failed_call_leaves_nothing_behind(server: &dyn TestServer) {
     }
     server.advance(Duration::from_millis(200));
 
-    assert_eq!((ann.heard(), bob.heard(), ann.is_in()), (vec![], vec![], true));
+    assert_eq!((ann.received(), bob.received(), ann.is_in()), (vec![], vec![], true));
     assert_eq!(ann.asks(json!(["rooms", {"data": "mark"}])), json!([[], null]));
 }
 
@@ -49,11 +49,11 @@ fn a_question_sends_what_was_recorded_first(server: &dyn TestServer) {
     assert_eq!(bob.names(), ["before"]);
     server.advance(Duration::from_millis(100));
     assert_eq!(ann.acked(ack)["success"], json!(false));
-    assert!(bob.heard().is_empty());
+    assert!(bob.received().is_empty());
     assert_eq!(ann.asks_for(json!("rooms")), json!(["r"]));
 }
 
-fn what_was_flushed_stays(server: &dyn TestServer) {
+fn flushed_writes_stay(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([{"emit": ["kept", 1]}, "flush", {"emit": ["dropped", 2]}, {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.names(), ["kept", "error"]);
@@ -69,7 +69,7 @@ fn an_ack_that_left_is_the_only_answer(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"reply": "left"}, "flush", {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.acked(ack), json!("left"));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
 fn reads_see_the_calls_own_writes(server: &dyn TestServer) {
@@ -81,5 +81,5 @@ fn reads_see_the_calls_own_writes(server: &dyn TestServer) {
 
     assert_eq!(results, json!([["new", "old"], ["new"], [1], null, ["more", "new"]]));
     ann.does(json!([{"emit": ["rooms", "$rooms"]}]));
-    assert_eq!(ann.heard(), events([("rooms", json!(["more", "new"]))]));
+    assert_eq!(ann.received(), events([("rooms", json!(["more", "new"]))]));
 }

@@ -10,8 +10,8 @@ list![
     event_middleware_rewrites_what_later_plugins_see,
     event_middleware_that_rejects_answers_and_no_handler_runs,
     event_middleware_that_breaks_answers_neutrally,
-    what_the_first_did_stays_when_the_second_fails,
-    every_handler_runs_and_the_first_failure_is_told,
+    writes_of_the_first_plugin_stay_when_the_second_fails,
+    every_handler_runs_and_the_first_failure_is_the_answer,
     the_first_ack_counts,
     each_sees_what_the_one_before_did,
 ];
@@ -30,7 +30,7 @@ fn all_middleware_runs_and_then_all_connections(server: &dyn TestServer) {
 
     let expected = ["middleware", "connection"].map(|word| [(word, json!("first")), (word, json!("second"))]);
     let [[a, b], [c, d]] = expected;
-    assert_eq!(ann.heard(), events([a, b, c, d]));
+    assert_eq!(ann.received(), events([a, b, c, d]));
 }
 
 fn the_first_rejection_ends_the_chain(server: &dyn TestServer) {
@@ -38,7 +38,7 @@ fn the_first_rejection_ends_the_chain(server: &dyn TestServer) {
     let steps = json!([{"broadcast": ["knock", "$name"]}, {"fail": ["no", null, null]}]);
     let ann = TestClient::planned(server, CHAIN, both("middleware", steps));
 
-    assert_eq!(bob.heard(), events([("knock", json!("first"))]));
+    assert_eq!(bob.received(), events([("knock", json!("first"))]));
     assert!(matches!(ann.status(), Status::Refused { .. }));
 }
 
@@ -47,7 +47,7 @@ fn event_middleware_rewrites_what_later_plugins_see(server: &dyn TestServer) {
     let rewritten = plan("second", "handler", json!([{"emit": ["rewritten", "$name"]}, "answer"]));
     let ack = ann.starts_plans(plan("first", "middleware", json!([{"emit": ["middleware", 1]}, {"rewrite": rewritten}])));
 
-    assert_eq!(ann.heard(), events([("middleware", json!(1)), ("rewritten", json!("second"))]));
+    assert_eq!(ann.received(), events([("middleware", json!(1)), ("rewritten", json!("second"))]));
     assert_eq!(ann.acked(ack), json!([]));
 }
 
@@ -61,10 +61,10 @@ fn event_middleware_that_rejects_answers_and_no_handler_runs(server: &dyn TestSe
 
     let ack = ann.starts_plans(plans.clone());
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "slow down", "code": "SLOW", "wait": 5}));
-    assert_eq!(ann.heard(), events([("kept", json!(1))]));
+    assert_eq!(ann.received(), events([("kept", json!(1))]));
     ann.emits(plans);
     let told = ("error", json!({"code": "SLOW", "message": "slow down", "wait": 5}));
-    assert_eq!(ann.heard(), events([("kept", json!(1)), told]));
+    assert_eq!(ann.received(), events([("kept", json!(1)), told]));
 }
 
 fn event_middleware_that_breaks_answers_neutrally(server: &dyn TestServer) {
@@ -74,23 +74,23 @@ fn event_middleware_that_breaks_answers_neutrally(server: &dyn TestServer) {
     }));
 
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
-fn what_the_first_did_stays_when_the_second_fails(server: &dyn TestServer) {
+fn writes_of_the_first_plugin_stay_when_the_second_fails(server: &dyn TestServer) {
     let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"handler": [{"emit": ["kept", 1]}, {"join": "kept"}, "answer"]},
         "second": {"handler": [{"emit": ["dropped", 1]}, {"join": "dropped"}, {"fail": ["no", null, null]}]},
     }));
 
-    // Somebody has answered, so the failure is told to nobody.
+    // There was an answer already, so the failure is not answered.
     assert_eq!(ann.acked(ack), json!([]));
-    assert_eq!(ann.heard(), events([("kept", json!(1))]));
+    assert_eq!(ann.received(), events([("kept", json!(1))]));
     assert_eq!(ann.asks_for(json!("rooms")), json!(["kept"]));
 }
 
-fn every_handler_runs_and_the_first_failure_is_told(server: &dyn TestServer) {
+fn every_handler_runs_and_the_first_failure_is_the_answer(server: &dyn TestServer) {
     let ann = TestClient::plain(server, CHAIN);
     let ack = ann.starts_plans(json!({
         "first": {"handler": [{"fail": ["one", "ONE", null]}]},
@@ -98,7 +98,7 @@ fn every_handler_runs_and_the_first_failure_is_told(server: &dyn TestServer) {
     }));
 
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "one", "code": "ONE"}));
-    assert_eq!(ann.heard(), events([("ran", json!(1))]));
+    assert_eq!(ann.received(), events([("ran", json!(1))]));
 }
 
 fn the_first_ack_counts(server: &dyn TestServer) {
@@ -111,7 +111,7 @@ fn the_first_ack_counts(server: &dyn TestServer) {
 
     let ack = ann.starts_plans(both("handler", json!([{"reply": "early"}, {"emit": ["by", "$name"]}, "answer"])));
     assert_eq!(ann.acked(ack), json!("early"));
-    assert_eq!(ann.heard(), events([("by", json!("first")), ("by", json!("second"))]));
+    assert_eq!(ann.received(), events([("by", json!("first")), ("by", json!("second"))]));
 }
 
 fn each_sees_what_the_one_before_did(server: &dyn TestServer) {
@@ -124,5 +124,5 @@ fn each_sees_what_the_one_before_did(server: &dyn TestServer) {
         }),
     );
 
-    assert_eq!(ann.heard(), events([("rooms", json!(["early", "late"]))]));
+    assert_eq!(ann.received(), events([("rooms", json!(["early", "late"]))]));
 }

@@ -1,4 +1,4 @@
-//! Events: their order, their acks, and what is told of a failure.
+//! Events: their order, their acks, and the answers to failures.
 
 use crate::test_client::events;
 use crate::{TestClient, TestServer, list, plan};
@@ -11,14 +11,14 @@ list![
     the_returned_ack_comes_last,
     the_first_answer_of_a_handler_counts,
     an_ack_may_come_from_another_handler,
-    an_event_that_nobody_answers_is_never_acknowledged,
-    a_failure_is_told_in_the_ack,
+    an_event_without_an_answer_is_never_acknowledged,
+    a_failure_is_the_ack,
     a_failure_without_an_ack_is_the_event_error,
     the_data_of_a_failure_never_overwrites_what_stands_beside_it,
     a_silent_failure_is_answered_by_nothing,
-    a_panic_is_told_neutrally,
-    what_the_host_refuses_is_told_neutrally,
-    what_may_not_be_is_refused_where_it_is_done,
+    a_panic_is_answered_with_a_neutral_message,
+    a_refusal_of_the_host_is_answered_with_a_neutral_message,
+    what_is_not_allowed_is_refused_where_it_is_recorded,
     a_call_that_takes_too_long_fails,
 ];
 
@@ -66,7 +66,7 @@ fn an_ack_may_come_from_another_handler(server: &dyn TestServer) {
     assert_eq!(ann.acked(kept), json!("at last"));
 }
 
-fn an_event_that_nobody_answers_is_never_acknowledged(server: &dyn TestServer) {
+fn an_event_without_an_answer_is_never_acknowledged(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["done", 1]}]));
 
@@ -74,14 +74,14 @@ fn an_event_that_nobody_answers_is_never_acknowledged(server: &dyn TestServer) {
     assert_eq!((ann.ack(ack), ann.names().len()), (None, 1));
 }
 
-fn a_failure_is_told_in_the_ack(server: &dyn TestServer) {
+fn a_failure_is_the_ack(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"fail": ["no such seat", "NOT_FOUND", {"seat": 41}]}]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "no such seat", "code": "NOT_FOUND", "seat": 41}));
 
     let ack = ann.starts(json!([{"fail": ["no", null, [1, 2]]}]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "no", "code": "INTERNAL_ERROR"}));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
 fn a_failure_without_an_ack_is_the_event_error(server: &dyn TestServer) {
@@ -89,7 +89,7 @@ fn a_failure_without_an_ack_is_the_event_error(server: &dyn TestServer) {
     ann.does(json!([{"fail": ["no such seat", "NOT_FOUND", {"seat": 41}]}]));
 
     let told = json!({"code": "NOT_FOUND", "message": "no such seat", "seat": 41});
-    assert_eq!(ann.heard(), events([("error", told)]));
+    assert_eq!(ann.received(), events([("error", told)]));
 }
 
 fn the_data_of_a_failure_never_overwrites_what_stands_beside_it(server: &dyn TestServer) {
@@ -102,27 +102,27 @@ fn the_data_of_a_failure_never_overwrites_what_stands_beside_it(server: &dyn Tes
     assert_eq!(ann.acked(ack), told);
     ann.does(steps);
     let told = json!({"success": true, "error": "mine", "code": "THEIRS", "message": "theirs", "seat": 41});
-    assert_eq!(ann.heard(), events([("error", told)]));
+    assert_eq!(ann.received(), events([("error", told)]));
 }
 
-fn a_panic_is_told_neutrally(server: &dyn TestServer) {
+fn a_panic_is_answered_with_a_neutral_message(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!(["panic"]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     ann.does(json!(["panic"]));
-    assert_eq!(ann.heard(), events([("error", json!({"code": "INTERNAL_ERROR", "message": "internal error"}))]));
+    assert_eq!(ann.received(), events([("error", json!({"code": "INTERNAL_ERROR", "message": "internal error"}))]));
     assert_eq!(ann.asks_for(json!("rooms")), json!([]));
 }
 
-fn what_the_host_refuses_is_told_neutrally(server: &dyn TestServer) {
+fn a_refusal_of_the_host_is_answered_with_a_neutral_message(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"emit": ["never", 1]}, "forbidden"]));
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     assert_eq!(ann.asks_for(json!({"try": "forbidden"})), json!("invalid"));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
-fn what_may_not_be_is_refused_where_it_is_done(server: &dyn TestServer) {
+fn what_is_not_allowed_is_refused_where_it_is_recorded(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/chain");
     let code = |step: Value| {
         let ack = ann.starts_plans(plan("second", "handler", json!([{"try": step}, {"emit": ["went on", 1]}, "answer"])));
@@ -170,7 +170,7 @@ fn a_silent_failure_is_answered_by_nothing(server: &dyn TestServer) {
         server.advance(Duration::from_millis(50));
         assert_eq!(ann.ack(ack), None);
     }
-    // What middleware wrote before it rejected stays, and no handler runs behind it.
+    // What middleware wrote before it rejected stays, and no handler runs after it.
     assert_eq!(ann.names(), ["second", "second", "middleware", "middleware"]);
     // Another handler that fails is answered.
     let ack = ann

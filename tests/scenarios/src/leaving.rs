@@ -1,4 +1,4 @@
-//! Going, whoever ends it.
+//! Disconnects, by clients, by plugins and by the connection.
 
 use crate::test_client::events;
 use crate::{Status, TestClient, TestServer, first, list};
@@ -7,23 +7,23 @@ use std::time::Duration;
 
 list![
     the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_disconnect,
-    every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect,
+    disconnecting_is_called_for_every_plugin_before_disconnect_is_for_any,
     a_lost_connection_ends_all_its_sockets,
     a_plugin_disconnects_one_namespace_or_the_whole_connection,
-    what_was_emitted_before_arrives_and_nothing_behind_it,
-    what_a_client_sent_before_it_left_still_runs,
-    what_a_disconnected_client_had_sent_is_dropped,
-    what_had_not_run_ten_seconds_after_is_dropped,
-    who_left_is_in_no_room,
+    an_emit_before_a_disconnect_arrives_and_none_after_it,
+    events_that_a_client_sent_before_it_left_still_run,
+    events_that_a_disconnected_client_had_sent_are_dropped,
+    events_that_had_not_run_ten_seconds_later_are_dropped,
+    a_socket_that_left_is_in_no_room,
     a_whole_room_can_be_disconnected,
-    who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached,
-    who_leaves_before_it_is_in_is_heard_by_nobody,
-    what_a_disconnected_client_says_is_ignored,
-    who_left_answers_no_question,
-    a_failure_while_it_goes_ends_nothing,
+    a_socket_that_leaves_in_connection_is_disconnected_for_the_plugins_that_it_reached,
+    a_socket_that_leaves_in_connect_middleware_is_disconnected_for_no_plugin,
+    events_of_a_disconnected_client_are_ignored,
+    a_socket_that_left_answers_no_question,
+    a_failure_in_disconnecting_ends_nothing,
 ];
 
-/// Tells all others how it goes.
+/// Emits to all others in `disconnecting` and `disconnect`.
 fn farewell() -> Value {
     json!({"first": {
         "disconnecting": [{"broadcast": ["going", "$reason"]}],
@@ -31,7 +31,7 @@ fn farewell() -> Value {
     }})
 }
 
-fn heard_of(reason: &str) -> Vec<(String, Value)> {
+fn farewell_events(reason: &str) -> Vec<(String, Value)> {
     events([("going", json!(reason)), ("gone", json!(reason))])
 }
 
@@ -45,11 +45,11 @@ fn the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_discon
     let ann = TestClient::planned(server, "/", auth);
     ann.leaves();
 
-    assert_eq!(bob.heard(), events([("going", json!(["r"])), ("gone", json!([]))]));
-    assert!(ann.heard().is_empty());
+    assert_eq!(bob.received(), events([("going", json!(["r"])), ("gone", json!([]))]));
+    assert!(ann.received().is_empty());
 }
 
-fn every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect(server: &dyn TestServer) {
+fn disconnecting_is_called_for_every_plugin_before_disconnect_is_for_any(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/chain");
     let plans = json!({
         "disconnecting": [{"broadcast": ["going", "$name"]}],
@@ -58,18 +58,18 @@ fn every_plugin_hears_of_disconnecting_before_any_hears_of_disconnect(server: &d
     TestClient::planned(server, "/chain", json!({"first": plans, "second": plans})).leaves();
 
     let expected = [("going", "first"), ("going", "second"), ("gone", "first"), ("gone", "second")];
-    assert_eq!(bob.heard(), events(expected.map(|(word, name)| (word, json!(name)))));
+    assert_eq!(bob.received(), events(expected.map(|(word, name)| (word, json!(name)))));
 }
 
 fn a_lost_connection_ends_all_its_sockets(server: &dyn TestServer) {
     let (bob, other_bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/other"));
     let ann = TestClient::planned(server, "/", farewell());
     let other_ann = ann.also(server, "/other", farewell());
-    ann.vanishes();
+    ann.loses_connection();
 
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
-    assert_eq!(bob.heard(), heard_of("transport close"));
-    assert_eq!(other_bob.heard(), heard_of("transport close"));
+    assert_eq!(bob.received(), farewell_events("transport close"));
+    assert_eq!(other_bob.received(), farewell_events("transport close"));
 }
 
 fn a_plugin_disconnects_one_namespace_or_the_whole_connection(server: &dyn TestServer) {
@@ -79,15 +79,15 @@ fn a_plugin_disconnects_one_namespace_or_the_whole_connection(server: &dyn TestS
 
     ann.does(json!([{"disconnect": false}]));
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Connected));
-    assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
+    assert_eq!(bob.received(), farewell_events("server namespace disconnect"));
     let ann = other_ann.also(server, "/", farewell());
     ann.does(json!([{"disconnect": true}]));
     assert_eq!((ann.status(), other_ann.status()), (Status::Gone, Status::Gone));
-    assert_eq!(bob.heard(), heard_of("server namespace disconnect"));
-    assert_eq!(other_bob.heard(), heard_of("server namespace disconnect"));
+    assert_eq!(bob.received(), farewell_events("server namespace disconnect"));
+    assert_eq!(other_bob.received(), farewell_events("server namespace disconnect"));
 }
 
-fn what_was_emitted_before_arrives_and_nothing_behind_it(server: &dyn TestServer) {
+fn an_emit_before_a_disconnect_arrives_and_none_after_it(server: &dyn TestServer) {
     for close in [false, true] {
         let ann = TestClient::plain(server, "/");
         ann.does(json!([{"emit": ["bye", 1]}, {"disconnect": close}, {"emit": ["never", 2]}]));
@@ -95,19 +95,19 @@ fn what_was_emitted_before_arrives_and_nothing_behind_it(server: &dyn TestServer
     }
 }
 
-fn what_a_client_sent_before_it_left_still_runs(server: &dyn TestServer) {
+fn events_that_a_client_sent_before_it_left_still_run(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let ann = TestClient::planned(server, "/", farewell());
     ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
     ann.does(json!([{"broadcast": ["two", 2]}]));
     ann.leaves();
 
-    assert!(bob.heard().is_empty());
+    assert!(bob.received().is_empty());
     server.advance(Duration::from_millis(500));
     assert_eq!(bob.names(), ["one", "two", "going", "gone"]);
 }
 
-fn what_a_disconnected_client_had_sent_is_dropped(server: &dyn TestServer) {
+fn events_that_a_disconnected_client_had_sent_are_dropped(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let ann = TestClient::planned(server, "/", farewell());
     ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
@@ -118,7 +118,7 @@ fn what_a_disconnected_client_had_sent_is_dropped(server: &dyn TestServer) {
     assert_eq!(bob.names(), ["one", "going", "gone"]);
 }
 
-fn what_had_not_run_ten_seconds_after_is_dropped(server: &dyn TestServer) {
+fn events_that_had_not_run_ten_seconds_later_are_dropped(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let ann = TestClient::planned(server, "/", farewell());
     for number in 1..=4 {
@@ -130,14 +130,14 @@ fn what_had_not_run_ten_seconds_after_is_dropped(server: &dyn TestServer) {
     assert_eq!(bob.names(), ["ran", "ran", "ran", "going", "gone"]);
 }
 
-fn who_left_is_in_no_room(server: &dyn TestServer) {
+fn a_socket_that_left_is_in_no_room(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"));
     let id = ann.id();
     ann.leaves();
 
     assert_eq!(bob.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(1));
     assert_eq!(bob.asks_for(json!({"fetch": id})), json!([]));
-    // What is done to it does nothing, and is no mistake.
+    // Writes to it do nothing, and are no error.
     assert_eq!(bob.asks(json!([{"to": [id, "psst", 1]}, {"join_all": [id, "r"]}, {"disconnect_all": [id, true]}])), json!([]));
 }
 
@@ -149,7 +149,7 @@ fn a_whole_room_can_be_disconnected(server: &dyn TestServer) {
     assert_eq!((ann.names(), bob.names()), (vec!["bye".to_owned()], vec!["bye".to_owned()]));
 }
 
-fn who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached(server: &dyn TestServer) {
+fn a_socket_that_leaves_in_connection_is_disconnected_for_the_plugins_that_it_reached(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/chain");
     let plans = json!({
         "connection": [{"broadcast": ["came", "$name"]}, {"sleep": 500}],
@@ -159,10 +159,10 @@ fn who_leaves_while_it_comes_in_is_heard_by_those_that_it_reached(server: &dyn T
     ann.leaves();
     server.advance(Duration::from_secs(2));
 
-    assert_eq!(bob.heard(), events([("came", json!("first")), ("gone", json!("first"))]));
+    assert_eq!(bob.received(), events([("came", json!("first")), ("gone", json!("first"))]));
 }
 
-fn who_leaves_before_it_is_in_is_heard_by_nobody(server: &dyn TestServer) {
+fn a_socket_that_leaves_in_connect_middleware_is_disconnected_for_no_plugin(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "middleware": [{"sleep": 500}],
@@ -170,35 +170,35 @@ fn who_leaves_before_it_is_in_is_heard_by_nobody(server: &dyn TestServer) {
         "disconnect": [{"broadcast": ["gone", 1]}],
     }});
     let ann = TestClient::planned(server, "/", auth);
-    ann.vanishes();
+    ann.loses_connection();
     server.advance(Duration::from_secs(1));
 
-    assert!(bob.heard().is_empty());
+    assert!(bob.received().is_empty());
     assert_eq!(bob.asks_for(json!({"ask_room": ["r", "q", 50]}))["responses"], json!([]));
 }
 
-fn what_a_disconnected_client_says_is_ignored(server: &dyn TestServer) {
+fn events_of_a_disconnected_client_are_ignored(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let other_ann = ann.also(server, "/other", json!({}));
     ann.does(json!([{"disconnect": false}]));
     ann.does(json!([{"of": ["/other", "never", 1]}]));
 
-    assert_eq!((ann.status(), other_ann.status(), other_ann.heard()), (Status::Gone, Status::Connected, vec![]));
+    assert_eq!((ann.status(), other_ann.status(), other_ann.received()), (Status::Gone, Status::Connected, vec![]));
 }
 
-fn who_left_answers_no_question(server: &dyn TestServer) {
+fn a_socket_that_left_answers_no_question(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let steps = json!([{"ask": ["question", 100]}, {"broadcast": ["came of it", "$results"]}]);
     TestClient::planned(server, "/", first("disconnect", steps)).leaves();
 
-    assert_eq!(bob.heard(), events([("came of it", json!([{"code": "disconnected"}]))]));
+    assert_eq!(bob.received(), events([("came of it", json!([{"code": "disconnected"}]))]));
 }
 
-fn a_failure_while_it_goes_ends_nothing(server: &dyn TestServer) {
+fn a_failure_in_disconnecting_ends_nothing(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let mut auth = first("disconnecting", json!([{"broadcast": ["never", 1]}, "panic"]));
     auth["first"]["disconnect"] = json!([{"broadcast": ["gone", "$reason"]}]);
     TestClient::planned(server, "/", auth).leaves();
 
-    assert_eq!(bob.heard(), events([("gone", json!("client namespace disconnect"))]));
+    assert_eq!(bob.received(), events([("gone", json!("client namespace disconnect"))]));
 }

@@ -1,9 +1,9 @@
-//! What the host promises to plugins, as scenarios. They know nothing of how a host is made: the same list runs against the real
+//! What the host promises to plugins, as scenarios. They do not depend on how a host is made: the same list runs against the real
 //! one and against the host of the SDK's unit tests, so that the two cannot drift apart.
 //!
-//! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names as configuration: it does what
-//! a scenario tells it to, in `auth` when a client connects and in the event `do`. [`SCENARIOS`] is the list; whoever runs one
-//! gives it a new host each time.
+//! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names as configuration: it takes
+//! the steps that a scenario gives it, in `auth` when a client connects and in the event `do`. [`scenarios`] is the list; each of them
+//! gets a new host.
 
 // A scenario says what it expects.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "this is all tests")]
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use test_client::{TestClient, first, plan};
 
-/// A host with its clock in the scenario's hand. Every method returns when all is done that can be done without time passing.
+/// A host whose clock the scenario moves. Every method returns when all is done that can be done without time passing.
 pub trait TestServer {
     /// A client asks for a namespace, over a connection of its own or over that of another client.
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client>;
@@ -43,13 +43,13 @@ pub trait TestServer {
 
 /// A client on one namespace.
 pub trait Client {
-    /// How it stands.
+    /// Its status.
     fn status(&self) -> Status;
 
-    /// The id of its socket, once it is in.
+    /// The id of its socket, once it is connected.
     fn id(&self) -> String;
 
-    /// Which connection it has, for [`TestServer::connect`].
+    /// The number of its connection, for [`TestServer::connect`].
     fn connection(&self) -> usize;
 
     /// Emits an event with one argument. With an id it asks for an ack.
@@ -67,16 +67,16 @@ pub trait Client {
     /// Leaves the namespace.
     fn disconnect(&self);
 
-    /// Lets go of the connection without a word: `transport close`.
+    /// Closes the connection without a packet: `transport close`.
     fn close(&self);
 }
 
-/// How a client stands.
+/// The status of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
-    /// It has asked and heard nothing.
+    /// It has asked for its namespace and got no answer.
     Pending,
-    /// It is in.
+    /// It is in its namespace.
     Connected,
     /// It was refused.
     Refused {
@@ -85,11 +85,11 @@ pub enum Status {
         /// `error.data`.
         data: Option<Value>,
     },
-    /// It was in and is out.
+    /// It was in its namespace and has left.
     Gone,
 }
 
-/// An event that came to a client.
+/// An event that a client received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
     /// Its name.
@@ -100,12 +100,12 @@ pub struct Received {
     pub question: Option<u64>,
 }
 
-/// A scenario: a host for it to play on.
+/// A scenario, which is given a host.
 pub type Scenario = fn(&dyn TestServer);
 
 /// All scenarios, by name.
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    let rooms: [&[(&'static str, Scenario)]; 9] = [
+    let lists: [&[(&'static str, Scenario)]; 9] = [
         connecting::SCENARIOS,
         chains::SCENARIOS,
         events::SCENARIOS,
@@ -116,7 +116,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         leaving::SCENARIOS,
         state::SCENARIOS,
     ];
-    rooms.concat()
+    lists.concat()
 }
 
 /// A list of scenarios, each under the name of its function.

@@ -9,9 +9,9 @@ list![
     only_the_first_answer_of_a_client_counts,
     a_client_that_is_silent_times_out,
     without_a_timeout_a_question_takes_as_long_as_the_call,
-    a_client_that_goes_does_not_answer,
+    a_client_that_leaves_does_not_answer,
     a_room_answers_as_far_as_it_does,
-    nobody_in_a_room_answers_at_once,
+    a_question_to_an_empty_room_is_answered_at_once,
     events_go_on_while_a_client_is_asked,
     an_answer_that_comes_too_late_is_ignored,
 ];
@@ -56,11 +56,11 @@ fn without_a_timeout_a_question_takes_as_long_as_the_call(server: &dyn TestServe
     }
 }
 
-fn a_client_that_goes_does_not_answer(server: &dyn TestServer) {
+fn a_client_that_leaves_does_not_answer(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::plain(server, "/"), TestClient::in_room(server, "watch"));
     ann.does(json!([{"ask_room": [ann.id(), "question", null]}, {"to": ["watch", "room asked", 1]}]));
     ann.does(json!([{"ask": ["question", null]}, {"to": ["watch", "asked", 1]}]));
-    ann.vanishes();
+    ann.loses_connection();
     assert_eq!(bob.names(), ["room asked", "asked"]);
 }
 
@@ -73,9 +73,9 @@ fn a_room_answers_as_far_as_it_does(server: &dyn TestServer) {
     let question = ann.asked();
     server.advance(Duration::from_millis(500));
     ann.answers(question, json!("ann"));
-    eve.vanishes();
+    eve.loses_connection();
     let silent = TestClient::in_room(server, "r");
-    assert!(silent.heard().is_empty());
+    assert!(silent.received().is_empty());
     let expected =
         json!({"responses": [[bob.id(), "bob"], [ann.id(), "ann"]], "missing": [eve.id()], "timed_out": [], "elsewhere": [0, 0]});
     assert_eq!(asker.acked(ack), json!([expected]));
@@ -89,7 +89,7 @@ fn a_room_answers_as_far_as_it_does(server: &dyn TestServer) {
     assert_eq!(asker.acked(ack), json!([expected]));
 }
 
-fn nobody_in_a_room_answers_at_once(server: &dyn TestServer) {
+fn a_question_to_an_empty_room_is_answered_at_once(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let nobody = json!({"responses": [], "missing": [], "timed_out": [], "elsewhere": [0, 0]});
     assert_eq!(ann.asks_for(json!({"ask_room": ["empty", "question", null]})), nobody);

@@ -1,4 +1,4 @@
-//! Rooms and broadcasts: who gets what, once.
+//! Rooms and broadcasts.
 
 use crate::test_client::events;
 use crate::{TestClient, TestServer, list};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 list![
     a_broadcast_reaches_all_others,
     a_room_reaches_its_members_only,
-    who_is_in_several_rooms_gets_it_once,
-    who_is_excepted_gets_nothing,
+    a_socket_in_several_rooms_gets_an_emit_once,
+    a_socket_in_an_excepted_room_gets_nothing,
     a_sockets_id_is_a_room_until_it_leaves_it,
     others_can_be_made_to_join_and_leave,
     namespaces_do_not_hear_each_other,
@@ -36,14 +36,14 @@ fn a_room_reaches_its_members_only(server: &dyn TestServer) {
     assert!(eve.names().is_empty());
 }
 
-fn who_is_in_several_rooms_gets_it_once(server: &dyn TestServer) {
+fn a_socket_in_several_rooms_gets_an_emit_once(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::in_room(server, "a"), TestClient::in_room(server, "b"));
     ann.does(json!([{"join": "b"}, {"join": "c"}, {"join": "c"}]));
     bob.does(json!([{"in": [["a", "b", "c", "empty"], null, "once", 1]}]));
     assert_eq!((ann.names(), bob.names()), (vec!["once".to_owned()], vec!["once".to_owned()]));
 }
 
-fn who_is_excepted_gets_nothing(server: &dyn TestServer) {
+fn a_socket_in_an_excepted_room_gets_nothing(server: &dyn TestServer) {
     let [ann, bob, eve] = [(); 3].map(|()| TestClient::in_room(server, "r"));
     bob.does(json!([{"join": "muted"}]));
     ann.does(
@@ -82,7 +82,7 @@ fn namespaces_do_not_hear_each_other(server: &dyn TestServer) {
 
     ann.does(json!([{"in": [["r"], null, "here", 1]}]));
     ann.does(json!([{"of": ["/other", "there", 2]}]));
-    assert_eq!((ann.heard(), elsewhere.heard()), (events([("here", json!(1))]), events([("there", json!(2))])));
+    assert_eq!((ann.received(), elsewhere.received()), (events([("here", json!(1))]), events([("there", json!(2))])));
 }
 
 fn fetched_sockets_have_rooms_and_data(server: &dyn TestServer) {

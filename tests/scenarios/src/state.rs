@@ -8,7 +8,7 @@ list![
     data_belongs_to_its_socket,
     the_store_keeps_what_a_failed_call_wrote,
     the_store_adds_swaps_and_scans,
-    what_has_a_time_to_live_is_gone_after_it,
+    a_value_with_a_time_to_live_expires,
     points_come_back_when_the_window_closes,
     keys_of_a_limit_have_windows_of_their_own,
 ];
@@ -47,7 +47,7 @@ fn the_store_adds_swaps_and_scans(server: &dyn TestServer) {
     assert_eq!(results, expected);
 }
 
-fn what_has_a_time_to_live_is_gone_after_it(server: &dyn TestServer) {
+fn a_value_with_a_time_to_live_expires(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.asks(json!([{"set": ["n", 1, 1_000]}, {"set": ["long", 1, 5_000]}]));
     server.advance(Duration::from_millis(900));

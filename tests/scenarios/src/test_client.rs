@@ -1,10 +1,10 @@
-//! A client as a scenario sees it: with words for what it tells the plugins to do.
+//! A client of a scenario, with methods for what it makes the plugins do.
 
 use crate::{Client, Status, TestServer};
 use serde_json::{Value, json};
 use std::cell::Cell;
 
-/// A client, and what scenarios do with it.
+/// A client of a scenario.
 pub struct TestClient {
     client: Box<dyn Client>,
     acks: Cell<u64>,
@@ -21,12 +21,12 @@ pub fn plan(plugin: &str, place: &str, steps: Value) -> Value {
 }
 
 impl TestClient {
-    /// A client that nobody has planned anything for.
+    /// A client without a plan.
     pub fn plain(server: &dyn TestServer, namespace: &str) -> Self {
         Self::planned(server, namespace, json!({}))
     }
 
-    /// A client with a plan for what happens when it comes and goes.
+    /// A client with a plan for what the plugins do when it connects and disconnects.
     pub fn planned(server: &dyn TestServer, namespace: &str, auth: Value) -> Self {
         Self { client: server.connect(namespace, auth, None), acks: Cell::new(0) }
     }
@@ -46,22 +46,22 @@ impl TestClient {
         self.client.id()
     }
 
-    /// How it stands.
+    /// Its status.
     pub fn status(&self) -> Status {
         self.client.status()
     }
 
-    /// Whether it is in.
+    /// Whether it is in its namespace.
     pub fn is_in(&self) -> bool {
         self.status() == Status::Connected
     }
 
-    /// Has `first` take these steps.
+    /// Makes `first` take these steps.
     pub fn does(&self, steps: Value) {
         self.emits(first("handler", steps));
     }
 
-    /// Has the plugins do what is planned.
+    /// Makes the plugins do what is planned.
     pub fn emits(&self, plans: Value) {
         self.client.emit("do", plans, None);
     }
@@ -71,7 +71,7 @@ impl TestClient {
         self.starts_plans(first("handler", steps))
     }
 
-    /// Has the plugins do what is planned, and may be told later.
+    /// Makes the plugins do what is planned, and asks for an ack.
     pub fn starts_plans(&self, plans: Value) -> u64 {
         self.acks.set(self.acks.get() + 1);
         self.client.emit("do", plans, Some(self.acks.get()));
@@ -95,7 +95,7 @@ impl TestClient {
         self.client.ack(id, true).expect("the ack is there")
     }
 
-    /// Has `first` take these steps and reads what it answers, now.
+    /// Makes `first` take these steps and reads its ack, now.
     pub fn asks(&self, steps: Value) -> Value {
         let mut steps = steps.as_array().cloned().unwrap_or_default();
         steps.push(json!("answer"));
@@ -108,17 +108,17 @@ impl TestClient {
         self.asks(json!([step]))[0].clone()
     }
 
-    /// Names and arguments of what has come since the last time.
-    pub fn heard(&self) -> Vec<(String, Value)> {
+    /// The events that it received since the last call, each with its argument.
+    pub fn received(&self) -> Vec<(String, Value)> {
         self.client.received().into_iter().map(|received| (received.name, received.argument)).collect()
     }
 
-    /// The names alone.
+    /// Their names alone.
     pub fn names(&self) -> Vec<String> {
-        self.heard().into_iter().map(|(name, _)| name).collect()
+        self.received().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// The question that has come, with nothing else.
+    /// The question that it received, if that is the only one.
     pub fn asked(&self) -> u64 {
         let received = self.client.received();
         let questions: Vec<u64> = received.iter().filter_map(|received| received.question).collect();
@@ -137,7 +137,7 @@ impl TestClient {
     }
 
     /// Loses its connection.
-    pub fn vanishes(&self) {
+    pub fn loses_connection(&self) {
         self.client.close();
     }
 }

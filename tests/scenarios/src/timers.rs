@@ -35,7 +35,7 @@ fn socket_timer(name: &str, after: u64, every: Option<u64>) -> Value {
     json!({"timer": {"name": name, "after": after, "every": every, "do": [{"emit": [name, 1]}]}})
 }
 
-/// One of the plugin that tells the room `r`.
+/// A timer of the plugin that emits to the room `r`.
 fn plugin_timer(name: &str, after: u64, every: Option<u64>, steps: Value) -> Value {
     json!({"own_timer": {"name": name, "after": after, "every": every, "do": steps}})
 }
@@ -47,21 +47,21 @@ fn tell(name: &str) -> Value {
 fn a_plugin_sets_its_first_timer_when_it_starts(server: &dyn TestServer) {
     let ann = TestClient::in_room(server, "early");
     server.advance(milliseconds(950));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
     server.advance(milliseconds(1_000));
-    assert_eq!(ann.heard(), events([("began", json!(null))]));
+    assert_eq!(ann.received(), events([("began", json!(null))]));
 }
 
 fn a_timer_comes_once_after_its_delay(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 500, None)]));
     server.advance(milliseconds(450));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
     server.advance(milliseconds(50));
     assert_eq!(ann.names(), ["a"]);
     server.advance(milliseconds(2_000));
-    assert!(ann.heard().is_empty());
-    // Without a delay it comes at once, behind what the handler wrote.
+    assert!(ann.received().is_empty());
+    // Without a delay it runs at once, after the writes of the handler.
     ann.does(json!([socket_timer("b", 0, None), {"emit": ["handled", 1]}]));
     server.advance(milliseconds(50));
     assert_eq!(ann.names(), ["handled", "b"]);
@@ -91,10 +91,10 @@ fn a_cleared_timer_never_comes(server: &dyn TestServer) {
     let ann = TestClient::in_room(server, "r");
     ann.does(json!([socket_timer("a", 200, Some(100)), plugin_timer("b", 200, Some(100), json!([tell("own")]))]));
     server.advance(milliseconds(300));
-    assert_eq!(ann.heard().len(), 4);
+    assert_eq!(ann.received().len(), 4);
     ann.does(json!([{"clear": "a"}, {"clear_own": "b"}, {"clear": "never set"}]));
     server.advance(milliseconds(1_000));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
 fn a_repeating_timer_comes_again_and_again(server: &dyn TestServer) {
@@ -102,17 +102,17 @@ fn a_repeating_timer_comes_again_and_again(server: &dyn TestServer) {
     ann.does(json!([socket_timer("a", 50, Some(200))]));
     for expected in [1, 1, 1] {
         server.advance(milliseconds(200));
-        assert_eq!(ann.heard().len(), expected);
+        assert_eq!(ann.received().len(), expected);
     }
     server.advance(milliseconds(1_000));
-    assert_eq!(ann.heard().len(), 5);
+    assert_eq!(ann.received().len(), 5);
 }
 
 fn a_late_repetition_comes_once(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 100, Some(100)), {"sleep": 550}, {"emit": ["awake", 1]}]));
     server.advance(milliseconds(500));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
     server.advance(milliseconds(50));
     assert_eq!(ann.names(), ["awake", "a"]);
     server.advance(milliseconds(100));
@@ -146,7 +146,7 @@ fn a_timer_that_waits_its_turn_can_be_cleared(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 100, Some(100)), {"sleep": 300}, {"clear": "a"}]));
     server.advance(milliseconds(600));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
 }
 
 fn a_timer_that_waits_its_turn_can_be_replaced(server: &dyn TestServer) {
@@ -154,7 +154,7 @@ fn a_timer_that_waits_its_turn_can_be_replaced(server: &dyn TestServer) {
     let replaced = json!({"timer": {"name": "a", "after": 200, "do": [{"emit": ["replaced", 1]}]}});
     ann.does(json!([socket_timer("a", 100, None), {"sleep": 300}, replaced]));
     server.advance(milliseconds(350));
-    assert!(ann.heard().is_empty());
+    assert!(ann.received().is_empty());
     server.advance(milliseconds(150));
     assert_eq!(ann.names(), ["replaced"]);
 }
@@ -166,7 +166,7 @@ fn a_sockets_timer_ends_with_it(server: &dyn TestServer) {
     assert_eq!(bob.names(), ["rang"]);
     ann.leaves();
     server.advance(milliseconds(1_000));
-    assert!(bob.heard().is_empty());
+    assert!(bob.received().is_empty());
 }
 
 fn a_timer_that_waits_its_turn_ends_with_its_socket(server: &dyn TestServer) {
@@ -174,7 +174,7 @@ fn a_timer_that_waits_its_turn_ends_with_its_socket(server: &dyn TestServer) {
     let ann = TestClient::planned(server, "/", first("disconnect", json!([{"broadcast": ["gone", 1]}])));
     ann.does(json!([{"timer": {"name": "a", "after": 100, "do": [{"broadcast": ["rang", 1]}]}}, {"sleep": 300}]));
     server.advance(milliseconds(200));
-    ann.vanishes();
+    ann.loses_connection();
     server.advance(milliseconds(500));
     assert_eq!(bob.names(), ["gone"]);
 }

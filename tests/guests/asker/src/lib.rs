@@ -1,4 +1,4 @@
-//! Asks clients, in every place where one can, and tells what came of it.
+//! Asks clients for acks, in every handler where that is possible, and reports the answers.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn ask_and_break(socket: &Socket) -> Result<()> {
     panic!("broken after a question");
 }
 
-/// Waits for an answer as long as it takes; those who watch hear how it ended.
+/// Waits for an answer as long as it takes, and emits to the room `watchers` how that ended.
 fn vigil(socket: &Socket) -> Result<()> {
     let answer = socket.emit_with_ack::<String>("question", "vigil");
     let ended = answer.unwrap_or_else(|error| error.code_str().to_owned());

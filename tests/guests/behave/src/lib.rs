@@ -1,4 +1,4 @@
-//! Everything that a socket can do, each by an event of its own, so that tests can say what they want.
+//! One event for each thing that a socket can do.
 //!
 //! What a client cannot see (why it was disconnected) goes to the log, where the tests read it. `secrets = true` in its
 //! configuration makes it ask for the capability `handshake:secrets`.
@@ -45,7 +45,7 @@ struct Config {
     secrets: bool,
 }
 
-/// Lets in whoever brings the word, in the URL: that needs no capability.
+/// Admits clients with the right word in the URL, which is read without a capability.
 #[expect(clippy::panic, reason = "the test wants to see what becomes of it")]
 fn guarded_namespace(plugin: Plugin) -> Plugin {
     plugin
@@ -53,7 +53,7 @@ fn guarded_namespace(plugin: Plugin) -> Plugin {
             let handshake = socket.handshake()?;
             match handshake.query("word") {
                 Some("open") => socket.set_data("word", "open"),
-                Some("break") => panic!("the gate is broken"),
+                Some("break") => panic!("the middleware is broken"),
                 Some(word) => Err(Error::new("wrong word").data(&json!({"word": word, "left": 2}))),
                 None => Err("no word".into()),
             }

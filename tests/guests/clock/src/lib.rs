@@ -1,4 +1,4 @@
-//! Sets timers of every kind. What they do is emitted, so that a client can watch.
+//! Sets timers of every kind. Each emits an event, so that a client can count them.
 
 use std::time::Duration;
 

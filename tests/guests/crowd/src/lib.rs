@@ -1,4 +1,4 @@
-//! A burden on its neighbours: sleeps, computes, floods, and reaches for what is not its own.
+//! A burden on other plugins: sleeps, computes, emits without end, and writes to namespaces that it does not serve.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Fails in every way there is, wherever the host calls it. What it wrote before tells whether writes were dropped or kept.
+//! Fails in every possible way, in every export. Its writes before the failure show whether they were dropped or kept.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use innkeeper_plugin::{Ack, Error, Event, Plugin, Reply, Result, Socket, export, flush, of, sleep};
 use serde_json::{Value, json};
 
-/// The ways to fail. Each has a namespace for each place where it can happen.
+/// The ways to fail. Each has a namespace for each export that can fail so.
 const WAYS: [&str; 6] = ["error", "host", "panic", "loop", "sleep", "memory"];
 
 fn plugin() -> Plugin {
@@ -60,7 +60,7 @@ fn fail(socket: &Socket, way: String) -> Result<Reply<&'static str>> {
     Ok(Reply("well"))
 }
 
-/// What left before a failure stays.
+/// Writes that were sent before a failure stay.
 fn fail_late(socket: &Socket, way: String) -> Result<()> {
     socket.emit("kept", ())?;
     flush();
@@ -68,7 +68,7 @@ fn fail_late(socket: &Socket, way: String) -> Result<()> {
     fail_by(&way)
 }
 
-/// An ack is a write like any other: the failure takes it back.
+/// An ack is a write like any other: the failure drops it.
 fn fail_answered(_socket: &Socket, way: String, ack: Ack) -> Result<()> {
     ack.reply("taken back")?;
     fail_by(&way)
@@ -105,14 +105,14 @@ fn guarded(socket: &Socket, _way: String) -> Result<Reply<bool>> {
     Ok(Reply(true))
 }
 
-/// One write of each kind that only concerns the socket.
+/// One write of each kind that concerns the socket alone.
 fn write(socket: &Socket) -> Result<()> {
     socket.emit("written", ())?;
     socket.join("written")?;
     socket.set_data("written", &true)
 }
 
-/// What of `write` has happened.
+/// Which of the writes of `write` have been applied.
 fn state(socket: &Socket) -> Result<Reply<Value>> {
     let data = socket.data::<bool>("written")?.unwrap_or(false);
     let joined = socket.rooms()?.iter().any(|room| room == "written");

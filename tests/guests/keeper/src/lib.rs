@@ -1,4 +1,4 @@
-//! Keeps things in the store, as it is reply, and answers with what came of it: a value, or the code of the failure.
+//! One event for each operation of the store. Its ack has the value, or the code of the failure.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn bytes(_socket: &Socket, key: String) -> Result<Reply<Value>> {
     reply(bucket.get_bytes(&key))
 }
 
-/// The emit before the question leaves with it; the one behind is taken back, and the value stays.
+/// The emit before the question is sent with it. The emit after it is dropped, and the value stays.
 fn set_and_fail(socket: &Socket, key: String) -> Result<()> {
     socket.emit("before", ())?;
     store::bucket("users").set(&key, "kept")?;

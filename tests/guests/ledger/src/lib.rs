@@ -1,4 +1,4 @@
-//! Numbers what it sees of each socket, so that a test can tell whether something came out of order, twice or not at all.
+//! Numbers the events of each socket, so that a test can see whether one was lost, doubled or out of order.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn count(socket: &Socket, most: u64) -> Result<Reply<u64>> {
     Ok(Reply(most))
 }
 
-/// Every other event sleeps longer than the one behind it.
+/// Every other event sleeps longer than the one after it.
 fn doze(_socket: &Socket, event: &mut Event) -> Result<()> {
     let (sent,): (u64,) = event.args()?;
     sleep(Duration::from_millis(if sent.is_multiple_of(2) { 8 } else { 1 }))

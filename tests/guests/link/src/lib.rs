@@ -1,4 +1,4 @@
-//! One link of a chain: loaded several times under several names. The event says what each of them shall do.
+//! One link of a chain: loaded several times under several names. The event has the plan of each of them.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ struct Config {
     name: String,
 }
 
-/// What each link shall do, by its name.
+/// The plan of each link, by its name.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Plan {

@@ -1,10 +1,10 @@
-//! A room that everybody joins on the way in. Observers hear who comes and who goes.
+//! A room that every socket joins when it connects. Sockets of `/` get an event for each that connects and disconnects.
 
 use innkeeper_plugin::{Plugin, Reply, Result, Socket, export, io, of};
 
 const NAMESPACE: &str = "/lobby";
 
-/// Observers are in `/`, so that they are not among those whom they count.
+/// The observers are in `/`, so that they are not among the sockets that they count.
 fn plugin() -> Plugin {
     Plugin::new()
         .on("members", members)
@@ -43,7 +43,7 @@ fn number(_socket: &Socket, number: u64) -> Reply<u64> {
     Reply(number)
 }
 
-/// The last word, and the end.
+/// Emits, and disconnects.
 fn farewell(socket: &Socket) -> Result<()> {
     socket.emit("bye", "see you")?;
     socket.disconnect(true)

@@ -1,5 +1,5 @@
-//! Does what the scenarios tell it to, step by step: with an event in `do`, and for what happens before and after it in `auth`. Loaded
-//! under several names it is a chain; each of them looks for what is meant for it.
+//! Takes the steps that a scenario gives it: those of a handler in the argument of the event `do`, those of the connection in `auth`.
+//! Loaded under several names it is a chain, in which each plugin takes the steps under its own name.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use innkeeper_plugin::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// What a plugin of this name shall do.
+/// The steps of one plugin.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Plan {
@@ -23,7 +23,7 @@ struct Plan {
     disconnect: Vec<Step>,
 }
 
-/// One thing to do. What gives a result adds it to the results, which `answer` sends as ack.
+/// One step. A step that returns something adds it to the results, which `answer` sends as ack.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Step {
@@ -32,9 +32,9 @@ enum Step {
     Broadcast(String, Value),
     /// To the others in a room.
     To(String, String, Value),
-    /// To everybody in any of the rooms, without those in some other.
+    /// To all sockets in any of the rooms, without those in another.
     In(Vec<String>, Option<String>, String, Value),
-    /// To everybody in a namespace.
+    /// To all sockets of a namespace.
     Of(String, String, Value),
     Join(String),
     /// Joins rooms named by their numbers, from the first up to the second.
@@ -50,9 +50,9 @@ enum Step {
     Disconnect(bool),
     DisconnectAll(String, bool),
     Fetch(String),
-    /// Only these fields.
+    /// With these fields alone.
     FetchFields(String, Vec<String>),
-    /// With true on this node alone, in these three.
+    /// The last of its values, as in the next two: on this node alone.
     Count(String, bool),
     Ids(String, bool),
     RoomNames(String, bool),
@@ -79,7 +79,7 @@ enum Step {
     Rewrite(Value),
     Fail(String, Option<String>, Option<Value>),
     FailSilently,
-    /// What the host refuses.
+    /// An emit that the host refuses.
     Forbidden,
     /// The code of the error of another step, null if there is none.
     Try(Box<Step>),
@@ -87,7 +87,7 @@ enum Step {
     Answer,
 }
 
-/// A timer, and what it does.
+/// A timer, and its steps.
 #[derive(Clone, Deserialize, Serialize)]
 struct TimerStep {
     name: String,
@@ -151,7 +151,7 @@ fn start() -> Result<()> {
     timer("a").after(Duration::from_secs(1)).data(&steps)?.set()
 }
 
-/// What `auth` says.
+/// The steps in `auth`.
 fn planned(socket: &Socket) -> Result<Plan> {
     Ok(socket.handshake()?.auth::<Plan>(&name()?)?.unwrap_or_default())
 }
@@ -179,7 +179,7 @@ fn run_timer(timer: &Timer) -> Result<()> {
     Run { socket: timer.socket(), ..Run::default() }.all(timer.data()?)
 }
 
-/// Steps on their way.
+/// Steps that are being taken.
 #[derive(Default)]
 struct Run<'a> {
     socket: Option<&'a Socket>,
@@ -244,13 +244,13 @@ impl<'a> Run<'a> {
             Step::OwnTimer(timer_step) => timer_step.set(|name| Ok(timer(name))),
             Step::ClearOwn(name) => timer(name).clear(),
             Step::Fail(message, code, data) => Err(failure(message, code, data)),
-            Step::FailSilently => Err(Error::silent("nobody is to know")),
+            Step::FailSilently => Err(Error::silent("not for the client")),
             Step::Forbidden => self.socket()?.emit("connect", ()),
             other => self.other(other),
         }
     }
 
-    /// What leaves something behind: a result, or a mark.
+    /// Steps that return something, or change the run itself.
     fn other(&mut self, step: Step) -> Result<()> {
         match step {
             Step::Flush => flush(),
