@@ -72,7 +72,7 @@ pub use payload::{Args, Payload};
 pub use plugin::{IntoPlugin, Plugin};
 pub use remote_socket::{Fetched, Field, RemoteSocket};
 pub use rooms::Rooms;
-pub use runtime::{config, config_once, flush, now_ms, random_bytes, random_id, sleep};
+pub use runtime::{NoConfig, config, config_once, flush, now_ms, random_bytes, random_id, sleep};
 pub use socket::{Emit, Socket};
 pub use timer::Timer;
 pub use timer_setting::{TimerSetting, timer};

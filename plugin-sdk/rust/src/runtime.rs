@@ -67,6 +67,22 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
     serde_json::from_str(&host().config()).map_err(|error| format!("config: {error}").into())
 }
 
+/// The configuration of a plugin that has none: it refuses every key.
+///
+/// ```
+/// use innkeeper_plugin::{NoConfig, Plugin, Result, config, export};
+///
+/// fn plugin() -> Result<Plugin> {
+///     let NoConfig {} = config()?;
+///     Ok(Plugin::new())
+/// }
+///
+/// export!(plugin);
+/// ```
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
 /// [`config`], read once in each instance, for functions that run at every event: a plugin's configuration does not change as long as the
 /// plugin is loaded.
 ///

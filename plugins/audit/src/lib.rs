@@ -1,23 +1,16 @@
 //! Logs which sockets connect and disconnect on `/` and `/chat`: the smallest example of hooks.
 
-use innkeeper_plugin::{Plugin, Result, Socket, config, export, log};
-use serde::Deserialize;
-
-/// There is nothing to configure.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {}
+use innkeeper_plugin::{NoConfig, Plugin, Result, Socket, config, export, log};
 
 fn plugin() -> Result<Plugin> {
-    let Config {} = config()?;
-    let plugin = Plugin::new()
+    let NoConfig {} = config()?;
+    Ok(Plugin::new()
         .namespace("/")
         .connection(connected)
         .disconnect(disconnected)
         .namespace("/chat")
         .connection(connected)
-        .disconnect(disconnected);
-    Ok(plugin)
+        .disconnect(disconnected))
 }
 
 fn connected(socket: &Socket) {

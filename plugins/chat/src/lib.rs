@@ -22,19 +22,13 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use innkeeper_plugin::{Error, Field, Plugin, Reply, Result, Socket, config, export};
+use innkeeper_plugin::{Error, Field, NoConfig, Plugin, Reply, Result, Socket, config, export};
 use message::{Announcement, Notification, Past, RoomId, Send};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// There is nothing to configure.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {}
-
 fn plugin() -> Result<Plugin> {
-    let Config {} = config()?;
-    let plugin = Plugin::new()
+    let NoConfig {} = config()?;
+    Ok(Plugin::new()
         .capability("store:messages")
         .namespace("/chat")
         .on("room:join", join)
@@ -45,8 +39,7 @@ fn plugin() -> Result<Plugin> {
         .on("announce", announce)
         .on("notify", notify)
         .on("global", global)
-        .disconnecting(announce_leaving);
-    Ok(plugin)
+        .disconnecting(announce_leaving))
 }
 
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
@@ -81,18 +74,16 @@ fn history(socket: &Socket, Past { room_id, before }: Past) -> Result<Reply<Valu
 
 /// Several rooms in one emit: a socket in more than one of them gets it once.
 fn announce(socket: &Socket, Announcement { rooms, text }: Announcement) -> Result<Reply<Value>> {
-    const ROOMS_MAX: usize = 20;
-    if rooms.is_empty() || rooms.len() > ROOMS_MAX {
-        return Err(Error::new(format!("name 1 to {ROOMS_MAX} rooms")).code("INVALID_ROOMS"));
+    if !(1..=20).contains(&rooms.len()) {
+        return Err(Error::new("name 1 to 20 rooms").code("INVALID_ROOMS"));
     }
     rooms.iter().try_for_each(|room| must_be_in(socket, room))?;
-    let everybody = rooms.iter().fold(socket.nsp(), |target, room| target.to(room.as_str()));
-    everybody.emit("announcement", json!({"rooms": rooms, "text": text, "from": user(socket)?}))?;
+    let target = rooms.iter().fold(socket.nsp(), |target, room| target.to(room.as_str()));
+    target.emit("announcement", json!({"rooms": rooms, "text": text, "from": user(socket)?}))?;
     success()
 }
 
-/// To the room in which `auth` puts all sockets of a user. The ack is the same if there are none: that a user is online is no business of
-/// the sender.
+/// To the room in which `auth` puts all sockets of a user. The ack does not show whether there are any.
 fn notify(socket: &Socket, Notification { user_id, text }: Notification) -> Result<Reply<Value>> {
     let notification = json!({"text": text, "from": user(socket)?});
     socket.nsp().to(format!("user:{user_id}")).emit("notification", notification)?;
