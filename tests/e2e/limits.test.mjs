@@ -1,5 +1,5 @@
 // Each limit that no other test hits, by name: what is below it passes, what is above it is refused, ended or left out of the log.
-// host/tests/limits.rs fails for a limit that no test names.
+// tests/structure/src/limits.rs fails for a limit that no test names.
 
 import assert from "node:assert/strict";
 import net from "node:net";

@@ -1,4 +1,4 @@
-//! What a configuration may say, and what the operator is told when it says something else.
+//! What a configuration may say, and what is reported to the operator when it says something else.
 #![allow(clippy::expect_used, reason = "a test says what it expects")]
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use innkeeper_contract::{Refusal, codes, refusals};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
-use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::context::GenerationContext;
 use super::ticket::Tickets;
@@ -23,8 +23,8 @@ pub(crate) struct InstanceState {
     pub(crate) active: Option<ActiveCall>,
     pub(crate) limits: StoreLimits,
     pub(crate) clock: RunClock,
-    pub(super) wasi: WasiCtx,
-    pub(super) table: ResourceTable,
+    wasi: WasiCtx,
+    table: ResourceTable,
 }
 
 /// The call that runs.
@@ -48,6 +48,12 @@ pub(crate) struct RunClock {
     pub(crate) ticks: u64,
     /// Set after a wait: the tick that fell into it does not count.
     pub(crate) waited: bool,
+}
+
+impl WasiView for InstanceState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
 }
 
 impl InstanceState {

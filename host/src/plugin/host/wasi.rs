@@ -7,10 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use super::context::GenerationContext;
-use super::state::InstanceState;
 use crate::fixed_limits::PRINTED_LINE_BYTES_MAX;
 use crate::plugin::durable::Plugin;
 
@@ -18,12 +17,6 @@ use crate::plugin::durable::Plugin;
 pub(super) fn empty_context(context: &GenerationContext) -> WasiCtx {
     let output = |level| GuestOutput { label: context.label.clone(), plugin: context.plugin.clone(), level };
     WasiCtxBuilder::new().stdout(output("info")).stderr(output("warn")).allow_tcp(false).allow_udp(false).build()
-}
-
-impl WasiView for InstanceState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
 }
 
 /// Standard output or error of `plugin@generation`.

@@ -1,14 +1,12 @@
-//! The structure of the host and of the Rust SDK: which module may use which, which foreign crate is used where, no circles between files.
+//! The modules of the host: which may use which, and which foreign crate is used where.
 //!
 //! A new arrow between modules is a decision: it goes into `docs/architecture.md` and, in the same commit, into this table.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what cannot be read fails it")]
-
-mod graph;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
 const ARROWS: [(&str, &[&str]); 26] = [
@@ -133,7 +131,7 @@ fn each_foreign_crate_is_used_in_its_modules() {
 fn the_types_of_a_contract_version_occur_in_its_folder_alone() {
     let mut wrong = Vec::new();
     for file in sources() {
-        let inside = file.strip_prefix(manifest_folder().join("src/plugin")).unwrap_or(&file).to_owned();
+        let inside = file.strip_prefix(host().join("plugin")).unwrap_or(&file).to_owned();
         let code = code_of(&file);
         let has = |text: &str| code.contains(text);
         if (has("bindgen!") || has("generated::")) && !inside.starts_with("bindings/v0_1") {
@@ -154,48 +152,21 @@ fn no_file_grows_beyond_its_job() {
     assert!(long.is_empty(), "over {LINES_MAX} lines: {long:?}");
 }
 
-#[test]
-#[ignore = "not every circle is gone yet"]
-fn no_circle_between_files() {
-    for source in CRATES {
-        let graph = graph::FileGraph::read(&manifest_folder().join(source));
-        assert!(graph.files() > 20, "the sources of {source} were not found");
-        let circles = graph.circles();
-        assert!(circles.is_empty(), "{source}: each of these files needs each other:\n{}", circles.join("\n"));
-        let grandparents = graph.grandparents();
-        assert!(grandparents.is_empty(), "{source}: a path goes up two modules in {grandparents:?}; name it from `crate::`");
-    }
-}
-
-/// The source folders whose files are looked at for circles.
-const CRATES: [&str; 2] = ["src", "../plugin-sdk/rust/src"];
-
-fn manifest_folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
+/// The sources of the host, but the files that hold only tests.
 fn sources() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![manifest_folder().join("src")];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.extension() {
-                _ if path.is_dir() => open.push(path),
-                // Tests of a module that are a file of their own.
-                _ if path.ends_with("tests.rs") => {}
-                Some(extension) if extension == "rs" => found.push(path),
-                _ => {}
-            }
-        }
-    }
+    let files = files_of(&host()).into_iter();
+    let found: Vec<_> = files.filter(|file| has_extension(file, &["rs"]) && !file.ends_with("tests.rs")).collect();
     assert!(found.len() > 50, "the sources were not found");
     found
 }
 
+fn host() -> PathBuf {
+    root().join("host/src")
+}
+
 /// The first part of a file's path: `adapter` for both `adapter.rs` and `adapter/socket.rs`.
 fn module_of(file: &Path) -> String {
-    let inside = file.strip_prefix(manifest_folder().join("src")).unwrap();
+    let inside = file.strip_prefix(host()).unwrap();
     let first = inside.components().next().unwrap().as_os_str().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }

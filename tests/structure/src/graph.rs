@@ -208,6 +208,9 @@ impl<'ast> Visit<'ast> for Paths<'_> {
         visit::visit_path(self, path);
     }
 
+    /// `pub(in crate::module)` names who may use an item, and uses nothing.
+    fn visit_vis_restricted(&mut self, _visibility: &'ast syn::VisRestricted) {}
+
     fn visit_item_use(&mut self, used: &'ast syn::ItemUse) {
         let mut inside = Vec::new();
         flatten(&used.tree, &mut Vec::new(), &mut |path, _| inside.push(path.to_vec()));

@@ -3,10 +3,9 @@
 //! The limits that an operator may change are the rows of docs/configuration.md, which another test compares with the code; those that
 //! nobody may change are the constants of host/src/fixed_limits.rs.
 
-#![expect(clippy::unwrap_used, reason = "a test: what cannot be read fails it")]
-
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::sources::{files_of, has_extension, root};
 
 /// Keys of `[plugins.<name>]` that are limits.
 const PLUGIN_LIMITS: [&str; 4] = ["instances_max", "memory_bytes_max", "run_ms", "call_ms"];
@@ -26,7 +25,10 @@ fn no_limit_is_defined_elsewhere() {
         name.ends_with("_MAX")
     };
     let mut stray = Vec::new();
-    for file in files(&root().join("host/src"), "rs").into_iter().filter(|file| !file.ends_with("fixed_limits.rs")) {
+    for file in files_of(&root().join("host/src"))
+        .into_iter()
+        .filter(|file| has_extension(file, &["rs"]) && !file.ends_with("fixed_limits.rs"))
+    {
         let text = fs::read_to_string(&file).unwrap();
         stray.extend(text.lines().filter(|line| is_limit(line)).map(|line| format!("{}: {}", file.display(), line.trim())));
     }
@@ -59,10 +61,10 @@ fn fixed() -> Vec<String> {
 fn tests() -> Vec<String> {
     let root = root();
     let mut texts = Vec::new();
-    for file in files(&root.join("tests/e2e"), "mjs") {
+    for file in files_of(&root.join("tests/e2e")).into_iter().filter(|file| has_extension(file, &["mjs"])) {
         texts.push(fs::read_to_string(file).unwrap());
     }
-    for file in files(&root.join("host/src"), "rs") {
+    for file in files_of(&root.join("host/src")).into_iter().filter(|file| has_extension(file, &["rs"])) {
         let path = file.strip_prefix(root.join("host/src")).unwrap();
         if path.starts_with("config") {
             continue;
@@ -80,24 +82,4 @@ fn has_word(text: &str, word: &str) -> bool {
         let (before, after) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
         !before.is_some_and(is_letter) && !after.is_some_and(is_letter)
     })
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.extension() {
-                _ if path.is_dir() => open.push(path),
-                Some(found_extension) if found_extension == extension => found.push(path),
-                _ => {}
-            }
-        }
-    }
-    found
 }
