@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use innkeeper_contract::defaults;
+
 use super::field::Field::{Bytes, Count, Custom, Duration as Time};
 use super::grants::{GRANTS_KIND, grant, namespace};
 use super::key_spec::KeySpec;
@@ -116,7 +118,7 @@ impl Default for PluginLimits {
             instances_max: 64,
             memory_bytes_max: 64 << 20,
             run_deadline: Duration::from_millis(500),
-            call_deadline: Duration::from_secs(10),
+            call_deadline: defaults::CALL,
         }
     }
 }
