@@ -72,7 +72,7 @@ test("`config check` without a file says what would be loaded, and that every cl
   const granted = { audit: "no grants, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
   for (const [name, grants] of Object.entries(granted)) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, ${grants}$`, "m"));
   assert.doesNotMatch(stdout, /the plugin auth/);
-  assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth asks for tokens/);
+  assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
 });
 
 test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {

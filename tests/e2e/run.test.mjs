@@ -69,7 +69,7 @@ test("a plugin that asks for what was not granted is refused with the line to ad
   const plugins = { mine: { component: "behave", config: { secrets: true } } };
   const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins }))]);
   assert.equal(await host.exit(), 1);
-  const told = 'plugin "mine": asks for the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
+  const told = 'plugin "mine": requests the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
   assert.ok(host.text.includes(told), host.text);
 });
 
@@ -85,7 +85,7 @@ test("without a configuration the plugins that are built are loaded, and auth wi
   };
   const open = await started({ JWT_SECRET: "" });
   assert.deepEqual(loaded(open), ["audit", "rate-limit", "chat", "echo"]);
-  assert.match(open.text, /every client may connect; with JWT_SECRET set, the plugin auth asks for tokens/);
+  assert.match(open.text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
   assert.deepEqual(await ask(await connect(open, "/chat"), "room:join", "lobby"), { success: true });
 
   const closed = await started(KEY);

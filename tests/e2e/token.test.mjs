@@ -83,7 +83,7 @@ test("where there is no secret to sign with, it says what to do", async (t) => {
   const config = writeConfig(t, configuration({ keys: { default: { public_key: pem } } }));
   const signed = await command(t, ["gen", "ann", "--config", config]);
   assert.equal(signed.code, 1);
-  assert.match(signed.text, /keys\.default is a public key: it verifies and cannot sign; get a token from whoever has its private key/);
+  assert.match(signed.text, /keys\.default is a public key: it verifies and cannot sign; get a token from the owner of its private key/);
   const unknown = await command(t, ["check", "a.b.c", "--key", "other", "--config", config]);
   assert.equal(unknown.code, 1);
   assert.match(unknown.text, /there is no \[keys\.other\]; add it, with secret = "\$\{JWT_SECRET\}"; the keys there are: default/);

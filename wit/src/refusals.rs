@@ -13,9 +13,9 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
 }
 
-/// What a client reads of a failure whose cause is for the log alone.
+/// The message for a client whose call failed for a reason that is for the log alone.
 pub const INTERNAL_ERROR: &str = "internal error";
-/// What a client reads that asks for a namespace which no plugin registered.
+/// The message for a client that connects to a namespace which no plugin registered.
 pub const INVALID_NAMESPACE: &str = "Invalid namespace";
 
 impl Refusal {
@@ -120,7 +120,7 @@ pub fn timed_out() -> Refusal {
     Refusal::new(codes::TIMEOUT, "operation has timed out")
 }
 
-/// A question to one client that left before it answered.
+/// A question to one client that disconnected before it answered.
 pub fn disconnected() -> Refusal {
     Refusal::new(codes::DISCONNECTED, "socket has been disconnected")
 }
@@ -133,7 +133,7 @@ pub fn namespace_denied(name: &str) -> Refusal {
 
 /// Something for which the registration does not request the capability.
 pub fn not_requested(capability: &str) -> Refusal {
-    let message = format!("that needs the capability {capability:?}, and the registration does not ask for it");
+    let message = format!("that needs the capability {capability:?}, and the registration does not request it");
     Refusal::new(codes::DENIED, message)
 }
 

@@ -45,7 +45,7 @@ impl Verifier {
             Err(error) => not_a_token(&error),
         })?;
         if decoded.header.crit.is_some() {
-            return Err(TokenError::Invalid("it demands extensions (`crit`), and there are none here".to_owned()));
+            return Err(TokenError::Invalid("it requires extensions (`crit`), and this server has none".to_owned()));
         }
         Ok(decoded.claims)
     }

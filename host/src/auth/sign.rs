@@ -1,4 +1,4 @@
-//! Signing tokens: for an operator at the console, and for the demo. Plugins cannot ask for it.
+//! Signing of tokens, for an operator at the console and for the demo. Plugins cannot sign.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const ALGORITHM: &str = "HS256";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
     #[error(
-        "keys.{0} is a public key: it verifies and cannot sign; get a token from whoever has its private key, or name a key that has a secret"
+        "keys.{0} is a public key: it verifies and cannot sign; get a token from the owner of its private key, or name a key that has a secret"
     )]
     PublicKey(String),
 

@@ -25,16 +25,16 @@ pub(super) fn built_plugins() -> Result<Vec<PluginConfig>, CliError> {
     Ok(plugins.filter(|plugin| plugin.component.is_file()).collect())
 }
 
-/// Reports that every client may connect, which should be no surprise.
+/// Reports that every client may connect, so that the operator is not surprised by it.
 pub(super) fn report_open(plugins: &[PluginConfig]) {
     if plugins.is_empty() || plugins.iter().any(|plugin| plugin.name == AUTH) {
         return;
     }
     match has_key() {
         true => say(format_args!(
-            "innkeeper: every client may connect, for the plugin auth is not built; `innkeeper build plugins/auth` builds it"
+            "innkeeper: every client may connect, because the plugin auth is not built; `innkeeper build plugins/auth` builds it"
         )),
-        false => say(format_args!("innkeeper: every client may connect; with JWT_SECRET set, the plugin auth asks for tokens")),
+        false => say(format_args!("innkeeper: every client may connect; with JWT_SECRET set, the plugin auth requires a token")),
     }
 }
 

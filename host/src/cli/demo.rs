@@ -149,7 +149,7 @@ fn print_what_to_try(config: &Config, shared_key: bool) {
     let port = if port == 0 { "<the port in the log>".to_owned() } else { port.to_string() };
     let address = format!("http://{host}:{port}");
     if shared_key {
-        say(format_args!("innkeeper: the demo signs with your JWT_SECRET, and its page gives tokens to whoever can open it"));
+        say(format_args!("innkeeper: the demo signs with your JWT_SECRET, and everybody who can open its page gets a token"));
     }
     say(format_args!(
         r#"

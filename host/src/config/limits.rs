@@ -74,7 +74,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "outbox_bytes_max",
         |limits| Bytes(&mut limits.outbox_bytes_max, BYTES),
-        "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not take the machine",
+        "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not use up the machine's memory",
     ),
     KeySpec::new(
         "inbound_high_events",

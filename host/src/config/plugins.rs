@@ -29,7 +29,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "grants",
         |plugin: &mut PluginConfig| Custom { kind: GRANTS_KIND, value: Some(plugin.grants.as_slice().into()) },
-        "capabilities that the plugin gets if it asks for them; without the grant, a plugin that asks for one is not loaded",
+        "capabilities that the plugin gets if it requests them; a plugin that requests one without the grant is not loaded",
     ),
     KeySpec::new(
         "namespaces",
@@ -75,7 +75,7 @@ pub struct PluginConfig {
     pub name: String,
     /// The component's file. It existed when the configuration was read.
     pub component: PathBuf,
-    /// Capabilities that the plugin gets if it asks for them: `store`, or narrower, `store:users`. Each is well formed.
+    /// Capabilities that the plugin gets if it requests them: `store`, or narrower, `store:users`. Each is well formed.
     pub grants: Vec<String>,
     /// The only namespaces that the plugin may serve. `None`: any that no other plugin serves.
     pub namespaces: Option<Vec<String>>,

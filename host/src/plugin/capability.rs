@@ -54,7 +54,7 @@ impl Scope {
         }
     }
 
-    /// The entry of a registration that asks for this scope, or for its first part.
+    /// The entry of a registration that requests this scope, or the scope's first part.
     fn first_entry(&self, name: &str) -> String {
         match self {
             Self::Whole => name.to_owned(),

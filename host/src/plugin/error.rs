@@ -25,12 +25,12 @@ pub(crate) enum PluginError {
     #[error("plugin {plugin:?}: its registration says {what}")]
     Registration { plugin: String, what: String },
 
-    /// The plugin's own words: it cannot work with its configuration.
+    /// The plugin's own message: the plugin cannot work with its configuration.
     #[error("plugin {plugin:?}: {message}; see [plugins.{plugin}.config]")]
     Refused { plugin: String, message: String },
 
     #[error(
-        "plugin {plugin:?}: asks for the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
+        "plugin {plugin:?}: requests the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
     )]
     NoKey { plugin: String, key: String },
 
@@ -46,7 +46,7 @@ pub(crate) enum PluginError {
     Shared { plugin: String, other: String, namespace: String, lines: Vec<String> },
 
     #[error(
-        "plugin {plugin:?}: asks for the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
+        "plugin {plugin:?}: requests the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
     )]
     NotGranted { plugin: String, capability: String },
 

@@ -82,7 +82,7 @@ impl Registration {
         for namespace in manifest.namespaces {
             if !namespace.server_events.is_empty() && !capabilities.has(Capability::Cluster) {
                 return Err(format!(
-                    "server events on {:?}, and does not ask for the capability {:?}, which they need",
+                    "server events on {:?}, and does not request the capability {:?}, which they need",
                     namespace.name,
                     capabilities::CLUSTER
                 ));

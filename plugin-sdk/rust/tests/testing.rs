@@ -43,7 +43,7 @@ fn a_missing_event_is_named_beside_those_that_came() {
 #[test]
 fn a_plugin_that_no_host_would_load_is_refused() {
     let told = |plugin: fn() -> Plugin| said(move || drop(Host::new(plugin).log()));
-    assert!(told(|| Plugin::new().capability("magic")).contains("asks for the capability \"magic\""));
+    assert!(told(|| Plugin::new().capability("magic")).contains("requests the capability \"magic\""));
     assert!(told(|| Plugin::new().namespace("chat").on("x", |_: &Socket| ())).contains("begins with \"/\""));
     assert!(told(|| Plugin::new().on("connect", |_: &Socket| ())).contains("it is a hook"));
 }

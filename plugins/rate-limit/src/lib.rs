@@ -59,7 +59,7 @@ impl Config {
     /// The message is for the operator.
     fn check(&self) -> Result<()> {
         if self.points == 0 {
-            return Err("config: points: with 0 nobody is let in; give at least 1".into());
+            return Err("config: points: with 0 every client is refused; give at least 1".into());
         }
         if self.window_ms == 0 {
             return Err("config: window_ms: a window of 0 ms counts nothing; give at least 1".into());

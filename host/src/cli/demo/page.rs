@@ -48,7 +48,7 @@ pub(super) fn client(demo: &Path) -> Option<PathBuf> {
         ));
         return None;
     }
-    say(format_args!("innkeeper: fetching {CLIENT} with npm, this once"));
+    say(format_args!("innkeeper: fetching {CLIENT} with npm, only this time"));
     // Named only when it is whole: an npm that was cut off leaves nothing that looks like a client.
     let fresh = demo.join(format!("fetching-{}", std::process::id()));
     let fetched = fetch(&fresh) && bundles(&fresh).is_dir();

@@ -59,7 +59,7 @@ impl InstanceState {
     /// The store, if this plugin may use this bucket.
     fn store_for(&self, bucket: &str) -> Result<Arc<dyn Store>, Refusal> {
         let Some(store) = &self.context.store else {
-            let message = "the store needs the capability \"store\": the plugin asks for it when it registers, and the operator \
+            let message = "the store needs the capability \"store\": the plugin requests it when it registers, and the operator \
                            grants it with grants = [\"store\"]";
             return Err(Refusal::new(codes::DENIED, message));
         };

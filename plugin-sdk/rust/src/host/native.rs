@@ -13,7 +13,7 @@ thread_local! {
 pub(crate) fn host() -> Rc<dyn Host> {
     CURRENT.with_borrow(Option::clone).unwrap_or_else(|| {
         panic!(
-            "there is no host here: what a handler does it can only do in a call. In a test, make a host with \
+            "there is no host here: the functions of a handler work only in a call. In a test, make a host with \
              `innkeeper_plugin::testing::Host::new(plugin)`, and let a client emit the event"
         )
     })

@@ -56,7 +56,7 @@ impl LoadedPlugin {
     pub(super) fn registered(&self, registration: Registration) -> Result<Self, String> {
         let Registration { namespaces, hooks, capabilities, .. } = registration;
         if let Some(unknown) = capabilities.iter().find(|name| capabilities::parse(name).is_none()) {
-            return Err(format!("asks for the capability {unknown:?}; there are {}", capabilities::ALL.join(", ")));
+            return Err(format!("requests the capability {unknown:?}; there are {}", capabilities::ALL.join(", ")));
         }
         namespaces.iter().try_for_each(check_namespace)?;
         let has = |name: &str| hooks.iter().any(|hook| hook == name);
