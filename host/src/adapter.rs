@@ -1,7 +1,7 @@
 //! The adapter, in Socket.IO's sense: which sockets are in which namespace and room, and what each socket has open.
 //!
-//! The other modules read and change this one; it knows none of them but the leaves. Locks are taken in one order, a namespace
-//! and then one leaf below it (a socket, an outgoing sink, a question), and never held over an await.
+//! The other modules read and change this one; this one uses none of them but the leaves. Locks are taken in one order, a
+//! namespace and then one leaf below it (a socket, an outgoing sink, a question), and never held over an await.
 
 mod due_timers;
 mod handshake;

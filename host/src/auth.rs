@@ -1,8 +1,9 @@
 //! JSON Web Tokens: verified with keys that only the host holds, and signed for the operator at the console.
 //!
-//! `jwt` knows keys and signatures; `claims` has the rules of Node's `jsonwebtoken` for what a token says. Which algorithms pass is
-//! a setting of the key and never of the token, so `alg: none` and an HMAC made with a public key cannot be asked for. No token and no
-//! secret is logged; why a token was refused stands in the debug log, and its bearer is not told.
+//! `jwt` verifies signatures with keys; `claims` applies the rules of Node's `jsonwebtoken` to what a token says. Which
+//! algorithms pass is a setting of the key and never of the token, so a token cannot choose `alg: none`, or an HMAC made with a
+//! public key. No token and no secret is logged. The reason of a refusal is in the debug log and not in what the bearer of the
+//! token receives.
 
 mod claims;
 mod error;

@@ -1,10 +1,10 @@
-//! The operator's configuration: `innkeeper.toml`, the environment over it, flags over that.
+//! The operator's configuration: `innkeeper.toml`, overridden by the environment, overridden by flags.
 //!
 //! A file is read as written (`reader`, with the line of every value) and then resolved (`resolve`); everything that is wrong with
 //! it is reported at once (`problem`). Every key is described once, beside what it sets, and the descriptions are listed in one
 //! `schema`, which the example and the reference (`document`), `config show` (`show`) and the hints at unknown keys share. What leaves
-//! this module is the plain [`Config`]: real types, every value in its range, every component file found. No other module reads
-//! the environment or knows TOML.
+//! this module is the plain [`Config`]: real types, every value in its range, every component file found. No other module
+//! parses the file or resolves its variables.
 
 mod configuration;
 mod cookie;

@@ -1,8 +1,8 @@
 //! Limits of the host that nobody may change, each with the reason for its value.
 //!
-//! Those that an operator may change are in `config::Limits` and `config::PluginConfig`; those that the contract promises to plugins
-//! are in `innkeeper_contract::limits`. Sizes of buffers and of batches, which limit nothing that anybody can see, stand where they are
-//! used.
+//! Those that an operator may change are in `config::Limits` and `config::PluginConfig`; those that the contract promises to
+//! plugins are in `innkeeper_contract::limits`. Sizes of buffers and of batches, which limit nothing that is visible from
+//! outside, stand where they are used.
 
 use std::time::Duration;
 

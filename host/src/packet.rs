@@ -1,4 +1,4 @@
-//! Packets: how they are decoded, encoded and kept. A leaf that knows no socket.
+//! Packets: how they are decoded, encoded and kept. A leaf: nothing here refers to a socket.
 //!
 //! An event or ack of the server is a [`Payload`] first, then [`PacketParts`], then an [`EncodedPacket`], which is shared by
 //! all sockets that receive it. A packet of a client is a [`ClientPacket`], which borrows from the message it came in.

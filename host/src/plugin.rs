@@ -1,4 +1,4 @@
-//! Plugins: their generations, the instances of those, and the calls into them. WebAssembly is known here and nowhere else.
+//! Plugins: their generations, the instances of those, and the calls into them. WebAssembly occurs here and nowhere else.
 //!
 //! The rest of the host sees a [`Runner`], which takes a [`Call`] and returns a [`CallOutcome`].
 

@@ -29,9 +29,9 @@ use wire::{ClientSocket, Connection};
 const STEP: Duration = Duration::from_millis(50);
 /// How often all clients are pinged. What goes from one client through the host to another needs two.
 const ROUNDS: usize = 3;
-/// Looks at the network in which a task can go on.
+/// How often the network is polled in one step, so that every task can go on.
 const LOOKS: usize = 16;
-/// In real time: what a thread of the store may take.
+/// The longest wait for a thread of the store, in real time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
@@ -48,12 +48,12 @@ fn every_scenario_holds() {
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 
-/// A host, and the clients that came.
+/// A host, and the clients that connected.
 struct RealServer {
     runtime: Option<Runtime>,
     address: SocketAddr,
     connections: RefCell<Vec<Rc<Connection>>>,
-    /// What the store takes for the time.
+    /// The time of the store's clock.
     now_ms: Arc<AtomicU64>,
     folder: PathBuf,
     /// Ends the thread that keeps the runtime from moving the clock itself.
@@ -110,7 +110,7 @@ impl RealServer {
     }
 }
 
-/// Each yield is one look at the network.
+/// Yields to the other tasks: each yield polls the network once.
 async fn look(connections: &[Rc<Connection>]) {
     for _ in 0..LOOKS {
         tokio::task::yield_now().await;

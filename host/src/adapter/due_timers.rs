@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-/// Tells the timers of one plugin and one socket apart: a timer replaces the one with the same id.
+/// The id of a timer among those of one plugin and one socket: a timer replaces the one with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TimerId {
     /// Finds the handler.
     pub(crate) name: Box<str>,
-    /// None is an id of its own.
+    /// None counts as a key of its own.
     pub(crate) key: Option<Box<str>>,
 }
 
 impl TimerId {
-    /// Bytes of its texts.
+    /// Bytes of the name and the key.
     pub(crate) fn len(&self) -> usize {
         self.name.len() + self.key.as_ref().map_or(0, |key| key.len())
     }
@@ -60,7 +60,7 @@ impl DueTimers {
         std::mem::take(&mut self.new)
     }
 
-    /// Takes the timer of this number, which begins, unless it was cancelled.
+    /// Takes the timer of this number, whose call begins now; none if the timer was cancelled.
     pub(super) fn begin(&mut self, number: u64) -> Option<DueTimer> {
         let index = self.waiting.iter().position(|(other, _)| *other == number)?;
         Some(self.waiting.remove(index).1)

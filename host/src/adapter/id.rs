@@ -13,7 +13,7 @@ const LENGTH: usize = 20;
 pub(crate) struct SocketId([u8; LENGTH]);
 
 impl SocketId {
-    /// A new one. Fails only if the system gives no randomness.
+    /// A new id. Fails only if the system gives no randomness.
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random)?;

@@ -25,7 +25,7 @@ impl Namespace {
         Locked { namespace: self, members: self.members.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
-    /// An ack id for a question. Relaxed: it only has to be another one each time.
+    /// An ack id for a question. Relaxed, because each id only has to differ from the ids before it.
     pub(crate) fn question_id(&self) -> u64 {
         self.questions.fetch_add(1, Ordering::Relaxed)
     }

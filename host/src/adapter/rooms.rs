@@ -28,7 +28,7 @@ pub(super) struct RoomTable<S> {
 
 struct Member<S> {
     socket: S,
-    /// Whether it is in the room that is named like the socket.
+    /// Whether the socket is in the room that has the socket's id as its name.
     in_own_room: bool,
     rooms: Vec<Arc<str>>,
 }
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(table.join(id, &names(["a", "a", "b", "a"]), 3), Ok(Some(2)));
         assert_eq!(table.join(id, &names(["b", "a", id.as_str()]), 3), Ok(Some(2)));
         assert_eq!(table.join(id, &names(["c"]), 3), Err(TooManyRooms));
-        // Without its own room there is place for another.
+        // Outside of its own room it may be in one more.
         assert_eq!(table.leave(id, &names([id.as_str()])), Some(2));
         assert_eq!(table.join(id, &names(["c"]), 3), Ok(Some(3)));
         assert_eq!(table.join(id, &names([id.as_str()]), 3), Err(TooManyRooms));

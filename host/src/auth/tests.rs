@@ -180,7 +180,7 @@ fn what_is_signed_with_a_key_passes_it_and_no_other() {
 }
 
 #[test]
-fn the_operator_is_told_which_algorithm_and_whose_signature_it_was() {
+fn a_refusal_names_the_algorithm_or_the_key_for_the_operator() {
     let strong = KeyConfig { algorithms: vec!["HS512".into()], ..secret(SECRET) };
     let token = signed(&secret(SECRET), json!({"userId": 1}));
     assert_eq!(verify(&strong, &token), Err("its algorithm is HS256, and this key takes HS512".into()));

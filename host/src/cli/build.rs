@@ -1,7 +1,7 @@
 //! `innkeeper build`: a Rust plugin's sources become a component.
 //!
 //! Four steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
-//! build, put the result where it is expected. Cargo knows what changed; nothing is skipped here.
+//! build, put the result where it is expected. Cargo finds out what has changed; nothing is skipped here.
 
 mod error;
 mod package;
@@ -91,8 +91,8 @@ fn check(file: &Path) -> Result<(), BuildError> {
     }
 }
 
-/// Copies beside the place and renames, so that a server that watches the file never reads half of it. The file is dated when
-/// the build began: a source that was changed since is newer.
+/// Copies to a name beside the target and renames, so that a server that watches the file never reads half of it. The file gets
+/// the time at which the build began: a source that was changed since is newer.
 fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));

@@ -1,8 +1,8 @@
 //! Child processes with a clean environment, ended as a group.
 //!
 //! Under `cargo run` the environment describes how *this* program was built: its toolchain, its flags, the libraries of its
-//! compiler. A guest is built for another machine, often by another toolchain, so nothing of that may reach it. What tells how
-//! to reach registries and where to put things stays.
+//! compiler. A guest is built for another machine, often by another toolchain, so nothing of that may reach it. Variables that
+//! say how to reach registries and where to put files stay.
 //!
 //! A child that may run for long (cargo, npm, rustup, apt-get) has children of its own, so it gets a process group, and the whole
 //! group is ended: after the deadline, and when this program is ended while it waits, since a signal from the terminal does not reach
@@ -38,7 +38,7 @@ const LEAKING: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARG
 /// How long the processes of a group may take to end by themselves before they are killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A command that knows nothing of how this program was built.
+/// A command whose environment says nothing of how this program was built.
 pub(super) fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -81,7 +81,7 @@ pub(super) fn succeeds_within(command: Command, deadline: Duration) -> bool {
 fn supervise(command: Command, deadline: Option<Duration>) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before there is a child, so that no signal finds the group without its watcher.
+        // Made before the child is started, so that a signal cannot end this program and leave the group behind.
         let mut signals = Signals::listen()?;
         let mut child = tokio::process::Command::from(command).process_group(0).spawn()?;
         let late = async {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_tells_this_test_reaches_no_child() {
+    fn variables_that_cargo_sets_for_this_test_reach_no_child() {
         assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "tests run under cargo");
         let names = output(&mut clean("env")).unwrap();
         let names: Vec<_> = names.lines().filter_map(|line| line.split('=').next()).collect();

@@ -45,7 +45,7 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Resu
     run::serve(config)
 }
 
-/// One demo in a folder: a second one would take the first one's tokens away and not get its store.
+/// Locks the folder of the demo: a second demo in it would replace the tokens of the first, and could not open its store.
 fn lock(folder: &Path) -> Result<File, CliError> {
     let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
     let cannot_write = |error| CliError::Demo(folder.to_owned(), error);

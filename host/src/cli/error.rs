@@ -17,7 +17,7 @@ use super::output::say;
 pub(super) enum CliError {
     #[error(transparent)]
     Config(#[from] Problems),
-    /// The same, where nothing was to be started.
+    /// The same, for a command that was not to start anything.
     #[error(transparent)]
     Check(Problems),
     #[error("{0:?} is there already; --force overwrites it")]

@@ -1,4 +1,4 @@
-//! Flags of the command line that go over file and environment.
+//! Flags of the command line that override file and environment.
 
 use std::net::IpAddr;
 

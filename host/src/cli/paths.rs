@@ -1,6 +1,7 @@
 //! Where cargo built this program, and where the sources of the reference plugins are.
 //!
-//! Both are found when they are needed: a program does not know where it was compiled, since it may have been moved or installed.
+//! Both are looked for when they are needed, because the path at which a program was compiled says nothing: the program may
+//! have been moved or installed.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The reference plugins, and what the built-in configuration gives each of them.
 //!
-//! Grants and namespaces are named here, plugin by plugin, as an operator names them in a file: what a component asks for decides
-//! nothing.
+//! Grants and namespaces are named here, plugin by plugin, as an operator names them in a file: what a component requests
+//! decides nothing.
 
 use std::path::PathBuf;
 

@@ -86,7 +86,7 @@ pub(crate) fn docs() -> String {
     text
 }
 
-/// Type, range, the name in Socket.IO, and what goes over the file, in one line.
+/// Type, range, the name in Socket.IO, and what overrides the file, in one line.
 fn facts(row: &Row) -> String {
     let mut facts = row.kind.clone();
     let default = default(row);
@@ -104,7 +104,7 @@ fn facts(row: &Row) -> String {
     sentence(&facts)
 }
 
-/// ` Environment: …, flag: ….`, empty if neither goes over the file.
+/// ` Environment: …, flag: ….`, empty if neither overrides the file.
 fn overlays(row: &Row, write: impl Fn(&str) -> String) -> String {
     let all = [("environment", row.variable), ("flag", row.flag)];
     let named: Vec<_> =

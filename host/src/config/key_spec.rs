@@ -15,9 +15,9 @@ pub(super) struct KeySpec<T: 'static> {
     pub(super) why: &'static str,
     /// What it is called in Socket.IO's options.
     pub(super) socket_io: &'static str,
-    /// The environment variable that goes over the file.
+    /// The environment variable that overrides the file.
     pub(super) variable: &'static str,
-    /// The flag that goes over the environment.
+    /// The flag that overrides the environment.
     pub(super) flag: &'static str,
     /// A value as TOML, where there is no default to show.
     pub(super) example: &'static str,
@@ -48,12 +48,12 @@ impl<T> KeySpec<T> {
         Self { socket_io, ..self }
     }
 
-    /// The environment variable that goes over the file.
+    /// The environment variable that overrides the file.
     pub(super) const fn variable(self, variable: &'static str) -> Self {
         Self { variable, ..self }
     }
 
-    /// The flag that goes over the environment.
+    /// The flag that overrides the environment.
     pub(super) const fn flag(self, flag: &'static str) -> Self {
         Self { flag, ..self }
     }

@@ -1,4 +1,4 @@
-//! `[keys.<name>]`: the keys that tokens are verified with. Plugins know only the names of keys.
+//! `[keys.<name>]`: the keys that tokens are verified with. Plugins use a key by its name and never see it.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -72,7 +72,7 @@ const ALGORITHMS_KIND: &str = "list of HS256, HS384, HS512, RS256, RS384, RS512,
 /// One key, and what its tokens must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyConfig {
-    /// The name of its table, by which plugins ask for it.
+    /// The name of its table, by which plugins name the key.
     pub name: String,
     /// The key itself.
     pub source: KeySource,

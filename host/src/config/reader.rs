@@ -1,8 +1,8 @@
 //! The file as written: tables, keys and values with the lines they stand on.
 //!
-//! A [`Reader`] gives one [`Section`] for each table. The code of a section lets the reader set all fields of its [`KeySpec`]s, and
-//! asks by name for those that need code of their own. Problems are collected, never returned, so that one bad value does not hide
-//! the next; a value that cannot be read keeps its default, and the whole configuration is refused at the end.
+//! A [`Reader`] gives one [`Section`] for each table. The code of a section lets the reader set all fields of its [`KeySpec`]s,
+//! and reads by name those that need code of their own. Problems are collected, never returned, so that one bad value does not
+//! hide the next; a value that cannot be read keeps its default, and the whole configuration is refused at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
     problems: Vec<(usize, PlacedProblem)>,
     /// Lines that are not TOML. Further problems of such a line only follow from that.
     broken: BTreeSet<usize>,
-    /// Where each key that was asked for stands, for the checks between keys.
+    /// Where each key that was read by name stands, for the checks between keys.
     seen: BTreeMap<String, usize>,
     /// The variables and the overlays of the values, to show where they came from.
     sources: Sources,
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Remembers a problem at a key that was asked for before.
+    /// Remembers a problem at a key that was read before.
     pub(super) fn problem(&mut self, key: &str, problem: Problem) {
         let offset = self.seen.get(key).copied().unwrap_or_default();
         self.problem_at(offset, key, problem);

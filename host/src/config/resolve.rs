@@ -19,7 +19,7 @@ use super::value::{RawValue, duration, host};
 use super::variables::Environment;
 use super::{internal, limits, schema, server, store};
 
-/// The flags of the command line that go over file and environment.
+/// The flags of the command line that override file and environment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Flags {
     pub(crate) host: Option<IpAddr>,

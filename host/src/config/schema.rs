@@ -1,7 +1,7 @@
 //! Every table of `innkeeper.toml`, in one list.
 //!
-//! The hints at unknown keys, `innkeeper config init | show` and `docs/configuration.md` go through [`TABLES`]: a key that is not
-//! there is unknown to all of them, even where a section asks for it by name.
+//! The hints at unknown keys, `innkeeper config init | show` and `docs/configuration.md` go through [`TABLES`]: a key that is
+//! not there is unknown to all of them, even where a section reads it by name.
 
 use std::path::PathBuf;
 
@@ -116,7 +116,7 @@ fn single<T: Clone>(path: &str, owner: &T, keys: &[KeySpec<T>]) -> Vec<TableValu
     vec![TableValues { path: path.to_owned(), rows: rows(owner, keys) }]
 }
 
-/// A table of the operator's naming. A name that is not one word is put in quotes where it is written.
+/// A table that the operator names. A name that is not one word is put in quotes where it is written.
 fn named<T: Clone>(parent: &str, name: &str, owner: &T, keys: &[KeySpec<T>]) -> TableValues {
     TableValues { path: format!("{parent}.{name}"), rows: rows(owner, keys) }
 }

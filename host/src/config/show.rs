@@ -1,4 +1,4 @@
-//! The resolved configuration as TOML, each value with its source if that is asked for.
+//! The resolved configuration as TOML, each value with its source on request.
 //!
 //! What is shown can be read again, except for secrets, which are redacted: the output can be pasted into a ticket without a second look.
 
@@ -115,7 +115,7 @@ fn word(key: &str) -> String {
     if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
 }
 
-/// A basic string of TOML. JSON's escapes are the same, but TOML also wants one for DEL.
+/// A basic string of TOML. JSON's escapes are the same, but TOML also requires one for DEL.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

@@ -20,7 +20,7 @@ pub(crate) struct Sources {
     pub(super) over: BTreeMap<String, Override>,
 }
 
-/// What goes over the file.
+/// What overrides the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Override {
     Variable(&'static str),

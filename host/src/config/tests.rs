@@ -24,7 +24,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_line_and_a_remedy() {
+fn every_problem_is_reported_at_once_with_its_line_and_a_remedy() {
     let told = problems(
         r#"
 [server]
@@ -107,7 +107,7 @@ innkeeper.toml:34: severs: unknown key; did you mean `server`?
 }
 
 #[test]
-fn text_that_is_not_toml_is_told_with_the_rest() {
+fn text_that_is_not_toml_is_reported_with_the_rest() {
     let told = problems("[server]\nport = 1\nport = 2\nhost = \n[internal\nport = 3\n[limits]\nattachment_max = 1\n");
     let expected = [
         "innkeeper.toml:3: port: duplicate key; keep one of them",
@@ -119,7 +119,7 @@ fn text_that_is_not_toml_is_told_with_the_rest() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_mistake_too() {
+fn a_missing_file_is_a_problem_too() {
     let told = Config::load(Path::new("nowhere.toml"), &nothing, NO_FLAGS).expect_err("no file");
     assert!(told.to_string().starts_with("nowhere.toml: no such file"), "{told}");
 }
@@ -135,7 +135,7 @@ fn listeners_with_the_same_port_and_credentials_for_everyone_are_refused() {
 }
 
 #[test]
-fn wrong_variables_are_told_by_name() {
+fn wrong_variables_are_reported_by_name() {
     let environment = |name: &str| match name {
         "INNKEEPER_PORT" => Some("http".to_owned()),
         "INNKEEPER_HOST" => Some("everywhere".to_owned()),
@@ -156,7 +156,7 @@ fn an_empty_file_means_the_defaults() {
 }
 
 #[test]
-fn flags_go_over_the_environment_and_that_over_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let text = "server = { host = '0.0.0.0', port = 1, cors.origin = 'http://file' }";
     let environment = |name: &str| match name {
         "INNKEEPER_PORT" => Some("2".to_owned()),
@@ -257,7 +257,7 @@ fn the_store_is_beside_the_configuration() {
 }
 
 #[test]
-fn keys_are_told_what_is_wrong_without_their_secrets() {
+fn problems_of_keys_are_reported_without_the_secrets() {
     let told = problems(
         r#"
 [keys.none]
@@ -307,7 +307,7 @@ fn without_a_file_jwt_secret_is_the_key_default() {
 }
 
 #[test]
-fn a_cookie_that_browsers_would_drop_is_a_mistake() {
+fn a_cookie_that_browsers_would_drop_is_a_problem() {
     let told = problems("[server.cookie]\nname = \"i o\"\npath = \"x\"\nsame_site = \"none\"\nmax_age = \"10ms\"\n");
     let expected = r#"
 innkeeper.toml:2: server.cookie.name: "i o" cannot name a cookie; use letters, digits, `-` and `_`, or leave the key out

@@ -1,6 +1,6 @@
 //! The queue of one socket: its jobs start one after the other.
 //!
-//! Owned and polled by the connection's task. A job starts when the one before has ended. The exception prevents a standstill:
+//! Owned and polled by the connection's task. A job starts when the one before has ended. The exception prevents a deadlock:
 //! while every open job waits for acks of clients, the next one starts beside them, because those acks may depend on it.
 
 use std::collections::VecDeque;

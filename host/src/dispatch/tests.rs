@@ -411,7 +411,7 @@ async fn a_silent_failure_is_answered_by_nothing() {
 }
 
 #[tokio::test]
-async fn each_call_knows_its_registration() {
+async fn each_call_has_the_index_of_its_registration() {
     let seen: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
     let list = seen.clone();
     let mut scene = scene(vec![(

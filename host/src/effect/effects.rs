@@ -24,7 +24,7 @@ pub(crate) trait Effects: Send + Sync {
     /// CONNECT packet.
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>);
 
-    /// Applies what is held back: a call of this dispatch waits, or asked for it.
+    /// Applies what is held back, because a call of this dispatch waits or flushes.
     fn release(&self);
 
     /// Calls `read` with the writes that are held back; reads see them as done.

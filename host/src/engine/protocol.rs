@@ -1,4 +1,4 @@
-//! What the engine asks of the protocol on top of it: Socket.IO implements these traits.
+//! The traits that the protocol on top of the engine implements: that protocol is Socket.IO.
 
 use std::{
     sync::Arc,

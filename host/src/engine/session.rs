@@ -91,7 +91,7 @@ impl Session {
     fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             let mut timer = std::pin::pin!(sleep_until(self.heartbeat.deadline()));
-            // The OPEN packet is written before anything is read: the session's end must not overtake its begin.
+            // The OPEN packet is written before anything is read, so that it also comes before whatever ends the session.
             poll_fn(|cx| Poll::Ready(self.write(cx))).await;
             poll_fn(|cx| self.turn(cx, timer.as_mut())).await;
         }

@@ -1,7 +1,7 @@
 //! The id of an Engine.IO session.
 //!
-//! A session id is a secret: anybody who knows it can speak for the client. It has 120 bits from the system's generator, is
-//! never logged, and has nothing to do with the ids of sockets, which applications show to everybody.
+//! A session id is a secret: a request that has it acts for the client. It has 120 bits from the system's generator, is never
+//! logged, and has nothing to do with the ids of sockets, which applications show to all users.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 

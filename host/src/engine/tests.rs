@@ -291,7 +291,7 @@ impl Client {
         }
     }
 
-    /// Reads until the server has nothing more to say. A websocket stays open.
+    /// Reads until the server has nothing more to send. A websocket stays open.
     async fn read_to_end(&mut self, server: &Server) -> Vec<String> {
         if let Some(websocket) = &mut self.websocket {
             return websocket.read_frames().await;

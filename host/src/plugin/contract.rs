@@ -21,7 +21,7 @@ pub(super) trait LinkedComponent: Send + Sync + Sized + 'static {
 
 /// The exports of one instance, which lives in a store.
 pub(super) trait Exports: Send + Sync + 'static {
-    /// Asks the component what it is. It may refuse to be loaded with its configuration.
+    /// Calls `register`: what the component serves and requests. It may refuse to be loaded with its configuration.
     fn register(
         &self,
         store: &mut Store<InstanceState>,

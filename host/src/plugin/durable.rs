@@ -1,4 +1,4 @@
-//! What of a plugin outlives its generations.
+//! The part of a plugin that outlives its generations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,7 +56,7 @@ impl Plugin {
         format!("{}@{number}", self.name).into()
     }
 
-    /// Names a call, for `settle`. Relaxed: it only has to be another one each time.
+    /// Names a call, for `settle`. Relaxed, because each number only has to differ from the numbers before it.
     pub(super) fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed) + 1
     }

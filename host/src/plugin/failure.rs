@@ -1,4 +1,4 @@
-//! What a client learns of a call that failed.
+//! What a client receives about a call that failed.
 
 use innkeeper_contract::{codes, refusals};
 
@@ -21,7 +21,7 @@ impl Failure {
         Self { code: code.into(), message: message.into(), data: None }
     }
 
-    /// Whether the plugin wants no answer for it: a failed event is logged, and the client gets nothing.
+    /// Whether the failure is silent: a failed event is logged, and the client gets nothing.
     pub(crate) fn is_silent(&self) -> bool {
         self.code == codes::SILENT
     }

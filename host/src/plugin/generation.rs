@@ -1,6 +1,7 @@
 //! A generation of a plugin in `pooled` mode: one loaded version of it, which runs calls.
 //!
-//! At the bound of the pool a call waits its turn, at most its own time, and then fails with the code `SATURATED`.
+//! While every instance of the pool is in use, a call waits for one, at most as long as the call may take, and then fails with
+//! the code `SATURATED`.
 
 use std::pin::Pin;
 use std::sync::Arc;

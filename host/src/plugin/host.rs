@@ -1,5 +1,6 @@
-//! What a guest can reach: one file for each import of the contract, as methods of [`InstanceState`] in the host's own types. Writes
-//! are recorded, questions are asked, reads read. How a version of the contract spells them stands in `bindings`.
+//! What a guest can reach: one file for each import of the contract, as methods of [`InstanceState`] in the host's own types.
+//! Writes are recorded, questions are sent, reads are answered at once. How a version of the contract spells them stands in
+//! `bindings`.
 //!
 //! Nothing here waits but [`InstanceState::wait_for`]. Nothing is sent but by a question or a flush, which send what was recorded
 //! before them; the rest is applied when the call has ended well.

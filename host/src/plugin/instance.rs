@@ -32,7 +32,7 @@ impl<C: LinkedComponent> Instance<C> {
         Ok(Self { store, exports, idle_since: Instant::now() })
     }
 
-    /// Asks the component what it is; it may refuse to be loaded.
+    /// Calls `register`: the component may refuse to be loaded.
     pub(super) async fn register(&mut self) -> wasmtime::Result<Result<Manifest, Failure>> {
         self.store.set_epoch_deadline(1);
         self.exports.register(&mut self.store).await

@@ -102,7 +102,7 @@ fn check_magic(bytes: &[u8], plugin: &str, path: &Path) -> Result<(), PluginErro
     Err(PluginError::NotAComponent { plugin: plugin.into(), path: path.into(), what })
 }
 
-/// Makes a trial instance and asks it what the plugin is.
+/// Makes a trial instance and calls its `register`.
 async fn register<C: LinkedComponent>(
     plugin: &Plugin,
     component: &C,

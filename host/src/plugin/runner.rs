@@ -1,4 +1,4 @@
-//! What the rest of the host knows of a plugin: it has a name and runs calls.
+//! A plugin as the rest of the host sees it: it has a name and runs calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::call::{Call, CallOutcome};
 use super::timers::PluginTimers;
 
-/// A generation of a plugin, as its callers see it. Whether an instance serves one call at a time or many, and which version of the
-/// contract it speaks, is for the generation alone to know.
+/// A generation of a plugin, as its callers see it. Whether an instance serves one call at a time or many, and which version of
+/// the contract it speaks, is the generation's own matter.
 pub(crate) trait Runner: Send + Sync {
     /// The name in the configuration: the same for all generations of the plugin.
     fn name(&self) -> &Arc<str>;

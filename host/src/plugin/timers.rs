@@ -179,7 +179,7 @@ impl TimerTable {
         Ok(TimerCall { id: key.0, data: set.data })
     }
 
-    /// The same for timers with a socket. A timer whose socket left is dropped.
+    /// The same for timers with a socket. A timer whose socket has disconnected is dropped.
     fn pop_socket_timer(&mut self, now: Instant) -> Result<(Arc<Socket>, TimerCall), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;

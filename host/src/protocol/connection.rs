@@ -23,7 +23,7 @@ use crate::plugin::Event;
 use crate::reason::DisconnectReason;
 use crate::request::Request;
 
-/// For packets that belong to no socket: nothing closes it.
+/// The closed flag of packets that belong to no socket: it is never set.
 static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.

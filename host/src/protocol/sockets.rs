@@ -12,7 +12,7 @@ use crate::reason::DisconnectReason;
 #[derive(Default)]
 pub(super) struct ConnectionSockets {
     queues: Vec<Queue>,
-    /// Namespaces that the server disconnected: packets that the client sent there before it knew are ignored.
+    /// Namespaces that the server disconnected: packets that the client sent there before it received DISCONNECT are ignored.
     ended_by_server: Vec<Arc<str>>,
 }
 

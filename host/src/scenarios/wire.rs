@@ -56,7 +56,7 @@ impl Connection {
         self.stream.borrow().is_some()
     }
 
-    /// Asks for a namespace.
+    /// Sends CONNECT for a namespace.
     pub(super) fn connect(&self, namespace: &str, auth: &Value) -> Rc<RefCell<ClientSocket>> {
         let socket = ClientSocket { status: Status::Pending, id: String::new(), received: Vec::new(), acks: HashMap::new() };
         let socket = Rc::new(RefCell::new(socket));
@@ -72,7 +72,7 @@ impl Connection {
         self.frame(TEXT, format!("4{kind}{namespace}{id}{body}").as_bytes());
     }
 
-    /// Lets go of the connection.
+    /// Drops the connection.
     pub(super) fn drop_stream(&self) {
         *self.stream.borrow_mut() = None;
         for socket in self.sockets.borrow().values() {

@@ -55,7 +55,7 @@ impl Embedded {
     fn write(&self, bucket: &str, key: &str, operation: Operation) -> StoreFuture<WriteResult> {
         let queued = self.queue(bucket, key, operation);
         Box::pin(async move {
-            // A writer that is gone answers nothing.
+            // A writer that has ended answers nothing.
             queued?.await.unwrap_or(Err(StoreError::Unavailable))
         })
     }

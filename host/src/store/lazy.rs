@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_seed_that_is_none_is_told_with_its_file() {
+    async fn a_malformed_seed_is_reported_with_its_file() {
         let folder = folder("bad-seed");
         let seed = folder.join("seed.json");
         for (text, told) in [("{", "eof"), (r#"{"users": 1}"#, "buckets, keys, values"), (r#"{"": {"a": 1}}"#, "1 to 64 bytes")] {

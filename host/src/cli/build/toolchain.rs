@@ -45,9 +45,9 @@ pub(super) struct Sources {
 }
 
 impl Toolchain {
-    /// The first way that is there or can be had, for a package in this folder (which may pin its toolchain). What is there goes
-    /// before what can be added: on a closed network rustup would let every build wait for its deadline. `install` allows apt-get
-    /// to change the system; a target that rustup adds is in the user's home.
+    /// The first toolchain that is there or can be added, for a package in this folder (which may pin its toolchain). One that
+    /// is there goes before one that can be added, because on a closed network rustup would let every build wait for its
+    /// deadline. `install` allows apt-get to change the system; a target that rustup adds is in the user's home.
     pub(super) fn find(folder: &Path, install: bool) -> Result<Self, BuildError> {
         let forced = std::env::var(FORCE).unwrap_or_default();
         let (ordinary, sources) = match forced.as_str() {
@@ -161,7 +161,7 @@ fn add_wasip2(folder: &Path) -> bool {
     added
 }
 
-/// Looks for the library itself: rustup's list is that of a manifest.
+/// Looks for the library's own files, because rustup lists what its manifest has.
 fn has_wasip2(folder: &Path) -> bool {
     let mut rustc = clean("rustc");
     rustc.args(["--print", "target-libdir", "--target", WASIP2]).current_dir(folder);

@@ -21,13 +21,14 @@ const CLIENT: &str = "socket.io-client@4.8.4";
 /// A slow network gets that long; then the demo starts without.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Puts the page, and the tokens that it offers, into a folder from which the server serves them as it would an operator's.
+/// Writes the page, and the tokens that the page offers, into a folder. The server serves it as it would an operator's
+/// `static_folder`.
 pub(super) fn unpack(demo: &Path, tokens: &str) -> io::Result<PathBuf> {
     let folder = demo.join("public");
     fs::create_dir_all(&folder)?;
     for (name, text) in FILES.into_iter().chain([("users.json", tokens)]) {
         let file = folder.join(name);
-        // One that is right keeps its time, and browsers keep what they have.
+        // A file that is right already keeps its time, so that browsers keep their copy.
         if fs::read(&file).ok().as_deref() != Some(text.as_bytes()) {
             fs::write(file, text)?;
         }
@@ -35,7 +36,7 @@ pub(super) fn unpack(demo: &Path, tokens: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The folder of the client's bundles, fetched if it is not there; `None`, with a word on stderr, if it cannot be had.
+/// The folder of the client's bundles, fetched if it is not there; `None`, with a line on stderr, if it cannot be fetched.
 pub(super) fn client(demo: &Path) -> Option<PathBuf> {
     let kept = demo.join(CLIENT);
     let bundles = |folder: &Path| folder.join("node_modules/socket.io-client/dist");
@@ -49,7 +50,7 @@ pub(super) fn client(demo: &Path) -> Option<PathBuf> {
         return None;
     }
     say(format_args!("innkeeper: fetching {CLIENT} with npm, only this time"));
-    // Named only when it is whole: an npm that was cut off leaves nothing that looks like a client.
+    // Gets its name only when it is complete, so that an interrupted npm leaves nothing that looks like a client.
     let fresh = demo.join(format!("fetching-{}", std::process::id()));
     let fetched = fetch(&fresh) && bundles(&fresh).is_dir();
     // If another demo was quicker, what it fetched is the same.

@@ -54,7 +54,7 @@ fn the_example_as_written_means_the_defaults() {
 }
 
 #[test]
-fn the_example_uncommented_has_every_key_and_no_mistake() {
+fn the_example_uncommented_has_every_key_and_no_problem() {
     let all: Vec<_> = ALTERNATIVES.iter().map(|(key, _)| *key).collect();
     let text = uncommented(&all);
     let config = read(&text, &nothing_else);

@@ -30,7 +30,7 @@ pub(super) enum Transport {
     Polling(HeldRequests),
 }
 
-/// Whether reading pauses because the protocol side has more to do than it wants.
+/// Whether reading pauses because the protocol side has more to do than it accepts.
 pub(super) enum Pause {
     /// Reading goes on.
     No,

@@ -1,4 +1,5 @@
-//! `innkeeper:plugin@0.1.0`: generated from `wit/v0.1`, and how its words translate into the host's own. One file for each import.
+//! `innkeeper:plugin@0.1.0`: generated from `wit/v0.1`, and how its types are converted to the host's own. One file for each
+//! import.
 
 mod acks;
 mod calls;

@@ -16,13 +16,13 @@ impl InstanceState {
         }
         let open = &mut active.tickets;
         active.call.progress.set_awaits_clients(open.await_clients(&tickets));
-        // Only for those that have to wait: most answers are there already.
+        // Made only for calls that have to wait: most answers are there already.
         let mut clock = None;
         let answered = poll_fn(|context| {
             let answered = open.answered(&tickets, context);
             let Some(end) = open.first_end(&tickets).filter(|_| answered.is_empty()) else { return Poll::Ready(answered) };
             let clock = clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-            // The clock only wakes the task; whether it was time is for the tickets to say.
+            // The clock only wakes the task; whether a ticket is answered is decided by the tickets.
             match clock.as_mut().poll(context).map(|()| open.answered(&tickets, context)) {
                 Poll::Ready(some) if !some.is_empty() => Poll::Ready(some),
                 _ => Poll::Pending,
@@ -31,7 +31,7 @@ impl InstanceState {
         .await;
         let has_waited = clock.is_some();
         active.call.progress.set_awaits_clients(false);
-        // Else a guest that asks again and again would stop the clock of its own running time.
+        // Else a guest that waits again and again for what is there would stop the clock of its own running time.
         self.clock.waited |= has_waited;
         answered
     }

@@ -11,7 +11,7 @@ use super::handshake::{GuestHandshake, HandshakeFields};
 use crate::adapter::{Socket, SocketState};
 use crate::json;
 
-/// What is wanted of each socket besides its id.
+/// The fields that are requested of each socket besides its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FetchFields {
     pub(crate) rooms: bool,
@@ -44,7 +44,7 @@ pub(super) struct Fetched {
 }
 
 impl FetchFields {
-    /// Those of the names that there are; others are ignored.
+    /// The fields of these names; unknown names are ignored.
     pub(crate) fn parse(names: &[String]) -> Self {
         let has = |name: &str| names.iter().any(|field| field == name);
         let basics = has(fields::HANDSHAKE);
@@ -61,7 +61,7 @@ impl Fetched {
         Self { sockets: sockets.into(), fields, with_secrets }
     }
 
-    /// The next sockets, at most `most`, with no more bytes than a page has. Sockets that have left are left out.
+    /// The next sockets, at most `most`, with no more bytes than a page has. Sockets that have disconnected are left out.
     pub(super) fn next_page(&mut self, most: usize) -> FetchedPage {
         let (mut page, mut bytes) = (FetchedPage::default(), 0);
         while page.sockets.len() < most
@@ -133,7 +133,7 @@ mod tests {
     use crate::reason::DisconnectReason;
     use crate::request::Request;
 
-    /// A connection that nobody reads from.
+    /// A connection whose client reads nothing.
     struct Unread;
 
     impl Sink for Unread {

@@ -1,10 +1,10 @@
-//! The handshake of a socket, as far as a guest asks for it and may see it.
+//! The handshake of a socket, as far as a guest requests it and may see it.
 
 use innkeeper_contract::{capabilities, fields};
 
 use crate::adapter::Socket;
 
-/// The parts of a handshake that are copied only if they are asked for.
+/// The parts of a handshake that are copied only on request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HandshakeFields {
     pub(crate) address: bool,
@@ -14,7 +14,7 @@ pub(crate) struct HandshakeFields {
     pub(crate) auth: bool,
 }
 
-/// A copy of a handshake. What was not asked for is empty, or none.
+/// A copy of a handshake. What was not requested is empty, or none.
 #[derive(Debug, Default)]
 pub(crate) struct GuestHandshake {
     pub(crate) headers: Vec<(String, String)>,
@@ -28,7 +28,7 @@ pub(crate) struct GuestHandshake {
 }
 
 impl HandshakeFields {
-    /// Those of the names that there are; others are ignored.
+    /// The parts of these names; unknown names are ignored.
     pub(crate) fn parse(names: &[String]) -> Self {
         let has = |name: &str| names.iter().any(|field| field == name);
         Self {

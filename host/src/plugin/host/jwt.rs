@@ -26,7 +26,8 @@ impl InstanceState {
     }
 }
 
-/// The code tells the plugin why; the details are for the log, because the plugin may show the message to the bearer of the token.
+/// The code is the reason for the plugin; the details are for the log, because the plugin may show the message to the bearer of
+/// the token.
 fn refusal(reason: &TokenError) -> Refusal {
     let code = match reason {
         TokenError::UnknownKey(_) => return Refusal::new(codes::UNKNOWN, reason.to_string()),

@@ -3,7 +3,7 @@
 use super::state::InstanceState;
 
 impl InstanceState {
-    /// Writes a line, unless the call has had its share of lines.
+    /// Writes a line, unless the call has written as many as it may.
     pub(crate) fn write_log(&mut self, level: &str, message: &str, fields: &[(String, String)]) {
         let most = self.context.plugin.call_limits.log_lines;
         let label = &*self.context.label;

@@ -91,7 +91,7 @@ impl InstanceState {
         Ok(active)
     }
 
-    /// Records a write, unless the call has had its share.
+    /// Records a write, unless the call has recorded as many as it may.
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
         let limits = self.context.plugin.call_limits;
         let active = self.active()?;
@@ -129,7 +129,7 @@ impl InstanceState {
 }
 
 impl ActiveCall {
-    /// Sends what was recorded. From here on it is beyond recall.
+    /// Sends what was recorded. From here on the call cannot take it back.
     pub(super) fn flush(&mut self) {
         (self.recorded_bytes, self.overlay_writes) = (0, 0);
         self.call.effects.apply(&mut self.recorded);

@@ -54,7 +54,7 @@ pub(super) enum Cached {
 pub(super) struct StoreFile {
     path: PathBuf,
     clock: Clock,
-    /// Read by everyone; written when the file is opened again. None between a failure and that.
+    /// Read by every operation; written when the file is opened again. None between a failure and that.
     database: RwLock<Option<Database>>,
     cache: ReadCache,
     /// Whether the last commit failed, so that the log has the change and not each failure.

@@ -136,7 +136,7 @@ async fn what_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn it_is_there_after_a_restart_and_an_asked_write_needs_nobody_who_waits() {
+async fn values_survive_a_restart_and_a_write_is_done_although_its_future_is_dropped() {
     let path = folder("restart").join("deep").join("store.redb");
     let store = Embedded::open(&path).unwrap();
     drop(store.set("b", "k", bytes("1"), None));
@@ -146,7 +146,7 @@ async fn it_is_there_after_a_restart_and_an_asked_write_needs_nobody_who_waits()
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_told_with_its_name_and_what_to_do() {
+async fn a_file_that_cannot_be_used_is_reported_with_its_name_and_a_remedy() {
     let folder = folder("bad-file");
     let told = |path: &Path| Embedded::open(path).err().unwrap().to_string();
     let path = folder.join("store.redb");

@@ -1,4 +1,4 @@
-//! The words that every interface of this version uses, and the host's own.
+//! Conversions between the types that every interface of this version uses and the host's own.
 
 use innkeeper_contract::Refusal;
 

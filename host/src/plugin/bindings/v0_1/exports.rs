@@ -1,4 +1,4 @@
-//! The exports of an instance: calls of the host, in the words of this version.
+//! The exports of an instance: calls of the host, in the types of this version.
 
 use wasmtime::Store;
 
