@@ -1,4 +1,4 @@
-//! What many clients answered.
+//! The answers of many clients to one question.
 
 use crate::error::Result;
 use crate::host;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 pub struct Answers {
     /// The answers, in the order in which they came, each with the id of its socket if that is of this node.
     pub responses: Vec<(Option<String>, Payload)>,
-    /// The sockets that left before answering.
+    /// The sockets that disconnected before answering.
     pub missing: Vec<String>,
     /// The sockets that had not answered in time.
     pub timed_out: Vec<String>,

@@ -1,4 +1,4 @@
-//! Tells tuples from other values, by asking `Serialize`: it is the one trait that every argument has.
+//! Distinguishes tuples from other values through `Serialize`, because it is the one trait that every argument has.
 //!
 //! The probe fails at the first call of the serializer, so that a value is never walked; the error says which call that was.
 

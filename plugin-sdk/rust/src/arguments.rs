@@ -19,7 +19,7 @@ pub trait Arguments: Sized {
             let mut taken = None;
             let collect = Collect { taken: &mut taken };
             let end = serde_json::Deserializer::from_str(args).deserialize_seq(collect);
-            // Arguments that nobody took are left unread, which serde_json calls an error; they were validated by the host.
+            // Arguments that were not taken are left unread, which serde_json calls an error; they were validated by the host.
             match (taken, end) {
                 (Some(taken), _) => taken,
                 (None, end) => Err(Error::invalid_argument(match end {

@@ -60,7 +60,7 @@ impl Broadcast {
         self.flag(flags::VOLATILE)
     }
 
-    /// `.timeout(delay)`: a question waits no longer.
+    /// `.timeout(delay)`: the longest that a question waits.
     pub fn timeout(mut self, delay: Duration) -> Self {
         self.timeout = Some(delay);
         self

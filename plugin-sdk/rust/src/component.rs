@@ -1,4 +1,4 @@
-//! Between the contract's exports and the router: statics, and nothing that decides.
+//! The connection between the contract's exports and the router: statics, and no decisions.
 
 use crate::bindings::{
     self, CallId, EventCall, Failure, Outcome, Registration, ServerEventCall, SocketId, Ticket, TimerCall, Verdict,

@@ -1,11 +1,11 @@
-//! Why a socket left.
+//! Why a socket was disconnected.
 
 use crate::error::Result;
 use crate::handler::IntoDone;
 use crate::socket::Socket;
 use serde::de::DeserializeOwned;
 
-/// Why a socket left, as handlers of `disconnecting` and `disconnect` get it.
+/// Why a socket was disconnected, as handlers of `disconnecting` and `disconnect` get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disconnect {
     reason: String,
@@ -22,16 +22,17 @@ impl Disconnect {
         &self.reason
     }
 
-    /// The second argument of Node's handler: what the transport said of the end. `None` if it said nothing.
+    /// The second argument of Node's handler: what the transport reported about the end. `None` if it reported nothing.
     ///
     /// # Errors
-    /// If they are of another type.
+    /// If the details are of another type.
     pub fn details<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         Ok(self.details.as_deref().map(serde_json::from_str).transpose()?)
     }
 }
 
-/// A function called when a socket has left: `fn(&Socket)`, `fn(&Socket, &str)` for the reason, or `fn(&Socket, &Disconnect)`.
+/// A function called when a socket has disconnected: `fn(&Socket)`, `fn(&Socket, &str)` for the reason, or `fn(&Socket,
+/// &Disconnect)`.
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of disconnects",
     note = "it must be `fn(&Socket)`, `fn(&Socket, &str)` or `fn(&Socket, &Disconnect)`, and return `()` or `Result<()>`"

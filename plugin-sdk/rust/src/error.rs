@@ -89,14 +89,14 @@ impl Error {
         self
     }
 
-    /// What was given as message.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What was given as code; empty if nothing was. Of an error of the host it is one of `denied`, `disconnected`, `invalid`,
-    /// `limit`, `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`, those of [`jwt::verify`](crate::jwt::verify), or
-    /// one that a later host adds.
+    /// The code; empty if there is none. Of an error of the host it is one of `denied`, `disconnected`, `invalid`, `limit`,
+    /// `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`, those of [`jwt::verify`](crate::jwt::verify),
+    /// or one that a later host adds.
     pub fn code_str(&self) -> &str {
         &self.code
     }
@@ -112,7 +112,7 @@ impl Error {
         Self { code: failure.code, message: failure.message, data: failure.data, origin: Origin::Host }
     }
 
-    /// What would be refused by the host if it knew the types.
+    /// An error as of the host, for what the host cannot check because it does not have the plugin's types.
     pub(crate) fn host(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), data: None, origin: Origin::Host }
     }
@@ -128,7 +128,7 @@ impl Error {
         Self::new(message).code(INVALID_ARGUMENT)
     }
 
-    /// Why a plugin does not register: all of it is for the operator.
+    /// Why a plugin does not register: the message and the code are for the operator.
     pub(crate) fn into_refusal(self) -> Failure {
         Failure { code: self.code, message: self.message, data: self.data }
     }

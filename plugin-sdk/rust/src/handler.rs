@@ -1,6 +1,6 @@
 //! Handlers are plain functions: `fn(&Socket, A1, …, An) -> R`.
 //!
-//! What they may take is the work of [`Arguments`](crate::Arguments).
+//! [`Arguments`](crate::Arguments) reads their arguments.
 
 use crate::error::{Error, Result};
 use crate::event::{Ack, Event, IntoReply};

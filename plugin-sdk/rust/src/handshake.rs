@@ -1,4 +1,4 @@
-//! `socket.handshake`: how a client came in.
+//! `socket.handshake`: how a client connected.
 
 use crate::error::{Error, Result};
 use crate::host;
@@ -77,7 +77,7 @@ impl Handshake {
 }
 
 impl Default for Handshake {
-    /// Nothing at all: the handshake of a fetched socket for which none was asked.
+    /// An empty handshake: that of a fetched socket for which none was requested.
     fn default() -> Self {
         Self {
             inner: host::Handshake {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 /// A token that is refused gives one of the codes `expired`, `not-before`, `signature`, `claims`, `key` and `invalid`, which
-/// [`is_refusal`] knows; claims that are not of this type give `invalid`. These are errors of the host, for which a client reads a
+/// [`is_refusal`] recognizes; claims that are not of this type give `invalid`. These are errors of the host, for which a client reads a
 /// neutral sentence: give it one of your own. A key that is not granted gives `denied`.
 ///
 /// ```no_run

@@ -135,7 +135,7 @@ impl Plugin {
         Self::default()
     }
 
-    /// Asks for a capability, such as `store`, `jwt` or `handshake:secrets`. The operator has to grant it.
+    /// Requests a capability, such as `store`, `jwt` or `handshake:secrets`. The operator has to grant it.
     #[must_use]
     pub fn capability(mut self, name: impl Into<String>) -> Self {
         self.plugin_wide.capabilities.push(name.into());
@@ -215,8 +215,8 @@ impl Plugin {
         self
     }
 
-    /// `socket.on("disconnecting")`: the socket has left; [`Socket::rooms`] still has the rooms that it was in. `fn(&Socket)`, with a
-    /// `&str` for the reason, or with a [`&Disconnect`](Disconnect) for its details, too.
+    /// `socket.on("disconnecting")`: the socket has disconnected; [`Socket::rooms`] still has the rooms that it was in.
+    /// `fn(&Socket)`, with a `&str` for the reason, or with a [`&Disconnect`](Disconnect) for its details, too.
     #[must_use]
     pub fn disconnecting<T>(mut self, run: impl DisconnectHandler<T>) -> Self {
         self.current().disconnecting.push(Box::new(move |socket, disconnect| run.call(socket, disconnect)));

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::host::host;
 use std::time::Duration;
 
-/// So many points in each window.
+/// A limit: so many points in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Points in each window.
@@ -14,16 +14,16 @@ pub struct Limit {
     pub window: Duration,
 }
 
-/// Whether it was within the limit, and what is left.
+/// The answer to [`consume`]: whether the points were within the limit, and what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether it was within the limit.
+    /// Whether the points were within the limit.
     pub allowed: bool,
     /// Points left in this window.
     pub remaining_points: u32,
     /// Points taken in this window, these and those beyond the limit included.
     pub consumed_points: u32,
-    /// Until the window closes.
+    /// The time until the window closes.
     pub before_next: Duration,
 }
 

@@ -6,11 +6,11 @@ use crate::{host, json};
 use innkeeper_contract::fields;
 use serde::de::DeserializeOwned;
 
-/// What [`Broadcast::fetch`](crate::Broadcast::fetch) asks of each socket. Its id is always there.
+/// A field that [`Broadcast::fetch`](crate::Broadcast::fetch) requests of each socket. The id is always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
-    /// The rooms that it is in.
+    /// The rooms that the socket is in.
     Rooms,
     /// `socket.data`.
     Data,
@@ -43,7 +43,7 @@ impl Field {
 pub struct Fetched {
     /// The sockets of all nodes that answered in time.
     pub sockets: Vec<RemoteSocket>,
-    /// How many other nodes did not.
+    /// How many other nodes did not answer in time.
     pub nodes_missing: u32,
     /// The names of those nodes, where the host knows them.
     pub missing_nodes: Vec<String>,
@@ -57,7 +57,7 @@ impl Fetched {
     }
 }
 
-/// A socket, perhaps of another node, as it stood when that node answered. What was not asked for is empty.
+/// A socket, perhaps of another node, as it stood when that node answered. What was not requested is empty.
 ///
 /// It is reached through its own room, as Socket.IO does it, because only the node that has a socket can find it by its id.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ impl RemoteSocket {
         self.inner.data.as_deref().map_or(Ok(None), |data| json::member(data, key))
     }
 
-    /// How the client came in.
+    /// How the client connected.
     pub fn handshake(&self) -> Handshake {
         self.inner.handshake.clone().map_or_else(Handshake::default, Handshake::from)
     }

@@ -155,8 +155,9 @@ impl Socket {
         host().remove_data(&self.id, key)
     }
 
-    /// `socket.handshake`: how the client came in. It is copied whole; where one thing is enough, ask for that: [`address`](Self::address),
-    /// [`url`](Self::url), [`query`](Self::query), [`headers`](Self::headers), [`header`](Self::header), [`auth`](Self::auth).
+    /// `socket.handshake`: how the client connected. The handshake is copied whole; where one part is enough, take that:
+    /// [`address`](Self::address), [`url`](Self::url), [`query`](Self::query), [`headers`](Self::headers),
+    /// [`header`](Self::header), [`auth`](Self::auth).
     ///
     /// # Errors
     /// If the socket is not there any more, or of a namespace that the plugin may not name.

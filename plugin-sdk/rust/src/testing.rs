@@ -33,9 +33,10 @@
 //! # a_socket_that_joins_is_announced_to_the_others().unwrap();
 //! ```
 //!
-//! What the host promises holds here, too: a handler's writes are applied together or not at all, a question first sends what was recorded, a
-//! panic is an `INTERNAL_ERROR`. A plugin is granted what it asks for and refused what it did not ask for. Every call gets a new
-//! instance, because the memory of a plugin is a cache; statics are the exception, since all tests of a process share them.
+//! What the host promises holds here, too: a handler's writes are applied together or not at all, a question first sends what
+//! was recorded, a panic is an `INTERNAL_ERROR`. A plugin is granted every capability that it requests, and no other. Every
+//! call gets a new instance, because the memory of a plugin is a cache; statics are the exception, since all tests of a process
+//! share them.
 //!
 //! Not here: polling, volatile emits (they always arrive), other nodes, outgoing HTTP, and the bounds on memory and running time: a
 //! handler that computes for ever never ends.

@@ -46,7 +46,7 @@ impl TimerSetting {
         }
     }
 
-    /// Tells timers of one name apart. Without a key it is the one of its name that has none.
+    /// Distinguishes timers of one name. Without a key, the timer is the one of its name that has none.
     ///
     /// ```no_run
     /// # use innkeeper_plugin::{Result, timer}; use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What this crate asks of the host of a unit test: the imports of the contract, in the crate's own types.
+//! The imports of the contract in the crate's own types: what the host of a unit test implements.
 
 use super::types::{Answers, Handshake, Page, Setting};
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};

@@ -19,7 +19,7 @@ impl Bucket {
     /// The value of a key, as the plugins read it now.
     ///
     /// # Panics
-    /// If it is of another type.
+    /// If the value is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let state = self.scheduler.state();
@@ -31,7 +31,7 @@ impl Bucket {
     /// Writes a value, as a plugin would have written it.
     ///
     /// # Panics
-    /// If no plugin could have.
+    /// If no plugin could have written the value.
     #[expect(clippy::panic, reason = "it is an error in the test")]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
         let value = serde_json::to_vec(value).unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name));

@@ -96,7 +96,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The plugin's place in the `connection` chain is reached, unless the socket has left.
+    /// The plugin's place in the `connection` chain is reached, unless the socket has disconnected.
     fn reach(&self, plugin: &LoadedPlugin) -> bool {
         let socket = &mut self.job.scheduler.state().sockets[self.socket];
         if socket.state == SocketState::Left {

@@ -98,7 +98,7 @@ impl Client {
         }
     }
 
-    /// The rooms that it is in besides its own, sorted. None when it has left.
+    /// The rooms that the socket is in besides its own, sorted. None when it has disconnected.
     pub fn rooms(&self) -> Vec<String> {
         let mut rooms =
             self.socket(|socket| socket.rooms.names().iter().filter(|room| **room != socket.id).cloned().collect::<Vec<_>>());
@@ -113,35 +113,35 @@ impl Client {
         Value::Object(data.into_iter().map(read).collect())
     }
 
-    /// Leaves the namespace: `client namespace disconnect`.
+    /// Disconnects from the namespace: `client namespace disconnect`.
     pub fn disconnect(&self) {
         self.scheduler.state().disconnect(self.index, reasons::CLIENT_NAMESPACE_DISCONNECT);
         self.scheduler.settle();
     }
 
-    /// The connection ends, and with it all sockets that it has: `transport close`, `ping timeout` and so on.
+    /// Ends the connection, and with it all sockets that it has: `transport close`, `ping timeout` and so on.
     pub fn close(&self, reason: &str) {
         let connection = self.connection();
         self.scheduler.state().close(connection, reason);
         self.scheduler.settle();
     }
 
-    /// Whether it is neither connected nor refused.
+    /// Whether the socket is neither connected nor refused.
     pub fn is_pending(&self) -> bool {
         self.socket(|socket| socket.state == SocketState::Pending)
     }
 
-    /// Whether it is in the namespace.
+    /// Whether the socket is in the namespace.
     pub fn is_connected(&self) -> bool {
         self.socket(|socket| socket.state == SocketState::Joined)
     }
 
-    /// Why it was refused.
+    /// Why the socket was refused.
     pub fn refused(&self) -> Option<ConnectError> {
         self.socket(|socket| socket.refused.clone())
     }
 
-    /// Why it was disconnected, as the plugins got it.
+    /// Why the socket was disconnected, as the plugins got it.
     pub fn disconnect_reason(&self) -> Option<String> {
         self.socket(|socket| socket.reason.clone().filter(|_| socket.refused.is_none()))
     }
@@ -208,7 +208,7 @@ impl Received {
         self.question.is_some()
     }
 
-    /// Acknowledges it, as the client's callback does. A second time, or too late, does nothing.
+    /// Acknowledges the event, as the client's callback does. A second ack, or one that comes too late, does nothing.
     ///
     /// # Panics
     /// If the plugin did not ask for an ack.
@@ -224,23 +224,23 @@ impl Received {
 }
 
 impl Ack {
-    /// Whether it has not come.
+    /// Whether the ack has not come.
     pub fn is_pending(&self) -> bool {
         self.client.socket(|socket| !socket.acks.contains_key(&self.id))
     }
 
-    /// Its first argument.
+    /// The first argument of the ack.
     ///
     /// # Panics
-    /// If it has not come, or is of another type.
+    /// If the ack has not come, or is of another type.
     pub fn value<T: DeserializeOwned>(&self) -> T {
         self.read::<(T,)>().0
     }
 
-    /// Its arguments.
+    /// The arguments of the ack.
     ///
     /// # Panics
-    /// If it has not come, or is of another type.
+    /// If the ack has not come, or is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
     pub fn read<A: Arguments>(&self) -> A {
         let Some(payload) = self.client.socket(|socket| socket.acks.get(&self.id).cloned()) else {

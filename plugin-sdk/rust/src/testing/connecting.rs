@@ -36,7 +36,7 @@ impl Connecting {
         }
     }
 
-    /// `auth` of the client, an object. A plugin sees it if it asked for `handshake:secrets`.
+    /// `auth` of the client, an object. A plugin sees it if the plugin requested `handshake:secrets`.
     pub fn auth(mut self, auth: Value) -> Self {
         self.auth = Some(auth.to_string());
         self

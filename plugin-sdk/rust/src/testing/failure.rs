@@ -8,7 +8,7 @@ use crate::payload::Payload;
 use innkeeper_contract::{codes, events, refusals};
 use serde_json::{Map, Value};
 
-/// What a client may know of a failure.
+/// The part of a failure that a client may see.
 pub(super) struct Failure {
     code: String,
     pub(super) message: String,
@@ -22,7 +22,7 @@ impl Failure {
         Self { code: codes::INTERNAL_ERROR.to_owned(), message: refusals::INTERNAL_ERROR.to_owned(), data: None }
     }
 
-    /// Whether the client gets no answer, because the author wants none.
+    /// Whether the failure is silent: the client gets no answer.
     pub(super) fn is_silent(&self) -> bool {
         self.code == codes::SILENT
     }

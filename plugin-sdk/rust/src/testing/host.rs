@@ -27,7 +27,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host with one plugin. It is given the function that makes it, as `export!` is, because every call gets a new one.
+    /// A host with one plugin. As with `export!`, the argument is the function that makes the plugin, because every call gets a
+    /// new one.
     pub fn new<P: IntoPlugin>(plugin: impl Fn() -> P + Send + Sync + 'static) -> Self {
         Self::chain().plugin("plugin", plugin)
     }

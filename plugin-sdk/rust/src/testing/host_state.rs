@@ -1,4 +1,4 @@
-//! All that a host in memory knows: sockets, rooms, timers, the store, and the time, which moves only when a test moves it.
+//! The state of a host in memory: sockets, rooms, timers, the store, and the time, which moves only when a test moves it.
 
 use super::ids::{JobId, SocketIndex};
 use super::job::{Job, WaitFor};
@@ -128,7 +128,7 @@ impl HostState {
         plugins.filter(|plugin| plugin.serves(namespace)).cloned().collect()
     }
 
-    /// A socket leaves its namespace, in one step. The first reason counts.
+    /// Disconnects a socket, in one step. The first reason counts.
     pub(super) fn disconnect(&mut self, index: SocketIndex, reason: &str) {
         let socket = &mut self.sockets[index];
         if socket.state == SocketState::Left {

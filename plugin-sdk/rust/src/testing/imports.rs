@@ -348,7 +348,7 @@ impl CallHost {
     }
 }
 
-/// The fields of a handshake that are wanted, without what the plugin may not see.
+/// The fields of a handshake that are requested, without what the plugin may not see.
 fn visible_handshake(call: &Recording, state: &HostState, socket: SocketIndex, wants: &dyn Fn(&str) -> bool) -> Handshake {
     let mut handshake = state.sockets[socket].handshake.clone();
     let with_secrets = call.plugin.can(capabilities::HANDSHAKE_SECRETS);

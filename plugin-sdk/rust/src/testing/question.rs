@@ -6,10 +6,10 @@ use crate::payload::Payload;
 /// An emit that awaits acks. Every socket that was asked is in exactly one of the lists.
 #[derive(Default)]
 pub(super) struct Question {
-    /// Those that have neither answered nor left.
+    /// The sockets that have neither answered nor disconnected.
     pub(super) open: Vec<SocketIndex>,
     pub(super) responses: Vec<(SocketIndex, Payload)>,
-    /// Those that left before answering.
+    /// The sockets that disconnected before answering.
     pub(super) missing: Vec<SocketIndex>,
 }
 
@@ -25,7 +25,7 @@ impl Question {
         }
     }
 
-    /// The socket has left.
+    /// A socket has disconnected.
     pub(super) fn disconnect(&mut self, socket: SocketIndex) {
         if self.close_for(socket) {
             self.missing.push(socket);

@@ -22,7 +22,7 @@ pub(super) enum QueueStage {
     New,
     /// The connect chain has started.
     Running,
-    /// The socket has left. Events that it had sent before still run until then.
+    /// The socket has disconnected. Events that its client had sent before still run until then.
     Leaving { until: Duration },
     /// The disconnect chain has started.
     Over,
@@ -62,7 +62,7 @@ impl Queue {
         self.waiting.retain(|item| !item.is_timer(plugin, id));
     }
 
-    /// When the queue of a socket that left is cut off, if anything still waits in it.
+    /// When the queue of a disconnected socket is cut off, if anything still waits in it.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
             QueueStage::Leaving { until } if !self.waiting.is_empty() => Some(until),

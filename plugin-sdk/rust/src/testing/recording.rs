@@ -57,7 +57,7 @@ impl Recording {
         }
     }
 
-    /// The socket of this id, if it is there. Refused if the plugin may not know it.
+    /// The socket of this id, if it is there. Refused if the plugin may not name it.
     pub(super) fn find(&self, state: &HostState, id: &str) -> Result<Option<SocketIndex>> {
         if let Some(own) = self.socket.filter(|own| state.sockets[*own].id == id) {
             return Ok(Some(own));

@@ -41,9 +41,9 @@ pub(super) struct ServerSocket {
     pub(super) connecting: ConnectPhase,
     /// JSON by key.
     pub(super) data: BTreeMap<String, String>,
-    /// Its own included. When the socket has left, those that it was in, until the `disconnect` calls begin.
+    /// Its own included. When the socket has disconnected, those that it was in, until the `disconnect` calls begin.
     pub(super) rooms: RoomSet,
-    /// Why it left.
+    /// Why the socket was disconnected.
     pub(super) reason: Option<String>,
     pub(super) refused: Option<ConnectError>,
     pub(super) queue: Queue,
@@ -66,7 +66,7 @@ pub(super) struct ReceivedEvent {
 }
 
 impl ServerSocket {
-    /// A socket whose client asks for a namespace; `is_known`: that exists.
+    /// A socket whose client connects to a namespace; `is_known`: whether that namespace exists.
     pub(super) fn new(id: String, namespace: String, connection: usize, handshake: Handshake, is_known: bool) -> Self {
         Self {
             id,
@@ -99,7 +99,7 @@ impl ServerSocket {
         }
     }
 
-    /// Sets or removes a key of its data, unless it has left.
+    /// Sets or removes a key of its data, unless it has disconnected.
     pub(super) fn set_data(&mut self, key: String, value: Option<String>) {
         if self.state == SocketState::Left {
             return;
@@ -110,7 +110,7 @@ impl ServerSocket {
         }
     }
 
-    /// An event for the client. Nothing reaches one that has left.
+    /// An event for the client. Nothing reaches a socket that has disconnected.
     pub(super) fn receive(&mut self, name: &str, payload: &Payload, question: Option<usize>) {
         if self.state != SocketState::Left {
             self.inbox.push(ReceivedEvent { name: name.to_owned(), payload: payload.clone(), question });

@@ -32,7 +32,7 @@ impl HostState {
         timers.chain(waits).chain(deadlines).min()
     }
 
-    /// Puts the timers of sockets that are due into the sockets' queues, and drops those of sockets that left.
+    /// Puts the timers of sockets that are due into the sockets' queues, and drops those of disconnected sockets.
     fn queue_due_timers(&mut self) {
         let (plugins, sockets) = (&mut self.plugins, &mut self.sockets);
         for (plugin, state) in plugins.iter_mut().enumerate() {
@@ -101,8 +101,8 @@ impl HostState {
         }
     }
 
-    /// Drops what a socket that has left does not do any more: its timers, its events after some time, and all of them if the server
-    /// ended it.
+    /// Drops what a disconnected socket does not do any more: its timers, its events after some time, and all of its events if
+    /// the server disconnected it.
     fn cut_off_queue(&mut self, index: SocketIndex) {
         let (now, patience) = (self.now, self.call_limit);
         let socket = &mut self.sockets[index];

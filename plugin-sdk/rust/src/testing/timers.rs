@@ -49,7 +49,7 @@ impl Timers {
         self.set.iter().find(|(_, timer)| timer.id == *id && timer.socket == socket).map(|(_, timer)| timer.every)
     }
 
-    /// Drops the timers of sockets that have left.
+    /// Drops the timers of disconnected sockets.
     pub(super) fn retain_sockets(&mut self, is_there: impl Fn(SocketIndex) -> bool) {
         self.set.retain(|(_, timer)| timer.socket.is_none_or(&is_there));
     }
