@@ -14,7 +14,7 @@ pub const UNKNOWN: &str = "unknown";
 pub const UNANSWERED: &str = "unanswered";
 /// A question to a socket whose connect middleware has not ended.
 pub const PENDING: &str = "pending";
-/// The socket left before it answered.
+/// The socket disconnected before its client answered.
 pub const DISCONNECTED: &str = "disconnected";
 /// There was no answer in time.
 pub const TIMEOUT: &str = "timeout";
@@ -36,7 +36,7 @@ pub const KEY: &str = "key";
 
 /// From a plugin, for a failed event: the failure is logged, and the client gets nothing.
 pub const SILENT: &str = "silent";
-/// What a client reads as code of a failure that has none.
+/// The code that a client receives for a failure that has none.
 pub const INTERNAL_ERROR: &str = "INTERNAL_ERROR";
-/// What a client reads as code of an event whose call waited too long for an instance.
+/// The code that a client receives for an event whose call waited too long for an instance.
 pub const SATURATED: &str = "SATURATED";

@@ -7,15 +7,15 @@ pub const TIMER: &str = "timer";
 /// State is handed to the next generation.
 pub const SNAPSHOT: &str = "snapshot";
 
-/// Before a socket is let in.
+/// Before a socket is connected to its namespace.
 pub const CONNECT_MIDDLEWARE: &str = "connect-middleware";
-/// A socket is let in.
+/// A socket is connected to its namespace.
 pub const CONNECTION: &str = "connection";
 /// Before the handlers of an event.
 pub const EVENT_MIDDLEWARE: &str = "event-middleware";
-/// A socket has left, and its rooms can be read.
+/// A socket has disconnected, and its rooms can be read.
 pub const DISCONNECTING: &str = "disconnecting";
-/// A socket has left.
+/// A socket has disconnected.
 pub const DISCONNECT: &str = "disconnect";
 
 /// What stands in front of the name of a notice: `notice:upgrade`.

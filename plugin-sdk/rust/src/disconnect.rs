@@ -31,8 +31,8 @@ impl Disconnect {
     }
 }
 
-/// A function called when a socket has disconnected: `fn(&Socket)`, `fn(&Socket, &str)` for the reason, or `fn(&Socket,
-/// &Disconnect)`.
+/// A function called when a socket has disconnected: `fn(&Socket)`, `fn(&Socket, &str)` for the reason, or
+/// `fn(&Socket, &Disconnect)`.
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of disconnects",
     note = "it must be `fn(&Socket)`, `fn(&Socket, &str)` or `fn(&Socket, &Disconnect)`, and return `()` or `Result<()>`"
