@@ -1,4 +1,4 @@
-// The plugin `audit`: who came and who went, and why, in the server's log.
+// The plugin `audit`: which sockets connect and disconnect, and why, in the server's log.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// The plugin `auth` before `chat` and `echo`: who is let in, and what everybody else is told.
+// The plugin `auth` before `chat` and `echo`: which clients may connect, and what all others receive.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
@@ -18,7 +18,7 @@ function start(t, key = { secret: "${TEST_SECRET}" }, options = {}) {
 }
 
 for (const via of ["websocket", "polling"]) {
-  test(`without a valid token nobody comes in (${via})`, async (t) => {
+  test(`without a valid token a client is refused (${via})`, async (t) => {
     const host = await start(t);
     const claims = { userId: "ann", exp: inSeconds(600) };
     const message = (header) => `${part(header)}.${part(claims)}`;
@@ -48,7 +48,7 @@ for (const via of ["websocket", "polling"]) {
     assert.doesNotMatch(host.text, /eyJ|tests that nobody/, "neither tokens nor secrets are in the log");
   });
 
-  test(`with a valid token the chat is open, and nobody can listen in another user's room (${via})`, async (t) => {
+  test(`with a valid token the chat is open, and no client can join another user's room (${via})`, async (t) => {
     const host = await start(t);
     const auth = { token: token({ userId: "ann", exp: inSeconds(600) }, SECRET) };
     const ann = await connect(host, "/chat", { via, auth });

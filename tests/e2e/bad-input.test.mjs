@@ -1,4 +1,4 @@
-// Clients that do what no client should. Whatever one sends, it hurts nobody else, and it is nothing for the error log.
+// Clients that do what no client should. What one client sends affects no other, and it is nothing for the error log.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -49,7 +49,7 @@ const MALFORMED = {
   "4,294,967,296 attachments": [`454294967296-["x",${PLACEHOLDER(0)}]`],
   "no number of attachments": [`45-["x",${PLACEHOLDER(0)}]`],
   "text in place of an attachment": [`451-["x",${PLACEHOLDER(0)}]`, '42["y"]'],
-  "an attachment that nobody announced": [Buffer.from([1])],
+  "an attachment that was not announced": [Buffer.from([1])],
   "a placeholder for an attachment that is none": [`451-["x",${PLACEHOLDER(1)}]`, Buffer.from([1])],
   "a placeholder with a negative number": [`451-["x",${PLACEHOLDER(-1)}]`, Buffer.from([1])],
   "a placeholder numbered with text": [`451-["x",{"_placeholder":true,"num":"0"}]`, Buffer.from([1])],
@@ -58,12 +58,12 @@ const MALFORMED = {
 
 /** What looks odd and is allowed. */
 const ODD = {
-  "an event that nobody handles": ['42["nobody",1]'],
-  "an ack that nobody asked for": ['439999["x"]', "430[]"],
+  "an event without a handler": ['42["nobody",1]'],
+  "an ack that was not requested": ['439999["x"]', "430[]"],
   "a namespace that does not exist": ["40/nowhere,"],
   "a namespace of a thousand characters": [`40/${"x".repeat(1_000)},`],
   "an Engine.IO NOOP, OPEN and UPGRADE": ["6", "0", "5"],
-  "a pong that nobody asked for": ["3", "3"],
+  "a pong without a ping": ["3", "3"],
   "white space in JSON": ['42[ "nobody" , { "a" : [ ] } ]'],
   "nesting of 512": [`42["nobody",${NESTED(511)}]`],
   "what looks like a placeholder": [`42["nobody",${PLACEHOLDER(7)}]`],
@@ -71,7 +71,7 @@ const ODD = {
   "a half surrogate": ['42["nobody","\\ud800"]'],
 };
 
-test("a client that sends anything malformed is closed, and nobody else", async (t) => {
+test("a client that sends anything malformed is closed, and no other", async (t) => {
   const { host, check } = await witnessed(t);
   for (const [what, packets] of Object.entries(MALFORMED)) {
     const raw = await RawSocket.connect(host);
@@ -93,7 +93,7 @@ test("the same by polling", async (t) => {
   }
 });
 
-test("what only looks odd is taken", async (t) => {
+test("what only looks odd is accepted", async (t) => {
   const { host, check } = await witnessed(t);
   for (const [what, packets] of Object.entries(ODD)) {
     const raw = await RawSocket.connect(host);
@@ -128,7 +128,7 @@ test("a message above maxHttpBufferSize closes the connection, one below it does
   await check("a large message in fragments");
 });
 
-test("a body above maxHttpBufferSize is refused with 413, whether its length is told or not", async (t) => {
+test("a body above maxHttpBufferSize is refused with 413, whether its length is announced or not", async (t) => {
   const { host, check } = await witnessed(t, { server: { max_http_buffer_size: 10_000 } });
   for (const headers of [{ "content-length": 10_100 }, { "transfer-encoding": "chunked" }]) {
     const polling = await RawPolling.open(host);
@@ -144,7 +144,7 @@ test("an auth of a megabyte is refused, and the connection stays", async (t) => 
   raw.send(`40{"token":"${"x".repeat(1_000_000)}"}`);
   assert.match(await raw.next(), /^44\{"message":"The auth payload is too large"/);
   raw.send("40{}");
-  await raw.next((packet) => packet.startsWith("40"), "a smaller one is let in");
+  await raw.next((packet) => packet.startsWith("40"), "a smaller one is accepted");
   await check("a large token");
 });
 
@@ -177,7 +177,7 @@ const BROKEN_FRAMES = {
   "a length of 2^63": Buffer.from([0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
 };
 
-test("a stream that breaks the websocket protocol is closed, and nobody else", async (t) => {
+test("a stream that breaks the websocket protocol is closed, and no other", async (t) => {
   const { host, check } = await witnessed(t);
   for (const [what, bytes] of Object.entries(BROKEN_FRAMES)) {
     const stream = await tcp(host);
@@ -222,7 +222,7 @@ test("requests that Node's server refuses are refused with its words", async (t)
   assert.equal((await request(host, { path: "/elsewhere" })).status, 404);
 });
 
-test("a page of another origin is refused on both transports, one that may is let in", async (t) => {
+test("a page of another origin is refused on both transports, one of a configured origin is accepted", async (t) => {
   const { host, check } = await witnessed(t, { server: { cors: { origin: "http://friend.example", credentials: true } } });
   const open = (origin) => request(host, { path: "/socket.io/?EIO=4&transport=polling", headers: { origin } });
   const refused = await open("http://foe.example");

@@ -1,4 +1,4 @@
-// Several plugins on one namespace: one component, loaded three times, told by each event what its links shall do.
+// Several plugins on one namespace: one component, loaded three times. Each event says what the links of the chain shall do.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -51,7 +51,7 @@ for (const [way, answer] of [
   });
 }
 
-test("when two fail, the first failure is told, and only that", async (t) => {
+test("when two fail, the first failure is sent, and only that", async (t) => {
   const { client, errors } = await start(t);
 
   const answer = await ask(client, "relay", { handler: { first: "error", second: "panic", third: "error" } });

@@ -7,7 +7,7 @@ import { WAYS, ask, connect, next, record, startHost } from "./harness/index.mjs
 const EVENTS = ["user:joined", "user:left", "chat:message", "error"];
 
 for (const via of WAYS) {
-  test(`those in a room hear who joins, speaks and leaves; others hear nothing (${via})`, async (t) => {
+  test(`the members of a room receive joins, messages and leaves; others receive nothing (${via})`, async (t) => {
     const { alice, bob, host } = await room(t, via);
     const stranger = await connect(host, "/chat", { via });
     const [byAlice, byBob, byStranger] = [alice, bob, stranger].map((client) => record(client, ...EVENTS));
@@ -32,7 +32,7 @@ for (const via of WAYS) {
     assert.deepEqual(byStranger, []);
   });
 
-  test(`who disconnects has left every room (${via})`, async (t) => {
+  test(`a user that disconnects has left every room (${via})`, async (t) => {
     const { alice, bob } = await room(t, via);
     await ask(alice, "room:join", "other");
     await ask(bob, "room:join", "other");
@@ -47,7 +47,7 @@ for (const via of WAYS) {
   });
 }
 
-test("the members of a room are those who joined", async (t) => {
+test("the members of a room are the users that joined", async (t) => {
   const { alice, bob, host } = await room(t);
   const stranger = await connect(host, "/chat");
   const people = await ask(stranger, "room:people", "room-123");
@@ -55,7 +55,7 @@ test("the members of a room are those who joined", async (t) => {
   assert.deepEqual(await ask(stranger, "room:people", "empty"), []);
 });
 
-test("chat:send that fails is answered with success false, and nobody hears it", async (t) => {
+test("chat:send that fails is answered with success false, and no client receives it", async (t) => {
   const { alice, bob, host } = await room(t);
   const heard = record(bob, "chat:message");
   const stranger = await connect(host, "/chat");
@@ -72,7 +72,7 @@ test("chat:send that fails is answered with success false, and nobody hears it",
   assert.deepEqual(heard, []);
 });
 
-test("a failed event without ack is told by the event `error`, to its sender alone", async (t) => {
+test("a failed event without ack is answered by the event `error`, to its sender alone", async (t) => {
   const { alice, bob } = await room(t);
   const byBob = record(bob, "error");
   const told = next(alice, "error");
@@ -82,7 +82,7 @@ test("a failed event without ack is told by the event `error`, to its sender alo
   assert.deepEqual(byBob, []);
 });
 
-test("a failed event with ack is told by the ack alone", async (t) => {
+test("a failed event with ack is answered by the ack alone", async (t) => {
   const { alice } = await room(t);
   const errors = record(alice, "error");
   assert.equal((await ask(alice, "chat:send", { roomId: "elsewhere", text: "hi" })).success, false);
@@ -90,13 +90,13 @@ test("a failed event with ack is told by the ack alone", async (t) => {
   assert.deepEqual(errors, []);
 });
 
-test("nobody can listen in on another socket's own room", async (t) => {
+test("no client can join another socket's own room", async (t) => {
   const { alice, bob } = await room(t);
   const { success, code } = await ask(bob, "room:join", alice.id);
   assert.deepEqual([success, code], [false, "INVALID_ARGUMENT"]);
 });
 
-test("what is said on /chat stays on /chat", async (t) => {
+test("what is sent on /chat stays on /chat", async (t) => {
   const { alice, host } = await room(t);
   const elsewhere = await connect(host, "/");
   const heard = record(elsewhere, ...EVENTS);

@@ -7,7 +7,7 @@ import path from "node:path";
 import test from "node:test";
 import { ROOT, TARGET, run, writeConfig } from "./harness/index.mjs";
 
-test("`config init` writes an example that `config check` likes, and does not overwrite without --force", async (t) => {
+test("`config init` writes an example that `config check` accepts, and does not overwrite without --force", async (t) => {
   const file = path.join(folder(t), "innkeeper.toml");
   assert.equal((await config(t, ["init", file])).code, 0);
   const example = readFileSync(file, "utf8");
@@ -34,7 +34,7 @@ test("`config check` reports all problems at once and ends with code 2", async (
   assert.match(checked.text, /^innkeeper: 2 problems in the configuration$/m);
 });
 
-test("`config show --origin` tells default, file, environment and flag, and no secret", async (t) => {
+test("`config show --origin` shows default, file, environment and flag, and no secret", async (t) => {
   const component = path.join(folder(t), "mine.wasm");
   writeFileSync(component, "");
   const lines = [`[server]`, `path = "/rt"`, `[plugins.mine]`, `component = "${component}"`, `config = { secret = "s3", auth = "\${MY_TOKEN}" }`];
@@ -75,7 +75,7 @@ test("`config check` without a file says what would be loaded, and that every cl
   assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
 });
 
-test("the configuration in docs/guide.md is one that `config check` likes", async (t) => {
+test("`config check` accepts the configuration in docs/guide.md", async (t) => {
   const guide = readFileSync(path.join(ROOT, "docs", "guide.md"), "utf8");
   const [, written] = guide.match(/```toml\n([^]*?)```/);
   const file = writeConfig(t, written.replaceAll("target/innkeeper/", `${path.join(TARGET, "innkeeper")}/`));

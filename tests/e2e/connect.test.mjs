@@ -1,4 +1,4 @@
-// Coming in: transports, namespaces, middleware, and coming back.
+// Connecting: transports, namespaces, middleware, and reconnecting.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -7,7 +7,7 @@ import { RawSocket, WAYS, ask, connect, connected, disconnected, eventually, man
 const ID = /^[A-Za-z0-9_-]{20}$/;
 
 for (const via of WAYS) {
-  test(`a client connects by ${via} and is heard`, async (t) => {
+  test(`a client connects by ${via} and gets an answer`, async (t) => {
     const host = await startHost(t, { plugins: ["behave"] });
     const client = await connect(host, "/", { via });
     assert.equal(client.io.engine.transport.name, via === "polling" ? "polling" : "websocket");
@@ -33,7 +33,7 @@ for (const via of WAYS) {
     assert.deepEqual([seen, id, kind], [["connect", "welcome"], client.id, "new"]);
   });
 
-  test(`a client that lost its connection comes back as another socket (${via})`, async (t) => {
+  test(`a client that lost its connection reconnects as another socket (${via})`, async (t) => {
     const host = await startHost(t, { plugins: ["echo"] });
     const client = await connect(host, "/", { via, reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 20 });
     const before = client.id;
@@ -61,7 +61,7 @@ test("a socket has an id of its own on every namespace, and a room of that name"
   assert.deepEqual(await told, ["hello"]);
 });
 
-test("namespaces share one connection and leave it one by one", async (t) => {
+test("namespaces share one connection and are disconnected one by one", async (t) => {
   const host = await startHost(t, { plugins: ["echo", "chat"] });
   const shared = manager(host);
   const [main, chat] = await Promise.all([shared.socket("/"), shared.socket("/chat")].map((socket) => connected(socket.connect())));
@@ -90,7 +90,7 @@ test("the main namespace is there without any plugin", async (t) => {
 });
 
 for (const via of WAYS) {
-  test(`connect middleware refuses with message and data, or lets in (${via})`, async (t) => {
+  test(`connect middleware refuses with message and data, or accepts (${via})`, async (t) => {
     const host = await startHost(t, { plugins: ["behave"] });
     const plain = await refused(host, "/gate", { via });
     assert.deepEqual([plain.message, plain.data], ["no word", undefined]);
@@ -101,7 +101,7 @@ for (const via of WAYS) {
   });
 }
 
-test("connect middleware that breaks lets nobody in and tells nothing", async (t) => {
+test("connect middleware that breaks refuses every client and gives no details", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const error = await refused(host, "/gate", { query: { word: "break" } });
   assert.deepEqual([error.message, error.data], ["internal error", undefined]);
@@ -152,7 +152,7 @@ test("a second CONNECT for the same namespace closes the connection", async (t) 
   assert.deepEqual(host.logged("ERROR"), []);
 });
 
-test("a socket leaves and joins again 200 times on one connection", async (t) => {
+test("a socket disconnects and connects again 200 times on one connection", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const raw = await RawSocket.connect(host);
   const ids = new Set();

@@ -1,4 +1,4 @@
-// Events and acks in both directions, what a handler can know of its socket, and every way in which a socket ends.
+// Events and acks in both directions, what a handler can read about its socket, and every way in which a socket ends.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -56,7 +56,7 @@ for (const via of WAYS) {
     assert.deepEqual(seen, Array.from({ length: 100 }, (_, number) => ["number", number]));
   });
 
-  test(`the server asks a client and gets its answer, or hears that there was none in time (${via})`, async (t) => {
+  test(`the server asks a client and gets its answer, or an error if there was none in time (${via})`, async (t) => {
     const client = await connect(await startHost(t, { plugins: ["behave"] }), "/", { via });
     client.on("question", (value, answer) => {
       if (value !== "silence") answer({ heard: value });
@@ -75,7 +75,7 @@ test("a number is the name of an event too", async (t) => {
   assert.equal(await raw.next(), '42["5","told"]');
 });
 
-test("a long name is heard and acknowledged", async (t) => {
+test("an event with a long name arrives and is acknowledged", async (t) => {
   const client = await connect(await startHost(t, { plugins: ["echo"] }));
   assert.equal(await ask(client, "x".repeat(100_000), 1), 1);
 });
@@ -97,7 +97,7 @@ test("acks and events of several arguments keep their order", async (t) => {
   assert.deepEqual(await back, [{ b: 1 }, "a", 3]);
 });
 
-test("an event that nobody answers is never acknowledged", async (t) => {
+test("an event without an answer is never acknowledged", async (t) => {
   const client = await connect(await startHost(t, { plugins: ["behave"] }));
   const answered = [];
   client.emit("silent", 1, () => answered.push("silent"));
@@ -106,7 +106,7 @@ test("an event that nobody answers is never acknowledged", async (t) => {
   assert.deepEqual(answered, []);
 });
 
-test("a question to a room has every answer, who left and who was late", async (t) => {
+test("a question to a room returns every answer, and the sockets that disconnected or were late", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const [asker, willing, silent, leaving] = await Promise.all([1, 2, 3, 4].map(() => connect(host)));
   for (const member of [willing, silent, leaving]) await ask(member, "join", "jury");
@@ -151,7 +151,7 @@ test("socket.data keeps JSON of every kind, by key", async (t) => {
   assert.equal(await ask(await connect(host), "data:get", "other"), null);
 });
 
-test("the handshake shows how the client came in", async (t) => {
+test("the handshake shows how the client connected", async (t) => {
   const origin = "http://page.example";
   const host = await startHost(t, { plugins: ["behave"], server: { cors: { origin } } });
   const before = Date.now();
@@ -165,7 +165,7 @@ test("the handshake shows how the client came in", async (t) => {
   assert.equal((await ask(await connect(host), "handshake")).xdomain, false);
 });
 
-test("joined rooms are heard, left ones are not", async (t) => {
+test("a socket receives the emits to rooms that it is in, and none to rooms that it left", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const [speaker, listener] = await Promise.all([connect(host), connect(host)]);
   const told = record(listener, "told");
@@ -207,7 +207,7 @@ for (const via of WAYS) {
     await reasonInLog(host, "server namespace disconnect");
   });
 
-  test(`a client that leaves a namespace: "client namespace disconnect" (${via})`, async (t) => {
+  test(`a client that disconnects from a namespace: "client namespace disconnect" (${via})`, async (t) => {
     const host = await startHost(t, { plugins: ["behave"] });
     (await connect(host, "/", { via })).disconnect();
     await reasonInLog(host, "client namespace disconnect");

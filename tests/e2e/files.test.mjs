@@ -43,7 +43,7 @@ test("a file comes whole, with its type, and once more only if it has changed", 
   assert.equal(await (await fetch(`${host.url}/empty.txt`)).text(), "");
 });
 
-test("HEAD tells the length and sends nothing; other methods are refused", async (t) => {
+test("HEAD returns the length and no body; other methods are refused", async (t) => {
   const { host } = await serving(t);
   const head = await fetch(`${host.url}/large.bin`, { method: "HEAD" });
   assert.deepEqual([head.status, head.headers.get("content-length"), await head.text()], [200, String(LARGE.length), ""]);
@@ -61,7 +61,7 @@ test("a folder shows its index.html at the address with a slash", async (t) => {
   assert.equal(await (await fetch(`${host.url}/inside.css`)).text(), "p { margin: 0 }");
 });
 
-test("a client that goes in the middle of a file leaves nothing open", async (t) => {
+test("a client that disconnects in the middle of a file leaves nothing open", async (t) => {
   const { host } = await serving(t);
   // More at once than may be open; each takes a little and goes.
   for (let round = 0; round < 3; round += 1) {
@@ -73,7 +73,7 @@ test("a client that goes in the middle of a file leaves nothing open", async (t)
   await eventually("files are served again", async () => (await fetch(`${host.url}/page.css`)).status === 200);
 });
 
-test("the official client is given out, and runs; without it the answer says what to do", async (t) => {
+test("the official client is served, and runs; without it the response says what to do", async (t) => {
   const client_folder = path.join(ROOT, "tests/node_modules/socket.io-client/dist");
   const host = await startHost(t, { plugins: ["echo"], server: { client_folder } });
   for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.min.js.map", "socket.io.esm.min.js"]) {

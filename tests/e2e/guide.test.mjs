@@ -36,7 +36,7 @@ row("1 cors: pages of CLIENT_URL may connect, with credentials, and others may n
   assert.equal((await handshake("https://elsewhere.example")).headers.get("access-control-allow-origin"), null);
 });
 
-row("1 pingTimeout and pingInterval: the handshake tells what the configuration says", async (t, via) => {
+row("1 pingTimeout and pingInterval: the handshake has the values of the configuration", async (t, via) => {
   const host = await guide(t);
   const ann = await come(host, via, "ann", "/");
   const engine = ann.engine ?? { pingInterval: ann.io.engine._pingInterval, pingTimeout: ann.io.engine._pingTimeout };
@@ -65,7 +65,7 @@ row("1 Express app: files are served beside the endpoint", async (t, via) => {
   await come(host, via, "ann");
 });
 
-row("2 namespace /chat: room:join tells the others socket.data.user, room:leave its id", async (t, via) => {
+row("2 namespace /chat: room:join sends the others socket.data.user, room:leave its id", async (t, via) => {
   const host = await guide(t);
   const [ann, bob] = await inRoom(host, via, "room-123", "ann", "bob");
   const [byAnn, byBob] = [ann, bob].map((client) => record(client, "user:joined", "user:left"));
@@ -98,7 +98,7 @@ row("2 to a room, the sender excluded", async (t, via) => {
   assert.deepEqual(byBob.map(([, { id, text, from }]) => [id, text, from]), [[messageId, "hi", ANN]]);
 });
 
-row("2 to several rooms: who is in both hears it once", async (t, via) => {
+row("2 to several rooms: a socket in both receives it once", async (t, via) => {
   const host = await guide(t);
   const both = await come(host, via, "ann");
   for (const room of ["room-1", "room-2"]) await ask(both, "room:join", room);
@@ -110,7 +110,7 @@ row("2 to several rooms: who is in both hears it once", async (t, via) => {
   assert.deepEqual(heard.map((list) => list.length), [1, 1, 1]);
 });
 
-row("2 to a user's personal room: all sockets of the user, and nobody else", async (t, via) => {
+row("2 to a user's personal room: all sockets of the user, and no others", async (t, via) => {
   const host = await guide(t);
   const clients = [await come(host, via, "ann"), await come(host, via, "ann"), await come(host, via, "bob")];
   const heard = clients.map((client) => record(client, "notification"));
@@ -120,7 +120,7 @@ row("2 to a user's personal room: all sockets of the user, and nobody else", asy
   assert.deepEqual(heard, [told, told, []]);
 });
 
-row("3 JWT: no token, no valid token, and nobody of that name are refused with the guide's words", async (t, via) => {
+row("3 JWT: no token, no valid token, and an unknown user are refused with the guide's words", async (t, via) => {
   const host = await guide(t);
   const told = async (namespace, auth) => (await refused(host, namespace, { via, auth })).message;
   for (const namespace of ["/", "/chat"]) {
@@ -137,7 +137,7 @@ row("3 JWT: the user that the token names is in socket.data.user", async (t, via
   assert.deepEqual(await ask(ann, "room:people", "room-123"), [ANN]);
 });
 
-row("3 rate limit: who connects too often is refused with the guide's words", async (t, via) => {
+row("3 rate limit: a client that connects too often is refused with the guide's words", async (t, via) => {
   const host = await guide(t, {}, { points: 2, per: ["address"] });
   for (let count = 0; count < 2; count += 1) await come(host, via, "ann");
   const error = await refused(host, "/chat", { via, auth: auth("ann") });

@@ -1,4 +1,4 @@
-// One client's trouble is its own: whoever stops reading, floods, computes or reaches too far delays nobody else.
+// A client that stops reading, floods, computes or reaches too far delays no other client.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -51,7 +51,7 @@ test("a stopped client that waits for the instance behind another gets its turn 
   assert.deepEqual(await answers, [3, 4, 5]);
 });
 
-test("handlers that compute share the threads with everybody else", async (t) => {
+test("handlers that compute share the threads with all others", async (t) => {
   const host = await startHost(t, { plugins: { crowd: LONG } });
   const burners = await Promise.all(Array.from({ length: 8 }, () => connect(host)));
   const other = await connect(host);
@@ -85,7 +85,7 @@ test("a slow consumer is disconnected past its bound, and the others in its room
   assert.ok(member.connected && speaker.connected && watcher.client.connected);
 });
 
-test("two clients on two namespaces are pushed over their bounds from both sides, and nothing comes to a stand", async (t) => {
+test("two clients on two namespaces are pushed over their bounds from both sides, and nothing stops", async (t) => {
   const host = await startHost(t, {
     plugins: { crowd: LONG },
     limits: { outbox_bytes_max: MIB, write_bytes_per_call_max: MIB / 2 },
@@ -128,7 +128,7 @@ test("a client that sends faster than its events are handled is slowed down, and
   );
 });
 
-test("what comes at once past the inbound bound ends the connection, with that reason, and no other", async (t) => {
+test("what arrives at once past the inbound bound ends the connection, with that reason, and no other", async (t) => {
   const host = await startHost(t, {
     plugins: { crowd: { instances_max: 2, ...LONG } },
     limits: { inbound_high_events: 100, inbound_max_events: 1_000 },
@@ -164,7 +164,7 @@ test("a client that is slowed down for long and does not stop is disconnected to
   assert.ok(watcher.client.connected);
 });
 
-test("a call records so many writes and no more; those that passed leave", async (t) => {
+test("a call records so many writes and no more; those that were recorded are applied", async (t) => {
   const host = await startHost(t, {
     plugins: { crowd: {} },
     limits: { writes_per_call_max: 100, write_bytes_per_call_max: 100_000 },
@@ -179,7 +179,7 @@ test("a call records so many writes and no more; those that passed leave", async
   assert.equal(heard.length, 109);
 });
 
-test("another plugin's namespace is out of reach without the capability", async (t) => {
+test("another plugin's namespace cannot be reached without the capability", async (t) => {
   const host = await startHost(t, { plugins: { crowd: {}, ledger: {} } });
   const client = await connect(host);
   const other = await connect(host, "/slow");
@@ -193,7 +193,7 @@ test("another plugin's namespace is out of reach without the capability", async 
   assert.deepEqual(heard, []);
 });
 
-test("with the capability it is within reach, whether somebody is there or not", async (t) => {
+test("with the capability it is within reach, whether a client is connected there or not", async (t) => {
   const crowd = { config: { asks: ["namespaces"] }, grants: ["namespaces"] };
   const host = await startHost(t, { plugins: { crowd, ledger: {} } });
   const client = await connect(host);
@@ -206,7 +206,7 @@ test("with the capability it is within reach, whether somebody is there or not",
   assert.deepEqual(await askAll(client, "reach", "/nowhere"), ["unknown", "unknown"]);
 });
 
-test("a plugin that asks for what was not granted is not loaded, and the message names the grant", async (t) => {
+test("a plugin that requests what was not granted is not loaded, and the message names the grant", async (t) => {
   const file = writeConfig(t, configuration({ plugins: { crowd: { config: { asks: ["namespaces"] } } } }));
 
   const host = run(t, ["run", "--config", file]);

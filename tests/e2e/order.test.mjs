@@ -45,7 +45,7 @@ test("20,000 emits of one handler arrive in order, and its ack comes last", asyn
   }
 });
 
-test("what two sockets say at once is heard in one order by all members of a room", async (t) => {
+test("what two sockets emit at once arrives in one order at all members of a room", async (t) => {
   const host = await startHost(t, LEDGER);
   const ways = Array.from({ length: 50 }, (_, i) => (i % 5 ? "websocket" : "polling"));
   const members = await Promise.all(ways.map((via) => connect(host, "/", { via })));
@@ -61,7 +61,7 @@ test("what two sockets say at once is heard in one order by all members of a roo
     for (const { name, client } of senders) client.emit("say", "room", name, number);
   }
 
-  await eventually("everybody has heard everything", () => logs.every((log) => log.length >= 1_000), MINUTE);
+  await eventually("every member has received everything", () => logs.every((log) => log.length >= 1_000), MINUTE);
   for (const log of logs) assert.deepEqual(log, logs[0]);
   for (const { name } of senders) {
     assert.deepEqual(

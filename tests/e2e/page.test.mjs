@@ -1,4 +1,4 @@
-// The demo's page in a real browser: the program `innkeeper demo`, as somebody starts it who tries Innkeeper.
+// The demo's page in a real browser, with the program `innkeeper demo` as a newcomer starts it.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -38,7 +38,7 @@ test("two people meet, talk, and see each other leave", async (t) => {
   assert.deepEqual(ann.errors, []);
 });
 
-test("who is refused is told why, and comes in with a token that is valid", async (t) => {
+test("a refused user sees why, and connects with a token that is valid", async (t) => {
   const { browser, url } = await demo(t, { env: { JWT_SECRET: SECRET } });
   const tab = await openTab(browser, url);
   const refusals = { none: "The server refused you: No token", expired: "The server refused you: Auth failed", own: "The server refused you: Auth failed" };
@@ -60,7 +60,7 @@ test("who is refused is told why, and comes in with a token that is valid", asyn
   assert.deepEqual(tab.errors, []);
 });
 
-test("beyond the limit an event fails, with the time to wait, and others are not in the way", async (t) => {
+test("beyond the limit an event fails, with the time to wait, and other users are not affected", async (t) => {
   const { browser, url } = await demo(t);
   const ann = await enter(browser, url, "Ann");
   const many = () => {
@@ -82,7 +82,7 @@ test("beyond the limit an event fails, with the time to wait, and others are not
   await enter(browser, url, "Bob");
 });
 
-test("what was said is there after a reload, and what is older on demand", async (t) => {
+test("messages are there after a reload, and older ones on demand", async (t) => {
   const { browser, url } = await demo(t);
   const ann = await enter(browser, url, "Ann");
   await ann.evaluate(() => {
@@ -107,7 +107,7 @@ test("what was said is there after a reload, and what is older on demand", async
   assert.deepEqual(ann.errors, []);
 });
 
-test("a notification reaches all tabs of one user and nobody else; what is for everybody reaches everybody", async (t) => {
+test("a notification reaches all tabs of one user and no other; a global message reaches all users", async (t) => {
   const { browser, url } = await demo(t);
   const tabs = { ann: await enter(browser, url, "Ann"), bob: await enter(browser, url, "Bob"), carol: await enter(browser, url, "Carol") };
   tabs.again = await enter(browser, url, "Bob");
@@ -133,7 +133,7 @@ test("a notification reaches all tabs of one user and nobody else; what is for e
   assert.doesNotMatch(await tabs.ann.$eval("#log", (log) => log.textContent), /Bob left/);
 });
 
-test("what the server refuses is told where it happened", async (t) => {
+test("what the server refuses is shown where it happened", async (t) => {
   const { browser, url } = await demo(t);
   const ann = await enter(browser, url, "Ann");
   await say(ann, "   ");
@@ -151,7 +151,7 @@ test("what the server refuses is told where it happened", async (t) => {
   assert.deepEqual(ann.errors, []);
 });
 
-test("a lost connection is told; after it the rooms are there again, with a new token and what was missed", async (t) => {
+test("a lost connection is shown; after it the rooms are there again, with a new token and the missed messages", async (t) => {
   const { host, browser, url, port, folder } = await demo(t);
   const ann = await enter(browser, url, "Ann");
   const before = readFileSync(path.join(folder, "public", "users.json"), "utf8");
@@ -244,7 +244,7 @@ test("everything has a name and can be reached with the keyboard", async (t) => 
   await plain();
 });
 
-test("on a server of one's own the page offers no users, and without `auth` everybody comes in", async (t) => {
+test("on another server the page offers no users, and without `auth` every user can connect", async (t) => {
   const folders = { static_folder: path.join(ROOT, "host/assets/demo"), client_folder: path.join(ROOT, "tests/node_modules/socket.io-client/dist") };
   const host = await startHost(t, { plugins: ["chat"], server: folders });
   const browser = await startBrowser(t);
@@ -263,7 +263,7 @@ test("on a server of one's own the page offers no users, and without `auth` ever
   assert.deepEqual(tabs.flatMap(({ errors }) => errors), []);
 });
 
-test("the token goes along as `auth.token`", async (t) => {
+test("the token is sent as `auth.token`", async (t) => {
   const { browser, url } = await demo(t);
   const tab = await openTab(browser, url);
   await tab.click("[value=own]");

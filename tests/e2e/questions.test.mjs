@@ -66,7 +66,7 @@ test("more questions than open_calls_per_socket are asked one after the other, a
   assert.equal(most, 4);
 });
 
-test("a question to a room tells who answered, who left and who was silent", async (t) => {
+test("a question to a room returns the sockets that answered, disconnected and were silent", async (t) => {
   const { host, client } = await start(t);
   const [quick, leaver, silent] = await Promise.all([1, 2, 3].map(() => connect(host)));
   for (const member of [quick, leaver, silent]) await ask(member, "join", "room");
@@ -98,7 +98,7 @@ test("a question to a room is waited for no longer than its slowest member takes
   for (const [id, answer] of responses) assert.equal(answer, id);
 });
 
-test("a question that nobody answers in time has the code `timeout`, and the late answer harms nobody", async (t) => {
+test("a question without an answer in time has the code `timeout`, and the late answer is ignored", async (t) => {
   const { client } = await start(t);
   const late = [];
   client.on("question", (_, answer) => late.push(answer));
@@ -121,7 +121,7 @@ test("a question without a timeout ends with the call", async (t) => {
   assert.equal(await ask(client, "note", "still here"), "still here");
 });
 
-test("a question to a client that goes has the code `disconnected`, and its handler runs to the end", async (t) => {
+test("a question to a client that disconnects has the code `disconnected`, and its handler runs to the end", async (t) => {
   const { host } = await start(t);
   const watcher = await watch(host);
   const client = await connect(host);
@@ -130,7 +130,7 @@ test("a question to a client that goes has the code `disconnected`, and its hand
 
   client.emit("vigil");
 
-  await eventually("the watcher heard of both", () => watcher.heard.length === 2);
+  await eventually("the watcher received both", () => watcher.heard.length === 2);
   assert.deepEqual(watcher.heard, [
     ["vigil ended", id, "disconnected"],
     ["left", id, "client namespace disconnect"],
@@ -146,7 +146,7 @@ test("the same when its connection breaks", async (t) => {
 
   raw.socket.terminate();
 
-  await eventually("the watcher heard of both", () => watcher.heard.length === 2);
+  await eventually("the watcher received both", () => watcher.heard.length === 2);
   assert.deepEqual(
     watcher.heard.map(([name, , how]) => [name, how]),
     [
@@ -187,7 +187,7 @@ test("the first ack counts, and only one packet leaves", async (t) => {
   assert.deepEqual(raw.received, ["437[1]", '42["noted","end"]']);
 });
 
-test("what nobody answers is never acknowledged", async (t) => {
+test("an event without an answer is never acknowledged", async (t) => {
   const { host } = await start(t);
   const raw = await RawSocket.connect(host);
 
@@ -199,7 +199,7 @@ test("what nobody answers is never acknowledged", async (t) => {
   assert.deepEqual(raw.received, ['42["noted","end"]']);
 });
 
-test("an answer that nobody asked for is ignored", async (t) => {
+test("an answer to no question is ignored", async (t) => {
   const { host } = await start(t);
   const raw = await RawSocket.connect(host);
 
@@ -209,7 +209,7 @@ test("an answer that nobody asked for is ignored", async (t) => {
   await raw.next((packet) => packet === '439["end"]');
 });
 
-test("connect middleware cannot ask its own client: the code is `pending`, and the client is let in", async (t) => {
+test("connect middleware cannot ask its own client: the code is `pending`, and the client is connected", async (t) => {
   const { host } = await start(t);
   const client = open(host, "/porter");
   const refused = next(client, "refused");
@@ -221,7 +221,7 @@ test("connect middleware cannot ask its own client: the code is `pending`, and t
   assert.deepEqual(questions, []);
 });
 
-test("`connection` can: first the client is in, with what was written before, then it is asked", async (t) => {
+test("`connection` can: first the client is connected and gets what was written before, then it is asked", async (t) => {
   const { host } = await start(t);
   const raw = await RawSocket.open(host);
 

@@ -1,4 +1,5 @@
-// What happens at the same moment: coming and going, joining and being told, the last word and the end.
+// Things that happen at the same moment: connecting and disconnecting, joining and emits to the room, the last packet and the
+// end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,9 +10,9 @@ const LOBBY = { plugins: ["lobby"] };
 const MINUTE = 60_000;
 
 for (const patience of ["close as soon as CONNECT is sent", "close as soon as they are connected"]) {
-  test(`4,000 clients that ${patience} leave as many calls of disconnect as of connection`, async (t) => {
+  test(`4,000 clients that ${patience} cause as many calls of disconnect as of connection`, async (t) => {
     const host = await startHost(t, LOBBY);
-    const door = await watch(host);
+    const observer = await watch(host);
     let reached = 0;
 
     await inBatches(4_000, 100, async () => {
@@ -25,13 +26,14 @@ for (const patience of ["close as soon as CONNECT is sent", "close as soon as th
     });
     const last = await connect(host, "/lobby");
     const { id } = last;
-    await eventually("the last of all has come", () => door.came.has(id), MINUTE);
+    await eventually("the last client has connected", () => observer.came.has(id), MINUTE);
     last.close();
 
-    await eventually("whoever came is gone", () => door.went.has(id) && door.went.size >= door.came.size, MINUTE);
-    await eventually("the lobby is empty", async () => (await ask(door.client, "members")).length === 0, MINUTE);
-    door.check();
-    assert.ok(door.came.size > reached && door.came.size <= 4_001, `${door.came.size} of ${reached} connected`);
+    const allWent = () => observer.went.has(id) && observer.went.size >= observer.came.size;
+    await eventually("every client that connected has disconnected", allWent, MINUTE);
+    await eventually("the lobby is empty", async () => (await ask(observer.client, "members")).length === 0, MINUTE);
+    observer.check();
+    assert.ok(observer.came.size > reached && observer.came.size <= 4_001, `${observer.came.size} of ${reached} connected`);
   });
 }
 
@@ -53,7 +55,7 @@ test("an event that a client sends in its `connect` callback is never lost", asy
   });
 });
 
-test("whoever saw `connect` misses nothing that is said in the room that `connection` joined", async (t) => {
+test("a client that got `connect` misses no emit to the room that `connection` joined", async (t) => {
   const host = await startHost(t, LOBBY);
   const speaker = await connect(host);
   let said = 0;
@@ -67,7 +69,7 @@ test("whoever saw `connect` misses nothing that is said in the room that `connec
     const heard = [];
     client.on("shout", (number) => heard.push(number));
     await connected(client);
-    // Whatever is said from now on must be heard: it was not even asked for when the client had seen `connect`.
+    // What is emitted from now on must arrive: it was requested only after the client got `connect`.
     const first = said;
     await eventually(`client ${number} hears three of them`, () => heard.some((number) => number >= first + 2));
     const from = heard[0];
@@ -79,7 +81,7 @@ test("whoever saw `connect` misses nothing that is said in the room that `connec
   await speech;
 });
 
-test("what `connection` says to the room that it joins reaches the newcomer, behind `connect`", async (t) => {
+test("what `connection` emits to the room that it joins reaches the new socket, behind `connect`", async (t) => {
   const host = await startHost(t, LOBBY);
   const raw = await RawSocket.open(host);
 
@@ -90,7 +92,7 @@ test("what `connection` says to the room that it joins reaches the newcomer, beh
   assert.equal(await raw.next(), `42/lobby,["joined","${sid}"]`);
 });
 
-test("nobody hears of a newcomer before the room has it", async (t) => {
+test("no client is informed of a new socket before that socket is in the room", async (t) => {
   const host = await startHost(t, LOBBY);
   const observer = await connect(host, "/lobby");
   const missed = [];
@@ -104,11 +106,11 @@ test("nobody hears of a newcomer before the room has it", async (t) => {
   const clients = [];
   await inBatches(300, 30, async () => clients.push(await connect(host, "/lobby")));
 
-  await eventually("the observer was told of all", () => told === 300);
+  await eventually("the observer received all", () => told === 300);
   assert.deepEqual(missed, []);
 });
 
-test("all members hear newcomers in one order", async (t) => {
+test("all members are informed of new sockets in one order", async (t) => {
   const host = await startHost(t, LOBBY);
   const first = [];
   for (const via of ["websocket", "polling", "upgrade"]) first.push(await connect(host, "/lobby", { via }));
@@ -117,7 +119,7 @@ test("all members hear newcomers in one order", async (t) => {
 
   await inBatches(100, 50, () => connect(host, "/lobby"));
 
-  await eventually("they heard of all", () => logs.every((log) => log.length >= 100));
+  await eventually("they received all", () => logs.every((log) => log.length >= 100));
   for (const log of logs) assert.deepEqual(log, logs[0]);
 });
 
@@ -138,7 +140,7 @@ for (const via of ["polling", "websocket"]) {
 
 test("disconnect(true) ends all namespaces of the connection, each with its reason", async (t) => {
   const host = await startHost(t, LOBBY);
-  const door = await watch(host);
+  const observer = await watch(host);
   const main = await connect(host);
   const lobby = main.io.socket("/lobby");
   await connected(lobby);
@@ -148,26 +150,26 @@ test("disconnect(true) ends all namespaces of the connection, each with its reas
   main.emit("farewell");
 
   assert.deepEqual(await gone, ["io server disconnect", "io server disconnect"]);
-  await eventually("the guest hears of it", () => door.went.has(id));
-  assert.equal(door.went.get(id), "server namespace disconnect");
+  await eventually("`disconnect` of the plugin was called", () => observer.went.has(id));
+  assert.equal(observer.went.get(id), "server namespace disconnect");
 });
 
-/** An observer that notes who came and who went, and that nobody did so twice or in the wrong order. */
+/** An observer of the sockets that connect and disconnect. It notes each that does so twice or in the wrong order. */
 async function watch(host) {
-  const door = { client: await connect(host), came: new Set(), went: new Map(), wrong: [] };
-  door.client.on("came", (id) => {
-    if (door.came.has(id) || door.went.has(id)) door.wrong.push(`${id} came twice, or after it went`);
-    door.came.add(id);
+  const observer = { client: await connect(host), came: new Set(), went: new Map(), wrong: [] };
+  observer.client.on("came", (id) => {
+    if (observer.came.has(id) || observer.went.has(id)) observer.wrong.push(`${id} came twice, or after it went`);
+    observer.came.add(id);
   });
-  door.client.on("went", (id, reason) => {
-    if (door.went.has(id) || !door.came.has(id)) door.wrong.push(`${id} went twice, or never came`);
-    door.went.set(id, reason);
+  observer.client.on("went", (id, reason) => {
+    if (observer.went.has(id) || !observer.came.has(id)) observer.wrong.push(`${id} went twice, or never came`);
+    observer.went.set(id, reason);
   });
-  door.check = () => {
-    assert.deepEqual(door.wrong, []);
-    assert.deepEqual([...door.came].sort(), [...door.went.keys()].sort());
+  observer.check = () => {
+    assert.deepEqual(observer.wrong, []);
+    assert.deepEqual([...observer.came].sort(), [...observer.went.keys()].sort());
   };
-  return door;
+  return observer;
 }
 
 /** Runs `work` with the numbers from 0, so many at a time. */

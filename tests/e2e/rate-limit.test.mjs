@@ -13,7 +13,7 @@ function start(t, config, more = {}) {
 }
 
 for (const via of ["websocket", "polling"]) {
-  test(`connecting beyond the limit of an address is refused, and coming back does not help (${via})`, async (t) => {
+  test(`connecting beyond the limit of an address is refused, and so is a reconnect (${via})`, async (t) => {
     const host = await start(t, { points: 2, per: ["address"] });
     for (let count = 0; count < 2; count++) (await connect(host, "/", { via })).close();
     for (let count = 0; count < 2; count++) {

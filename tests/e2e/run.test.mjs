@@ -33,7 +33,7 @@ test("a configuration that is not there is a problem", async (t) => {
   assert.match(host.text, /\/nowhere\/innkeeper\.toml: no such file/);
 });
 
-test("wrong usage is told and ends with code 2", async (t) => {
+test("wrong usage is reported and ends with code 2", async (t) => {
   for (const [args, told] of [[[], /Usage: innkeeper/], [["fly"], /unrecognized subcommand 'fly'/], [["run", "--prot"], /--prot/]]) {
     const host = run(t, args);
     assert.equal(await host.exit(), 2);
@@ -41,7 +41,7 @@ test("wrong usage is told and ends with code 2", async (t) => {
   }
 });
 
-test("--version says it", async (t) => {
+test("--version prints the version", async (t) => {
   const host = run(t, ["--version"]);
   assert.equal(await host.exit(), 0);
   assert.match(host.stdout, /^innkeeper \d+\.\d+\.\d+\n$/);
@@ -65,7 +65,7 @@ for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
   });
 }
 
-test("a plugin that asks for what was not granted is refused with the line to add", async (t) => {
+test("a plugin that requests what was not granted is refused with the line to add", async (t) => {
   const plugins = { mine: { component: "behave", config: { secrets: true } } };
   const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins }))]);
   assert.equal(await host.exit(), 1);
@@ -119,7 +119,7 @@ test("a program that is not where cargo built it loads nothing without a configu
   assert.ok(own.stdout.includes(path.join(TARGET, "innkeeper")) && !own.stdout.includes(stranger), own.stdout);
 });
 
-test("the client that the demo gives out to paste talks to all of it", async (t) => {
+test("the client code that the demo prints works with all of its plugins", async (t) => {
   const kept = folder(t);
   const host = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept, env: KEY });
   const { address } = await host.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
@@ -142,7 +142,7 @@ test("the client that the demo gives out to paste talks to all of it", async (t)
 });
 
 for (const section of ["server", "internal"]) {
-  test(`a port in use is told, with the section to change ([${section}])`, async (t) => {
+  test(`a port in use is reported, with the section to change ([${section}])`, async (t) => {
     const port = await occupied(t);
     const host = run(t, ["run", "--config", writeConfig(t, configuration({ [section]: { port } }))]);
     assert.equal(await host.exit(), 1);
@@ -150,7 +150,7 @@ for (const section of ["server", "internal"]) {
   });
 }
 
-test("flags go over the environment, and that over the file", async (t) => {
+test("flags override the environment, which overrides the file", async (t) => {
   const port = await occupied(t);
   const file = writeConfig(t, configuration({ server: { port } }));
   const started = async (args, env) => {
@@ -162,7 +162,7 @@ test("flags go over the environment, and that over the file", async (t) => {
   await started(["--port", "0"], { INNKEEPER_PORT: String(port) });
 });
 
-test("where nobody reads along, every line of the log is JSON with time, level and message", async (t) => {
+test("without a terminal, every line of the log is JSON with time, level and message", async (t) => {
   const host = await startHost(t, { plugins: ["echo", "behave"], log: "debug" });
   await connect(host);
   assert.equal(await host.stop(), 0);
@@ -173,7 +173,7 @@ test("where nobody reads along, every line of the log is JSON with time, level a
   }
 });
 
-test("the internal interface tells health and version, and nothing of it is on the clients' port", async (t) => {
+test("the internal interface reports health and version, and nothing of it is on the clients' port", async (t) => {
   const host = await startHost(t);
   const ask = (base, path, method) => request(host, { base, path, method });
   const [health, version] = [await ask(host.internal, "/healthz"), await ask(host.internal, "/version")];
@@ -185,13 +185,13 @@ test("the internal interface tells health and version, and nothing of it is on t
 });
 
 for (const via of WAYS) {
-  test(`SIGTERM tells the clients, calls every disconnect handler, and ends well (${via})`, async (t) => {
+  test(`SIGTERM disconnects the clients, calls every disconnect handler, and ends well (${via})`, async (t) => {
     const host = await startHost(t, { plugins: ["behave"] });
     const clients = await Promise.all([1, 2, 3].map(() => connect(host, "/", { via })));
     const ids = clients.map((client) => client.id);
     const told = Promise.all(clients.map(disconnected));
     assert.equal(await host.stop("SIGTERM"), 0);
-    // As with Node, a polling client that is just between two polls finds the door shut.
+    // As with Node, a polling client that is just between two polls is refused.
     const expected = via === "polling" ? /^transport (close|error)$/ : /^transport close$/;
     for (const reason of await told) assert.match(reason, expected);
     for (const id of ids) {
@@ -208,7 +208,7 @@ test("SIGINT does the same", async (t) => {
   assert.ok(host.text.includes(`disconnect: server shutting down: ${id}`));
 });
 
-test("a host that shuts down lets nobody in", async (t) => {
+test("a host that shuts down accepts no client", async (t) => {
   const { host } = await lingering(t, "1m");
   const error = await refused(host, "/");
   assert.match(error.message, /websocket error|xhr poll error/);
@@ -227,7 +227,7 @@ test("a second signal ends at once", async (t) => {
   await host.waitForLog((line) => line.message === "shut down at once", "the log says so");
 });
 
-test("a client comes back to a host that was started again on the same port", async (t) => {
+test("a client reconnects to a host that was started again on the same port", async (t) => {
   const first = await startHost(t, { plugins: ["echo"] });
   const port = Number(first.address.split(":")[1]);
   const client = open(first, "/", { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 });
@@ -249,7 +249,7 @@ test("`innkeeper build` says what is wrong with a folder", async (t) => {
   }
 });
 
-/** A host that has been told to end, with one client whose disconnect handler takes a minute. */
+/** A host that is shutting down, with one client whose disconnect handler takes a minute. */
 async function lingering(t, drain_deadline) {
   const plugins = { behave: { component: component("behave"), call_ms: "2m" } };
   const host = await startHost(t, { plugins, limits: { drain_deadline } });

@@ -70,7 +70,7 @@ test("a question to the store sends what was recorded, and what it did stays whe
   assert.deepEqual(heard, []);
 });
 
-test("without the grant the plugin is not loaded, and one that did not ask is denied", async (t) => {
+test("without the grant the plugin is not loaded, and one that did not request it is denied", async (t) => {
   const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { keeper: {} } }))]);
   assert.equal(await refused.exit(), 1);
   assert.match(refused.text, /grants = \["store"\]/);
@@ -130,7 +130,7 @@ test("a damaged file stops the start with its name and a remedy, and is left as 
   assert.equal(readFileSync(file, "utf8"), "this was a store once");
 });
 
-test("what is wrong with the store that a plugin needs is told once, with the plugin's name", async (t) => {
+test("what is wrong with the store that a plugin needs is reported once, with the plugin's name", async (t) => {
   const config = writeConfig(t, configuration({ plugins: GRANTED }));
   writeFileSync(path.join(path.dirname(config), "innkeeper.redb"), "this was a store once");
 
@@ -141,7 +141,7 @@ test("what is wrong with the store that a plugin needs is told once, with the pl
   assert.equal(host.text.split("restore it from a copy").length, 2, host.text);
 });
 
-test("operators read and change a store that nobody has open, and a seed fills what is absent", async (t) => {
+test("operators read and change a store that no program has open, and a seed fills what is absent", async (t) => {
   const file = storeFile(t);
   const seed = path.join(path.dirname(file), "seed.json");
   writeFileSync(seed, JSON.stringify({ users: { 1: { name: "Ann" }, 2: "seeded" } }));

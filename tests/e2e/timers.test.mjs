@@ -1,4 +1,4 @@
-// Timers: kept by the host, in the order of their socket, and gone with it.
+// Timers: kept by the host, run in the order of their socket, and ended with it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ async function start(t) {
   return { host, client: await connect(host) };
 }
 
-test("a plugin sets its first timer when it starts, and it comes again and again", async (t) => {
+test("a plugin sets its first timer when it starts, and the timer repeats", async (t) => {
   const { client } = await start(t);
   const heard = record(client, "heartbeat");
 
@@ -27,7 +27,7 @@ test("a timer of a socket brings its data and its namespace", async (t) => {
   assert.deepEqual(await once, [{ a: [1, "é"] }, "/"]);
 });
 
-test("the same name is the same timer: set again, it comes once, with what was said last", async (t) => {
+test("the same name is the same timer: set again, it runs once, with the data that was set last", async (t) => {
   const { client } = await start(t);
   const heard = record(client, "once", "pong");
 
@@ -39,7 +39,7 @@ test("the same name is the same timer: set again, it comes once, with what was s
   assert.deepEqual(heard.filter(([event]) => event === "once"), [["once", 50, "/"]]);
 });
 
-test("a timer that was cleared, or set by a handler that failed, never comes", async (t) => {
+test("a timer that was cleared, or set by a handler that failed, never runs", async (t) => {
   const { client } = await start(t);
   const heard = record(client, "once", "heartbeat");
 
@@ -51,7 +51,7 @@ test("a timer that was cleared, or set by a handler that failed, never comes", a
   assert.deepEqual(heard.filter(([event]) => event === "once"), []);
 });
 
-test("a timer that is due while a handler of its socket waits comes behind it", async (t) => {
+test("a timer that is due while a handler of its socket waits runs after that handler", async (t) => {
   const { client } = await start(t);
   const heard = record(client, "once", "slow");
 

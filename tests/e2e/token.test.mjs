@@ -1,4 +1,5 @@
-// `innkeeper token`: what it makes lets a client in, what it refuses it explains, and it shows no secret.
+// `innkeeper token`: with the tokens that it makes a client connects, for those that it refuses it gives the reason, and it
+// shows no secret.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
@@ -12,7 +13,7 @@ import { inSeconds, token } from "./harness/token.mjs";
 const SECRET = "a secret of the tests that nobody could guess";
 const ENV = { JWT_SECRET: SECRET };
 
-test("a token that was made lets its user in, and no other key's does", async (t) => {
+test("with a token that was made its user connects, and with another key's it is refused", async (t) => {
   const plugins = { auth: {}, chat: {} };
   const users = path.join(folder(t), "seed.json");
   writeFileSync(users, JSON.stringify({ users: { ann: { name: "Ann" } } }));
@@ -29,7 +30,7 @@ test("a token that was made lets its user in, and no other key's does", async (t
   }
 });
 
-test("a token says who, until when, and what else was asked for", async (t) => {
+test("a token has its user, its end, and the claims that were given", async (t) => {
   const made = await gen(t, ["ann", "--for", "90m", "--claim", "admin=true", "--claim", "team=blue = green"]);
   for (const how of [[made], ["-"]]) {
     const { code, stdout } = await command(t, ["check", ...how], { input: `${made}\n` });
@@ -40,7 +41,7 @@ test("a token says who, until when, and what else was asked for", async (t) => {
   assert.equal(JSON.parse(Buffer.from(made.split(".")[0], "base64url")).alg, "HS256");
 });
 
-test("a key that wants an algorithm, an issuer and an audience gets them", async (t) => {
+test("a token has the algorithm, the issuer and the audience that its key requires", async (t) => {
   const key = { secret: SECRET, algorithms: ["HS512"], issuer: ["us"], audience: ["app"] };
   const config = writeConfig(t, configuration({ keys: { strict: key } }));
   const made = await gen(t, ["ann", "--key", "strict", "--config", config]);
@@ -51,7 +52,7 @@ test("a key that wants an algorithm, an issuer and an audience gets them", async
   assert.match((await command(t, ["check", other, "--key", "strict", "--config", config])).text, /the token is refused: it is from another issuer/);
 });
 
-test("why a token is refused is told, with exit code 1 and nothing on stdout", async (t) => {
+test("the reason of a refusal is reported, with exit code 1 and nothing on stdout", async (t) => {
   const claims = { userId: "ann" };
   const refusals = [
     [token({ ...claims, exp: 1_700_000_000 }, SECRET), /it has expired, on 2023-11-14 22:13:20 UTC, \d+ days ago/],
@@ -72,7 +73,7 @@ test("why a token is refused is told, with exit code 1 and nothing on stdout", a
   }
 });
 
-test("where there is no secret to sign with, it says what to do", async (t) => {
+test("without a secret to sign with, the command says what to do", async (t) => {
   const none = await command(t, ["gen", "ann"], { env: {} });
   assert.equal(none.code, 1);
   assert.match(none.text, /there is no key "default"; set the variable JWT_SECRET, .* or name a configuration with --config/);
@@ -89,7 +90,7 @@ test("where there is no secret to sign with, it says what to do", async (t) => {
   assert.match(unknown.text, /there is no \[keys\.other\]; add it, with secret = "\$\{JWT_SECRET\}"; the keys there are: default/);
 });
 
-test("wrong usage is told and ends with code 2", async (t) => {
+test("wrong usage is reported and ends with code 2", async (t) => {
   const wrong = [
     [["gen"], /USER_ID/], [["gen", ""], /USER_ID/], [["gen", "ann", "--for", "soon"], /"soon" is not a duration/], [["gen", "ann", "--for", "0s"], /out of range/],
     [["gen", "ann", "--claim", "admin"], /write it as KEY=VALUE/], [["gen", "ann", "--claim", "exp=5"], /has its own place: use --for/],

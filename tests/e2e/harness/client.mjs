@@ -66,7 +66,7 @@ export function askAll(socket, event, ...args) {
   return within(`${event} is acknowledged`, new Promise((resolve) => socket.emit(event, ...args, (...answer) => resolve(answer))));
 }
 
-/** Resolves to the reason when the client is told, or notices, that it is disconnected. */
+/** Resolves to the reason when the client is disconnected, by the server or by a failure that it notices. */
 export async function disconnected(socket) {
   const [reason] = await next(socket, "disconnect", "the client is disconnected");
   return reason;

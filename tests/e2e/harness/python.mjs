@@ -1,4 +1,4 @@
-// python-socketio's client behind the face of socket.io-client's socket, so that one test can be written for both.
+// python-socketio's client with the methods of socket.io-client's socket, so that one test can be written for both.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -26,7 +26,7 @@ export class PythonSocket extends Emitter {
     this.nsp = namespace;
     this.#child = spawn(PYTHON, [CLIENT, url, namespace, JSON.stringify(options)], { stdio: ["pipe", "pipe", "inherit"] });
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.#take(JSON.parse(line)));
-    // Commands to a client that has ended are for nobody.
+    // Commands to a client that has ended are dropped.
     this.#child.stdin.on("error", () => {});
   }
 

@@ -1,4 +1,4 @@
-// Tokens as whoever knows the key would make them, and as whoever does not would try.
+// Tokens as the owner of the key makes them, and as an attacker without the key would try.
 
 import { createHmac } from "node:crypto";
 

@@ -43,7 +43,7 @@ export function next(emitter, event, sentence = `the event ${JSON.stringify(even
     emitter.once(event, take);
   });
   const waited = within(sentence, arrived, ms).finally(() => emitter.off?.(event, take));
-  // Somebody may await it only later, or never.
+  // The caller may await it only later, or never.
   waited.catch(() => {});
   return waited;
 }

@@ -26,19 +26,19 @@ fn plugin() -> Plugin {
     WAYS.into_iter().fold(plugin, with_failing_lifecycle)
 }
 
-/// `/door-…`: connect middleware fails.
+/// `/connect-…`: connect middleware fails.
 fn with_failing_middleware(plugin: Plugin, way: &'static str) -> Plugin {
-    plugin.namespace(format!("/door-{way}")).connect_middleware(move |socket| {
-        of("/").emit("knock", way)?;
-        socket.emit("come in", ())?;
+    plugin.namespace(format!("/connect-{way}")).connect_middleware(move |socket| {
+        of("/").emit("attempt", way)?;
+        socket.emit("not sent", ())?;
         fail_by(way)
     })
 }
 
-/// `/life-…`: `connection`, `disconnecting` and `disconnect` fail.
+/// `/socket-…`: `connection`, `disconnecting` and `disconnect` fail.
 fn with_failing_lifecycle(plugin: Plugin, way: &'static str) -> Plugin {
     plugin
-        .namespace(format!("/life-{way}"))
+        .namespace(format!("/socket-{way}"))
         .connection(move |socket: &Socket| {
             socket.emit("dropped", "connection")?;
             fail_by(way)
@@ -129,7 +129,7 @@ fn fail_by(way: &str) -> Result<()> {
         "words" => Err("only words".into()),
         "list" => Err(Error::new("data is a list").data(&[1, 2, 3])),
         "host" => of("/").emit("connect", "a name that is reserved"),
-        "panic" => panic!("the key is under the mat"),
+        "panic" => panic!("a detail of the plugin"),
         "loop" => loop {
             black_box(());
         },
