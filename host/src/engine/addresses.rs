@@ -62,7 +62,7 @@ mod tests {
     use super::SessionsPerAddress;
 
     #[test]
-    fn an_address_gets_its_place_back() {
+    fn the_count_of_an_address_goes_down_when_a_session_ends() {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let addresses = SessionsPerAddress::new(Some(1));
         let first = addresses.acquire(address);

@@ -131,7 +131,7 @@ mod tests {
     use crate::reason::DisconnectReason;
 
     #[test]
-    fn what_no_client_asked_for_fails_into_the_log() {
+    fn failures_of_calls_that_no_client_made_are_logged() {
         let event = || Arc::new(Event::default());
         let id = TimerId { name: "tick".into(), key: None };
         let timer = Arc::new(TimerCall { id, data: "null".into() });

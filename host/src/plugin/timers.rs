@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn timers_come_in_the_order_in_which_they_are_due() {
+    fn timers_run_in_the_order_in_which_they_are_due() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
         for (name, delay) in [("late", 3), ("first", 1), ("second", 1)] {
             table.add(key(name, None), start + second * delay, None, None, "".into());
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_repetition_comes_once() {
+    fn a_late_repetition_runs_once() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
         table.add(key("tick", None), start + second, None, Some(second), "".into());
         assert_eq!(names(&mut table, start + second), ["tick"]);

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_author_travels_whole() {
+    fn an_error_of_the_author_reaches_the_client_whole() {
         let told = Error::new("full").code("ROOM_FULL").data(&serde_json::json!({"max": 3})).into_failure();
         assert_eq!(
             (told.code.as_str(), told.message.as_str(), told.data.as_deref()),

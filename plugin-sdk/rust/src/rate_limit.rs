@@ -72,7 +72,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn an_endless_window_is_as_long_as_can_be_said() {
+    fn an_endless_window_is_the_longest_that_fits() {
         let limit: wit::Limit = Limit { points: 1, window: Duration::MAX }.into();
         assert_eq!(limit.window_ms, u64::MAX);
     }

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_take_what_they_say() {
+    fn handlers_get_the_arguments_that_they_name() {
         let plugin = || {
             Plugin::new()
                 .on("add", |_: &Socket, a: i64, b: Option<i64>| Reply(a + b.unwrap_or(1)))

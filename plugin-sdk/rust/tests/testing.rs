@@ -49,7 +49,7 @@ fn a_plugin_that_no_host_would_load_is_refused() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_denied() {
+fn what_was_not_requested_is_denied() {
     fn code<T>(result: Result<T>) -> Reply<String> {
         Reply(result.err().map(|error| error.code_str().to_owned()).unwrap_or_default())
     }

@@ -1,8 +1,8 @@
 //! Authenticates clients by their token, on `/` and `/chat`. Load it before the plugins that rely on it.
 //!
-//! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. Without one the client reads `No token`; with one that
-//! is not valid, or whose user is not in the store, `Auth failed`. Later plugins find the user in `socket.data.user`, and all sockets
-//! of a user are in the room `user:<id>`.
+//! The token is `handshake.auth.token`, a JSON Web Token with a claim `userId`. A client without a token is refused with `No
+//! token`; one whose token is not valid, or whose user is not in the store, with `Auth failed`. Later plugins find the user in
+//! `socket.data.user`, and all sockets of a user are in the room `user:<id>`.
 //!
 //! ```toml
 //! [keys.default]
@@ -29,7 +29,7 @@ struct Claims {
     user_id: Value,
 }
 
-/// Asks for its own key and its own bucket alone, so that a key that does not exist is found when the plugin is loaded.
+/// Requests its own key and its own bucket alone, so that a key that does not exist is found when the plugin is loaded.
 fn plugin() -> Result<Plugin> {
     let Config { key, bucket } = config_once::<Config>()?;
     if key.is_empty() {
@@ -76,7 +76,7 @@ fn authenticate(socket: &Socket) -> Result<()> {
     socket.join(room)
 }
 
-/// What is falsy in JavaScript is no token; what is no text cannot be valid.
+/// A value that is falsy in JavaScript is no token; a value that is not a text cannot be valid.
 fn token(given: Option<Value>) -> Result<String> {
     match given {
         None | Some(Value::Null | Value::Bool(false)) => Err(Error::new("No token")),
@@ -86,12 +86,12 @@ fn token(given: Option<Value>) -> Result<String> {
     }
 }
 
-/// A token that is not valid is the client's error. Anything else is the operator's, and for the log.
+/// A token that is not valid is the client's error. Any other error is the operator's, and for the log.
 fn refusal(error: Error) -> Error {
     if jwt::is_refusal(&error) { auth_failed() } else { error }
 }
 
-/// The user whom the claims name; a number goes by its digits.
+/// The user that the claims name; a number counts as its digits.
 fn user_id(Claims { user_id }: Claims) -> Result<String> {
     match user_id {
         Value::String(id) if !id.is_empty() => Ok(id),

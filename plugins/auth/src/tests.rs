@@ -1,7 +1,7 @@
 use innkeeper_plugin::testing::{Client, ConnectError, Host};
 use serde_json::{Value, json};
 
-/// A host that knows Ann, and a token of hers.
+/// A host with Ann in its store, and a token of hers.
 fn host() -> Host {
     let host = Host::new(crate::plugin).now(1_000_000);
     host.store("users").set("ann", &json!({"name": "Ann"}));

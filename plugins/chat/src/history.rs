@@ -30,7 +30,7 @@ fn key(room: &RoomId, id: u64) -> String {
     format!("{}{:016x}", prefix(room), u64::MAX - id)
 }
 
-/// With its length in front, no room's name is the beginning of another's.
+/// The name's length stands in front, so that no room's prefix is the beginning of another's.
 fn prefix(room: &RoomId) -> String {
     format!("{}:{}:", room.as_str().len(), room.as_str())
 }

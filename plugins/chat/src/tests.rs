@@ -1,4 +1,4 @@
-//! What clients do to each other, and what of it is acceptable.
+//! What the events of the chat send to other clients, and which input is refused.
 
 use crate::message::{RoomId, Text};
 use innkeeper_plugin::testing::{Client, Host};
@@ -6,7 +6,7 @@ use innkeeper_plugin::{Plugin, Socket};
 use serde_json::{Value, from_value, json};
 use std::time::Duration;
 
-/// The chat behind a plugin that does what `auth` does, with whatever the client says that it is.
+/// The chat behind a plugin that does what `auth` does, with any user that the client names.
 fn host() -> Host {
     let named = || {
         Plugin::new().namespace("/chat").connect_middleware(|socket: &Socket| match socket.handshake()?.query("user") {
@@ -17,7 +17,7 @@ fn host() -> Host {
     Host::chain().plugin("auth", named).plugin("chat", crate::plugin).now(1_000)
 }
 
-/// A client of this user who is in a room.
+/// A client of this user that is in a room.
 fn in_room(host: &Host, user: &str, room: &str) -> Client {
     let client = host.socket("/chat").query("user", user).connect().unwrap();
     assert_eq!(client.emit_with_ack::<Value>("room:join", room), json!({"success": true}));
@@ -29,7 +29,7 @@ fn say(client: &Client, text: &str) -> Value {
 }
 
 #[test]
-fn the_others_in_the_room_get_who_joins_and_who_leaves() {
+fn the_others_in_the_room_get_the_users_that_join_and_leave() {
     let host = host();
     let (ann, eve, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "eve", "cellar"), in_room(&host, "bob", "lobby"));
 
@@ -54,7 +54,7 @@ fn a_user_that_disconnects_has_left_every_room() {
 }
 
 #[test]
-fn without_a_user_people_go_by_their_sockets() {
+fn without_a_user_a_socket_is_shown_by_its_id() {
     let host = host();
     let (ann, guest) = (in_room(&host, "ann", "lobby"), host.socket("/chat").connect().unwrap());
     guest.emit("room:join", "lobby");
@@ -99,7 +99,7 @@ fn the_history_has_the_last_messages_newest_last_and_forgets_after_a_month() {
 }
 
 #[test]
-fn an_announcement_reaches_everybody_in_the_rooms_once() {
+fn an_announcement_reaches_every_socket_in_the_rooms_once() {
     let host = host();
     let (ann, bob, eve) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"), in_room(&host, "eve", "attic"));
     ann.emit("room:join", "cellar");
@@ -115,7 +115,7 @@ fn an_announcement_reaches_everybody_in_the_rooms_once() {
 }
 
 #[test]
-fn a_notification_reaches_every_socket_of_a_user_and_global_everybody() {
+fn a_notification_reaches_every_socket_of_a_user_and_global_every_socket() {
     let host = host();
     let (ann, bob, also_bob) = (in_room(&host, "ann", "a"), in_room(&host, "bob", "b"), in_room(&host, "bob", "c"));
 

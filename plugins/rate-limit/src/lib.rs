@@ -40,7 +40,7 @@ struct Config {
     per: Vec<Per>,
 }
 
-/// Whose points they are.
+/// Whose points are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Per {
@@ -56,7 +56,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The message is for the operator.
+    /// Checks the configuration. The message is for the operator.
     fn check(&self) -> Result<()> {
         if self.points == 0 {
             return Err("config: points: with 0 every client is refused; give at least 1".into());
@@ -84,7 +84,7 @@ fn consume_point(socket: &Socket) -> Result<()> {
     Ok(())
 }
 
-/// None if there is no such thing: a socket without authentication has no user.
+/// The key of the points. None if there is no such thing: a socket without authentication has no user.
 fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
     Ok(match per {
         Per::Socket => Some(format!("socket:{}", socket.id())),

@@ -4,7 +4,7 @@ use innkeeper_plugin::{Plugin, Socket};
 use serde_json::{Value, from_str, json};
 use std::time::Duration;
 
-/// The limits in front of something that can be done.
+/// The plugin in front of one that has events.
 fn host(config: Value) -> Host {
     let work = || Plugin::new().on("do", |socket: &Socket| socket.emit("done", ()));
     Host::chain().plugin("rate-limit", crate::plugin).config(config).plugin("work", work)

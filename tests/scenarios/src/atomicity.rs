@@ -7,11 +7,11 @@ use std::time::Duration;
 
 list![
     a_failed_call_leaves_nothing_behind,
-    writes_leave_together_when_the_call_ends,
+    writes_are_applied_together_when_the_call_ends,
     a_question_sends_what_was_recorded_first,
     flushed_writes_stay,
     an_early_ack_is_taken_back_by_a_failure,
-    an_ack_that_left_is_the_only_answer,
+    an_ack_that_was_sent_is_the_only_answer,
     reads_see_the_calls_own_writes,
 ];
 
@@ -30,7 +30,7 @@ fn a_failed_call_leaves_nothing_behind(server: &dyn TestServer) {
     assert_eq!(ann.asks(json!(["rooms", {"data": "mark"}])), json!([[], null]));
 }
 
-fn writes_leave_together_when_the_call_ends(server: &dyn TestServer) {
+fn writes_are_applied_together_when_the_call_ends(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::plain(server, "/"), TestClient::in_room(server, "r"));
     ann.does(json!([
         {"to": ["r", "one", 1]}, {"leave_all": ["r", "r"]}, {"in": [["r"], null, "two", 2]}, {"join_all": [bob.id(), "r"]},
@@ -65,7 +65,7 @@ fn an_early_ack_is_taken_back_by_a_failure(server: &dyn TestServer) {
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "no", "code": "NO"}));
 }
 
-fn an_ack_that_left_is_the_only_answer(server: &dyn TestServer) {
+fn an_ack_that_was_sent_is_the_only_answer(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"reply": "left"}, "flush", {"fail": ["no", "NO", null]}]));
     assert_eq!(ann.acked(ack), json!("left"));

@@ -13,7 +13,7 @@ list![
     writes_of_the_first_plugin_stay_when_the_second_fails,
     every_handler_runs_and_the_first_failure_is_the_answer,
     the_first_ack_counts,
-    each_sees_what_the_one_before_did,
+    each_plugin_sees_what_the_one_before_did,
 ];
 
 const CHAIN: &str = "/chain";
@@ -114,7 +114,7 @@ fn the_first_ack_counts(server: &dyn TestServer) {
     assert_eq!(ann.received(), events([("by", json!("first")), ("by", json!("second"))]));
 }
 
-fn each_sees_what_the_one_before_did(server: &dyn TestServer) {
+fn each_plugin_sees_what_the_one_before_did(server: &dyn TestServer) {
     let ann = TestClient::planned(
         server,
         CHAIN,

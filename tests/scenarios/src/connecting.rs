@@ -43,7 +43,7 @@ fn everything_of_connecting_happens_in_one_step(server: &dyn TestServer) {
     ]);
     let ann = TestClient::planned(server, "/", first("connection", steps));
 
-    // It waits, so the step is done.
+    // The handler waits, so the step is done.
     assert!(ann.is_in());
     assert_eq!(bob.received(), events([("came", json!(ann.id()))]));
     assert_eq!(ann.received(), events([("mine", json!(1)), ("came", json!(ann.id()))]));

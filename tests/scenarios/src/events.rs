@@ -140,7 +140,7 @@ fn what_is_not_allowed_is_refused_where_it_is_recorded(server: &dyn TestServer) 
     assert_eq!(code(json!({"scan": ["", null, 1_001]})), json!("limit"));
     assert_eq!(code(json!({"consume": [long, 1, 1, 1_000]})), json!("limit"));
     assert_eq!(code(json!({"consume": ["k", 1, 1, 0]})), json!("invalid"));
-    // The second plugin serves one namespace, and did not ask for others.
+    // The second plugin serves one namespace, and did not request the capability for others.
     for namespace in ["/", "/nowhere"] {
         assert_eq!(code(json!({"of": [namespace, "x", 1]})), json!("denied"));
     }

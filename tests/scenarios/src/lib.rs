@@ -11,8 +11,8 @@
 mod atomicity;
 mod chains;
 mod connecting;
+mod disconnecting;
 mod events;
-mod leaving;
 mod questions;
 mod rooms;
 mod state;
@@ -26,7 +26,7 @@ pub use test_client::{TestClient, first, plan};
 
 /// A host whose clock the scenario moves. Every method returns when all is done that can be done without time passing.
 pub trait TestServer {
-    /// A client asks for a namespace, over a connection of its own or over that of another client.
+    /// A client connects to a namespace, over a connection of its own or over that of another client.
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client>;
 
     /// Lets time pass, in steps of at most 50 ms: what falls due in it happens at its time.
@@ -64,7 +64,7 @@ pub trait Client {
     /// Answers a question, with one argument.
     fn answer(&self, question: u64, argument: Value);
 
-    /// Leaves the namespace.
+    /// Disconnects from the namespace.
     fn disconnect(&self);
 
     /// Closes the connection without a packet: `transport close`.
@@ -74,7 +74,7 @@ pub trait Client {
 /// The status of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
-    /// It has asked for its namespace and got no answer.
+    /// Its namespace has not answered its CONNECT.
     Pending,
     /// It is in its namespace.
     Connected,
@@ -85,7 +85,7 @@ pub enum Status {
         /// `error.data`.
         data: Option<Value>,
     },
-    /// It was in its namespace and has left.
+    /// It was in its namespace and has disconnected.
     Gone,
 }
 
@@ -113,7 +113,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         rooms::SCENARIOS,
         questions::SCENARIOS,
         timers::SCENARIOS,
-        leaving::SCENARIOS,
+        disconnecting::SCENARIOS,
         state::SCENARIOS,
     ];
     lists.concat()

@@ -5,18 +5,18 @@ use serde_json::json;
 use std::time::Duration;
 
 list![
-    a_client_answers,
+    a_question_returns_the_answer_of_its_client,
     only_the_first_answer_of_a_client_counts,
     a_client_that_is_silent_times_out,
     without_a_timeout_a_question_takes_as_long_as_the_call,
-    a_client_that_leaves_does_not_answer,
-    a_room_answers_as_far_as_it_does,
+    a_client_that_disconnects_does_not_answer,
+    a_question_to_a_room_returns_the_answers_that_there_are,
     a_question_to_an_empty_room_is_answered_at_once,
     events_go_on_while_a_client_is_asked,
     an_answer_that_comes_too_late_is_ignored,
 ];
 
-fn a_client_answers(server: &dyn TestServer) {
+fn a_question_returns_the_answer_of_its_client(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let ack = ann.starts(json!([{"ask": ["question", null]}, "answer"]));
     let question = ann.asked();
@@ -56,7 +56,7 @@ fn without_a_timeout_a_question_takes_as_long_as_the_call(server: &dyn TestServe
     }
 }
 
-fn a_client_that_leaves_does_not_answer(server: &dyn TestServer) {
+fn a_client_that_disconnects_does_not_answer(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::plain(server, "/"), TestClient::in_room(server, "watch"));
     ann.does(json!([{"ask_room": [ann.id(), "question", null]}, {"to": ["watch", "room asked", 1]}]));
     ann.does(json!([{"ask": ["question", null]}, {"to": ["watch", "asked", 1]}]));
@@ -64,7 +64,7 @@ fn a_client_that_leaves_does_not_answer(server: &dyn TestServer) {
     assert_eq!(bob.names(), ["room asked", "asked"]);
 }
 
-fn a_room_answers_as_far_as_it_does(server: &dyn TestServer) {
+fn a_question_to_a_room_returns_the_answers_that_there_are(server: &dyn TestServer) {
     let asker = TestClient::plain(server, "/");
     let [ann, bob, eve] = [(); 3].map(|()| TestClient::in_room(server, "r"));
     let ack = asker.starts(json!([{"ask_room": ["r", "question", 1000]}, "answer"]));

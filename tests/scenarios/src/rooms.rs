@@ -9,11 +9,11 @@ list![
     a_room_reaches_its_members_only,
     a_socket_in_several_rooms_gets_an_emit_once,
     a_socket_in_an_excepted_room_gets_nothing,
-    a_sockets_id_is_a_room_until_it_leaves_it,
+    a_sockets_id_is_a_room_until_the_socket_leaves_it,
     others_can_be_made_to_join_and_leave,
-    namespaces_do_not_hear_each_other,
+    an_emit_stays_in_its_namespace,
     fetched_sockets_have_rooms_and_data,
-    a_fetched_socket_has_what_was_asked_for,
+    a_fetched_socket_has_the_fields_that_were_requested,
     rooms_and_their_members_are_named_and_counted,
     a_socket_is_in_a_thousand_rooms_and_no_more,
     a_socket_that_others_make_join_too_many_rooms_joins_none_of_them,
@@ -55,7 +55,7 @@ fn a_socket_in_an_excepted_room_gets_nothing(server: &dyn TestServer) {
     assert_eq!(eve.names(), ["some"]);
 }
 
-fn a_sockets_id_is_a_room_until_it_leaves_it(server: &dyn TestServer) {
+fn a_sockets_id_is_a_room_until_the_socket_leaves_it(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     let whisper = json!([{"to": [bob.id(), "psst", 1]}]);
     ann.does(whisper.clone());
@@ -75,7 +75,7 @@ fn others_can_be_made_to_join_and_leave(server: &dyn TestServer) {
     assert_eq!(bob.asks_for(json!("rooms")), json!(["s"]));
 }
 
-fn namespaces_do_not_hear_each_other(server: &dyn TestServer) {
+fn an_emit_stays_in_its_namespace(server: &dyn TestServer) {
     let ann = TestClient::in_room(server, "r");
     let elsewhere = ann.also(server, "/other", json!({"first": {"connection": [{"join": "r"}]}}));
     assert!(elsewhere.is_in() && ann.id() != elsewhere.id());
@@ -122,7 +122,7 @@ fn a_socket_that_others_make_join_too_many_rooms_joins_none_of_them(server: &dyn
     assert_eq!(ann.asks_for(json!("rooms")).as_array().map(Vec::len), Some(101));
 }
 
-fn a_fetched_socket_has_what_was_asked_for(server: &dyn TestServer) {
+fn a_fetched_socket_has_the_fields_that_were_requested(server: &dyn TestServer) {
     let ann = TestClient::planned(server, "/", json!({"first": {"connection": [{"join": "r"}, {"set_data": ["mark", 1]}]}}));
     let fetched = |fields: Value| ann.asks_for(json!({"fetch_fields": ["r", fields]}))[0].clone();
     let shown = |rooms: bool, mark: Value, handshake: bool, headers: bool, auth: bool| {

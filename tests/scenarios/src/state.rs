@@ -76,7 +76,7 @@ fn keys_of_a_limit_have_windows_of_their_own(server: &dyn TestServer) {
     assert_eq!(ann.asks_for(json!({"consume": ["a", 1, 1, 1_000]}))[0], json!(true));
     assert_eq!(ann.asks_for(json!({"consume": ["b", 1, 1, 1_000]}))[0], json!(true));
     assert_eq!(ann.asks_for(json!({"consume": ["a", 1, 1, 1_000]}))[0], json!(false));
-    // Another plugin's keys are its own.
+    // Another plugin has keys of its own.
     let ack = ann.starts_plans(json!({"second": {"handler": [{"consume": ["a", 1, 1, 1_000]}, "answer"]}}));
     assert_eq!(ann.acked(ack)[0][0], json!(true));
 }

@@ -131,7 +131,7 @@ impl TestClient {
         self.client.answer(question, answer);
     }
 
-    /// Leaves the namespace.
+    /// Disconnects from the namespace.
     pub fn leaves(&self) {
         self.client.disconnect();
     }

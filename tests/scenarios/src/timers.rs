@@ -7,15 +7,15 @@ use std::time::Duration;
 
 list![
     a_plugin_sets_its_first_timer_when_it_starts,
-    a_timer_comes_once_after_its_delay,
+    a_timer_runs_once_after_its_delay,
     the_same_name_is_the_same_timer,
     names_of_different_sockets_are_different_timers,
-    keys_tell_timers_of_one_name_apart,
+    keys_distinguish_timers_of_one_name,
     a_timer_that_is_to_be_kept_goes_on_as_it_was,
-    a_cleared_timer_never_comes,
-    a_repeating_timer_comes_again_and_again,
-    a_late_repetition_comes_once,
-    a_late_repetition_of_a_plugins_own_timer_comes_once,
+    a_cleared_timer_never_runs,
+    a_repeating_timer_runs_again_and_again,
+    a_late_repetition_runs_once,
+    a_late_repetition_of_a_plugins_own_timer_runs_once,
     a_timer_waits_its_turn_behind_the_sockets_events,
     a_timer_that_waits_its_turn_can_be_cleared,
     a_timer_that_waits_its_turn_can_be_replaced,
@@ -23,7 +23,7 @@ list![
     a_timer_that_waits_its_turn_ends_with_its_socket,
     a_plugins_own_timers_run_one_at_a_time,
     a_plugins_own_timer_that_waits_holds_up_no_socket,
-    a_timer_that_fails_leaves_nothing_and_comes_again,
+    a_timer_that_fails_leaves_nothing_and_runs_again,
 ];
 
 fn milliseconds(number: u64) -> Duration {
@@ -52,7 +52,7 @@ fn a_plugin_sets_its_first_timer_when_it_starts(server: &dyn TestServer) {
     assert_eq!(ann.received(), events([("began", json!(null))]));
 }
 
-fn a_timer_comes_once_after_its_delay(server: &dyn TestServer) {
+fn a_timer_runs_once_after_its_delay(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 500, None)]));
     server.advance(milliseconds(450));
@@ -87,7 +87,7 @@ fn names_of_different_sockets_are_different_timers(server: &dyn TestServer) {
     assert_eq!((ann.names(), bob.names()), (vec!["a".to_owned(), "own".to_owned()], vec!["a".to_owned(), "own".to_owned()]));
 }
 
-fn a_cleared_timer_never_comes(server: &dyn TestServer) {
+fn a_cleared_timer_never_runs(server: &dyn TestServer) {
     let ann = TestClient::in_room(server, "r");
     ann.does(json!([socket_timer("a", 200, Some(100)), plugin_timer("b", 200, Some(100), json!([tell("own")]))]));
     server.advance(milliseconds(300));
@@ -97,7 +97,7 @@ fn a_cleared_timer_never_comes(server: &dyn TestServer) {
     assert!(ann.received().is_empty());
 }
 
-fn a_repeating_timer_comes_again_and_again(server: &dyn TestServer) {
+fn a_repeating_timer_runs_again_and_again(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 50, Some(200))]));
     for expected in [1, 1, 1] {
@@ -108,7 +108,7 @@ fn a_repeating_timer_comes_again_and_again(server: &dyn TestServer) {
     assert_eq!(ann.received().len(), 5);
 }
 
-fn a_late_repetition_comes_once(server: &dyn TestServer) {
+fn a_late_repetition_runs_once(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     ann.does(json!([socket_timer("a", 100, Some(100)), {"sleep": 550}, {"emit": ["awake", 1]}]));
     server.advance(milliseconds(500));
@@ -119,7 +119,7 @@ fn a_late_repetition_comes_once(server: &dyn TestServer) {
     assert_eq!(ann.names(), ["a"]);
 }
 
-fn a_late_repetition_of_a_plugins_own_timer_comes_once(server: &dyn TestServer) {
+fn a_late_repetition_of_a_plugins_own_timer_runs_once(server: &dyn TestServer) {
     let ann = TestClient::in_room(server, "r");
     ann.does(json!([
         plugin_timer("a", 100, Some(100), json!([tell("tick")])),
@@ -200,7 +200,7 @@ fn a_plugins_own_timer_that_waits_holds_up_no_socket(server: &dyn TestServer) {
     assert_eq!(ann.names(), ["own"]);
 }
 
-fn a_timer_that_fails_leaves_nothing_and_comes_again(server: &dyn TestServer) {
+fn a_timer_that_fails_leaves_nothing_and_runs_again(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let steps = json!([{"emit": ["kept", 1]}, "flush", {"emit": ["dropped", 1]}, "panic"]);
     ann.does(json!([{"timer": {"name": "a", "after": 100, "every": 100, "do": steps}}]));
@@ -208,7 +208,7 @@ fn a_timer_that_fails_leaves_nothing_and_comes_again(server: &dyn TestServer) {
     assert_eq!(ann.names(), ["kept", "kept"]);
 }
 
-fn keys_tell_timers_of_one_name_apart(server: &dyn TestServer) {
+fn keys_distinguish_timers_of_one_name(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
     let keyed = |key: Value, after: u64, word: &str| json!({"timer": {"name": "a", "key": key, "after": after, "do": [{"emit": [word, 1]}]}});
     ann.does(json!([

@@ -29,7 +29,7 @@ struct Module {
     paths: Vec<Vec<String>>,
 }
 
-/// The files of one crate, and who names items of whom.
+/// The files of one crate, and which of them names items of which.
 pub(crate) struct FileGraph {
     modules: BTreeMap<ModulePath, Module>,
 }

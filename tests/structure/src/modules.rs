@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("store", &["fixed_limits"]),
     // Keys come out of the configuration.
     ("auth", &["config"]),
-    // Who is in which namespace and room: only the leaves below it.
+    // Which sockets are in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
     ("engine", &["files", "fixed_limits", "frame", "packet", "reason", "request"]),
     ("effect", &["adapter", "fixed_limits", "log_limiter", "packet", "reason"]),

@@ -57,7 +57,7 @@ mod tests {
     use crate::auth::{Keys, TokenError};
 
     #[test]
-    fn everybody_has_a_token_for_half_a_day_and_one_token_has_expired() {
+    fn every_user_has_a_token_for_half_a_day_and_one_token_has_expired() {
         let key = key().expect("a key");
         let offered: Value = serde_json::from_str(&tokens(&key).expect("tokens")).expect("JSON");
         let keys = Keys::load(std::slice::from_ref(&key)).expect("a key that can be used");

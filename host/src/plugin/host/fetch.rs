@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_and_leave_out_sockets_that_left() {
+    fn pages_follow_each_other_and_leave_out_disconnected_sockets() {
         let all = sockets(5);
         let mut fetched = Fetched::new(all.clone(), fields(&[]), false);
         let first = fetched.next_page(2);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_has_the_fields_that_were_asked_for_and_no_secrets_without_the_capability() {
+    fn a_socket_has_the_fields_that_were_requested_and_no_secrets_without_the_capability() {
         let all = sockets(1);
         let copy =
             |names: &[&str], with_secrets| Fetched::new(all.clone(), fields(names), with_secrets).next_page(1).sockets.remove(0);

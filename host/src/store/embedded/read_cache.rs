@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_what_is_asked_for_and_no_more_than_its_bound() {
+    fn the_cache_keeps_what_is_read_again_and_no_more_than_its_bound() {
         let cache = ReadCache::default();
         cache.keep(stamp(&cache), "b", "large", 0, &vec![0; CACHED_ENTRY_BYTES]);
         assert_eq!(value(&cache, "large"), None);

@@ -1,7 +1,7 @@
 //! One event for each thing that a socket can do.
 //!
-//! What a client cannot see (why it was disconnected) goes to the log, where the tests read it. `secrets = true` in its
-//! configuration makes it ask for the capability `handshake:secrets`.
+//! What a client cannot see (why it was disconnected) goes to the log, where the tests read it. With `secrets = true` in its
+//! configuration it requests the capability `handshake:secrets`.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! A burden on other plugins: sleeps, computes, emits without end, and writes to namespaces that it does not serve.
+//! Puts load on other plugins: sleeps, computes, emits without end, and writes to namespaces that it does not serve.
 
 use std::time::Duration;
 
 use innkeeper_plugin::{Plugin, Reply, Result, Socket, config, export, log, now_ms, of, sleep};
 use serde::Deserialize;
 
-/// What to ask the operator for.
+/// The capabilities to request.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Config {

@@ -203,8 +203,8 @@ impl<'a> Run<'a> {
         self.socket.ok_or_else(|| Error::new("there is no socket here"))
     }
 
-    /// `$reason` in a value stands for the reason, `$rooms` for the rooms, `$name` for the plugin, `$id` for the socket, `$results` for
-    /// the results so far.
+    /// In a value, `$reason` is replaced by the reason, `$rooms` by the rooms, `$name` by the plugin's name, `$id` by the
+    /// socket's id, `$results` by the results so far.
     fn fill(&self, value: Value) -> Result<Value> {
         Ok(match value.as_str() {
             Some("$reason") => json!(self.reason),

@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 list![
-    the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_disconnect,
+    the_rooms_of_a_socket_are_readable_in_disconnecting_and_none_in_disconnect,
     disconnecting_is_called_for_every_plugin_before_disconnect_is_for_any,
     a_lost_connection_ends_all_its_sockets,
     a_plugin_disconnects_one_namespace_or_the_whole_connection,
     an_emit_before_a_disconnect_arrives_and_none_after_it,
-    events_that_a_client_sent_before_it_left_still_run,
+    events_that_a_client_sent_before_it_disconnected_still_run,
     events_that_a_disconnected_client_had_sent_are_dropped,
     events_that_had_not_run_ten_seconds_later_are_dropped,
-    a_socket_that_left_is_in_no_room,
+    a_disconnected_socket_is_in_no_room,
     a_whole_room_can_be_disconnected,
-    a_socket_that_leaves_in_connection_is_disconnected_for_the_plugins_that_it_reached,
-    a_socket_that_leaves_in_connect_middleware_is_disconnected_for_no_plugin,
+    disconnecting_in_connection_calls_the_plugins_that_the_socket_reached,
+    disconnecting_in_connect_middleware_calls_no_plugin,
     events_of_a_disconnected_client_are_ignored,
-    a_socket_that_left_answers_no_question,
+    a_disconnected_socket_answers_no_question,
     a_failure_in_disconnecting_ends_nothing,
 ];
 
@@ -35,12 +35,12 @@ fn farewell_events(reason: &str) -> Vec<(String, Value)> {
     events([("going", json!(reason)), ("gone", json!(reason))])
 }
 
-fn the_rooms_of_a_socket_that_left_are_there_in_disconnecting_and_gone_in_disconnect(server: &dyn TestServer) {
+fn the_rooms_of_a_socket_are_readable_in_disconnecting_and_none_in_disconnect(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "connection": [{"join": "r"}, {"set_data": ["mark", 1]}],
         "disconnecting": [{"broadcast": ["going", "$rooms"]}, {"join": "late"}],
-        "disconnect": [{"broadcast": ["gone", "$rooms"]}, {"emit": ["nobody hears this", 1]}],
+        "disconnect": [{"broadcast": ["gone", "$rooms"]}, {"emit": ["never sent", 1]}],
     }});
     let ann = TestClient::planned(server, "/", auth);
     ann.leaves();
@@ -95,7 +95,7 @@ fn an_emit_before_a_disconnect_arrives_and_none_after_it(server: &dyn TestServer
     }
 }
 
-fn events_that_a_client_sent_before_it_left_still_run(server: &dyn TestServer) {
+fn events_that_a_client_sent_before_it_disconnected_still_run(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let ann = TestClient::planned(server, "/", farewell());
     ann.does(json!([{"sleep": 500}, {"broadcast": ["one", 1]}]));
@@ -130,14 +130,14 @@ fn events_that_had_not_run_ten_seconds_later_are_dropped(server: &dyn TestServer
     assert_eq!(bob.names(), ["ran", "ran", "ran", "going", "gone"]);
 }
 
-fn a_socket_that_left_is_in_no_room(server: &dyn TestServer) {
+fn a_disconnected_socket_is_in_no_room(server: &dyn TestServer) {
     let (ann, bob) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"));
     let id = ann.id();
     ann.leaves();
 
     assert_eq!(bob.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(1));
     assert_eq!(bob.asks_for(json!({"fetch": id})), json!([]));
-    // Writes to it do nothing, and are no error.
+    // Writes to a socket that has disconnected do nothing, and are no error.
     assert_eq!(bob.asks(json!([{"to": [id, "psst", 1]}, {"join_all": [id, "r"]}, {"disconnect_all": [id, true]}])), json!([]));
 }
 
@@ -149,7 +149,7 @@ fn a_whole_room_can_be_disconnected(server: &dyn TestServer) {
     assert_eq!((ann.names(), bob.names()), (vec!["bye".to_owned()], vec!["bye".to_owned()]));
 }
 
-fn a_socket_that_leaves_in_connection_is_disconnected_for_the_plugins_that_it_reached(server: &dyn TestServer) {
+fn disconnecting_in_connection_calls_the_plugins_that_the_socket_reached(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/chain");
     let plans = json!({
         "connection": [{"broadcast": ["came", "$name"]}, {"sleep": 500}],
@@ -162,7 +162,7 @@ fn a_socket_that_leaves_in_connection_is_disconnected_for_the_plugins_that_it_re
     assert_eq!(bob.received(), events([("came", json!("first")), ("gone", json!("first"))]));
 }
 
-fn a_socket_that_leaves_in_connect_middleware_is_disconnected_for_no_plugin(server: &dyn TestServer) {
+fn disconnecting_in_connect_middleware_calls_no_plugin(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let auth = json!({"first": {
         "middleware": [{"sleep": 500}],
@@ -186,7 +186,7 @@ fn events_of_a_disconnected_client_are_ignored(server: &dyn TestServer) {
     assert_eq!((ann.status(), other_ann.status(), other_ann.received()), (Status::Gone, Status::Connected, vec![]));
 }
 
-fn a_socket_that_left_answers_no_question(server: &dyn TestServer) {
+fn a_disconnected_socket_answers_no_question(server: &dyn TestServer) {
     let bob = TestClient::plain(server, "/");
     let steps = json!([{"ask": ["question", 100]}, {"broadcast": ["came of it", "$results"]}]);
     TestClient::planned(server, "/", first("disconnect", steps)).leaves();
