@@ -25,7 +25,7 @@ use crate::{app, cli};
 use scenarios::{Client, Received, Status, TestServer, scenarios};
 use wire::{ClientSocket, Connection};
 
-/// As much time as passes at once.
+/// The step in which time passes.
 const STEP: Duration = Duration::from_millis(50);
 /// How often all clients are pinged. What goes from one client through the host to another needs two.
 const ROUNDS: usize = 3;

@@ -17,7 +17,7 @@ pub const DATA: &str = "data";
 /// `fetch` only: the handshake, with its query, address and URL.
 pub const HANDSHAKE: &str = "handshake";
 
-/// Those of `get-handshake`.
+/// The fields of `get-handshake`.
 pub const OF_HANDSHAKE: [&str; 5] = [ADDRESS, QUERY, URL, HEADERS, AUTH];
-/// Those of `fetch`.
+/// The fields of `fetch`.
 pub const OF_FETCH: [&str; 5] = [ROOMS, DATA, HANDSHAKE, AUTH, HEADERS];

@@ -36,7 +36,7 @@ impl Namespace {
 /// The state of a socket. It only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SocketState {
-    /// Its CONNECT packet has not been sent; nothing can reach it.
+    /// The CONNECT packet has not been sent; nothing can reach the socket.
     Pending,
     /// In the namespace.
     Connected,

@@ -1,8 +1,9 @@
 //! The built-in configuration, for a start without a file.
 //!
-//! It exists only for a program that lies in the target directory in which cargo built it, and has the reference plugins that were
-//! built into that directory. An installed program has none, and nothing is ever loaded from the current directory: a folder from
-//! an unknown source may have a `target/innkeeper/chat.wasm`, which must not be granted anything.
+//! The built-in configuration exists only for a program that lies in the target directory in which cargo built it, and has the
+//! reference plugins that were built into that directory. An installed program has none, and nothing is ever loaded from the
+//! current directory: a folder from an unknown source may have a `target/innkeeper/chat.wasm`, which must not be granted
+//! anything.
 
 use crate::config::{Config, PluginConfig};
 
@@ -38,7 +39,7 @@ pub(super) fn report_open(plugins: &[PluginConfig]) {
     }
 }
 
-/// Without a file `JWT_SECRET` is the key `default`. An empty one is none.
+/// Without a file `JWT_SECRET` is the key `default`. An empty variable is no key.
 fn has_key() -> bool {
     environment("JWT_SECRET").is_some_and(|secret| !secret.is_empty())
 }

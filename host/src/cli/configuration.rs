@@ -92,7 +92,7 @@ fn resolve(args: ConfigArgs, built_in: fn() -> Result<Vec<PluginConfig>, CliErro
     resolved.map_err(CliError::Check)
 }
 
-/// Only the built-in configuration can name a component that is not there.
+/// Reports each component that is not there. Only the built-in configuration can name one.
 fn report_unbuilt(config: &Config) {
     for plugin in config.plugins.iter().filter(|plugin| !plugin.component.is_file()) {
         let name = &plugin.name;

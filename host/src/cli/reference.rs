@@ -9,7 +9,7 @@ use crate::config::PluginConfig;
 
 /// A plugin of this repository.
 pub(super) struct ReferencePlugin {
-    /// Its folder in `plugins/`, and the name of its component.
+    /// The plugin's folder in `plugins/`, and the name of its component.
     pub(super) name: &'static str,
     grants: &'static [&'static str],
     namespaces: &'static [&'static str],
@@ -27,7 +27,7 @@ pub(super) const REFERENCE_PLUGINS: [ReferencePlugin; 5] = [
 pub(super) const AUTH: &str = "auth";
 
 impl ReferencePlugin {
-    /// Its table in the built-in configuration: default limits, no configuration of its own.
+    /// The plugin's table in the built-in configuration: default limits, no configuration of its own.
     pub(super) fn configured(&self, component: PathBuf) -> PluginConfig {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         PluginConfig {

@@ -29,7 +29,7 @@ pub(super) enum TokenCommand {
         /// The user's id, which becomes the claim `userId`
         #[arg(value_name = "USER_ID", value_parser = NonEmptyStringValueParser::new())]
         user_id: String,
-        /// How long it is valid
+        /// How long the token is valid
         #[arg(long = "for", value_name = "TIME", default_value = "12h", value_parser = config::duration_of)]
         lifetime: Duration,
         /// One more claim; the value is JSON, or else a text. May be given several times
@@ -145,7 +145,7 @@ fn moment(claimed: f64, now: u64) -> String {
     format!("{year:04}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC, {words}", u8::from(month))
 }
 
-/// In the largest unit that it has at least two of.
+/// A length of time in the largest unit of which it has at least two.
 fn length(seconds: i64) -> String {
     let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
     let fitting = units.iter().find(|(_, unit)| seconds >= 2 * unit);

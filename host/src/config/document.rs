@@ -120,7 +120,7 @@ fn code(text: &str) -> String {
     if text.is_empty() { "–".to_owned() } else { format!("`{text}`") }
 }
 
-/// With a capital letter.
+/// The text with a capital letter at its begin.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

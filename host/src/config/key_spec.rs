@@ -27,7 +27,7 @@ pub(super) struct KeySpec<T: 'static> {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// Its type and range in words.
+    /// Type and range in words.
     pub(super) kind: String,
     /// As the file would have it; a table of free content is an object. `None`: not set.
     pub(super) value: Option<Value>,

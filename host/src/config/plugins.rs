@@ -79,7 +79,7 @@ pub struct PluginConfig {
     pub grants: Vec<String>,
     /// The only namespaces that the plugin may serve. `None`: any that no other plugin serves.
     pub namespaces: Option<Vec<String>>,
-    /// Its limits.
+    /// The limits of the plugin.
     pub limits: PluginLimits,
     /// `[plugins.<name>.config]` as a JSON object, `{}` if there is none. The host does not look inside.
     pub config: String,

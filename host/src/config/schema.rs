@@ -18,7 +18,7 @@ pub(super) struct Table {
     pub(super) path: &'static str,
     /// What it is for, in one line.
     pub(super) about: &'static str,
-    /// Its tables in a configuration: one, or one for each name.
+    /// The tables of this kind in a configuration: one, or one for each name.
     pub(super) shown: fn(&Config) -> Vec<TableValues>,
 }
 

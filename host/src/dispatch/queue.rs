@@ -46,7 +46,7 @@ enum QueueState {
 /// A job that has not started.
 enum Waiting {
     Event(Event),
-    /// Its number: the socket keeps the timer, so that it can still be cancelled.
+    /// The number of the timer: the socket keeps the timer itself, so that it can still be cancelled.
     DueTimer(u64),
 }
 

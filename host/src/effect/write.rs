@@ -127,7 +127,7 @@ impl Write {
         Self::Ack { socket, ack, payload, packet }
     }
 
-    /// Its size for the bound on a call's writes.
+    /// The size of the write for the bound on a call's writes.
     pub(crate) fn len(&self) -> usize {
         let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
         match self {

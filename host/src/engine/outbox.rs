@@ -24,11 +24,11 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// What became of the frames of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnqueueOutcome {
-    /// They are in the queue.
+    /// The frames are in the queue.
     Queued,
     /// The connection or the socket is closed, or the packet was volatile and the client not ready to receive.
     Dropped,
-    /// They would exceed the bound: the client is a slow consumer, and its session's task will disconnect it.
+    /// The frames would exceed the bound: the client is a slow consumer, and its session's task will disconnect it.
     Overflow,
 }
 

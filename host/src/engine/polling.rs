@@ -36,13 +36,13 @@ pub(super) enum LastPacket {
 /// The state of the held poll after an attempt to answer it.
 #[derive(PartialEq, Eq)]
 pub(super) enum PollOutcome {
-    /// None is held: there was none, or it has been answered.
+    /// No poll is held: there was none, or it has been answered.
     NoPoll,
-    /// It is still held, because nothing is queued.
+    /// The poll is still held, because nothing is queued.
     Waiting,
     /// CLOSE was sent.
     Closed,
-    /// Its client has disconnected.
+    /// The client of the poll has disconnected.
     ClientGone,
 }
 

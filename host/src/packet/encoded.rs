@@ -18,7 +18,7 @@ impl EncodedPacket {
         }
     }
 
-    /// Its size for every bound on bytes.
+    /// The size of the packet for every bound on bytes.
     pub(crate) fn len(&self) -> usize {
         self.frames().iter().map(Frame::len).sum()
     }

@@ -14,7 +14,7 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// Its size for every bound on bytes.
+    /// The size of the payload for every bound on bytes.
     pub(crate) fn len(&self) -> usize {
         self.args.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
     }

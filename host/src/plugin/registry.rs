@@ -47,7 +47,7 @@ impl Member {
         self.registration.hooks.contains(&hook)
     }
 
-    /// Whether it has a handler for this event.
+    /// Whether the plugin has a handler for this event here.
     pub(crate) fn handles(&self, event: &str) -> bool {
         self.registration.all_events || self.registration.events.contains(event)
     }

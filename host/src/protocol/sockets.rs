@@ -20,9 +20,9 @@ pub(super) struct ConnectionSockets {
 pub(super) enum NamespaceSlot<'a> {
     /// A socket that is connected, or pending.
     Occupied(&'a mut Queue),
-    /// None, because the server disconnected it.
+    /// No socket, because the server disconnected it.
     EndedByServer,
-    /// None.
+    /// No socket.
     Free,
 }
 

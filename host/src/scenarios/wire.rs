@@ -110,7 +110,7 @@ impl Connection {
         frame.extend(payload);
         let written = self.stream.borrow().as_ref().map(|stream| stream.try_write(&frame));
         match written {
-            // It fails if the server closed first.
+            // The write fails if the server closed first.
             None | Some(Err(_)) => {}
             Some(Ok(length)) => assert_eq!(length, frame.len(), "a frame fits into an empty socket"),
         }

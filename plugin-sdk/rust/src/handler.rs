@@ -93,7 +93,7 @@ handlers!(A1 A2 A3 A4 A5 A6);
 /// What middleware and the handlers of a socket's life may return: `()` or a `Result` of it.
 #[diagnostic::on_unimplemented(message = "this cannot return `{Self}`", note = "return `()` or `Result<()>`")]
 pub trait IntoDone {
-    /// How it ended.
+    /// How the function ended.
     #[doc(hidden)]
     fn into_done(self) -> Result<()>;
 }

@@ -44,7 +44,7 @@ impl Handshake {
     /// The whole `handshake.auth`.
     ///
     /// # Errors
-    /// If it is of another type.
+    /// If `auth` is of another type.
     pub fn auth_all<T: DeserializeOwned>(&self) -> Result<T> {
         let auth = self.inner.auth.as_deref().unwrap_or("{}");
         serde_json::from_str(auth).map_err(|error| Error::invalid_argument(format!("auth: {error}")))

@@ -59,7 +59,7 @@ impl Fetched {
 
 /// A socket, perhaps of another node, as it stood when that node answered. What was not requested is empty.
 ///
-/// It is reached through its own room, as Socket.IO does it, because only the node that has a socket can find it by its id.
+/// The socket is reached through its own room, as Socket.IO does it, because only the node that has a socket can find it by its id.
 #[derive(Clone, Debug)]
 pub struct RemoteSocket {
     namespace: String,
@@ -67,7 +67,7 @@ pub struct RemoteSocket {
 }
 
 impl RemoteSocket {
-    /// Its id.
+    /// The id of the socket.
     pub fn id(&self) -> &str {
         &self.inner.id
     }

@@ -1,6 +1,6 @@
 //! The host's store: keys and values in buckets, which outlive the plugin and the host.
 //!
-//! It needs the capability `store`; the operator may grant some buckets only. Every operation is done at once and stays done, also if
+//! The store needs the capability `store`; the operator may grant some buckets only. Every operation is done at once and stays done, also if
 //! the handler fails afterwards; when it returns, the value is on the disk. What was recorded before is sent first.
 //!
 //! ```no_run

@@ -18,7 +18,7 @@ impl Timer {
         Self { name, key, socket, data }
     }
 
-    /// Its name.
+    /// The name of the timer.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -59,13 +59,13 @@ impl TimerSetting {
         self
     }
 
-    /// When it first runs; at once if this is left out.
+    /// When the timer first runs; at once if this is left out.
     pub fn after(mut self, delay: Duration) -> Self {
         self.setting.delay_ms = millis(delay);
         self
     }
 
-    /// Repeats it. A late timer runs once, not as often as it was missed.
+    /// Repeats the timer. A late timer runs once, not as often as it was missed.
     pub fn every(mut self, interval: Duration) -> Self {
         self.setting.every_ms = Some(millis(interval));
         self
@@ -87,7 +87,7 @@ impl TimerSetting {
         Ok(self)
     }
 
-    /// Sets it: a write, done when the handler ends well.
+    /// Sets the timer: a write, done when the handler ends well.
     ///
     /// # Errors
     /// If the plugin has no function for timers, the name, the key or the data is too long, or the call has recorded as many
@@ -96,7 +96,7 @@ impl TimerSetting {
         host().set_timer(&self.setting)
     }
 
-    /// Clears it: a write, which does nothing if there is no such timer.
+    /// Clears the timer: a write, which does nothing if there is no such timer.
     ///
     /// # Errors
     /// If the call has recorded as many writes as it may.

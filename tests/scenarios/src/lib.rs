@@ -43,7 +43,7 @@ pub trait TestServer {
 
 /// A client on one namespace.
 pub trait Client {
-    /// Its status.
+    /// The status of the client.
     fn status(&self) -> Status;
 
     /// The id of its socket, once it is connected.
@@ -74,25 +74,25 @@ pub trait Client {
 /// The status of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
-    /// Its namespace has not answered its CONNECT.
+    /// The client has sent CONNECT and has no answer.
     Pending,
-    /// It is in its namespace.
+    /// The client is in its namespace.
     Connected,
-    /// It was refused.
+    /// The client was refused.
     Refused {
         /// `error.message`.
         message: String,
         /// `error.data`.
         data: Option<Value>,
     },
-    /// It was in its namespace and has disconnected.
+    /// The client was in its namespace and has disconnected.
     Gone,
 }
 
 /// An event that a client received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
-    /// Its name.
+    /// The name of the event.
     pub name: String,
     /// The first argument, null if there is none.
     pub argument: Value,

@@ -41,17 +41,17 @@ impl TestClient {
         Self::planned(server, "/", first("connection", json!([{"join": room}])))
     }
 
-    /// Its id.
+    /// The id of the client's socket.
     pub fn id(&self) -> String {
         self.client.id()
     }
 
-    /// Its status.
+    /// The status of the client.
     pub fn status(&self) -> Status {
         self.client.status()
     }
 
-    /// Whether it is in its namespace.
+    /// Whether the client is in its namespace.
     pub fn is_in(&self) -> bool {
         self.status() == Status::Connected
     }
@@ -113,7 +113,7 @@ impl TestClient {
         self.client.received().into_iter().map(|received| (received.name, received.argument)).collect()
     }
 
-    /// Their names alone.
+    /// The names of those events alone.
     pub fn names(&self) -> Vec<String> {
         self.received().into_iter().map(|(name, _)| name).collect()
     }
@@ -136,7 +136,7 @@ impl TestClient {
         self.client.disconnect();
     }
 
-    /// Loses its connection.
+    /// Closes the connection without a packet.
     pub fn loses_connection(&self) {
         self.client.close();
     }

@@ -13,7 +13,7 @@ pub(crate) struct GenerationContext {
     pub(crate) label: Arc<str>,
     /// What the registration requested and the operator granted.
     pub(crate) capabilities: Capabilities,
-    /// None if the plugin did not request it.
+    /// None if the plugin did not request the store.
     pub(crate) store: Option<Arc<dyn Store>>,
     /// The namespaces that the generation serves.
     pub(crate) namespaces: Vec<Box<str>>,

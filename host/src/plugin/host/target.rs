@@ -25,7 +25,7 @@ impl InstanceState {
         self.find(id)?.ok_or_else(|| refusals::no_socket(id))
     }
 
-    /// The same for writes, which do nothing if the socket is gone.
+    /// The same for writes, which do nothing if there is no such socket.
     pub(super) fn find(&mut self, id: &str) -> Result<Option<Arc<Socket>>, Refusal> {
         let active = self.active()?;
         if let Some(own) = active.call.socket.as_ref().filter(|own| own.id().as_str() == id) {
@@ -37,7 +37,7 @@ impl InstanceState {
         Ok(Some(found))
     }
 
-    /// The same for what may concern a socket or none. `None`: it concerns a socket that is gone.
+    /// The same for what may concern a socket or none. `None`: there is no socket of this id any more.
     pub(super) fn find_optional(&mut self, id: Option<&str>) -> Result<Option<Option<Arc<Socket>>>, Refusal> {
         let Some(id) = id else { return Ok(Some(None)) };
         Ok(self.find(id)?.map(Some))

@@ -29,7 +29,7 @@ pub(crate) struct Tickets {
 /// One question.
 pub(crate) struct Ticket {
     content: TicketContent,
-    /// When it counts as answered, with or without an answer.
+    /// When the question counts as answered, with or without an answer.
     until: Instant,
 }
 

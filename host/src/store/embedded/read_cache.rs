@@ -41,7 +41,8 @@ type CacheEntry = (u64, Box<[u8]>);
 /// What a look found.
 pub(super) enum Lookup {
     Found(u64, Vec<u8>),
-    /// It may be kept once it was read, unless a write comes first.
+    /// The cache does not have the value. What is read from the file now may be kept, unless a write comes
+    /// first.
     Absent(ReadStamp),
 }
 
@@ -72,7 +73,7 @@ impl ReadCache {
         }
     }
 
-    /// These were written.
+    /// Removes the entries that a commit has written.
     pub(super) fn forget<'w>(&self, written: impl Iterator<Item = (&'w str, &'w str)>) {
         let state = &mut *self.lock();
         state.commits += 1;
@@ -82,7 +83,7 @@ impl ReadCache {
         }
     }
 
-    /// The file is not what it was.
+    /// Empties the cache, because the file may have other values now.
     pub(super) fn forget_all(&self) {
         let state = &mut *self.lock();
         *state = CacheState { commits: state.commits + 1, ..CacheState::default() };

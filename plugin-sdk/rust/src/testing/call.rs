@@ -140,7 +140,7 @@ fn cause(panic: &(dyn Any + Send)) -> String {
 fn enter(plugin: &LoadedPlugin, called: Option<CalledSocket>, export: Export) -> Returned {
     let router = match (plugin.make)() {
         Ok(plugin) => Router::new(plugin),
-        // It registered with the same configuration.
+        // The plugin registered with the same configuration.
         Err(refusal) => return Returned::Outcome(Outcome::Failed(refusal.into_refusal())),
     };
     match (export, called) {

@@ -60,7 +60,7 @@ impl Client {
     /// Emits an event and reads the first argument of its ack.
     ///
     /// # Panics
-    /// If it was not acknowledged: then use [`emit_for_ack`](Self::emit_for_ack).
+    /// If the event was not acknowledged: then use [`emit_for_ack`](Self::emit_for_ack).
     pub fn emit_with_ack<T: DeserializeOwned>(&self, name: &str, args: impl Args) -> T {
         self.emit_for_ack(name, args).value()
     }

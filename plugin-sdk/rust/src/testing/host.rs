@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// A host in memory, with the plugins that are under test.
 ///
-/// It begins (and calls what was given to [`Plugin::start`](crate::Plugin::start)) when it is first used; plugins are added and configured before that.
+/// The host begins (and calls what was given to [`Plugin::start`](crate::Plugin::start)) when it is first used; plugins are added and configured before that.
 pub struct Host {
     scheduler: Arc<Scheduler>,
     /// Plugins, each with its configuration, until the host begins.

@@ -38,7 +38,7 @@ pub(super) enum WaitFor {
 /// How a job that waited goes on.
 pub(super) enum Resumption {
     Continue,
-    /// Its call took too long: it ends where it stands.
+    /// The call of the job took too long: it ends where it stands.
     Abort,
 }
 

@@ -15,7 +15,7 @@ impl HostState {
         let mut rooms = match socket.state {
             SocketState::Left => return socket.rooms.clone(),
             SocketState::Joined => socket.rooms.clone(),
-            // It is in no room yet, but will be in its own.
+            // A pending socket is in no room yet, but will be in its own.
             SocketState::Pending => RoomSet::of_socket(&socket.id),
         };
         for write in self.held(connecting).iter().chain(recorded) {

@@ -41,7 +41,7 @@ pub(super) struct ServerSocket {
     pub(super) connecting: ConnectPhase,
     /// JSON by key.
     pub(super) data: BTreeMap<String, String>,
-    /// Its own included. When the socket has disconnected, those that it was in, until the `disconnect` calls begin.
+    /// The socket's own room included. After the disconnect, those that the socket was in, until the `disconnect` calls begin.
     pub(super) rooms: RoomSet,
     /// Why the socket was disconnected.
     pub(super) reason: Option<String>,

@@ -38,7 +38,7 @@ impl Write {
         }
     }
 
-    /// What it counts for in the bound on a call's writes.
+    /// What the write counts for in the bound on a call's writes.
     pub(super) fn len(&self) -> usize {
         let texts = |rooms: &[String]| rooms.iter().map(String::len).sum();
         match self {
