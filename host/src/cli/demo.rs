@@ -78,7 +78,7 @@ impl Sources {
 
     /// The reference plugins, built anew where their sources are newer.
     fn plugins(&self) -> Result<Vec<PluginConfig>, CliError> {
-        // No sources, no time: every component that is there counts as fresh.
+        // Without sources there is no time to compare with: every component that is there counts as fresh.
         let paths = self.checkout.iter().flat_map(|checkout| SOURCES.map(|path| checkout.join(path)));
         let changed = paths.filter_map(|path| newest(&path)).max();
         let mut plugins = Vec::new();

@@ -27,8 +27,8 @@ pub(super) enum ByteStream {
 }
 
 impl ByteStream {
-    /// Whether a read would find something at once; if not, the task is woken when it would. Costs no system call after a
-    /// short read. A kind of stream that cannot tell says yes: the next read then finds nothing and leaves the waker.
+    /// Whether a read would find something at once; if not, the task is woken when it would. Costs no system call after a short
+    /// read. A kind of stream that cannot find out returns true: the next read then finds nothing and leaves the waker.
     pub(super) fn may_read(&self, cx: &mut Context<'_>) -> bool {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx).is_ready(),

@@ -108,7 +108,7 @@ impl Session {
             more |= self.poll_protocol(cx);
             let was_open = self.is_open();
             let blocked = self.write(cx);
-            // The write found the end: the protocol side has been closed and has yet to be polled.
+            // The write has ended the session: the protocol side has been closed and has yet to be polled.
             more |= was_open && !self.is_open();
             if self.is_protocol_done && matches!(self.state, SessionState::Gone) {
                 return Poll::Ready(());

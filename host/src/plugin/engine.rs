@@ -68,7 +68,7 @@ fn pool(instances: usize, memory_bytes: usize) -> PoolingAllocationConfig {
     pool.table_elements(100_000);
     pool.max_component_instance_size(1 << 20);
     pool.max_core_instance_size(1 << 20);
-    // Small guests come up faster if the pages that they always touch stay.
+    // Small guests start faster if the memory that they always use is kept.
     pool.linear_memory_keep_resident(64 << 10);
     pool.table_keep_resident(4 << 10);
     pool

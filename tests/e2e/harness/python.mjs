@@ -39,7 +39,7 @@ export class PythonSocket extends Emitter {
     return new Promise((resolve) => this.emit(event, ...args, resolve));
   }
 
-  /** Emits that fail when no ack has come in time, by python-socketio's own clock. */
+  /** Emits that fail when no ack has arrived in time, by python-socketio's own clock. */
   timeout(ms) {
     const emit = (event, ...args) => {
       const answered = args.pop();
