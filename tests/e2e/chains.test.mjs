@@ -61,7 +61,7 @@ test("when two fail, the first failure is sent, and only that", async (t) => {
   assert.deepEqual(errors, []);
 });
 
-test("when two answer, the first counts, and one packet leaves", async (t) => {
+test("when two answer, the first counts, and one packet is sent", async (t) => {
   const { host } = await start(t);
   const raw = await RawSocket.connect(host);
 

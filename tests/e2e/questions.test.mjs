@@ -176,7 +176,7 @@ test("an ack that was kept is given later, by another handler", async (t) => {
   assert.equal(await given, "at last");
 });
 
-test("the first ack counts, and only one packet leaves", async (t) => {
+test("the first ack counts, and only one packet is sent", async (t) => {
   const { host } = await start(t);
   const raw = await RawSocket.connect(host);
 

@@ -1,6 +1,6 @@
 //! Disconnect reasons, as handlers of `disconnect` get them.
 
-/// The client left the namespace with `socket.disconnect()`.
+/// The client disconnected from the namespace with `socket.disconnect()`.
 pub const CLIENT_NAMESPACE_DISCONNECT: &str = "client namespace disconnect";
 /// A plugin disconnected the socket.
 pub const SERVER_NAMESPACE_DISCONNECT: &str = "server namespace disconnect";

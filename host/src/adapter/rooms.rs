@@ -1,6 +1,6 @@
 //! The members of a namespace and its rooms: where a socket joins a room, leaves it, and is found in it.
 //!
-//! The type of the sockets is a parameter, because a socket knows its namespace, and the namespace has this table.
+//! The type of the sockets is a parameter, because a socket refers to its namespace, and the namespace has this table.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};

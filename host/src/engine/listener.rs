@@ -112,7 +112,7 @@ async fn serve_connection(http: http1::Connection<HttpStream, HttpService>) {
 struct HttpService {
     engine: Arc<Engine>,
     address: IpAddr,
-    /// What the stream is for, once a request has asked for a websocket.
+    /// What the stream is for, once a request is for a websocket.
     upgrade: Mutex<Option<Upgrade>>,
 }
 

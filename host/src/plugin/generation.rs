@@ -116,7 +116,7 @@ fn describe(export: &Export) -> String {
     }
 }
 
-/// Whether no client asked for this call: then a failure that the plugin itself reports would be lost without the log.
+/// Whether no client requested this call: then a failure that the plugin itself reports would be lost without the log.
 fn is_unseen_by_clients(export: &Export) -> bool {
     !matches!(export, Export::ConnectMiddleware | Export::EventMiddleware(_) | Export::Event(_))
 }
@@ -131,7 +131,7 @@ mod tests {
     use crate::reason::DisconnectReason;
 
     #[test]
-    fn failures_of_calls_that_no_client_made_are_logged() {
+    fn failures_of_calls_that_no_client_requested_are_logged() {
         let event = || Arc::new(Event::default());
         let id = TimerId { name: "tick".into(), key: None };
         let timer = Arc::new(TimerCall { id, data: "null".into() });

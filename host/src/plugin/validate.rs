@@ -38,7 +38,7 @@ pub(super) fn value(what: &str, text: &str) -> Result<(), Refusal> {
     json::value(text).map_err(|fault| Refusal::new(codes::INVALID, format!("{what}: {fault}")))
 }
 
-/// Checks how many entries a guest wants in a page.
+/// Checks how many entries a guest requests in a page.
 pub(super) fn page(most: u32) -> Result<usize, Refusal> {
     if most > PAGE_ENTRIES_MAX {
         return Err(refusals::page_entries(most));

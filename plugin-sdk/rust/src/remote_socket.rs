@@ -45,7 +45,7 @@ pub struct Fetched {
     pub sockets: Vec<RemoteSocket>,
     /// How many other nodes did not answer in time.
     pub nodes_missing: u32,
-    /// The names of those nodes, where the host knows them.
+    /// The names of those nodes, where the host has them.
     pub missing_nodes: Vec<String>,
 }
 

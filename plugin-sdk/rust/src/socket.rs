@@ -61,7 +61,7 @@ impl Socket {
     /// See [`timeout`](Self::timeout).
     ///
     /// # Errors
-    /// As for [`emit`](Self::emit). Without an answer in time the code is `timeout`, `disconnected` if the client left, and
+    /// As for [`emit`](Self::emit). Without an answer in time the code is `timeout`, `disconnected` if the client disconnected, and
     /// `pending` in connect middleware; and an answer may be of another type.
     pub fn emit_with_ack<R: DeserializeOwned>(&self, name: &str, args: impl Args) -> Result<R> {
         Emit::to(self).emit_with_ack(name, args)
@@ -231,8 +231,8 @@ impl Socket {
         host().transport(&self.id)
     }
 
-    /// `socket.disconnect(close)`: leaves this namespace; with `close` the whole connection ends, after what was emitted before has
-    /// been delivered.
+    /// `socket.disconnect(close)`: disconnects the socket from this namespace; with `close` the whole connection ends, after
+    /// what was emitted before has been delivered.
     ///
     /// # Errors
     /// If the call has recorded as many writes as it may.

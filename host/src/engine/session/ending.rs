@@ -1,4 +1,4 @@
-//! The end of a session: the protocol side is closed at once, and the client receives what the end's delivery leaves it.
+//! The end of a session: the protocol side is closed at once, and the end's delivery decides what the client still receives.
 
 use std::{
     mem,

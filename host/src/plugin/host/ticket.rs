@@ -198,7 +198,7 @@ impl Tickets {
         Ok((page, more))
     }
 
-    /// The answer of a part of the host. `pick` takes the kind of answer that was asked for.
+    /// The answer of a part of the host. `pick` takes the kind of answer that was requested.
     pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Refusal> {
         match self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))? {
             TicketContent::Ready(answer) => pick(answer?).map_err(|_| refusals::no_ticket(ticket)),
