@@ -8,7 +8,7 @@ pub const CALL: Duration = Duration::from_secs(10);
 pub const ATTACHMENTS_MAX: usize = 10;
 /// Writes that a call records between two flushes.
 pub const WRITES_PER_CALL_MAX: usize = 50_000;
-/// Bytes of those writes.
+/// Bytes of those writes: the names, arguments, attachments and data that the plugin gave.
 pub const WRITE_BYTES_PER_CALL_MAX: usize = 8 << 20;
 /// Calls of one socket that are open at once while all of them wait for clients.
 pub const OPEN_CALLS_PER_SOCKET: usize = 16;

@@ -17,6 +17,8 @@ pub struct Refusal {
 pub const INTERNAL_ERROR: &str = "internal error";
 /// The message for a client that connects to a namespace which no plugin registered.
 pub const INVALID_NAMESPACE: &str = "Invalid namespace";
+/// What a client reads whose `auth` is too long.
+pub const AUTH_TOO_LARGE: &str = "The auth payload is too large";
 
 impl Refusal {
     /// A refusal with a sentence of the host's own.
@@ -48,6 +50,11 @@ pub fn reserved_event(name: &str) -> Refusal {
 /// An emit with a name that is too long.
 pub fn event_name() -> Refusal {
     Refusal::limit(format!("an event's name has at most {} bytes", limits::EVENT_NAME_BYTES_MAX))
+}
+
+/// JSON that nests too deep. `what` it is: the arguments (`args`), or a `value` of the data.
+pub fn json_depth(what: &str) -> Refusal {
+    Refusal::new(codes::INVALID, format!("{what}: nests more than {} deep", limits::JSON_DEPTH_MAX))
 }
 
 /// A payload with too many binary arguments (`attachments_max`).

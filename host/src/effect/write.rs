@@ -10,7 +10,6 @@ use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
 ///
 /// An emit keeps its message and its flags beside the frames, which are made when it is recorded: other nodes need another
 /// encoding, and connection state recovery something behind the arguments, and neither may parse a frame back.
-#[cfg_attr(not(test), expect(dead_code, reason = "message, payload and flags are for the publisher; only tests have one so far"))]
 pub(crate) enum Write {
     /// To one socket.
     Emit {
@@ -127,11 +126,12 @@ impl Write {
         Self::Ack { socket, ack, payload, packet }
     }
 
-    /// The size of the write for the bound on a call's writes.
+    /// The size of the write for the bound on a call's writes: the bytes that the guest gave, without those that the wire adds.
     pub(crate) fn len(&self) -> usize {
         let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
         match self {
-            Self::Emit { packet, .. } | Self::Broadcast { packet, .. } | Self::Ack { packet, .. } => packet.len(),
+            Self::Emit { message, .. } | Self::Broadcast { message, .. } => message.name.len() + message.payload.len(),
+            Self::Ack { payload, .. } => payload.len(),
             Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => {
                 texts(rooms)
             }

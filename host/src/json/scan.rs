@@ -4,18 +4,15 @@ use innkeeper_contract::limits::JSON_DEPTH_MAX as DEPTH_MAX;
 
 use super::text::decode_string;
 
-/// Why text is not valid, and where: an offset in bytes.
+/// Why text is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} at byte {at}")]
-pub(crate) struct Invalid {
-    what: &'static str,
-    at: usize,
-}
-
-impl Invalid {
-    pub(crate) fn new(what: &'static str, at: usize) -> Self {
-        Self { what, at }
-    }
+pub(crate) enum Invalid {
+    /// It is not the JSON that it must be; `at` is an offset in bytes.
+    #[error("{what} at byte {at}")]
+    Syntax { what: &'static str, at: usize },
+    /// It may be JSON, and nests too deep.
+    #[error("nests more than {DEPTH_MAX} deep")]
+    TooDeep,
 }
 
 /// The type of a JSON value.
@@ -242,7 +239,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn open(&mut self, object: bool) -> Result<(), Invalid> {
-        let Some(word) = self.nesting.get_mut(self.depth / 64) else { return self.fault("nested too deep") };
+        let Some(word) = self.nesting.get_mut(self.depth / 64) else { return Err(Invalid::TooDeep) };
         let bit = 1 << (self.depth % 64);
         if object {
             *word |= bit
@@ -348,6 +345,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn fault<T>(&self, what: &'static str) -> Result<T, Invalid> {
-        Err(Invalid::new(what, self.at))
+        Err(Invalid::Syntax { what, at: self.at })
     }
 }

@@ -6,7 +6,7 @@ use super::scan::{FirstElement, Invalid, Scanner, ValueKind};
 pub(crate) fn array(text: &str, attachments: usize) -> Result<(), Invalid> {
     match Scanner::new(text, attachments).whole()? {
         ValueKind::Array => Ok(()),
-        _ => Err(Invalid::new("not a JSON array", 0)),
+        _ => Err(Invalid::Syntax { what: "not a JSON array", at: 0 }),
     }
 }
 
@@ -14,7 +14,7 @@ pub(crate) fn array(text: &str, attachments: usize) -> Result<(), Invalid> {
 pub(crate) fn object(text: &str) -> Result<(), Invalid> {
     match Scanner::new(text, 0).whole()? {
         ValueKind::Object => Ok(()),
-        _ => Err(Invalid::new("not a JSON object", 0)),
+        _ => Err(Invalid::Syntax { what: "not a JSON object", at: 0 }),
     }
 }
 
@@ -33,10 +33,11 @@ pub(crate) fn array_with_name(text: &str, attachments: usize) -> Result<FirstEle
 
 #[cfg(test)]
 mod tests {
+    use innkeeper_contract::limits::JSON_DEPTH_MAX;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
     use serde::de::IgnoredAny;
 
-    use super::{array, object, value};
+    use super::{Invalid, array, object, value};
 
     proptest! {
         /// What serde_json takes for JSON passes, and nothing else. The alphabet is that of text that is almost JSON.
@@ -92,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn nesting_stops_at_512() {
+    fn nesting_has_a_limit() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(array(&nested(512), 0).is_ok());
-        assert!(array(&nested(513), 0).is_err());
-        assert!(array(&"[".repeat(1_000_000), 0).is_err());
+        assert_eq!(array(&nested(JSON_DEPTH_MAX), 0), Ok(()));
+        assert_eq!(array(&nested(JSON_DEPTH_MAX + 1), 0), Err(Invalid::TooDeep));
+        assert_eq!(array(&"[".repeat(1_000_000), 0), Err(Invalid::TooDeep));
     }
 
     #[test]

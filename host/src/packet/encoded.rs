@@ -17,9 +17,4 @@ impl EncodedPacket {
             Self::Binary(frames) => frames,
         }
     }
-
-    /// The size of the packet for every bound on bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.frames().iter().map(Frame::len).sum()
-    }
 }

@@ -3,7 +3,7 @@
 use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, PAGE_ENTRIES_MAX, ROOM_NAME_BYTES_MAX};
 use innkeeper_contract::{Refusal, codes, events, refusals};
 
-use crate::json;
+use crate::json::{self, Invalid};
 use crate::packet::Payload;
 
 /// Checks the name of an event that a guest emits.
@@ -22,7 +22,7 @@ pub(super) fn payload(payload: Payload, attachments_max: usize) -> Result<Payloa
     if payload.attachments.len() > attachments_max {
         return Err(refusals::attachments(attachments_max));
     }
-    payload.validate().map_err(|fault| Refusal::new(codes::INVALID, format!("args: {fault}")))
+    payload.validate().map_err(|fault| invalid("args", &fault))
 }
 
 /// Checks names of rooms.
@@ -35,7 +35,7 @@ pub(super) fn rooms(rooms: Vec<String>) -> Result<Vec<Box<str>>, Refusal> {
 
 /// Checks one JSON value.
 pub(super) fn value(what: &str, text: &str) -> Result<(), Refusal> {
-    json::value(text).map_err(|fault| Refusal::new(codes::INVALID, format!("{what}: {fault}")))
+    json::value(text).map_err(|fault| invalid(what, &fault))
 }
 
 /// Checks how many entries a guest requests in a page.
@@ -44,4 +44,26 @@ pub(super) fn page(most: u32) -> Result<usize, Refusal> {
         return Err(refusals::page_entries(most));
     }
     Ok(usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+fn invalid(what: &str, fault: &Invalid) -> Refusal {
+    match fault {
+        Invalid::TooDeep => refusals::json_depth(what),
+        Invalid::Syntax { .. } => Refusal::new(codes::INVALID, format!("{what}: {fault}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_contract::limits::PAGE_ENTRIES_MAX;
+    use innkeeper_contract::refusals;
+
+    use super::page;
+
+    /// Here and not in a scenario, because the Rust SDK asks for pages of the largest size itself.
+    #[test]
+    fn a_page_has_so_many_entries_and_no_more() {
+        assert_eq!(page(PAGE_ENTRIES_MAX), Ok(10_000));
+        assert_eq!(page(PAGE_ENTRIES_MAX + 1), Err(refusals::page_entries(PAGE_ENTRIES_MAX + 1)));
+    }
 }

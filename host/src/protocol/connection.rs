@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use innkeeper_contract::limits::AUTH_BYTES_MAX;
-use innkeeper_contract::refusals::{INTERNAL_ERROR, INVALID_NAMESPACE};
+use innkeeper_contract::refusals::{AUTH_TOO_LARGE, INTERNAL_ERROR, INVALID_NAMESPACE};
 use tokio::time::Sleep;
 
 use super::limits::ConnectionLimits;
@@ -85,7 +85,7 @@ impl Connection {
         } else if self.sockets.len() >= self.limits.namespaces {
             self.refuse(namespace, "Too many namespaces");
         } else if auth.len() > AUTH_BYTES_MAX {
-            self.refuse(namespace, "The auth payload is too large");
+            self.refuse(namespace, AUTH_TOO_LARGE);
         } else if let Some(socket) = self.pending_socket(namespace, auth) {
             self.sockets.push(namespace, Queue::connect(self.dispatcher.clone(), socket));
         } else {

@@ -64,8 +64,9 @@ pub(super) struct StoreFile {
 impl Operation {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self {
-            Self::Set { value, .. } | Self::Swap { value: Some(value), .. } => rules::check_value(value),
-            Self::Delete | Self::Increment { .. } | Self::Swap { value: None, .. } => Ok(()),
+            Self::Set { value, .. } => rules::check_value(value),
+            Self::Swap { expected, value } => expected.iter().chain(value).try_for_each(|value| rules::check_value(value)),
+            Self::Delete | Self::Increment { .. } => Ok(()),
         }
     }
 

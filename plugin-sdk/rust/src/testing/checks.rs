@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::payload::Payload;
-use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, RATE_LIMIT_KEY_BYTES_MAX, ROOM_NAME_BYTES_MAX};
+use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, RATE_LIMIT_KEY_BYTES_MAX, ROOM_NAME_BYTES_MAX};
 use innkeeper_contract::{defaults, events, refusals};
 
 /// Checks an event that a plugin emits.
@@ -20,6 +20,25 @@ pub(super) fn event(name: &str, sent: &Payload) -> Result<()> {
 pub(super) fn payload(payload: &Payload) -> Result<()> {
     if payload.attachments.len() > defaults::ATTACHMENTS_MAX {
         return Err(Error::refused(refusals::attachments(defaults::ATTACHMENTS_MAX)));
+    }
+    depth("args", &payload.args)
+}
+
+/// Checks how deep JSON text nests. This crate wrote the text, so it is JSON, and the brackets outside of its strings are all that counts.
+pub(super) fn depth(what: &str, json: &str) -> Result<()> {
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_DEPTH_MAX {
+            return Err(Error::refused(refusals::json_depth(what)));
+        }
     }
     Ok(())
 }
@@ -41,4 +60,18 @@ pub(super) fn rate_limit(key: &str, window_ms: u64) -> Result<()> {
         return Err(Error::refused(refusals::rate_limit_window()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+    use innkeeper_contract::limits::JSON_DEPTH_MAX;
+
+    #[test]
+    fn only_brackets_outside_of_strings_nest() {
+        let brackets = "[".repeat(JSON_DEPTH_MAX + 1);
+        assert!(depth("args", &format!(r#"["\"{brackets}\\",{{"{brackets}":1}}]"#)).is_ok());
+        assert!(depth("args", &format!(r#"["\\",{brackets}"#)).is_err());
+        assert!(depth("args", &"[],".repeat(JSON_DEPTH_MAX + 1)).is_ok());
+    }
 }

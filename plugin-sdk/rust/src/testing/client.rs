@@ -1,5 +1,6 @@
 //! A client, played by the test: what it does, and what it has received.
 
+use super::checks;
 use super::connect_error::ConnectError;
 use super::ids::SocketIndex;
 use super::queue::{IncomingEvent, QueueItem};
@@ -153,8 +154,9 @@ impl Client {
             Err(error) => panic!("{name}: {error}"),
         };
         assert!(!events::is_reserved(name), "{name:?} is a name that Socket.IO reserves");
-        if self.is_pending() {
-            // No client does that, and the host closes the connection of one that does.
+        if self.is_pending() || checks::payload(&payload).is_err() {
+            // No client emits before it is connected, and one that does, or sends more attachments than there may be or JSON that nests
+            // too deep, is a client whose connection the host closes.
             return self.close(reasons::FORCED_CLOSE);
         }
         self.socket_mut(|socket| {
@@ -216,6 +218,8 @@ impl Received {
     pub fn ack(&self, args: impl Args) {
         let Some(question) = self.question else { panic!("the plugin asked for no ack of {:?}", self.name) };
         match args.into_payload() {
+            // As for an event that no client sends.
+            Ok(payload) if checks::payload(&payload).is_err() => return self.client.close(reasons::FORCED_CLOSE),
             Ok(payload) => self.client.scheduler.state().questions[question].answer(self.client.index, payload),
             Err(error) => panic!("{}: {error}", self.name),
         }

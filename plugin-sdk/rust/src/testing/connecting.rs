@@ -6,7 +6,8 @@ use super::scheduler::Scheduler;
 use super::server_socket::ServerSocket;
 use crate::host::Handshake;
 use crate::runtime::id_of;
-use innkeeper_contract::refusals::INVALID_NAMESPACE;
+use innkeeper_contract::limits::AUTH_BYTES_MAX;
+use innkeeper_contract::refusals::{AUTH_TOO_LARGE, INVALID_NAMESPACE};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -95,16 +96,23 @@ impl Connecting {
                 state.connections
             });
             let id = id_of(&state.random.bytes(20));
-            let (namespace, is_known) = (self.namespace.clone(), state.has_namespace(&self.namespace));
-            let mut socket = ServerSocket::new(id, namespace, connection, self.handshake(state.now_ms()), is_known);
-            if !is_known {
-                socket.refused = Some(ConnectError { message: INVALID_NAMESPACE.to_owned(), data: None });
-            }
+            let refused = self.refused_by_host(state.has_namespace(&self.namespace));
+            let (namespace, is_refused) = (self.namespace.clone(), refused.is_some());
+            let mut socket = ServerSocket::new(id, namespace, connection, self.handshake(state.now_ms()), is_refused);
+            socket.refused = refused.map(|message| ConnectError { message: message.to_owned(), data: None });
             state.sockets.push(socket);
             state.sockets.len() - 1
         };
         scheduler.settle();
         Client::new(scheduler, index)
+    }
+
+    /// Why the host itself refuses the client, if it does.
+    fn refused_by_host(&self, is_known: bool) -> Option<&'static str> {
+        if !is_known {
+            return Some(INVALID_NAMESPACE);
+        }
+        self.auth.as_ref().filter(|auth| auth.len() > AUTH_BYTES_MAX).map(|_| AUTH_TOO_LARGE)
     }
 
     fn handshake(self, issued_ms: u64) -> Handshake {

@@ -12,7 +12,7 @@ use super::timers::{NewTimer, TimerId, Timers};
 use super::windows::Windows;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::payload::Payload;
-use innkeeper_contract::limits::TIMER_EVERY_MIN;
+use innkeeper_contract::limits::{TIMER_EVERY_MIN, TOKEN_BYTES_MAX};
 use innkeeper_contract::{codes, defaults};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -84,6 +84,9 @@ impl HostState {
 
     /// The claims of a token that is valid now; or the code and the reason of its refusal.
     pub(super) fn claims(&self, key: &str, token: &str) -> Result<String, (&'static str, &'static str)> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err((codes::INVALID, "the token is too long"));
+        }
         let claims = self.tokens.get(&(key.to_owned(), token.to_owned()));
         let claims = claims.ok_or((codes::INVALID, "the test has not made this token valid"))?;
         let now = self.now_ms() as f64 / 1_000.0;

@@ -121,6 +121,7 @@ impl Host for CallHost {
     }
 
     fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()> {
+        checks::depth("value", value)?;
         self.with(|call, state| {
             let Some(socket) = call.find(state, socket)? else { return Ok(()) };
             let data = state.data_seen(socket, call.connecting, &call.writes);

@@ -1,7 +1,9 @@
 //! Questions to clients.
 
 use super::ids::SocketIndex;
+use super::write::size;
 use crate::payload::Payload;
+use innkeeper_contract::limits::ANSWER_BYTES_MAX;
 
 /// An emit that awaits acks. Every socket that was asked is in exactly one of the lists.
 #[derive(Default)]
@@ -9,8 +11,9 @@ pub(super) struct Question {
     /// The sockets that have neither answered nor disconnected.
     pub(super) open: Vec<SocketIndex>,
     pub(super) responses: Vec<(SocketIndex, Payload)>,
-    /// The sockets that disconnected before answering.
+    /// The sockets that disconnected before answering, or whose answer was beyond the bound on the bytes of all answers.
     pub(super) missing: Vec<SocketIndex>,
+    pub(super) answer_bytes: usize,
 }
 
 impl Question {
@@ -20,7 +23,13 @@ impl Question {
 
     /// The first answer of a socket counts, and none that comes too late.
     pub(super) fn answer(&mut self, socket: SocketIndex, payload: Payload) {
-        if self.close_for(socket) {
+        if !self.close_for(socket) {
+            return;
+        }
+        self.answer_bytes += size(&payload);
+        if self.answer_bytes > ANSWER_BYTES_MAX {
+            self.missing.push(socket);
+        } else {
             self.responses.push((socket, payload));
         }
     }
@@ -35,5 +44,23 @@ impl Question {
     fn close_for(&mut self, socket: SocketIndex) -> bool {
         let index = self.open.iter().position(|open| *open == socket);
         index.map(|index| self.open.remove(index)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Question;
+    use crate::payload::Payload;
+    use innkeeper_contract::limits::ANSWER_BYTES_MAX;
+
+    #[test]
+    fn the_bytes_of_all_answers_are_bounded_together_and_what_is_beyond_counts_as_missing() {
+        let text = |bytes: usize| Payload { args: "x".repeat(bytes), ..Payload::default() };
+        let mut question = Question { open: vec![0, 1, 2], ..Question::default() };
+        question.answer(0, text(ANSWER_BYTES_MAX - 1));
+        question.answer(1, text(1));
+        question.answer(2, text(1));
+        let answered: Vec<_> = question.responses.iter().map(|(socket, _)| *socket).collect();
+        assert_eq!((answered, question.missing), (vec![0, 1], vec![2]));
     }
 }

@@ -66,20 +66,20 @@ pub(super) struct ReceivedEvent {
 }
 
 impl ServerSocket {
-    /// A socket whose client connects to a namespace; `is_known`: whether that namespace exists.
-    pub(super) fn new(id: String, namespace: String, connection: usize, handshake: Handshake, is_known: bool) -> Self {
+    /// A socket whose client connects to a namespace; `is_refused`: whether the host itself refuses the client.
+    pub(super) fn new(id: String, namespace: String, connection: usize, handshake: Handshake, is_refused: bool) -> Self {
         Self {
             id,
             namespace,
             connection,
             handshake,
-            state: if is_known { SocketState::Pending } else { SocketState::Left },
+            state: if is_refused { SocketState::Left } else { SocketState::Pending },
             connecting: ConnectPhase::Middleware(Vec::new()),
             data: BTreeMap::new(),
             rooms: RoomSet::default(),
             reason: None,
             refused: None,
-            queue: if is_known { Queue::default() } else { Queue::over() },
+            queue: if is_refused { Queue::over() } else { Queue::default() },
             open_acks: BTreeSet::new(),
             last_ack: 0,
             inbox: Vec::new(),

@@ -59,6 +59,7 @@ fn id_size(id: &TimerId) -> usize {
     id.name.len() + id.key.as_ref().map_or(0, String::len)
 }
 
-fn size(payload: &Payload) -> usize {
+/// Bytes of arguments, for every limit on them.
+pub(super) fn size(payload: &Payload) -> usize {
     payload.args.len() + payload.attachments.iter().map(Vec::len).sum::<usize>()
 }
