@@ -16,6 +16,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use innkeeper_contract::capabilities;
+use innkeeper_contract::defaults::OPEN_CALLS_PER_SOCKET;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -125,7 +126,8 @@ fn config(component: &Path, folder: &Path) -> Config {
         // Both plugins serve `/chain`.
         plugin.namespaces = Some(["/", "/chain", "/other"].map(str::to_owned).into());
         plugin.config = config.to_string();
-        plugin.limits.instances_max = 16;
+        // More than the open calls of one socket, so that those are what a scenario meets first.
+        plugin.limits.instances_max = 2 * OPEN_CALLS_PER_SOCKET;
         // A machine under load is no reason to fail.
         plugin.limits.run_deadline = plugin.limits.call_deadline;
         plugin

@@ -106,3 +106,39 @@ impl Question {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use innkeeper_contract::limits::ANSWER_BYTES_MAX;
+
+    use super::{AskedSocket, Question};
+    use crate::adapter::SocketId;
+    use crate::packet::Payload;
+
+    struct Asked;
+
+    impl AskedSocket for Asked {
+        fn forget_question(&self, _ack: u64) {}
+    }
+
+    fn text(bytes: usize) -> Payload {
+        Payload { args: "x".repeat(bytes), attachments: Vec::new() }
+    }
+
+    #[test]
+    fn the_bytes_of_all_answers_are_bounded_together_and_what_is_beyond_counts_as_missing() {
+        let [first, second, third] = [(); 3].map(|()| SocketId::random().unwrap());
+        let question = Question::default();
+        for socket in [first, second, third] {
+            question.add(socket, Arc::new(Asked));
+        }
+        question.answer(first, text(ANSWER_BYTES_MAX - 1));
+        question.answer(second, text(1));
+        question.answer(third, text(1));
+        let answers = question.close(0);
+        let answered: Vec<_> = answers.responses.iter().map(|(socket, _)| *socket).collect();
+        assert_eq!((answered, answers.missing), (vec![first, second], vec![third]));
+    }
+}

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use innkeeper_contract::limits::TOKEN_BYTES_MAX;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -68,6 +69,19 @@ fn what_is_no_token_is_refused() {
     for token in ["", ".", "..", "...", "a.b.c", "\u{0}", "ü.ü.ü", " ", long.as_str()] {
         assert!(verify(&secret(SECRET), token).is_err(), "{token:.20}");
     }
+}
+
+#[test]
+fn a_token_has_so_many_bytes_and_no_more() {
+    let of_length = |length: usize| {
+        // Three bytes of claims are four of the token.
+        let near = (length - 200) * 3 / 4;
+        let mut tokens = (near..).map(|filler| signed(&secret(SECRET), json!({"filler": "x".repeat(filler)})));
+        tokens.find(|token| token.len() >= length).filter(|token| token.len() == length).expect("a token of this length")
+    };
+    assert!(verify(&secret(SECRET), &of_length(TOKEN_BYTES_MAX)).is_ok());
+    let refused = verify(&secret(SECRET), &of_length(TOKEN_BYTES_MAX + 1)).expect_err("it is too long");
+    assert!(refused.contains(&format!("more than {TOKEN_BYTES_MAX} bytes")), "{refused}");
 }
 
 #[test]

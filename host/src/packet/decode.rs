@@ -100,8 +100,8 @@ fn number_name(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use innkeeper_contract::limits::ACK_ID_MAX;
     use proptest::prelude::{prop_assert_eq, proptest};
-
     use serde_json::Value;
 
     use super::{ClientPacket, Malformed, PacketType, decode, split_event};
@@ -121,7 +121,7 @@ mod tests {
         #[test]
         fn a_head_has_the_parts_that_it_was_made_of(
             namespace in "(/[a-z0-9é?=&\"\\[-]{0,8})?",
-            ack in proptest::option::of(0..=super::ACK_ID_MAX),
+            ack in proptest::option::of(0..=ACK_ID_MAX),
             attachments in 0usize..=10,
             body in "(\\[\"[^0-9]{0,8})?",
         ) {
@@ -153,25 +153,18 @@ mod tests {
         assert_eq!(decode("51-/chat,0[\"a\",{}]", 10), packet(PacketType::Event, "/chat", Some(0), "[\"a\",{}]", 1));
         assert_eq!(decode("3/x,7[]", 10), packet(PacketType::Ack, "/x", Some(7), "[]", 0));
         assert_eq!(decode("62-7[]", 10), packet(PacketType::Ack, "/", Some(7), "[]", 2));
+        let greatest = format!("3{ACK_ID_MAX}[]");
+        assert_eq!(decode(&greatest, 10), packet(PacketType::Ack, "/", Some(ACK_ID_MAX), "[]", 0));
     }
 
     #[test]
     fn what_is_no_packet_is_refused() {
-        for text in [
-            "",
-            "7",
-            "x",
-            "4{}",
-            "5[\"a\"]",
-            "5-[\"a\"]",
-            "5x-[\"a\"]",
-            "511-[\"a\"]",
-            "29007199254740992[\"a\"]",
-            "299999999999999999999999[\"a\"]",
-            "é",
-        ] {
+        for text in
+            ["", "7", "x", "4{}", "5[\"a\"]", "5-[\"a\"]", "5x-[\"a\"]", "511-[\"a\"]", "299999999999999999999999[\"a\"]", "é"]
+        {
             assert_eq!(decode(text, 10), Err(Malformed), "{text}");
         }
+        assert_eq!(decode(&format!("3{}[]", ACK_ID_MAX + 1), 10), Err(Malformed));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl GuestLog {
 }
 
 fn write(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
-    let message = message.get(..message.floor_char_boundary(LOG_MESSAGE_BYTES_MAX)).unwrap_or_default();
+    let message = cut(message);
     let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
     match level {
         "error" => tracing::error!(plugin, sid, fields, "{message}"),
@@ -38,5 +38,28 @@ fn write(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String,
         "debug" => tracing::debug!(plugin, sid, fields, "{message}"),
         "trace" => tracing::trace!(plugin, sid, fields, "{message}"),
         _ => tracing::info!(plugin, sid, fields, "{message}"),
+    }
+}
+
+/// As much of a message as the log takes, in whole characters.
+fn cut(message: &str) -> &str {
+    message.get(..message.floor_char_boundary(LOG_MESSAGE_BYTES_MAX)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_contract::limits::LOG_MESSAGE_BYTES_MAX;
+
+    use super::cut;
+
+    #[test]
+    fn a_message_has_so_many_bytes_and_no_more() {
+        let longest = "x".repeat(LOG_MESSAGE_BYTES_MAX);
+        for message in ["", "short", &longest] {
+            assert_eq!(cut(message), message);
+        }
+        assert_eq!(cut(&format!("{longest}x")), longest);
+        let wide = "é".repeat(LOG_MESSAGE_BYTES_MAX);
+        assert_eq!(cut(&format!("x{wide}")).len(), LOG_MESSAGE_BYTES_MAX - 1, "half a character is left out");
     }
 }

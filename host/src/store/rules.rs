@@ -68,30 +68,37 @@ pub(super) fn limit(message: String) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use innkeeper_contract::limits::{
+        BUCKET_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
+    };
+
     use super::{ScanAnswer, check_names, check_scan, check_value, sum};
 
     #[test]
     fn names_values_and_scans_have_bounds() {
         let code = |checked: Result<(), crate::store::StoreError>| checked.err().map(|error| error.code());
-        let long = "x".repeat(1_025);
+        let text = |bytes: usize| "x".repeat(bytes);
+        let (bucket, key) = (text(BUCKET_NAME_BYTES_MAX), text(STORE_KEY_BYTES_MAX));
+        let (long_bucket, long_key) = (text(BUCKET_NAME_BYTES_MAX + 1), text(STORE_KEY_BYTES_MAX + 1));
         assert_eq!(code(check_names("", "k")), Some("limit"));
-        assert_eq!(code(check_names(&long[..65], "k")), Some("limit"));
-        assert_eq!(code(check_names("b", &long)), Some("limit"));
-        assert_eq!(code(check_value(&vec![0; (1 << 20) + 1])), Some("limit"));
-        assert_eq!(code(check_scan("b", &long, None, 1)), Some("limit"));
-        assert_eq!(code(check_scan("b", "", Some(&long), 1)), Some("limit"));
-        assert_eq!(code(check_scan("b", "", None, 1_001)), Some("limit"));
+        assert_eq!(code(check_names(&long_bucket, "k")), Some("limit"));
+        assert_eq!(code(check_names("b", &long_key)), Some("limit"));
+        assert_eq!(code(check_value(&vec![0; STORE_VALUE_BYTES_MAX + 1])), Some("limit"));
+        assert_eq!(code(check_scan("b", &long_key, None, 1)), Some("limit"));
+        assert_eq!(code(check_scan("b", "", Some(&long_key), 1)), Some("limit"));
+        assert_eq!(code(check_scan("b", "", None, SCAN_ENTRIES_MAX + 1)), Some("limit"));
 
-        assert_eq!(code(check_names(&long[..64], &long[..1_024])), None);
-        assert_eq!(code(check_value(&vec![0; 1 << 20])), None);
-        assert_eq!(code(check_scan("b", "", None, 1_000)), None);
+        assert_eq!(code(check_names(&bucket, &key)), None);
+        assert_eq!(code(check_value(&vec![0; STORE_VALUE_BYTES_MAX])), None);
+        assert_eq!(code(check_scan(&bucket, &key, Some(&key), SCAN_ENTRIES_MAX)), None);
     }
 
     #[test]
     fn the_bytes_of_a_scan_are_bounded_together() {
-        let (mut scanned, value) = (ScanAnswer::default(), vec![0; 1 << 20]);
-        assert!((0..3).all(|_| scanned.push("k", &value).is_ok()));
-        assert_eq!(scanned.push("k", &value).unwrap_err().code(), "limit");
+        let mut scanned = ScanAnswer::default();
+        assert_eq!(scanned.push("k", &vec![0; SCAN_BYTES_MAX - "k".len()]), Ok(()));
+        assert_eq!(scanned.push("", &[]), Ok(()));
+        assert_eq!(scanned.push("k", &[]).unwrap_err().code(), "limit");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod chains;
 mod connecting;
 mod disconnecting;
 mod events;
+mod limits;
 mod questions;
 mod rooms;
 mod state;
@@ -105,7 +106,7 @@ pub type Scenario = fn(&dyn TestServer);
 
 /// All scenarios, by name.
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    let lists: [&[(&'static str, Scenario)]; 9] = [
+    let lists: [&[(&'static str, Scenario)]; 10] = [
         connecting::SCENARIOS,
         chains::SCENARIOS,
         events::SCENARIOS,
@@ -115,6 +116,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         timers::SCENARIOS,
         disconnecting::SCENARIOS,
         state::SCENARIOS,
+        limits::SCENARIOS,
     ];
     lists.concat()
 }

@@ -1,6 +1,7 @@
 //! Questions to clients, and waiting.
 
 use crate::{TestClient, TestServer, list};
+use innkeeper_contract::defaults;
 use serde_json::json;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn without_a_timeout_a_question_takes_as_long_as_the_call(server: &dyn TestServe
     let ann = TestClient::plain(server, "/");
     let short = ann.starts(json!([{"ask": ["question", null]}, "answer"]));
     let long = ann.starts(json!([{"ask": ["question", 60_000]}, "answer"]));
-    server.advance(Duration::from_millis(9_950));
+    server.advance(defaults::CALL - Duration::from_millis(50));
     assert_eq!((ann.ack(short), ann.ack(long)), (None, None));
     server.advance(Duration::from_millis(50));
     for ack in [short, long] {

@@ -15,8 +15,6 @@ list![
     fetched_sockets_have_rooms_and_data,
     a_fetched_socket_has_the_fields_that_were_requested,
     rooms_and_their_members_are_named_and_counted,
-    a_socket_is_in_a_thousand_rooms_and_no_more,
-    a_socket_that_others_make_join_too_many_rooms_joins_none_of_them,
 ];
 
 fn a_broadcast_reaches_all_others(server: &dyn TestServer) {
@@ -97,29 +95,6 @@ fn fetched_sockets_have_rooms_and_data(server: &dyn TestServer) {
     // The question sends the join first.
     assert_eq!(ann.asks_for(json!({"fetch": "r"})).as_array().map(Vec::len), Some(2));
     assert_eq!(ann.asks(json!([{"join": "t"}, {"fetch": "r"}])), json!([expected]));
-}
-
-fn a_socket_is_in_a_thousand_rooms_and_no_more(server: &dyn TestServer) {
-    let ann = TestClient::plain(server, "/");
-    // Its own room is the first of the thousand.
-    let results = ann.asks(json!([
-        {"try": {"join_numbers": [0, 600]}}, {"try": {"join_numbers": [600, 1_000]}}, {"try": {"join_numbers": [300, 999]}}, {"try": {"join": "one more"}}
-    ]));
-    assert_eq!(results, json!([null, "limit", null, "limit"]));
-    assert_eq!(ann.asks(json!([{"try": {"join": "one more"}}, {"try": {"join": "0"}}])), json!(["limit", null]));
-    let results = ann.asks(json!([{"leave": "0"}, {"try": {"join": "one more"}}, "rooms"]));
-    assert_eq!((&results[0], results[1].as_array().map(Vec::len)), (&json!(null), Some(999)));
-}
-
-fn a_socket_that_others_make_join_too_many_rooms_joins_none_of_them(server: &dyn TestServer) {
-    let (ann, bob) = (TestClient::in_room(server, "r"), TestClient::in_room(server, "r"));
-    bob.does(json!([{"join_numbers": [0, 900]}]));
-
-    let seen = bob.asks(json!([{"join_all_numbers": ["r", 900, 1_000]}, "rooms"]));
-
-    assert_eq!(seen[0].as_array().map(Vec::len), Some(901));
-    assert_eq!(bob.asks_for(json!("rooms")).as_array().map(Vec::len), Some(901));
-    assert_eq!(ann.asks_for(json!("rooms")).as_array().map(Vec::len), Some(101));
 }
 
 fn a_fetched_socket_has_the_fields_that_were_requested(server: &dyn TestServer) {

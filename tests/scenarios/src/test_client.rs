@@ -73,16 +73,20 @@ impl TestClient {
 
     /// Makes the plugins do what is planned, and asks for an ack.
     pub fn starts_plans(&self, plans: Value) -> u64 {
-        self.acks.set(self.acks.get() + 1);
-        self.client.emit("do", plans, Some(self.acks.get()));
-        self.acks.get()
+        self.starts_event("do", plans)
     }
 
     /// Emits another event than `do`, and reads its ack.
     pub fn asks_event(&self, name: &str) -> Value {
+        let ack = self.starts_event(name, json!({}));
+        self.acked(ack)
+    }
+
+    /// Emits another event than `do`, and asks for an ack.
+    pub fn starts_event(&self, name: &str, argument: Value) -> u64 {
         self.acks.set(self.acks.get() + 1);
-        self.client.emit(name, json!({}), Some(self.acks.get()));
-        self.acked(self.acks.get())
+        self.client.emit(name, argument, Some(self.acks.get()));
+        self.acks.get()
     }
 
     /// The ack, if it has come.

@@ -231,3 +231,24 @@ impl Tickets {
         self.remove(ticket).map(|open| open.content).ok_or_else(|| refusals::no_ticket(ticket))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_contract::limits::OPEN_TICKETS_MAX;
+    use innkeeper_contract::refusals;
+
+    use super::{HostAnswer, Ticket, Tickets};
+
+    /// Here and not in a scenario, because the Rust SDK takes the answer to a question before it asks the next.
+    #[tokio::test]
+    async fn a_call_has_so_many_open_questions_and_no_more() {
+        let mut tickets = Tickets::default();
+        for number in 0..OPEN_TICKETS_MAX {
+            assert_eq!(tickets.check_count(), Ok(()), "{number}");
+            tickets.add(Ticket::ready(HostAnswer::Count(0)));
+        }
+        assert_eq!(tickets.check_count(), Err(refusals::open_tickets()));
+        tickets.cancel(1);
+        assert_eq!(tickets.check_count(), Ok(()));
+    }
+}

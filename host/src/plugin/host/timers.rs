@@ -33,7 +33,6 @@ impl InstanceState {
             return Err(refusals::timer_bytes());
         }
         let Some(socket) = self.find_optional(setting.socket.as_deref())? else { return Ok(()) };
-        let duration = |ms: u64| Duration::from_millis(ms).min(TIMER_DELAY_MAX);
         let timer = Timer {
             id: timer_id(setting.name, setting.key),
             socket,
@@ -60,6 +59,29 @@ impl InstanceState {
     }
 }
 
+/// A delay or an interval. One that is longer than a host runs is cut, because a point in time so far away has no number.
+fn duration(ms: u64) -> Duration {
+    Duration::from_millis(ms).min(TIMER_DELAY_MAX)
+}
+
 fn timer_id(name: String, key: Option<String>) -> TimerId {
     TimerId { name: name.into(), key: key.map(Into::into) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use innkeeper_contract::limits::TIMER_DELAY_MAX;
+
+    use super::duration;
+
+    #[test]
+    fn a_delay_is_cut_and_not_refused() {
+        let longest = u64::try_from(TIMER_DELAY_MAX.as_millis()).unwrap();
+        for (ms, expected) in [(7, Duration::from_millis(7)), (longest, TIMER_DELAY_MAX), (longest + 1, TIMER_DELAY_MAX)] {
+            assert_eq!(duration(ms), expected);
+        }
+        assert_eq!(duration(u64::MAX), TIMER_DELAY_MAX);
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{Limit, consume};
 use innkeeper_plugin::{
-    Ack, Broadcast, Error, Event, Field, Payload, Plugin, Reply, Result, Socket, Timer, TimerSetting, config, export, flush, io,
-    of, sleep, store, timer,
+    Ack, Binary, Broadcast, Error, Event, Field, Payload, Plugin, Reply, Result, Socket, Timer, TimerSetting, config, export,
+    flush, io, of, sleep, store, timer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ struct Plan {
 #[serde(rename_all = "snake_case")]
 enum Step {
     Emit(String, Value),
+    /// To a room, with so many binary arguments.
+    Attach(String, usize),
     /// To the others.
     Broadcast(String, Value),
     /// To the others in a room.
@@ -68,10 +70,14 @@ enum Step {
     ClearOwn(String),
     Set(String, Value, Option<u64>),
     Get(String),
+    /// Out of this bucket.
+    GetOf(String, String),
     Delete(String),
     Increment(String, i64),
     Swap(String, Option<Value>, Option<Value>),
     Scan(String, Option<String>, u32),
+    /// How many entries there are.
+    ScanCount(String, u32),
     Consume(String, u32, u32, u64),
     Reply(Value),
     KeepAck,
@@ -83,6 +89,10 @@ enum Step {
     Forbidden,
     /// The code of the error of another step, null if there is none.
     Try(Box<Step>),
+    /// Code and message of the error of another step, null if there is none.
+    Refusal(Box<Step>),
+    /// Another step, so many times.
+    Repeat(u32, Box<Step>),
     Panic,
     Answer,
 }
@@ -204,7 +214,7 @@ impl<'a> Run<'a> {
     }
 
     /// In a value, `$reason` is replaced by the reason, `$rooms` by the rooms, `$name` by the plugin's name, `$id` by the
-    /// socket's id, `$results` by the results so far.
+    /// socket's id, `$results` by the results so far; `{"$text": n}` by a text of n bytes, `{"$nested": n}` by arrays that nest n deep.
     fn fill(&self, value: Value) -> Result<Value> {
         Ok(match value.as_str() {
             Some("$reason") => json!(self.reason),
@@ -212,7 +222,7 @@ impl<'a> Run<'a> {
             Some("$name") => json!(name()?),
             Some("$id") => json!(self.socket()?.id()),
             Some("$results") => json!(self.results),
-            _ => value,
+            _ => large(&value).unwrap_or(value),
         })
     }
 
@@ -220,6 +230,7 @@ impl<'a> Run<'a> {
         match step {
             Step::Emit(name, value) => self.socket()?.emit(&name, self.fill(value)?),
             Step::Broadcast(name, value) => self.socket()?.broadcast().emit(&name, self.fill(value)?),
+            Step::Attach(room, count) => self.socket()?.to(room).emit("attached", vec![Binary(vec![1]); count]),
             Step::To(room, name, value) => self.socket()?.to(room).emit(&name, self.fill(value)?),
             Step::In(rooms, except, name, value) => {
                 let target = self.socket.map_or_else(io, Socket::nsp).to(rooms);
@@ -233,7 +244,7 @@ impl<'a> Run<'a> {
             Step::Leave(room) => self.socket()?.leave(self.fill(room.into())?.as_str().unwrap_or_default()),
             Step::JoinAll(whom, room) => self.socket()?.nsp().to(whom).sockets_join(room),
             Step::LeaveAll(whom, room) => self.socket()?.nsp().to(whom).sockets_leave(room),
-            Step::SetData(key, value) => self.socket()?.set_data(&key, &value),
+            Step::SetData(key, value) => self.socket()?.set_data(&key, &self.fill(value)?),
             Step::RemoveData(key) => self.socket()?.remove_data(&key),
             Step::Disconnect(close) => self.socket()?.disconnect(close),
             Step::DisconnectAll(room, close) => self.socket()?.nsp().to(room).disconnect_sockets(close),
@@ -270,6 +281,13 @@ impl<'a> Run<'a> {
                 let code = self.step(*step).err().map(|error| error.code_str().to_owned());
                 self.results.push(json!(code));
             }
+            Step::Refusal(step) => {
+                let results = self.results.len();
+                let refused = self.step(*step).err();
+                self.results.truncate(results);
+                self.results.push(json!(refused.map(|error| json!({"code": error.code_str(), "message": error.message()}))));
+            }
+            Step::Repeat(times, step) => (0..times).try_for_each(|_| self.step((*step).clone()))?,
             question => {
                 let result = self.question(question)?;
                 self.results.push(result);
@@ -293,13 +311,18 @@ impl<'a> Run<'a> {
             }
             Step::Ask(name, timeout) => self.ask(&name, timeout)?,
             Step::AskRoom(room, name, timeout) => self.ask_room(room, &name, timeout)?,
-            Step::Set(key, value, None) => json!(bucket.set(&key, &value)?),
-            Step::Set(key, value, Some(ttl)) => json!(bucket.set_for(&key, &value, ms(ttl))?),
+            Step::Set(key, value, None) => json!(bucket.set(&key, &self.fill(value)?)?),
+            Step::Set(key, value, Some(ttl)) => json!(bucket.set_for(&key, &self.fill(value)?, ms(ttl))?),
             Step::Get(key) => json!(bucket.get::<Value>(&key)?),
+            Step::GetOf(bucket, key) => json!(store::bucket(bucket).get::<Value>(&key)?),
             Step::Delete(key) => json!(bucket.delete(&key)?),
             Step::Increment(key, by) => bucket.increment(&key, by).map_or_else(|error| json!(error.code_str()), |sum| json!(sum)),
-            Step::Swap(key, expected, value) => json!(bucket.compare_and_swap(&key, expected.as_ref(), value.as_ref())?),
+            Step::Swap(key, expected, value) => {
+                let [expected, value] = [expected, value].map(|value| value.map(|value| self.fill(value)).transpose());
+                json!(bucket.compare_and_swap(&key, expected?.as_ref(), value?.as_ref())?)
+            }
             Step::Scan(prefix, after, limit) => json!(bucket.scan::<Value>(&prefix, after.as_deref(), limit)?),
+            Step::ScanCount(prefix, limit) => json!(bucket.scan_bytes(&prefix, None, limit)?.len()),
             Step::Consume(key, points, limit, window) => {
                 let came = consume(&key, points, Limit { points: limit, window: ms(window) })?;
                 json!([came.allowed, came.remaining_points, came.consumed_points, came.before_next.as_millis() as u64])
@@ -391,6 +414,16 @@ fn rooms(socket: &Socket) -> Result<Vec<String>> {
 
 fn numbers(first: u32, end: u32) -> Vec<String> {
     (first..end).map(|number| number.to_string()).collect()
+}
+
+/// What `{"$text": n}` and `{"$nested": n}` stand for.
+fn large(value: &Value) -> Option<Value> {
+    let size = |name: &str| value.get(name).and_then(Value::as_u64);
+    match (size("$text"), size("$nested")) {
+        (Some(bytes), _) => Some("x".repeat(bytes as usize).into()),
+        (None, Some(depth)) => Some((0..depth).fold(Value::Null, |inner, _| json!([inner]))),
+        (None, None) => None,
+    }
 }
 
 fn failure(message: String, code: Option<String>, data: Option<Value>) -> Error {
