@@ -1,21 +1,50 @@
-//! Every limit of the host is hit by a test that names it, and has one home.
+//! Every limit of the host and of the contract is hit by a test that names it, and has one home.
 //!
 //! The limits that an operator may change are the rows of docs/configuration.md, which another test compares with the code; those that
-//! nobody may change are the constants of host/src/fixed_limits.rs.
+//! nobody may change are the constants of host/src/fixed_limits.rs. What every host promises to plugins are the constants of
+//! wit/src/limits.rs and wit/src/defaults.rs; most of those are hit by tests/scenarios/src/limits.rs, which both hosts run.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::sources::{files_of, has_extension, root};
 
 /// Keys of `[plugins.<name>]` that are limits.
 const PLUGIN_LIMITS: [&str; 4] = ["instances_max", "memory_bytes_max", "run_ms", "call_ms"];
 
+/// Limits of the contract that nothing can reach yet, each with the reason. One that the host uses does not belong here.
+const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
+
 #[test]
 fn every_limit_is_named_by_a_test_that_hits_it() {
-    let tests = tests();
+    let tests = tests_of_host();
     let named = |limit: &String| tests.iter().any(|text| has_word(text, limit));
     let missing: Vec<_> = changeable().into_iter().chain(fixed()).filter(|limit| !named(limit)).collect();
     assert!(missing.is_empty(), "no test names {missing:?}; tests/e2e/limits.test.mjs is the place for one");
+}
+
+#[test]
+fn every_limit_of_the_contract_is_named_by_a_test_that_hits_it() {
+    let mut tests = tests_of_host();
+    tests.extend(tests_in("plugin-sdk/rust/src"));
+    for folder in ["plugin-sdk/rust/tests", "tests/scenarios/src"] {
+        tests.extend(rust_files(folder).into_iter().map(|(_, text)| text));
+    }
+    let named = |limit: &String| tests.iter().any(|text| has_word(text, limit));
+    let is_reachable = |limit: &String| UNREACHABLE.iter().all(|(name, _)| name != limit);
+    let missing: Vec<_> = of_contract().into_iter().filter(|limit| is_reachable(limit) && !named(limit)).collect();
+    assert!(missing.is_empty(), "no test names {missing:?}; tests/scenarios/src/limits.rs is the place for one");
+}
+
+#[test]
+fn what_the_host_uses_is_not_excused() {
+    let of_contract = of_contract();
+    for (name, reason) in UNREACHABLE {
+        assert!(of_contract.iter().any(|limit| limit == name), "{name} is no limit of the contract");
+        let used: Vec<_> =
+            rust_files("host/src").into_iter().filter(|(_, text)| has_word(text, name)).map(|(path, _)| path).collect();
+        assert!(used.is_empty(), "{used:?} use {name}, so it needs a test, and {reason:?} is over");
+    }
 }
 
 #[test]
@@ -50,30 +79,48 @@ fn changeable() -> Vec<String> {
 
 /// The limits that nobody may change.
 fn fixed() -> Vec<String> {
-    let text = fs::read_to_string(root().join("host/src/fixed_limits.rs")).unwrap();
-    let constants = text.lines().filter_map(|line| line.strip_prefix("pub(crate) const "));
-    let names: Vec<_> = constants.map(|rest| rest.split(':').next().unwrap().to_owned()).collect();
+    let names = constants("host/src/fixed_limits.rs", "pub(crate) const ");
     assert!(names.len() > 10, "{names:?}");
     names
 }
 
-/// The code of all tests but those of the configuration, which only read values.
-fn tests() -> Vec<String> {
-    let root = root();
-    let mut texts = Vec::new();
-    for file in files_of(&root.join("tests/e2e")).into_iter().filter(|file| has_extension(file, &["mjs"])) {
-        texts.push(fs::read_to_string(file).unwrap());
-    }
-    for file in files_of(&root.join("host/src")).into_iter().filter(|file| has_extension(file, &["rs"])) {
-        let path = file.strip_prefix(root.join("host/src")).unwrap();
-        if path.starts_with("config") {
-            continue;
-        }
-        let text = fs::read_to_string(&file).unwrap();
+/// The limits that the contract promises, those that an operator may change included.
+fn of_contract() -> Vec<String> {
+    let [mut names, defaults] = ["wit/src/limits.rs", "wit/src/defaults.rs"].map(|path| constants(path, "pub const "));
+    assert!(names.len() > 20 && defaults.len() > 5, "{names:?} {defaults:?}");
+    names.extend(defaults);
+    names
+}
+
+/// The names of the constants that are declared with these words.
+fn constants(path: &str, declared: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(path)).unwrap();
+    let constants = text.lines().filter_map(|line| line.strip_prefix(declared));
+    constants.map(|rest| rest.split(':').next().unwrap().to_owned()).collect()
+}
+
+/// The code of all tests of the host but those of the configuration, which only read values.
+fn tests_of_host() -> Vec<String> {
+    let end_to_end = files_of(&root().join("tests/e2e")).into_iter().filter(|file| has_extension(file, &["mjs"]));
+    let end_to_end = end_to_end.map(|file| fs::read_to_string(file).unwrap());
+    end_to_end.chain(tests_in("host/src")).collect()
+}
+
+/// The code of the tests that stand among the sources.
+fn tests_in(folder: &str) -> Vec<String> {
+    let files = rust_files(folder).into_iter().filter(|(path, _)| !path.starts_with("config"));
+    let tests = files.map(|(path, text)| {
         let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs");
-        texts.push(if is_test { text } else { text.split_once("#[cfg(test)]").unwrap_or_default().1.to_owned() });
-    }
-    texts
+        if is_test { text } else { text.split_once("#[cfg(test)]").unwrap_or_default().1.to_owned() }
+    });
+    tests.collect()
+}
+
+/// The Rust files of a folder: their paths in it, and what is in them.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let folder = root().join(folder);
+    let files = files_of(&folder).into_iter().filter(|file| has_extension(file, &["rs"]));
+    files.map(|file| (file.strip_prefix(&folder).unwrap().to_owned(), fs::read_to_string(&file).unwrap())).collect()
 }
 
 fn has_word(text: &str, word: &str) -> bool {
