@@ -37,7 +37,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
             kind: "list of namespaces",
             value: plugin.namespaces.as_deref().map(Into::into),
         },
-        "the only namespaces that the plugin may serve. Several plugins may share a namespace only if each of them has this key; without it, any that no other plugin serves",
+        "the only namespaces that the plugin may serve; which of them it does serve, its code decides. Several plugins may share a namespace only if each of them has this key; without it, any that no other plugin serves",
     )
     .example("[\"/\", \"/chat\"]"),
     KeySpec::new(
@@ -151,9 +151,12 @@ fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section
         into.grants = reader.items(&entry, |raw| once(&mut seen, grant(raw)?));
     }
     if let Some(entry) = reader.entry(section, "namespaces") {
-        let mut seen = Vec::new();
-        let names = reader.items(&entry, |raw| once(&mut seen, namespace(raw)?));
-        if seen.is_empty() {
+        let (mut seen, mut is_empty) = (Vec::new(), true);
+        let names = reader.items(&entry, |raw| {
+            is_empty = false;
+            once(&mut seen, namespace(raw)?)
+        });
+        if is_empty {
             let remedy = "name one, or leave the key out";
             reader.problem(&entry.key, Problem::new("the list names no namespace", remedy));
         }

@@ -53,14 +53,6 @@ impl Scope {
             Self::Parts(parts) => parts.iter().any(|named| named == part),
         }
     }
-
-    /// The entry of a registration that requests this scope, or the scope's first part.
-    fn first_entry(&self, name: &str) -> String {
-        match self {
-            Self::Whole => name.to_owned(),
-            Self::Parts(parts) => parts.first().map_or_else(|| name.to_owned(), |part| format!("{name}:{part}")),
-        }
-    }
 }
 
 /// A set of capabilities, each with its scope.
@@ -83,21 +75,26 @@ impl Capabilities {
 
     /// What a plugin may do that requests `self`: no more than what it requests and no more than what it is granted. The error is
     /// the first entry that has to be granted.
-    pub(crate) fn granted_by(&self, grants: &[String]) -> Result<Self, String> {
+    pub(crate) fn granted_by(&self, grants: &[String]) -> Result<Self, Vec<String>> {
         // The configuration has refused what is no capability.
         let granted = Self::parse(grants).unwrap_or_default();
-        let each = self.list.iter().map(|(capability, requested)| {
+        let (mut list, mut missing) = (Vec::new(), Vec::new());
+        for (capability, requested) in &self.list {
             let name = capability.name();
-            let scope = granted.scope(*capability).ok_or_else(|| requested.first_entry(name))?;
+            let scope = granted.scope(*capability);
             match requested {
-                Scope::Whole => Ok((*capability, scope.clone())),
-                Scope::Parts(parts) => match parts.iter().find(|part| !scope.covers(part)) {
-                    Some(missing) => Err(format!("{name}:{missing}")),
-                    None => Ok((*capability, requested.clone())),
+                Scope::Whole => match scope {
+                    Some(scope) => list.push((*capability, scope.clone())),
+                    None => missing.push(name.to_owned()),
                 },
+                Scope::Parts(parts) => {
+                    let denied = parts.iter().filter(|part| !scope.is_some_and(|scope| scope.covers(part)));
+                    missing.extend(denied.map(|part| format!("{name}:{part}")));
+                    list.push((*capability, requested.clone()));
+                }
             }
-        });
-        Ok(Self { list: each.collect::<Result<_, String>>()? })
+        }
+        if missing.is_empty() { Ok(Self { list }) } else { Err(missing) }
     }
 
     /// Whether the capability is there, in whatever scope.
@@ -153,7 +150,7 @@ mod tests {
         entries.iter().map(|entry| (*entry).to_owned()).collect()
     }
 
-    fn granted(requested: &[&str], grants: &[&str]) -> Result<Capabilities, String> {
+    fn granted(requested: &[&str], grants: &[&str]) -> Result<Capabilities, Vec<String>> {
         let requested = list(requested);
         Capabilities::parse(&requested).unwrap().granted_by(&list(grants))
     }
@@ -166,9 +163,10 @@ mod tests {
 
     #[test]
     fn what_is_not_granted_is_named_as_it_would_be_granted() {
-        assert_eq!(granted(&["store"], &[]), Err("store".into()));
-        assert_eq!(granted(&["store:users"], &["jwt"]), Err("store:users".into()));
-        assert_eq!(granted(&["store:users", "store:rooms"], &["store:users"]), Err("store:rooms".into()));
+        assert_eq!(granted(&["store"], &[]), Err(list(&["store"])));
+        assert_eq!(granted(&["store:users"], &["jwt"]), Err(list(&["store:users"])));
+        assert_eq!(granted(&["store:users", "store:rooms"], &["store:users"]), Err(list(&["store:rooms"])));
+        assert_eq!(granted(&["jwt", "store:users", "cluster"], &["jwt"]), Err(list(&["store:users", "cluster"])), "all at once");
     }
 
     #[test]

@@ -35,9 +35,10 @@ pub(crate) enum PluginError {
     NoKey { plugin: String, key: String },
 
     #[error(
-        "plugin {plugin:?}: registers the namespace {namespace:?}, which [plugins.{plugin}] does not list; to allow it, write {line}"
+        "plugin {plugin:?}: registers {}, which [plugins.{plugin}] does not list; to allow that, write {line}",
+        quoted("the namespace", "the namespaces", namespaces)
     )]
-    NotListed { plugin: String, namespace: String, line: String },
+    NotListed { plugin: String, namespaces: Vec<String>, line: String },
 
     #[error(
         "plugin {plugin:?}: registers the namespace {namespace:?}, and so does {other:?}; plugins share a namespace only if each of them lists it; write {}",
@@ -45,16 +46,26 @@ pub(crate) enum PluginError {
     )]
     Shared { plugin: String, other: String, namespace: String, lines: Vec<String> },
 
+    /// `grants` are those that the operator wrote, and the missing ones.
     #[error(
-        "plugin {plugin:?}: requests the capability {capability:?}; to grant it, write grants = [\"{capability}\"] in [plugins.{plugin}]"
+        "plugin {plugin:?}: requests {}; to grant {}, write grants = {grants:?} in [plugins.{plugin}]",
+        quoted("the capability", "the capabilities", missing),
+        if missing.len() == 1 { "it" } else { "them" }
     )]
-    NotGranted { plugin: String, capability: String },
+    NotGranted { plugin: String, missing: Vec<String>, grants: Vec<String> },
 
     #[error("plugin {plugin:?} needs the store: {source}")]
     Store { plugin: String, source: StoreError },
 
     #[error("the WebAssembly engine does not start: {0:#}")]
     Engine(wasmtime::Error),
+}
+
+/// `the capability "store"`, or `the capabilities "store", "jwt"`.
+fn quoted(one: &str, several: &str, names: &[String]) -> String {
+    let noun = if names.len() == 1 { one } else { several };
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    format!("{noun} {}", names.join(", "))
 }
 
 /// `namespaces = ["/", "/chat"]`, as a configuration has it.

@@ -53,7 +53,10 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C) -> R
 /// What the plugin may do, out of what it requests.
 fn grant(plugin: &Plugin, requested: &Capabilities) -> Result<Capabilities, PluginError> {
     let granted = requested.granted_by(&plugin.config.grants);
-    let granted = granted.map_err(|capability| PluginError::NotGranted { plugin: plugin.config.name.clone(), capability })?;
+    let granted = granted.map_err(|missing| {
+        let grants = plugin.config.grants.iter().chain(&missing).cloned().collect();
+        PluginError::NotGranted { plugin: plugin.config.name.clone(), missing, grants }
+    })?;
     let named = requested.parts(Capability::Jwt).unwrap_or_default();
     match named.iter().find(|key| !plugin.services.keys.has(key)) {
         Some(key) => Err(PluginError::NoKey { plugin: plugin.config.name.clone(), key: key.clone() }),
@@ -66,11 +69,20 @@ fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Result<(
     let Some(listed) = &plugin.config.namespaces else { return Ok(()) };
     for namespace in &mut registration.namespaces {
         namespace.is_listed = listed.iter().any(|name| **name == *namespace.name);
-        if !namespace.is_listed {
-            let all = listed.iter().map(String::as_str).chain([&*namespace.name]);
-            let (plugin, namespace) = (plugin.config.name.clone(), namespace.name.to_string());
-            return Err(PluginError::NotListed { plugin, namespace, line: namespaces_line(all) });
-        }
+    }
+    let unlisted = registration.namespaces.iter().filter(|namespace| !namespace.is_listed);
+    let unlisted: Vec<String> = unlisted.map(|namespace| namespace.name.to_string()).collect();
+    if !unlisted.is_empty() {
+        let line = namespaces_line(listed.iter().chain(&unlisted).map(String::as_str));
+        return Err(PluginError::NotListed { plugin: plugin.config.name.clone(), namespaces: unlisted, line });
+    }
+    // The key only allows: an operator who lists a namespace may believe that the plugin guards it.
+    for name in listed.iter().filter(|name| !registration.namespaces.iter().any(|namespace| *namespace.name == ***name)) {
+        tracing::warn!(
+            plugin = plugin.config.name,
+            "[plugins.{}] lists the namespace {name:?}, which the plugin does not register: the plugin does nothing there",
+            plugin.config.name
+        );
     }
     Ok(())
 }

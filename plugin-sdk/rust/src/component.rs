@@ -19,8 +19,7 @@ thread_local! {
 }
 
 /// Makes a component of a plugin: `export!(plugin)`, where `fn plugin() -> Plugin`, or `fn plugin() -> Result<Plugin>`: an error is a
-/// configuration that the plugin cannot work with. Its message is for the operator, who gets it when the plugin is loaded and from
-/// `innkeeper config check`.
+/// configuration that the plugin cannot work with. Its message is for the operator, who gets it when the plugin is loaded.
 ///
 /// ```
 /// use innkeeper_plugin::{Plugin, Reply, Socket, export};
