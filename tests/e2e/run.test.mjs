@@ -73,6 +73,17 @@ test("a plugin that requests what was not granted is refused with the line to ad
   assert.ok(host.text.includes(told), host.text);
 });
 
+test("a plugin registers no namespace that its table does not list, and a listed one that it does not register is logged", async (t) => {
+  const plugins = (namespaces) => ({ "rate-limit": { namespaces, grants: ["rate-limit"] } });
+  const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: plugins(["/todo"]) }))]);
+  assert.equal(await refused.exit(), 1);
+  const remedy = 'registers the namespaces "/", "/chat", which [plugins.rate-limit] does not list; to allow that, write namespaces = ["/todo", "/", "/chat"]';
+  assert.ok(refused.text.includes(remedy), refused.text);
+  const host = await startHost(t, { plugins: plugins(["/", "/chat", "/todo"]) });
+  const warned = host.logged(({ message }) => message.includes('lists the namespace "/todo", which the plugin does not register'));
+  assert.equal(warned.length, 1, host.text);
+});
+
 const KEY = { JWT_SECRET: "a secret of the tests that nobody could guess" };
 const loaded = (host) => host.logged((line) => line.message === "plugin loaded").map(({ plugin }) => plugin.split("@")[0]);
 
