@@ -59,7 +59,7 @@ pub(crate) struct Socket {
     rooms: AtomicUsize,
     /// Whether there are due timers that the queue has not taken; saves the lock in every turn of the connection.
     has_new_due_timers: AtomicBool,
-    /// A leaf in the order of locks.
+    /// In the order of locks below the namespace; under it only that of a question or of the outbox is taken.
     guarded: Mutex<Guarded>,
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
 struct PendingConnect {
     socket: Arc<Socket>,
     effects: Arc<dyn Effects>,
-    /// Only the calls of this chain take this lock, and only the step itself takes another one under it.
+    /// First in the order of locks: held while the writes of this chain are applied. Only the calls of this chain take it.
     phase: Mutex<ConnectPhase>,
 }
 
