@@ -20,7 +20,8 @@ pub(crate) enum Write {
     },
     /// To all sockets of the target.
     Broadcast {
-        target: Target,
+        /// Boxed, so that the writes of most calls, an ack or an emit, are not as large as this one.
+        target: Box<Target>,
         message: Message,
         packet: EncodedPacket,
     },
@@ -117,7 +118,7 @@ impl Write {
     /// An emit to all sockets of the target.
     pub(crate) fn broadcast(target: Target, message: Message) -> Self {
         let packet = PacketParts::event(target.namespace.name(), &message.name, &message.payload, None).encode();
-        Self::Broadcast { target, message, packet }
+        Self::Broadcast { target: Box::new(target), message, packet }
     }
 
     /// The answer to a client's event.
@@ -162,10 +163,10 @@ impl Write {
         match self {
             Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::SetTimer { .. } | Self::ClearTimer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
-            Self::Broadcast { target, .. }
-            | Self::JoinAll { target, .. }
-            | Self::LeaveAll { target, .. }
-            | Self::DisconnectAll { target, .. } => Some(&target.namespace),
+            Self::Broadcast { target, .. } => Some(&target.namespace),
+            Self::JoinAll { target, .. } | Self::LeaveAll { target, .. } | Self::DisconnectAll { target, .. } => {
+                Some(&target.namespace)
+            }
         }
     }
 

@@ -73,12 +73,15 @@ impl<C: LinkedComponent> Generation<C> {
             let mut instance = self.pool.acquire().await?;
             let (returned, active) = instance.enter(call, ends_at).await?;
             self.pool.release(instance);
-            Ok::<_, wasmtime::Error>((returned, active))
+            // Here, and not behind the timeout: what the call recorded is large, and is not moved through every layer.
+            Ok::<_, wasmtime::Error>(match active {
+                Some(active) => outcome(returned, active),
+                None => Err("the call lost its state".into()),
+            })
         };
         let limits = &self.context.plugin.config.limits;
         let ended = match timeout_at(ends_at, run).await {
-            Ok(Ok((returned, Some(active)))) => outcome(returned, active),
-            Ok(Ok((_, None))) => Err("the call lost its state".into()),
+            Ok(Ok(ended)) => ended,
             Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
                 Err(format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline))
             }
