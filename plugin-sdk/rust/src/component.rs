@@ -158,7 +158,7 @@ impl<A: Author> bindings::Guest for Component<A> {
 
 /// Runs once in each instance.
 fn start(plugin: Result<Plugin>) -> Result<Router> {
-    // On targets without WASI nothing else would log what a panic says.
+    // A panic is an error, with the socket whose call it ended; what std prints of it would be a warning without.
     std::panic::set_hook(Box::new(|panic| log::error(panic)));
     plugin.map(Router::new)
 }

@@ -21,7 +21,7 @@ pub(crate) enum BuildError {
     NoPackage { folder: PathBuf },
     #[error("package {package:?} makes no component; add to its Cargo.toml:\n[lib]\ncrate-type = [\"cdylib\"]")]
     NoLibrary { package: String },
-    #[error("INNKEEPER_WASM_TARGET={0:?} is unknown; use wasip2 or unknown, or leave it unset")]
+    #[error("INNKEEPER_WASM_TARGET={0:?} is unknown; use wasip2 or wasip1, or leave it unset")]
     Way(String),
     #[error("no Rust toolchain here makes components; run one of these and try again:\n{0}")]
     NoToolchain(String),

@@ -1,9 +1,10 @@
 //! A Rust toolchain that makes components.
 //!
 //! The ordinary way is the target wasm32-wasip2 with its ready-made standard library. That library comes from the Rust
-//! project's download host alone. Where that cannot be reached, the second way builds the standard library from its sources for
-//! wasm32-unknown-unknown and links with wasm-component-ld: with the packages of Debian, or with a rustup toolchain that has the
-//! sources of its own version. Sources of another version do not work.
+//! project's download host alone. Where that cannot be reached, the second way builds the standard library from its sources with
+//! packages of Debian: for wasm32-wasip1, with Debian's wasi-libc, and wasm-component-ld makes a component of the result. The
+//! standard library has the same clocks, random seeds and output in both ways. (For wasm32-unknown-unknown it would have none of
+//! them: a clock would trap, and what a plugin prints would vanish.)
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,16 @@ use crate::cli::child::{clean, output, quiet, succeeds_within};
 use crate::cli::output::say;
 
 const WASIP2: &str = "wasm32-wasip2";
-const UNKNOWN: &str = "wasm32-unknown-unknown";
-/// `wasip2` or `unknown` forces one way; both must stay testable on one machine.
+const WASIP1: &str = "wasm32-wasip1";
+/// `wasip2` or `wasip1` forces one way; both must stay testable on one machine.
 const FORCE: &str = "INNKEEPER_WASM_TARGET";
 /// A closed network often drops packets instead of refusing them.
 const RUSTUP_DEADLINE: Duration = Duration::from_secs(60);
 const APT: &str = "/usr/bin/apt-get";
 const APT_DEADLINE: Duration = Duration::from_secs(600);
-const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+const DEBIAN_PACKAGES: [&str; 6] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22", "wasi-libc"];
+/// Where Debian has the libraries of wasi-libc, under its names for the target.
+const DEBIAN_LIBC: [&str; 2] = ["/usr/lib/wasm32-wasip1", "/usr/lib/wasm32-wasi"];
 
 /// How to call cargo.
 #[derive(Debug)]
@@ -33,15 +36,14 @@ pub(super) enum Toolchain {
     FromSources(Sources),
 }
 
-/// A compiler with the sources of its standard library and a linker for components.
+/// Debian's compiler, the sources of its standard library, a linker for components and a C library.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// `cargo` and `rustc` as absolute paths, or by name through rustup.
     cargo: PathBuf,
     rustc: PathBuf,
     linker: PathBuf,
-    /// `None`: the linker brings its own.
-    wasm_ld: Option<PathBuf>,
+    wasm_ld: PathBuf,
+    libc: PathBuf,
 }
 
 impl Toolchain {
@@ -53,11 +55,11 @@ impl Toolchain {
         let (ordinary, sources) = match forced.as_str() {
             "" => (true, true),
             "wasip2" => (true, false),
-            "unknown" => (false, true),
+            "wasip1" => (false, true),
             other => return Err(BuildError::Way(other.to_owned())),
         };
         let there = || (ordinary && has_wasip2(folder)).then_some(Self::Wasip2);
-        let sources_there = || sources.then(|| Sources::there(folder)).flatten();
+        let sources_there = || sources.then(Sources::debian).flatten();
         there()
             .or_else(|| sources_there().map(Self::FromSources))
             .or_else(|| (ordinary && add_wasip2(folder)).then_some(Self::Wasip2))
@@ -68,7 +70,7 @@ impl Toolchain {
     pub(super) fn target(&self) -> &'static str {
         match self {
             Self::Wasip2 => WASIP2,
-            Self::FromSources(_) => UNKNOWN,
+            Self::FromSources(_) => WASIP1,
         }
     }
 
@@ -92,43 +94,22 @@ impl fmt::Display for Toolchain {
             Self::Wasip2 => formatter.write_str(WASIP2),
             Self::FromSources(sources) => {
                 let rustc = sources.rustc.display();
-                write!(formatter, "{rustc} and the standard library from sources ({UNKNOWN})")
+                write!(formatter, "{rustc} and the standard library from sources ({WASIP1})")
             }
         }
     }
 }
 
 impl Sources {
-    fn there(folder: &Path) -> Option<Self> {
-        Self::debian().or_else(|| Self::rustup(folder))
-    }
-
-    /// Debian's: rustc-web, cargo-web, rust-web-src, rust-web-llvm, lld.
+    /// What Debian's packages install, if all of it is there.
     fn debian() -> Option<Self> {
-        let (cargo, rustc) = (file("/usr/bin/cargo")?, file("/usr/bin/rustc")?);
         file("/usr/lib/rustlib/src/rust/library/std/Cargo.toml")?;
         Some(Self {
-            cargo,
-            rustc,
+            cargo: file("/usr/bin/cargo")?,
+            rustc: file("/usr/bin/rustc")?,
             linker: linker(Path::new("/usr/lib/rustlib"))?,
-            wasm_ld: Some(wasm_ld(Path::new("/usr/bin"))?),
-        })
-    }
-
-    /// A rustup toolchain with its component rust-src.
-    fn rustup(folder: &Path) -> Option<Self> {
-        let sysroot = output(clean("rustc").args(["--print", "sysroot"]).current_dir(folder))?;
-        let library = Path::new(&sysroot).join("lib/rustlib");
-        // Debian's compiler has its own way, with another linker.
-        if sysroot == "/usr" || !library.join("src/rust/library/std/Cargo.toml").is_file() {
-            return None;
-        }
-        linker(&library)?;
-        Some(Self {
-            cargo: PathBuf::from("cargo"),
-            rustc: PathBuf::from("rustc"),
-            linker: PathBuf::from("wasm-component-ld"),
-            wasm_ld: None,
+            wasm_ld: wasm_ld(Path::new("/usr/bin"))?,
+            libc: DEBIAN_LIBC.map(PathBuf::from).into_iter().find(|folder| folder.join("libc.a").is_file())?,
         })
     }
 
@@ -137,11 +118,14 @@ impl Sources {
         // -Zbuild-std is unstable and has been the same for years; the compiler is a stable one.
         command.env("RUSTC_BOOTSTRAP", "1");
         command.env("RUSTC", &self.rustc);
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker);
-        if let Some(wasm_ld) = &self.wasm_ld {
-            let flag = format!("-Clink-arg=--wasm-ld-path={}", wasm_ld.display());
-            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flag);
-        }
+        command.env("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.linker);
+        // The compiler looks for a C library in its own folder, where Debian has none. The object makes a library of the module,
+        // whose initializers run before the first call.
+        let (libc, wasm_ld) = (self.libc.display(), self.wasm_ld.display());
+        let flags = format!(
+            "-Clink-self-contained=no -Lnative={libc} -Clink-arg={libc}/crt1-reactor.o -Clink-arg=--wasm-ld-path={wasm_ld}"
+        );
+        command.env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", flags);
         command
     }
 }
@@ -205,11 +189,10 @@ fn advice(forced: &str) -> BuildError {
     let debian = format!(
         "  {sudo}apt-get update && {sudo}apt-get install {packages}    (on Debian; with --install, innkeeper does this as root)"
     );
-    let elsewhere = "  rustup component add rust-src    (another way with rustup)";
     BuildError::NoToolchain(match forced {
         "wasip2" => ordinary,
-        "unknown" => format!("{debian}\n{elsewhere}"),
-        _ => format!("{ordinary}\n{debian}\n{elsewhere}"),
+        "wasip1" => debian,
+        _ => format!("{ordinary}\n{debian}"),
     })
 }
 
