@@ -2,10 +2,18 @@
 //!
 //! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both hold a filter of `tracing-subscriber` (`info,innkeeper=debug`).
 
+mod printable;
+
+use std::fmt;
 use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+
+pub(crate) use printable::printable;
 
 const FILTER_VARIABLES: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
 
@@ -15,12 +23,23 @@ pub(crate) fn init() {
     let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
     // An error says that a subscriber was set before: that one stays.
     let _already = if io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
+        builder.with_target(false).fmt_fields(TextFields).try_init()
     } else {
         builder.json().flatten_event(true).try_init()
     };
     if let Some(problem) = problem {
         tracing::warn!("{problem}");
+    }
+}
+
+/// Message and fields of a readable line. JSON has an escape of its own for line breaks, and is read by programs.
+struct TextFields;
+
+impl<'w> FormatFields<'w> for TextFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        printable::write_entry(&mut writer, &text)
     }
 }
 

@@ -264,7 +264,7 @@ test("`disconnecting` sees the rooms and comes before `disconnect`, each once", 
   const own = host.logged((line) => line.message?.endsWith(id)).map(({ message, fields }) => [message, fields]);
   assert.deepEqual(own, [
     [`disconnecting: client namespace disconnect: ${id}`, "rooms=a,b"],
-    [`disconnect: client namespace disconnect: ${id}`, ""],
+    [`disconnect: client namespace disconnect: ${id}`, undefined],
   ]);
 });
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io::{self, Write};
 
-/// One line on stderr. A closed stderr is no error.
+use crate::telemetry::printable;
+
+/// One line on stderr. A closed stderr is no error. What a plugin or a file has put into the line cannot act on the terminal.
 pub(super) fn say(line: fmt::Arguments<'_>) {
-    let _closed = writeln!(io::stderr().lock(), "{line}");
+    let _closed = writeln!(io::stderr().lock(), "{}", printable(&line.to_string()));
 }

@@ -32,6 +32,8 @@ impl GuestLog {
 fn write(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
     let message = cut(message);
     let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+    // A line outside of a socket's call has no `sid`, and most lines have no fields: an empty text would look like one.
+    let (sid, fields) = (Some(sid).filter(|sid| !sid.is_empty()), Some(&*fields).filter(|fields| !fields.is_empty()));
     match level {
         "error" => tracing::error!(plugin, sid, fields, "{message}"),
         "warn" => tracing::warn!(plugin, sid, fields, "{message}"),
