@@ -79,7 +79,8 @@ fn address_of(listener: &TcpListener) -> String {
 }
 
 pub(crate) fn store_of(config: &Config) -> LazyStore {
-    LazyStore::new(config.store_path(), config.store.seed.clone())
+    let store = &config.store;
+    LazyStore::new(config.store_path(), store.seed.clone(), &store.memory, store.memory_bytes_max)
 }
 
 /// Loads the plugins and puts the modules together, from the adapter outwards.

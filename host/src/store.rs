@@ -1,10 +1,16 @@
-//! The store: keys and values that outlive the plugins and the host.
+//! The store: keys and values that outlive the plugins and, unless their bucket is in memory, the host.
 
 mod api;
+mod clock;
 mod embedded;
 mod error;
 mod lazy;
+mod memory;
+mod operation;
 mod rules;
+mod split;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use api::{Entry, Store, StoreFuture};
 pub(crate) use embedded::Embedded;

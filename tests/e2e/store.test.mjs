@@ -1,11 +1,11 @@
 // The store: each operation through a plugin, grants, what survives the end of the host, and files that are no store.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { ask, configuration, connect, next, record, run, startHost, writeConfig } from "./harness/index.mjs";
+import { ask, configuration, connect, eventually, next, record, run, startHost, writeConfig } from "./harness/index.mjs";
 
 const GRANTED = { keeper: { grants: ["store"] } };
 
@@ -90,6 +90,33 @@ test("a narrowed grant reaches its buckets and no other", async (t) => {
   const answer = await ask(client, "set", "secrets", "1", 1);
   assert.equal(answer.code, "denied");
   assert.match(answer.message, /"store:secrets"/);
+});
+
+test("a bucket in memory answers like any other, needs no file, and is gone with the host", async (t) => {
+  const config = { plugins: { keeper: { grants: ["store:presence"] } }, store: { memory: ["presence"], memory_bytes_max: "64KiB" } };
+  const file = writeConfig(t, configuration(config));
+  const start = () => startHost(t, { file });
+  const host = await start();
+  const client = await connect(host);
+  const says = async (expected, ...args) => assert.deepEqual(await ask(client, ...args), { ok: expected }, args.join(" "));
+
+  await says(null, "set", "presence", "ann", { tabs: 1 });
+  await says(true, "swap", "presence", "ann", { tabs: 1 }, { tabs: 2 });
+  await says(2, "increment", "presence", "n", 2);
+  await says(null, "set-for", "presence", "typing", 1, 20);
+  await eventually("it has expired", async () => (await ask(client, "get", "presence", "typing")).ok === null);
+  await says([["ann", { tabs: 2 }], ["n", 2]], "scan", "presence", "", null, 10);
+  const full = await ask(client, "set", "presence", "large", "x".repeat(70_000));
+  assert.equal(full.code, "limit");
+  assert.match(full.message, /at most 65536 bytes \(memory_bytes_max in \[store\]\)/);
+  assert.equal((await ask(client, "get", "users", "1")).code, "denied");
+  assert.equal(await host.stop(), 0);
+  assert.ok(!existsSync(path.join(path.dirname(file), "innkeeper.redb")), "no file was made");
+
+  assert.deepEqual(await ask(await connect(await start()), "get", "presence", "ann"), { ok: null });
+  const list = run(t, ["store", "list", "presence", "--config", file]);
+  assert.equal(await list.exit(), 1);
+  assert.match(list.text, /the bucket "presence" is kept in memory \(memory in \[store\]\)/);
 });
 
 test("what was acknowledged as stored survives kill -9, fifty times", async (t) => {

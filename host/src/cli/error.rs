@@ -56,6 +56,11 @@ pub(super) enum CliError {
     Store(#[from] StoreError),
     #[error("there is no store {}; name its file with --path or its configuration with --config", .0.display())]
     NoStore(PathBuf),
+    #[error(
+        "the bucket {0:?} is kept in memory (memory in [store]): the file has nothing of it, and only the plugins of a running server \
+         reach it"
+    )]
+    InMemory(String),
     #[error("bucket {bucket:?} has no key {key:?}")]
     NoValue { bucket: String, key: String },
     #[error("the value is not JSON; quote it for the shell: '{{\"name\": \"Ann\"}}', '\"text\"'")]

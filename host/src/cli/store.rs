@@ -54,7 +54,11 @@ pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
     let file = match args.path {
         Some(path) => path,
         None => match config_file::find(args.config) {
-            Some(file) => Config::load(&file, &environment, Flags::default())?.store_path(),
+            Some(file) => {
+                let config = Config::load(&file, &environment, Flags::default())?;
+                in_file(&config, args.command.bucket())?;
+                config.store_path()
+            }
             None => Config::default().store_path(),
         },
     };
@@ -64,6 +68,22 @@ pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(CliError::Runtime)?;
     let store = Embedded::open(&file)?;
     runtime.block_on(answer(&store, args.command))
+}
+
+impl StoreCommand {
+    fn bucket(&self) -> &str {
+        let (Self::Get { bucket, .. } | Self::Set { bucket, .. } | Self::Delete { bucket, .. } | Self::List { bucket, .. }) =
+            self;
+        bucket
+    }
+}
+
+/// Refuses a bucket that the configuration keeps in memory: the file has nothing of it.
+fn in_file(config: &Config, bucket: &str) -> Result<(), CliError> {
+    match config.store.memory.iter().any(|name| name == bucket) {
+        true => Err(CliError::InMemory(bucket.to_owned())),
+        false => Ok(()),
+    }
 }
 
 async fn answer(store: &dyn Store, command: StoreCommand) -> Result<(), CliError> {

@@ -62,6 +62,15 @@ pub(super) fn namespace(raw: &RawValue) -> Result<String, Problem> {
     Err(Problem::new(format!("{written:?} is not a namespace"), remedy))
 }
 
+/// An entry of the store's `memory`.
+pub(super) fn bucket(raw: &RawValue) -> Result<String, Problem> {
+    let written = text(raw)?;
+    match is_name(&written) {
+        true => Ok(written),
+        false => Err(Problem::new(format!("{written:?} is not a bucket"), "use a name of 1 to 64 bytes")),
+    }
+}
+
 /// What to make of `store:users` or `jwt=default`; `None` if it does not begin with a capability.
 fn narrowed(written: &str) -> Option<Result<String, Problem>> {
     let (name, part) = written.split_once([':', '=']).filter(|(name, _)| ALL.contains(name))?;

@@ -1,13 +1,15 @@
-//! `[store]`: where the file of the embedded store is, and what is in it from the start.
+//! `[store]`: where the file of the embedded store is, what is in it from the start, and which buckets are not in it.
 
 use std::path::{Path, PathBuf};
 
-use super::field::Field::Custom;
+use super::field::BYTES;
+use super::field::Field::{Bytes, Custom};
+use super::grants::bucket;
 use super::key_spec::KeySpec;
 use super::paths::{beside, existing_file, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
-use super::value::{RawValue, text};
+use super::value::{RawValue, once, text};
 
 /// Beside the configuration.
 const FILE: &str = "innkeeper.redb";
@@ -15,12 +17,22 @@ const FILE: &str = "innkeeper.redb";
 const FILE_WITHOUT_CONFIGURATION: &str = ".innkeeper/store.redb";
 
 /// Where the file of the store is. The store is opened if the file is named here, or when a plugin is loaded that may use the store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
     /// Relative to the configuration. Default `innkeeper.redb`; `.innkeeper/store.redb` without a configuration.
     pub path: Option<PathBuf>,
     /// A JSON file, `{"bucket": {"key": value}}`: at each start what is absent in the store is set. Default none.
     pub seed: Option<PathBuf>,
+    /// The buckets that are kept in memory and not in the file.
+    pub memory: Vec<String>,
+    /// Bytes that all buckets in memory hold together.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: None, seed: None, memory: Vec::new(), memory_bytes_max: 64 << 20 }
+    }
 }
 
 impl StoreConfig {
@@ -48,6 +60,17 @@ pub(super) const KEYS: &[KeySpec<StoreConfig>] = &[
         "values that are set at each start if the store does not have them yet: {bucket: {key: value}}",
     )
     .example("\"seed.json\""),
+    KeySpec::new(
+        "memory",
+        |store: &mut StoreConfig| Custom { kind: "list of buckets", value: Some(store.memory.as_slice().into()) },
+        "buckets that are kept in memory and not in the file: writes wait for no disk, and a restart begins without what was in them. Plugins use them like any other, with the same grants",
+    )
+    .example("[\"presence\"]"),
+    KeySpec::new(
+        "memory_bytes_max",
+        |store: &mut StoreConfig| Bytes(&mut store.memory_bytes_max, BYTES),
+        "bytes that all buckets in memory hold together; a write beyond them is refused",
+    ),
 ];
 
 /// Reads the section.
@@ -55,6 +78,11 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
     let mut section = reader.section(root, "store");
     reader.set(&mut section, "path", &mut into.path, |raw| store_file(raw, file).map(Some));
     reader.set(&mut section, "seed", &mut into.seed, |raw| seed(raw, file).map(Some));
+    if let Some(entry) = reader.entry(&mut section, "memory") {
+        let mut seen = Vec::new();
+        into.memory = reader.items(&entry, |raw| once(&mut seen, bucket(raw)?));
+    }
+    reader.read(&mut section, KEYS, into);
     reader.close(section);
 }
 

@@ -251,7 +251,21 @@ fn the_store_is_beside_the_configuration() {
     let expected = [
         "innkeeper.toml:2: store.path: \"\" is not a path; name a file, or leave the key out",
         "innkeeper.toml:3: store.seed: there is no file \"nowhere.json\"; correct the path, which is relative to the configuration, or leave the key out",
-        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed",
+        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed, memory, memory_bytes_max",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn buckets_in_memory_have_names_and_each_stands_there_once() {
+    let store =
+        read("[store]\nmemory = ['presence', 'typing']\nmemory_bytes_max = '2MiB'", &nothing).expect("nothing is wrong").store;
+    assert_eq!((store.memory, store.memory_bytes_max), (vec!["presence".to_owned(), "typing".to_owned()], 2 << 20));
+    let told = problems("[store]\nmemory = ['presence', '', 'presence']\nmemory_bytes_max = 0");
+    let expected = [
+        "innkeeper.toml:2: store.memory: \"\" is not a bucket; use a name of 1 to 64 bytes",
+        "innkeeper.toml:2: store.memory: \"presence\" stands here twice; keep one of them",
+        "innkeeper.toml:3: store.memory_bytes_max: 0 is out of range; use 1024 to 4294967296 bytes",
     ];
     assert_eq!(told, expected);
 }

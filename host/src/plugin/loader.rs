@@ -39,8 +39,8 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C) -> R
     }
     tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
     if context.capabilities.has(Capability::Store) {
-        // The first plugin that comes here opens the store.
-        let opened = plugin.services.store.get().await;
+        // The first plugin that comes here opens the store's file, unless it may use nothing but buckets in memory.
+        let opened = plugin.services.store.for_buckets(context.capabilities.parts(Capability::Store)).await;
         let store = opened.map_err(|source| PluginError::Store { plugin: plugin.config.name.clone(), source })?;
         context.store = Some(store);
     }

@@ -4,7 +4,6 @@
 //! commit is on the disk: a single write costs one flush of the disk, and many at once share it. What was read lately is answered from
 //! memory; every other read takes a snapshot on a thread where it may wait for the disk.
 
-mod clock;
 mod file;
 mod in_flight;
 mod open;
@@ -19,10 +18,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::api::{Entry, Store, StoreFuture};
+use super::clock::{Clock, wall_clock};
 use super::error::StoreError;
+use super::operation::{Operation, WriteResult};
 use super::rules;
-pub(super) use clock::{Clock, wall_clock};
-use file::{Cached, Operation, StoreFile, WriteResult};
+use file::{Cached, StoreFile};
 use in_flight::InFlight;
 use writer::WriteJob;
 

@@ -1,6 +1,7 @@
 //! A store that is opened when the first plugin is loaded that may use it, so that a host without such plugins leaves no file behind.
+//! A plugin that may use nothing but buckets in memory needs no file either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +9,11 @@ use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::api::Store;
-use super::embedded::{Clock, Embedded, wall_clock};
+use super::clock::{Clock, wall_clock};
+use super::embedded::Embedded;
 use super::error::StoreError;
+use super::memory::Memory;
+use super::split::Split;
 
 /// Entries of a seed in flight at once: more would be more than the store queues.
 const SEED_AT_ONCE: usize = 1_000;
@@ -19,21 +23,35 @@ pub(crate) struct LazyStore {
     path: PathBuf,
     seed: Option<PathBuf>,
     clock: Clock,
+    in_memory: BTreeSet<String>,
+    memory: Arc<Memory>,
     open: OnceCell<Arc<dyn Store>>,
 }
 
 impl LazyStore {
-    pub(crate) fn new(path: PathBuf, seed: Option<PathBuf>) -> Self {
-        Self { path, seed, clock: wall_clock(), open: OnceCell::new() }
+    /// `in_memory` are the buckets that are not in the file; all of them together hold at most so many bytes.
+    pub(crate) fn new(path: PathBuf, seed: Option<PathBuf>, in_memory: &[String], memory_bytes_max: usize) -> Self {
+        let clock = wall_clock();
+        let memory = Arc::new(Memory::new(memory_bytes_max, clock.clone()));
+        Self { path, seed, clock, in_memory: in_memory.iter().cloned().collect(), memory, open: OnceCell::new() }
     }
 
     /// The same with another clock, in milliseconds since 1970.
     #[cfg(test)]
     pub(crate) fn with_clock(self, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+        let clock: Clock = Arc::new(clock);
+        Self { memory: Arc::new(self.memory.with_clock(clock.clone())), clock, ..self }
     }
 
-    /// The store, opened and seeded if it was not yet.
+    /// The store for a plugin that may use these buckets, or all of them (`None`). The file is opened if one of them is in it.
+    pub(crate) async fn for_buckets(&self, buckets: Option<&[String]>) -> Result<Arc<dyn Store>, StoreError> {
+        match buckets {
+            Some(buckets) if buckets.iter().all(|bucket| self.in_memory.contains(bucket)) => Ok(self.memory.clone()),
+            _ => self.get().await,
+        }
+    }
+
+    /// The store with all buckets, opened and seeded if it was not yet.
     pub(crate) async fn get(&self) -> Result<Arc<dyn Store>, StoreError> {
         self.open.get_or_try_init(|| self.open()).await.cloned()
     }
@@ -42,7 +60,11 @@ impl LazyStore {
         let (path, clock) = (self.path.clone(), self.clock.clone());
         // Opening reads the whole file: after a crash to repair it, else to see that it is sound.
         let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock)).await;
-        let store: Arc<dyn Store> = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
+        let file = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
+        let store: Arc<dyn Store> = match self.in_memory.is_empty() {
+            true => file,
+            false => Arc::new(Split { names: self.in_memory.clone(), memory: self.memory.clone(), file }),
+        };
         if let Some(seed) = &self.seed {
             let set = seed_absent(&*store, seed).await?;
             tracing::info!(seed = %seed.display(), set, "store seeded");
@@ -86,12 +108,30 @@ mod tests {
         let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
         std::fs::write(&seed, r#"{"users": {"1": {"name": "Ann"}, "2": [1]}}"#).unwrap();
         for _ in 0..2 {
-            let store = LazyStore::new(path.clone(), Some(seed.clone())).get().await.unwrap();
+            let store = LazyStore::new(path.clone(), Some(seed.clone()), &[], 0).get().await.unwrap();
             store.set("users", "2", b"mine".to_vec(), None).await.unwrap();
             assert_eq!(store.get("users", "1").await.unwrap().unwrap(), br#"{"name": "Ann"}"#);
         }
-        let store = LazyStore::new(path, Some(seed)).get().await.unwrap();
+        let store = LazyStore::new(path, Some(seed), &[], 0).get().await.unwrap();
         assert_eq!(store.get("users", "2").await.unwrap().unwrap(), b"mine");
+    }
+
+    #[tokio::test]
+    async fn the_file_is_made_for_buckets_that_are_in_it_and_what_is_in_memory_is_seeded_too() {
+        let folder = folder("in-memory");
+        let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
+        std::fs::write(&seed, r#"{"presence": {"1": "here"}, "users": {"1": "Ann"}}"#).unwrap();
+        let lazy = LazyStore::new(path.clone(), Some(seed), &["presence".to_owned()], 1_000);
+        let presence = lazy.for_buckets(Some(&["presence".to_owned()])).await.unwrap();
+        presence.set("presence", "2", b"2".to_vec(), None).await.unwrap();
+        assert!(!path.exists());
+
+        let all = lazy.for_buckets(None).await.unwrap();
+        assert!(path.exists());
+        assert_eq!(all.get("presence", "2").await.unwrap().unwrap(), b"2");
+        assert_eq!(presence.get("presence", "1").await.unwrap().unwrap(), br#""here""#);
+        let users = lazy.for_buckets(Some(&["presence".to_owned(), "users".to_owned()])).await.unwrap();
+        assert_eq!(users.get("users", "1").await.unwrap().unwrap(), br#""Ann""#);
     }
 
     #[tokio::test]
@@ -100,7 +140,8 @@ mod tests {
         let seed = folder.join("seed.json");
         for (text, told) in [("{", "eof"), (r#"{"users": 1}"#, "buckets, keys, values"), (r#"{"": {"a": 1}}"#, "1 to 64 bytes")] {
             std::fs::write(&seed, text).unwrap();
-            let error = LazyStore::new(folder.join("store.redb"), Some(seed.clone())).get().await.err().unwrap().to_string();
+            let error =
+                LazyStore::new(folder.join("store.redb"), Some(seed.clone()), &[], 0).get().await.err().unwrap().to_string();
             assert!(error.contains("seed.json") && error.to_lowercase().contains(told), "{error}");
         }
     }

@@ -47,10 +47,11 @@ const NAMESPACES = {
  * `namespaces` are by default those that the component serves.
  * `options.server`, `internal`, `limits`, `store`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
+ * `options.file`: a configuration that was written already, in place of those options.
  * `options.fileKiB`: no file of the host's can grow beyond this.
  */
 export async function startHost(t, options = {}) {
-  const host = run(t, ["run", "--config", writeConfig(t, configuration(options))], options);
+  const host = run(t, ["run", "--config", options.file ?? writeConfig(t, configuration(options))], options);
   host.address = addressOf(await host.waitForLog(by("listening"), "the host listens", START_MS));
   host.url = `http://${host.address}`;
   const internal = await host.waitForLog(by("internal interface listening"), "the internal interface listens");

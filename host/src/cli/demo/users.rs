@@ -24,7 +24,7 @@ pub(super) fn store(folder: &Path) -> io::Result<StoreConfig> {
     let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
     let users: Map<_, _> = USERS.iter().map(|(id, name)| ((*id).to_owned(), json!({"name": name}))).collect();
     fs::write(&seed, format!("{:#}\n", json!({"users": users})))?;
-    Ok(StoreConfig { path: Some(path), seed: Some(seed) })
+    Ok(StoreConfig { path: Some(path), seed: Some(seed), ..StoreConfig::default() })
 }
 
 /// A random key, a new one at each start.

@@ -8,15 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::clock::Clock;
 use super::open;
 use super::read_cache::{Lookup, ReadCache, ReadStamp};
 use crate::store::api::Entry;
+use crate::store::clock::{Clock, is_alive};
 use crate::store::error::StoreError;
+use crate::store::operation::{Operation, Rows, WriteResult};
 use crate::store::rules;
 
 /// Bucket and key; when it expires (0: never) and the value.
@@ -25,21 +25,6 @@ const ENTRIES: TableDefinition<(&str, &str), (u64, &[u8])> = TableDefinition::ne
 const EXPIRIES: TableDefinition<(u64, &str, &str), ()> = TableDefinition::new("expiries");
 /// Expired entries that one commit removes.
 const SWEEP_BATCH: usize = 1_000;
-
-/// A write.
-pub(super) enum Operation {
-    Set { value: Vec<u8>, ttl: Option<Duration> },
-    Delete,
-    Increment { by: i64 },
-    Swap { expected: Option<Vec<u8>>, value: Option<Vec<u8>> },
-}
-
-/// The answer of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WriteResult {
-    Done(bool),
-    Number(i64),
-}
 
 /// One answer for each write, and whether more has expired than was swept.
 pub(super) type Committed = (Vec<Result<WriteResult, StoreError>>, bool);
@@ -59,25 +44,6 @@ pub(super) struct StoreFile {
     cache: ReadCache,
     /// Whether the last commit failed, so that the log has the change and not each failure.
     failing: AtomicBool,
-}
-
-impl Operation {
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Set { value, .. } => rules::check_value(value),
-            Self::Swap { expected, value } => expected.iter().chain(value).try_for_each(|value| rules::check_value(value)),
-            Self::Delete | Self::Increment { .. } => Ok(()),
-        }
-    }
-
-    /// Bytes that it holds while it waits.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Set { value, .. } => value.len(),
-            Self::Delete | Self::Increment { .. } => 0,
-            Self::Swap { expected, value } => expected.as_ref().map_or(0, Vec::len) + value.as_ref().map_or(0, Vec::len),
-        }
-    }
 }
 
 impl StoreFile {
@@ -207,10 +173,6 @@ impl StoreFile {
     }
 }
 
-fn is_alive(expires: u64, now: u64) -> bool {
-    expires == 0 || expires > now
-}
-
 fn change(
     transaction: &WriteTransaction,
     writes: &[(&str, &str, &Operation)],
@@ -220,7 +182,7 @@ fn change(
     let mut tables = Tables { entries: transaction.open_table(ENTRIES)?, expiries: transaction.open_table(EXPIRIES)?, now };
     let mut answers = Vec::with_capacity(writes.len());
     for (bucket, key, operation) in writes {
-        answers.push(tables.apply(bucket, key, operation)?);
+        answers.push(operation.apply(&mut tables, bucket, key)?);
     }
     let more = sweeps && tables.sweep()?;
     Ok((answers, more))
@@ -233,42 +195,13 @@ struct Tables<'t> {
     now: u64,
 }
 
-impl Tables<'_> {
-    /// Does one operation. The inner error is for the plugin, the outer one is a failure of the disk.
-    fn apply(&mut self, bucket: &str, key: &str, operation: &Operation) -> Result<Result<WriteResult, StoreError>, redb::Error> {
-        let present = self.present(bucket, key)?;
-        // A changed value keeps the time that it has left.
-        let expires = present.as_ref().map_or(0, |(expires, _)| *expires);
-        let present = present.map(|(_, value)| value);
-        let done = match operation {
-            Operation::Set { value, ttl } => {
-                self.put(bucket, key, Some(value), ttl.map_or(0, |ttl| self.end_of(ttl)))?;
-                WriteResult::Done(true)
-            }
-            Operation::Delete => {
-                self.put(bucket, key, None, 0)?;
-                WriteResult::Done(present.is_some())
-            }
-            Operation::Increment { by } => {
-                let sum = match rules::sum(present.as_deref(), *by) {
-                    Ok(sum) => sum,
-                    Err(refused) => return Ok(Err(refused)),
-                };
-                self.put(bucket, key, Some(sum.to_string().as_bytes()), expires)?;
-                WriteResult::Number(sum)
-            }
-            Operation::Swap { expected, value } => {
-                let fits = present == *expected;
-                if fits {
-                    self.put(bucket, key, value.as_deref(), expires)?;
-                }
-                WriteResult::Done(fits)
-            }
-        };
-        Ok(Ok(done))
+impl Rows for Tables<'_> {
+    type Failure = redb::Error;
+
+    fn now(&self) -> u64 {
+        self.now
     }
 
-    /// The value that is there and has not expired, with its expiry.
     fn present(&self, bucket: &str, key: &str) -> Result<Option<(u64, Vec<u8>)>, redb::Error> {
         let found = self.entries.get((bucket, key))?;
         Ok(found.and_then(|found| {
@@ -277,11 +210,7 @@ impl Tables<'_> {
         }))
     }
 
-    fn end_of(&self, ttl: Duration) -> u64 {
-        self.now.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// Writes or removes an entry, and its row in the order of time.
+    /// With the row in the order of time.
     fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<(), redb::Error> {
         let before = match value {
             Some(value) => self.entries.insert((bucket, key), (expires, value))?.map(|old| old.value().0),
@@ -295,7 +224,9 @@ impl Tables<'_> {
         }
         Ok(())
     }
+}
 
+impl Tables<'_> {
     /// Removes expired entries, up to the bound. Returns whether the bound was reached.
     fn sweep(&mut self) -> Result<bool, redb::Error> {
         let mut expired = Vec::new();

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::file::{Operation, StoreFile, WriteResult};
+use super::file::StoreFile;
 use super::in_flight::InFlightPermit;
 use crate::store::error::StoreError;
+use crate::store::operation::{Operation, WriteResult};
 
 /// Writes in one commit. More would let the first wait for long.
 const GROUP_WRITES: usize = 1_000;
