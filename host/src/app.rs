@@ -34,7 +34,10 @@ pub(crate) enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    #[error("{address} is in use by another program; choose another port with --port or port in [{section}] of innkeeper.toml")]
+    #[error(
+        "{address} is in use by another program; choose another port with {}port in [{section}] of innkeeper.toml",
+        flag(section)
+    )]
     InUse { address: SocketAddr, section: &'static str },
 
     #[error("cannot listen on {address}: {source}; see host and port in [{section}] of innkeeper.toml")]
@@ -42,6 +45,11 @@ pub(crate) enum AppError {
 
     #[error("cannot receive signals: {0}")]
     Signals(io::Error),
+}
+
+/// The flag that chooses the port of a section, where there is one.
+fn flag(section: &str) -> &'static str {
+    if section == "server" { "--port or " } else { "" }
 }
 
 /// Runs the server. Returns when a signal has ended it.

@@ -47,15 +47,15 @@ test("a refused user sees why, and connects with a token that is valid", async (
   for (const [who, told] of Object.entries(refusals)) {
     await tab.click(`[value=${who}]`);
     await tab.evaluate(() => (document.querySelector("#problem").textContent = ""));
-    await tab.click("#enter > button");
+    await tab.click("#sign-in > button");
     await sees(tab, "#problem", told);
     await sees(tab, "#state", "refused");
     await picture(tab, `refused-${who}`);
   }
-  assert.equal(await tab.$eval("#house", (house) => house.hidden), true);
+  assert.equal(await tab.$eval("#chat", (chat) => chat.hidden), true);
   await tab.$eval("#token", (field) => (field.value = ""));
   await tab.type("#token", token({ userId: "bob", exp: inSeconds(600) }, SECRET));
-  await tab.click("#enter > button");
+  await tab.click("#sign-in > button");
   await sees(tab, "#people", "Bob (you)");
   assert.deepEqual(tab.errors, []);
 });
@@ -232,7 +232,7 @@ test("everything has a name and can be reached with the keyboard", async (t) => 
     live: document.querySelector("#log").getAttribute("aria-live"),
     legend: document.querySelector("fieldset > legend").textContent,
   }));
-  assert.deepEqual({ lang, main, headings, live, legend }, { lang: "en", main: 1, headings: 1, live: "polite", legend: "Sign in" });
+  assert.deepEqual({ lang, main, headings, live, legend }, { lang: "en", main: 1, headings: 1, live: "polite", legend: "User" });
 
   await tab.focus("#rooms button");
   const order = [await focused(tab)];
@@ -254,12 +254,12 @@ test("on another server the page offers no users, and without `auth` every user 
     const offered = await tab.$$eval("label:not([hidden]) > [name=who]", (all) => all.map(({ value }) => value));
     assert.deepEqual(offered, ["none", "own"]);
     await tab.click("[value=none]");
-    await tab.click("#enter > button");
+    await tab.click("#sign-in > button");
     await sees(tab, "#people", "(you)");
   }
   await say(tabs[1], "hello");
   await sees(tabs[0], "#log", "hello");
-  assert.match(await tabs[0].$eval("#people", (people) => people.textContent), /guest .{5} \(you\)/);
+  assert.match(await tabs[0].$eval("#people", (people) => people.textContent), /user .{5} \(you\)/);
   assert.deepEqual(tabs.flatMap(({ errors }) => errors), []);
 });
 
@@ -273,7 +273,7 @@ test("the token is sent as `auth.token`", async (t) => {
   await session.send("Network.enable");
   session.on("Network.requestWillBeSent", ({ request }) => frames.push(request.postData ?? ""));
   session.on("Network.webSocketFrameSent", ({ response }) => frames.push(response.payloadData));
-  await tab.click("#enter > button");
+  await tab.click("#sign-in > button");
   await sees(tab, "#problem", "Auth failed");
   assert.ok(frames.some((frame) => frame.includes('40/chat,{"token":"abc"}')), frames.join("\n"));
 });
@@ -288,7 +288,7 @@ async function demo(t, { port = 0, folder = mkdtempSync(path.join(tmpdir(), "inn
   return { host, browser: port ? undefined : await startBrowser(t), url: `http://${address}/`, port: Number(address.split(":").pop()), folder };
 }
 
-/** A tab in which somebody has come in. */
+/** A tab in which somebody has signed in. */
 async function enter(browser, url, name, options) {
   // A context each: two people do not share a session.
   const tab = await openTab(await browser.createBrowserContext(), url, options);
@@ -303,7 +303,7 @@ async function come(tab, name) {
 
 async function signIn(tab, name) {
   await tab.click(`[value="user ${name.toLowerCase()}"]`);
-  await tab.click("#enter > button");
+  await tab.click("#sign-in > button");
 }
 
 async function join(tab, room) {

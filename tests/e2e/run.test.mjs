@@ -157,9 +157,30 @@ for (const section of ["server", "internal"]) {
     const port = await occupied(t);
     const host = run(t, ["run", "--config", writeConfig(t, configuration({ [section]: { port } }))]);
     assert.equal(await host.exit(), 1);
-    assert.match(host.text, new RegExp(`127\\.0\\.0\\.1:${port} is in use by another program; choose another port .*\\[${section}\\]`));
+    const flag = section === "server" ? "--port or " : "";
+    assert.ok(host.text.includes(`127.0.0.1:${port} is in use by another program; choose another port with ${flag}port in [${section}]`), host.text);
   });
 }
+
+test("the demo takes free ports where others have the usual ones, and says so; a port that was chosen is an error", async (t) => {
+  const kept = folder(t);
+  // Whoever else has 3001 and 3002 on this machine serves the test as well.
+  for (const port of [3001, 3002]) await occupied(t, port);
+  const demo = run(t, ["demo", "--folder", kept], { cwd: ROOT, env: KEY });
+  const { address } = await demo.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
+  const internal = await demo.waitForLog((line) => line.message === "internal interface listening");
+  const said = (port) => new RegExp(`innkeeper: port ${port}.* is in use by another program; the demo uses (\\d+) instead`).exec(demo.text)?.[1];
+  assert.deepEqual([address, internal.address], [`127.0.0.1:${said(3001)}`, `127.0.0.1:${said(3002)}`]);
+  assert.ok(demo.text.includes(`http://${address}/  <- the chat page`), demo.text);
+
+  const port = await occupied(t);
+  for (const [args, env, option] of [[["--port", `${port}`], {}, "--port"], [[], { INNKEEPER_PORT: `${port}` }, "INNKEEPER_PORT"]]) {
+    const refused = run(t, ["demo", "--folder", folder(t), ...args], { cwd: ROOT, env });
+    assert.equal(await refused.exit(120_000), 1);
+    assert.ok(refused.text.includes(`127.0.0.1:${port} is in use by another program; choose another port with ${option}`), refused.text);
+    assert.doesNotMatch(refused.text, /chat page/);
+  }
+});
 
 test("flags override the environment, which overrides the file", async (t) => {
   const port = await occupied(t);
@@ -271,11 +292,12 @@ async function lingering(t, drain_deadline) {
   return { host, client };
 }
 
-async function occupied(t) {
-  const server = net.createServer().listen(0, "127.0.0.1");
+/** Listens on this port, or on a free one; if another program has the port already, that does as well. */
+async function occupied(t, port = 0) {
+  const server = net.createServer();
   t.after(() => server.close());
-  await eventually("a port is taken", () => server.address());
-  return server.address().port;
+  await new Promise((resolve) => server.once("listening", resolve).once("error", resolve).listen(port, "127.0.0.1"));
+  return server.address()?.port ?? port;
 }
 
 function folder(t) {

@@ -11,7 +11,7 @@ const GATHER_MS = 200;
 const HISTORY = 50;
 const ENTRIES_MAX = 500;
 
-const [enter, house, text] = ["enter", "house", "text"].map($);
+const [signIn, chat, text] = ["sign-in", "chat", "text"].map($);
 const log = new Log($("log"), () => earlier(current));
 
 /** name → {entries, ids: of the messages among them, people: Map(id → name), unread, more: older ones are on the server}. */
@@ -26,13 +26,13 @@ let io;
 let known = { users: [] };
 let gathering;
 
-enter.addEventListener("submit", (event) => {
+signIn.addEventListener("submit", (event) => {
   event.preventDefault();
   const who = chosen();
   sessionStorage.setItem("who", who);
   connect(who, $("first-room").value.trim());
 });
-enter.addEventListener("change", () => {
+signIn.addEventListener("change", () => {
   $("own").hidden = chosen() !== "own";
 });
 
@@ -71,12 +71,12 @@ $("out").addEventListener("click", () => {
   socket = undefined;
   rooms.clear();
   current = undefined;
-  house.hidden = true;
-  enter.hidden = false;
+  chat.hidden = true;
+  signIn.hidden = false;
   $("notices").replaceChildren();
   complain();
   tell("idle", "not connected");
-  enter.querySelector("[name=who]:checked").focus();
+  signIn.querySelector("[name=who]:checked").focus();
 });
 
 /** Whom one can be here: the demo's server lists its users. Another server has no such list. */
@@ -88,7 +88,7 @@ async function offer() {
     label.append(radio, ` ${name}`);
     return label;
   }));
-  const radios = [...enter.querySelectorAll("[name=who]")];
+  const radios = [...signIn.querySelectorAll("[name=who]")];
   radios.find(({ value }) => value === "expired").parentElement.hidden = !expired;
   const last = radios.find(({ value }) => value === sessionStorage.getItem("who"));
   const first = last ?? (users.length ? radios[0] : radios.at(-1));
@@ -104,7 +104,7 @@ async function tokens() {
 }
 
 function chosen() {
-  return enter.querySelector("[name=who]:checked").value;
+  return signIn.querySelector("[name=who]:checked").value;
 }
 
 /** Asked for at each connection: a demo that was started again has made new ones. */
@@ -139,8 +139,8 @@ function connect(who, room) {
     mine.io.engine.once("upgrade", engineChanged);
     if (!entered) {
       entered = true;
-      enter.hidden = true;
-      house.hidden = false;
+      signIn.hidden = true;
+      chat.hidden = false;
       await join(room);
       text.focus();
       return;
@@ -161,7 +161,7 @@ function connect(who, room) {
     if (socket !== mine) return;
     tell(mine.active ? "wait" : "off", mine.active ? "reconnecting …" : "disconnected");
     for (const room of rooms.keys()) note(room, `connection lost (${why})`);
-    if (!mine.active) complain(`Disconnected: ${why}. Sign out and come in again.`);
+    if (!mine.active) complain(`Disconnected: ${why}. Sign out and sign in again.`);
   });
   mine.on("user:joined", gather);
   mine.on("user:left", gather);
@@ -258,7 +258,7 @@ async function wave(id, name) {
   const room = current;
   const answer = await ask("notify", { userId: id, text: `Hello, ${name}!` });
   if (answer.success) note(room, `you waved at ${name}`);
-  else add(room, { error: `${name} was not told: ${reason(answer)}` });
+  else add(room, { error: `${name} did not get it: ${reason(answer)}` });
 }
 
 /** The ack, or what stands for it when none comes. */
@@ -324,7 +324,7 @@ function showPeople() {
 }
 
 function nameOf({ id, name }) {
-  return typeof name === "string" && name ? name : `guest ${String(id).slice(0, 5)}`;
+  return typeof name === "string" && name ? name : `user ${String(id).slice(0, 5)}`;
 }
 
 /** What the token says of itself; only the server can tell whether it is true. */
@@ -344,6 +344,6 @@ try {
   const answer = await fetch(CLIENT).catch(() => undefined);
   const why = answer?.status === 404 ? await answer.text() : "the server gave no client out";
   complain(`The official Socket.IO client is missing, so this page cannot connect. The server says: ${why}`);
-  enter.querySelector("button").disabled = true;
+  signIn.querySelector("button").disabled = true;
 }
 await offer();

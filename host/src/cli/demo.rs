@@ -1,6 +1,7 @@
 //! `innkeeper demo`: the reference plugins, built if need be, and a server with them and a page.
 
 mod page;
+mod ports;
 mod users;
 
 use std::fs::{self, File, TryLockError};
@@ -32,6 +33,7 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Resu
     let _lock = lock(&folder)?;
     let mut config = Config::built_in(sources.plugins()?, &environment, flags)?;
     built_in::free_internal(&mut config);
+    ports::choose(&mut config, flags)?;
     let shared = !config.keys.is_empty();
     if !shared {
         config.keys.push(users::key()?);

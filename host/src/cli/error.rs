@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +39,14 @@ pub(super) enum CliError {
     Demo(PathBuf, #[source] io::Error),
     #[error("another demo is running in {}; stop it, or give this one a folder of its own with --folder", .0.display())]
     DemoRuns(PathBuf),
+    #[error("{address} is in use by another program; choose another port with {option}, or leave {option} out for a free one")]
+    PortTaken { address: SocketAddr, option: &'static str },
+    #[error("no port of {host} is free")]
+    NoPort {
+        host: IpAddr,
+        #[source]
+        source: io::Error,
+    },
     #[error("the system has no random bytes for a key; set the variable JWT_SECRET")]
     Random(#[source] io::Error),
     #[error(transparent)]

@@ -38,9 +38,11 @@ pub(super) fn own_target() -> Option<Target> {
     target_among(folders)
 }
 
-/// Where the demo builds the sources of this checkout: as cargo would, or beside this program. Cargo itself is not asked.
+/// Where the demo builds the sources of this checkout: as cargo would, or beside this program. Cargo itself is not asked. A relative
+/// folder is relative to the current one, as for cargo; it is made absolute, because cargo is started elsewhere.
 pub(super) fn target_of(checkout: &Path) -> Target {
-    let named = env::var_os("CARGO_TARGET_DIR").map(|folder| Target { folder: folder.into() });
+    let named = env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    let named = named.and_then(|folder| std::path::absolute(folder).ok()).map(|folder| Target { folder });
     named.or_else(own_target).unwrap_or_else(|| Target { folder: checkout.join("target") })
 }
 
