@@ -12,7 +12,8 @@ pub(crate) struct ClientPacket<'a> {
     pub(crate) packet_type: PacketType,
     pub(crate) namespace: &'a str,
     pub(crate) ack: Option<u64>,
-    /// JSON, or nothing. Validated when it is known how many attachments came.
+    /// JSON, or nothing; white space alone is nothing, because some clients end each packet with a line break. Validated when it
+    /// is known how many attachments came.
     pub(crate) body: &'a str,
     /// How many binary messages follow.
     pub(crate) attachments: usize,
@@ -31,7 +32,7 @@ pub(crate) enum PacketType {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Decodes the head of a packet. One with more than `attachments_max` attachments is malformed.
+/// Decodes the head of a packet. A binary packet without attachments, or with more than `attachments_max`, is malformed.
 pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<'_>, Malformed> {
     let mut chars = text.chars();
     let (packet_type, is_binary) = match chars.next().ok_or(Malformed)? {
@@ -50,7 +51,7 @@ pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<
         let (count, after) = rest.split_once('-').ok_or(Malformed)?;
         attachments = number(count)?;
         rest = after;
-        if attachments > attachments_max {
+        if attachments == 0 || attachments > attachments_max {
             return Err(Malformed);
         }
     }
@@ -64,6 +65,7 @@ pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<
     if ack.is_some_and(|ack| ack > ACK_ID_MAX) {
         return Err(Malformed);
     }
+    let body = if body.trim_ascii_start().is_empty() { "" } else { body };
     Ok(ClientPacket { packet_type, namespace, ack, body, attachments })
 }
 
@@ -79,7 +81,11 @@ fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
 pub(crate) fn split_event(body: &str, attachments: usize) -> Result<(Cow<'_, str>, String), Invalid> {
     let first = json::array_with_name(body, attachments)?;
     let name = match first.kind {
-        ValueKind::Number => Cow::Owned(number_name(first.text)),
+        // `String(number)` of JavaScript.
+        ValueKind::Number => first
+            .text
+            .parse()
+            .map_or(Cow::Borrowed(first.text), |number: f64| Cow::Owned(ryu_js::Buffer::new().format(number).to_owned())),
         _ => json::decode_string(first.text),
     };
     let rest = body.get(first.rest_at..).unwrap_or("]");
@@ -87,15 +93,6 @@ pub(crate) fn split_event(body: &str, attachments: usize) -> Result<(Cow<'_, str
     args.push('[');
     args.push_str(rest);
     Ok((name, args))
-}
-
-/// `String(number)` of JavaScript, for numbers that are used as names of events.
-fn number_name(text: &str) -> String {
-    match text.parse::<f64>() {
-        Ok(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
-        Ok(number) => number.to_string(),
-        Err(_) => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -153,15 +150,29 @@ mod tests {
         assert_eq!(decode("51-/chat,0[\"a\",{}]", 10), packet(PacketType::Event, "/chat", Some(0), "[\"a\",{}]", 1));
         assert_eq!(decode("3/x,7[]", 10), packet(PacketType::Ack, "/x", Some(7), "[]", 0));
         assert_eq!(decode("62-7[]", 10), packet(PacketType::Ack, "/", Some(7), "[]", 2));
+        assert_eq!(decode("0\r\n", 10), packet(PacketType::Connect, "/", None, "", 0));
+        assert_eq!(decode("1/chat,\n", 10), packet(PacketType::Disconnect, "/chat", None, "", 0));
         let greatest = format!("3{ACK_ID_MAX}[]");
         assert_eq!(decode(&greatest, 10), packet(PacketType::Ack, "/", Some(ACK_ID_MAX), "[]", 0));
     }
 
     #[test]
     fn what_is_no_packet_is_refused() {
-        for text in
-            ["", "7", "x", "4{}", "5[\"a\"]", "5-[\"a\"]", "5x-[\"a\"]", "511-[\"a\"]", "299999999999999999999999[\"a\"]", "é"]
-        {
+        for text in [
+            "",
+            "7",
+            "x",
+            "4{}",
+            "5[\"a\"]",
+            "5-[\"a\"]",
+            "5x-[\"a\"]",
+            "50-[\"a\"]",
+            "60-1[]",
+            "500-[\"a\"]",
+            "511-[\"a\"]",
+            "299999999999999999999999[\"a\"]",
+            "é",
+        ] {
             assert_eq!(decode(text, 10), Err(Malformed), "{text}");
         }
         assert_eq!(decode(&format!("3{}[]", ACK_ID_MAX + 1), 10), Err(Malformed));
@@ -173,9 +184,35 @@ mod tests {
         assert_eq!(split(r#"["hello",1,"a"]"#), Ok(("hello".into(), r#"[1,"a"]"#.into())));
         assert_eq!(split(r#"["hello"]"#), Ok(("hello".into(), "[]".into())));
         assert_eq!(split(r#"[ "say \"hi\"" , {} ]"#), Ok(("say \"hi\"".into(), "[ {} ]".into())));
-        assert_eq!(split("[1e3,2]"), Ok(("1000".into(), "[2]".into())));
         for text in ["[]", "[null]", "[{}]", "[[\"a\"]]", "{}", "[\"a\",]", "[\"a\"", "[\"a\"]x", "\"a\""] {
             assert!(split(text).is_err(), "{text} passed");
+        }
+    }
+
+    /// As Node.js prints them.
+    #[test]
+    fn a_number_as_a_name_is_what_javascript_prints() {
+        let numbers = [
+            ("0", "0"),
+            ("-0", "0"),
+            ("-1e-400", "0"),
+            ("1e3", "1000"),
+            ("3.0E0", "3"),
+            ("-1.50", "-1.5"),
+            ("4.35", "4.35"),
+            ("1e-6", "0.000001"),
+            ("1e-7", "1e-7"),
+            ("5e-324", "5e-324"),
+            ("9007199254740993", "9007199254740992"),
+            ("100000000000000000000", "100000000000000000000"),
+            ("1e21", "1e+21"),
+            ("1234567890123456789012", "1.2345678901234568e+21"),
+            ("1e400", "Infinity"),
+            ("-1e400", "-Infinity"),
+        ];
+        for (text, name) in numbers {
+            let body = format!("[{text},1]");
+            assert_eq!(split_event(&body, 0).unwrap().0, name, "{text}");
         }
     }
 }

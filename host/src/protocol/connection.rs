@@ -123,6 +123,10 @@ impl Connection {
     }
 
     fn event(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), DisconnectReason> {
+        if packet.body.is_empty() {
+            // No handler can be for an event without a name; Node's server goes on too.
+            return Ok(());
+        }
         let (name, args) = split_event(packet.body, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
         if innkeeper_contract::events::is_reserved(&name) {
             return Err(DisconnectReason::ForcedClose);
@@ -140,11 +144,13 @@ impl Connection {
 
     /// The answer to a question. It goes to the question at once and never waits in a queue.
     fn ack(&mut self, packet: &ClientPacket<'_>, attachments: Vec<Vec<u8>>) -> Result<(), DisconnectReason> {
-        json::array(packet.body, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
+        // Clients that acknowledge without arguments may leave the array out.
+        let args = if packet.body.is_empty() { "[]" } else { packet.body };
+        json::array(args, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
         match self.sockets.slot(packet.namespace) {
             NamespaceSlot::Occupied(queue) => {
                 if let Some(ack) = packet.ack {
-                    queue.socket().answer(ack, Payload { args: packet.body.to_owned(), attachments });
+                    queue.socket().answer(ack, Payload { args: args.to_owned(), attachments });
                 }
                 Ok(())
             }
