@@ -34,6 +34,7 @@ mod polling;
 mod probe;
 mod protocol;
 mod registry;
+mod request_target;
 mod response;
 mod server;
 mod session;

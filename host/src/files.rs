@@ -82,15 +82,26 @@ impl Files {
         })
     }
 
+    /// Whether this is the path of a bundle of the official client, which stands below that of the endpoint.
+    pub(crate) fn is_client(&self, path: &str) -> bool {
+        self.client.as_ref().is_some_and(|client| client.bundle(path).is_some())
+    }
+
     /// The folder to search, and the path in it. The folder is `None` for a bundle of the official client that is not installed.
     fn locate(&self, path: &str) -> Option<(Option<Arc<Path>>, String)> {
         if let Some(client) = &self.client
-            && let Some(name) = path.strip_prefix(&client.endpoint)
-            && BUNDLES.contains(&name.strip_suffix(".map").unwrap_or(name))
+            && let Some(name) = client.bundle(path)
         {
             return Some((client.folder.as_deref().map(Into::into), format!("/{name}")));
         }
         Some((Some(Arc::clone(self.folder.as_ref()?)), path.to_owned()))
+    }
+}
+
+impl ClientBundles {
+    /// The file of a bundle, or of its map, that this path names.
+    fn bundle<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(&self.endpoint).filter(|name| BUNDLES.contains(&name.strip_suffix(".map").unwrap_or(name)))
     }
 }
 

@@ -4,14 +4,22 @@ use std::{net::IpAddr, sync::Arc};
 
 use hyper::{
     HeaderMap, Method,
-    header::{CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        UPGRADE,
+    },
     http::request::Parts,
 };
 use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    addresses::AddressPermit, options::Options, outbox::Outbox, response::Refusal, server::Engine, session_id::SessionId,
+    addresses::AddressPermit,
+    options::Options,
+    outbox::Outbox,
+    response::{Accept, Refusal},
+    server::Engine,
+    session_id::SessionId,
 };
 use crate::{frame::Frame, packet::OpenPacket, request::Request};
 
@@ -19,8 +27,8 @@ use crate::{frame::Frame, packet::OpenPacket, request::Request};
 pub(super) enum Route {
     /// A new session by polling.
     Open(NewSession),
-    /// A websocket handshake, with the value of `Sec-WebSocket-Accept`.
-    Websocket(HeaderValue, Upgrade),
+    /// A websocket handshake.
+    Websocket(Accept, Upgrade),
     /// A GET of a polling session.
     Poll(Arc<Outbox>),
     /// A POST of a polling session.
@@ -50,10 +58,13 @@ type Query = Vec<(Box<str>, Box<str>)>;
 
 /// Decides what a request is, or why it is refused.
 pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<Route, Refusal> {
-    if !is_endpoint(&engine.options.path, parts.uri.path()) {
+    let path = parts.uri.path();
+    if !is_endpoint(&engine.options.path, path) || engine.options.files.is_client(path) {
         return Err(Refusal::NotFound);
     }
-    let origin = parts.headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    // An empty header counts as none: no page sends it.
+    let origin = parts.headers.get(ORIGIN).filter(|origin| !origin.is_empty());
+    let origin = origin.map(|origin| origin.to_str().unwrap_or_default());
     if !engine.options.origins.allow(origin, header_text(&parts.headers, &HOST)) {
         return Err(Refusal::Forbidden);
     }
@@ -61,20 +72,22 @@ pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<R
         return Ok(Route::Options);
     }
     let query = decode_query(parts.uri.query().unwrap_or_default());
+    let sid = query_value(&query, "sid").filter(|sid| !sid.is_empty());
     let is_websocket = match query_value(&query, "transport") {
         Some("polling") if engine.options.polling => false,
-        Some("websocket") if engine.options.websocket || query_value(&query, "sid").is_some() => true,
+        Some("websocket") if engine.options.websocket || sid.is_some() => true,
         _ => return Err(Refusal::UnknownTransport),
     };
-    match query_value(&query, "sid") {
+    match sid {
         Some(sid) => route_of_session(engine, parts, sid, is_websocket),
         None => route_of_handshake(engine, parts, query, address, is_websocket),
     }
 }
 
-/// Whether this is the endpoint's path. A client may leave the last slash out.
+/// Whether this is the endpoint's path. A client may leave the last slash out. What stands behind it means nothing, as in Node's
+/// server: some clients put a second slash there.
 fn is_endpoint(endpoint: &str, path: &str) -> bool {
-    path == endpoint || endpoint.strip_suffix('/') == Some(path)
+    path.starts_with(endpoint) || endpoint.strip_suffix('/') == Some(path)
 }
 
 fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: bool) -> Result<Route, Refusal> {
@@ -83,7 +96,7 @@ fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: boo
         if outbox.is_websocket() || !engine.options.allow_upgrades || !engine.options.websocket {
             return Err(Refusal::BadRequest);
         }
-        return Ok(Route::Websocket(accept_key(parts)?, Upgrade::Probe(outbox)));
+        return Ok(Route::Websocket(accept(parts)?, Upgrade::Probe(outbox)));
     }
     match parts.method {
         _ if outbox.is_websocket() => Err(Refusal::BadRequest),
@@ -103,7 +116,7 @@ fn route_of_handshake(
     if parts.method != Method::GET {
         return Err(Refusal::BadMethod);
     }
-    let key = if is_websocket { Some(accept_key(parts)?) } else { None };
+    let accept = if is_websocket { Some(accept(parts)?) } else { None };
     if query_value(&query, "EIO") != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
@@ -114,25 +127,34 @@ fn route_of_handshake(
     let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
     let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
     let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, query, address) };
-    Ok(match key {
-        Some(key) => Route::Websocket(key, Upgrade::New(new_session)),
+    Ok(match accept {
+        Some(accept) => Route::Websocket(accept, Upgrade::New(new_session)),
         None => Route::Open(new_session),
     })
 }
 
-/// The value of `Sec-WebSocket-Accept` in the response to a websocket handshake (RFC 6455, section 4.2).
-fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
+/// The answer to a websocket handshake (RFC 6455, section 4.2). Version 8 has the same frames as 13; Node's server takes both.
+fn accept(parts: &Parts) -> Result<Accept, Refusal> {
     let headers = &parts.headers;
     let is_upgrade = parts.method == Method::GET
         && has_token(headers, &UPGRADE, "websocket")
         && has_token(headers, &CONNECTION, "upgrade")
-        && header_text(headers, &SEC_WEBSOCKET_VERSION) == Some("13");
+        && matches!(header_text(headers, &SEC_WEBSOCKET_VERSION), Some("13" | "8"));
     match headers.get(SEC_WEBSOCKET_KEY) {
         Some(key) if is_upgrade && key.len() == 24 => {
-            HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::BadRequest)
+            let key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::BadRequest)?;
+            Ok(Accept { key, protocol: first_protocol(headers) })
         }
         _ => Err(Refusal::BadRequest),
     }
+}
+
+/// The first subprotocol that the client offers. None of them means anything here, but a browser that gets no answer closes the
+/// connection.
+fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offered = header_text(headers, &SEC_WEBSOCKET_PROTOCOL)?;
+    let first = offered.split(',').map(str::trim).find(|protocol| !protocol.is_empty())?;
+    HeaderValue::from_str(first).ok()
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
@@ -161,8 +183,9 @@ fn latin1(value: &[u8]) -> Box<str> {
     }
 }
 
+/// The last value of this key, as in Node's server: some clients add their own `transport` to one that is there.
 fn query_value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
-    query.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
+    query.iter().rfind(|(name, _)| &**name == key).map(|(_, value)| &**value)
 }
 
 /// Decodes `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stays as it is.
@@ -223,11 +246,12 @@ mod tests {
 
     #[test]
     fn the_last_slash_of_the_path_may_be_left_out() {
-        for other in ["/", "/socket.i", "/socket.io/x", "/socket.iox", "//socket.io/"] {
+        for other in ["/", "/socket.i", "/socket.iox", "//socket.io/"] {
             assert!(!is_endpoint("/socket.io/", other), "{other}");
         }
-        assert!(is_endpoint("/socket.io/", "/socket.io/"));
-        assert!(is_endpoint("/socket.io/", "/socket.io"));
+        for endpoint in ["/socket.io/", "/socket.io", "/socket.io//", "/socket.io/x"] {
+            assert!(is_endpoint("/socket.io/", endpoint), "{endpoint}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The stream under hyper, which holds the response to a websocket handshake back.
+//! The stream under hyper, which escapes what hyper refuses in the target of a request (`request_target`), and holds the response
+//! to a websocket handshake back.
 //!
 //! The session's first write sends that response together with the OPEN packet: one packet on the wire instead of two, which
 //! is a sixth of what a connect costs.
@@ -6,37 +7,87 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 
-use super::byte_stream::ByteStream;
+use super::{byte_stream::ByteStream, request_target::RequestTarget};
 
 /// The begin of the response to a websocket handshake: Switching Protocols.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
+/// Bytes of one read in a head; few heads are longer.
+const HEAD_READ_BYTES: usize = 2048;
+
+/// Set by the service when it has got a request without a body; taken by the stream, which then expects the next request.
+pub(super) type HasNoBody = Arc<AtomicBool>;
 
 pub(super) struct HttpStream {
     io: TokioIo<ByteStream>,
     /// The head of the response, and what hyper wrote after it.
     held_back: Vec<u8>,
+    target: RequestTarget,
+    has_no_body: HasNoBody,
+    /// Bytes with escapes that hyper has not taken yet.
+    escaped: Vec<u8>,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: ByteStream) -> Self {
-        Self { io: TokioIo::new(stream), held_back: Vec::new() }
+    pub(super) fn new(stream: ByteStream, has_no_body: HasNoBody) -> Self {
+        Self {
+            io: TokioIo::new(stream),
+            held_back: Vec::new(),
+            target: RequestTarget::default(),
+            has_no_body,
+            escaped: Vec::new(),
+        }
     }
 
-    /// The stream, and the bytes that have to be written to it first.
-    pub(super) fn into_parts(self) -> (ByteStream, Vec<u8>) {
-        (self.io.into_inner(), self.held_back)
+    /// The stream, the bytes that have to be written to it first, and those that were read from it and that hyper has not got.
+    pub(super) fn into_parts(self) -> (ByteStream, Vec<u8>, Vec<u8>) {
+        (self.io.into_inner(), self.held_back, self.escaped)
+    }
+
+    /// Gives hyper of `escaped` what it takes.
+    fn give_escaped(&mut self, buffer: &mut ReadBufCursor<'_>) {
+        let length = self.escaped.len().min(buffer.remaining());
+        buffer.put_slice(self.escaped.drain(..length).as_slice());
     }
 }
 
 impl Read for HttpStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if !self.escaped.is_empty() {
+            self.give_escaped(&mut buffer);
+            return Poll::Ready(Ok(()));
+        }
+        // The flag was set by the task that polls here.
+        if self.has_no_body.load(Ordering::Relaxed) {
+            self.has_no_body.store(false, Ordering::Relaxed);
+            self.target.begin_next();
+        }
+        if !self.target.scans() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+            self.target.skip();
+            return Poll::Ready(Ok(()));
+        }
+        let mut bytes = [0; HEAD_READ_BYTES];
+        let length = buffer.remaining().min(HEAD_READ_BYTES);
+        let mut read = ReadBuf::new(bytes.get_mut(..length).unwrap_or_default());
+        ready!(Pin::new(&mut self.io).poll_read(cx, read.unfilled()))?;
+        match self.target.escape(read.filled()) {
+            None => buffer.put_slice(read.filled()),
+            Some(escaped) => {
+                self.escaped = escaped;
+                self.give_escaped(&mut buffer);
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

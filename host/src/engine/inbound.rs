@@ -47,10 +47,7 @@ impl Inbound<'_> {
         let data = packet.get(1..).unwrap_or_default();
         match packet_type {
             b'4' => self.protocol.text(data).map_err(by_protocol),
-            b'b' => match payload::decode_binary(data) {
-                Some(data) => self.protocol.binary(&data).map_err(by_protocol),
-                None => Err(PARSE_ERROR),
-            },
+            b'b' => self.protocol.binary(&payload::decode_binary(data)).map_err(by_protocol),
             b'3' => {
                 self.heartbeat.pong_received(Instant::now(), self.ping_interval);
                 Ok(())

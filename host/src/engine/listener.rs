@@ -9,14 +9,20 @@ use std::{
     future::Ready,
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::future::Either;
 use http_body_util::{Either as Body, Full};
-use hyper::{Response, body::Incoming, header::HeaderValue, server::conn::http1, service::Service};
+use hyper::{
+    Response,
+    body::{Body as _, Incoming},
+    header::HeaderValue,
+    server::conn::http1,
+    service::Service,
+};
 use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -25,7 +31,7 @@ use super::{
     byte_stream::ByteStream,
     command::Command,
     handshake::{self, Route, Upgrade},
-    http_stream::HttpStream,
+    http_stream::{HasNoBody, HttpStream},
     options::Options,
     polling,
     response::{self, Cors, EngineResponse, PollingResponse, Refusal},
@@ -76,9 +82,12 @@ pub(super) fn http(options: &Options) -> http1::Builder {
 
 /// Serves the requests on a connection, in a task of its own.
 pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
-    let service = HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default() };
+    let has_no_body = HasNoBody::default();
+    let stream = HttpStream::new(stream, Arc::clone(&has_no_body));
+    let service =
+        HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), has_no_body };
     // Ends with the connection, at the latest by the header timeout when the connection is idle.
-    tokio::spawn(serve_connection(http.serve_connection(HttpStream::new(stream), service)));
+    tokio::spawn(serve_connection(http.serve_connection(stream, service)));
 }
 
 /// Sets the options of the listener. On Linux an accepted socket inherits them, which saves two system calls for each.
@@ -96,8 +105,8 @@ async fn serve_connection(http: http1::Connection<HttpStream, HttpService>) {
     let Ok(parts) = http.without_shutdown().await else { return };
     let HttpService { engine, upgrade, .. } = parts.service;
     let Some(upgrade) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
-    let (stream, head) = parts.io.into_parts();
-    let mut websocket = Websocket::new(stream, &parts.read_buf);
+    let (stream, head, unread) = parts.io.into_parts();
+    let mut websocket = Websocket::new(stream, &[&*parts.read_buf, &unread].concat());
     match upgrade {
         Upgrade::New(new_session) => session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
         Upgrade::Probe(outbox) => {
@@ -114,6 +123,7 @@ struct HttpService {
     address: IpAddr,
     /// What the stream is for, once a request is for a websocket.
     upgrade: Mutex<Option<Upgrade>>,
+    has_no_body: HasNoBody,
 }
 
 /// A response of the engine, or a file.
@@ -127,6 +137,9 @@ impl Service<hyper::Request<Incoming>> for HttpService {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
+        if body.is_end_stream() {
+            self.has_no_body.store(true, Ordering::Relaxed);
+        }
         let options = &self.engine.options;
         let route = match handshake::route(&self.engine, &parts, self.address) {
             Ok(route) => route,

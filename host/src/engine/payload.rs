@@ -2,11 +2,21 @@
 
 use std::collections::VecDeque;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    alphabet::STANDARD as ALPHABET,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
 
 use crate::frame::Frame;
 
 const SEPARATOR: u8 = 0x1e;
+
+/// Base64 without its padding. Bits that are left over mean nothing.
+const UNPADDED: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone).with_decode_allow_trailing_bits(true),
+);
 
 /// The packets in the body of a POST. An empty body is one empty packet, which is malformed, as in Node.
 pub(super) fn split(body: &str) -> impl Iterator<Item = &str> {
@@ -44,20 +54,60 @@ pub(super) fn append(body: &mut Vec<u8>, packet: &[u8]) {
     body.extend_from_slice(packet);
 }
 
-/// The bytes of a binary packet; `text` is without the leading `b`.
-pub(super) fn decode_binary(text: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(text).ok()
+/// The bytes of a binary packet; `text` is without the leading `b`. What `Buffer.from(text, "base64")` of Node.js reads: the
+/// encoders of some platforms break lines, leave the padding out or use the alphabet for URLs, so all else is skipped, and the
+/// first `=` is the end.
+pub(super) fn decode_binary(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).unwrap_or_else(|_| decode_loose(text))
+}
+
+fn decode_loose(text: &str) -> Vec<u8> {
+    let digit = |byte| match byte {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'+' | b'/' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => Some(byte),
+        _ => None,
+    };
+    let mut digits: Vec<u8> = text.bytes().take_while(|byte| *byte != b'=').filter_map(digit).collect();
+    if digits.len() % 4 == 1 {
+        // Six bits are no byte.
+        digits.pop();
+    }
+    UNPADDED.decode(digits).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Each pair is what Node.js 20 makes of it.
     #[test]
-    fn malformed_binary_is_refused() {
-        assert!(decode_binary("%%%%").is_none());
-        assert!(decode_binary("AQ").is_none());
-        assert_eq!(decode_binary("AQI=").unwrap(), [1, 2]);
+    fn base64_is_read_as_by_node() {
+        let cases: [(&str, &[u8]); 20] = [
+            ("", &[]),
+            ("AQI=", &[1, 2]),
+            ("AQID\n", &[1, 2, 3]),
+            ("AQ\r\nID", &[1, 2, 3]),
+            (" AQ\tI D ", &[1, 2, 3]),
+            ("-_-_", &[0xfb, 0xff, 0xbf]),
+            ("+_-/", &[0xfb, 0xff, 0xbf]),
+            ("AQ", &[1]),
+            ("AQI", &[1, 2]),
+            ("AQ=", &[1]),
+            ("AQ====", &[1]),
+            ("AQ=\n=", &[1]),
+            ("AQ==AQ==", &[1]),
+            ("AR==", &[1]),
+            ("A", &[]),
+            ("AQIDA", &[1, 2, 3]),
+            ("=", &[]),
+            ("AQ%ID", &[1, 2, 3]),
+            ("AQéID", &[1, 2, 3]),
+            ("%%%%", &[]),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(decode_binary(text), bytes, "{text:?}");
+        }
     }
 
     #[test]

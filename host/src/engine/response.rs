@@ -7,7 +7,7 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, CONNECTION,
-        CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SET_COOKIE, UPGRADE, VARY,
+        CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, UPGRADE, VARY,
     },
 };
 
@@ -92,14 +92,25 @@ pub(super) fn set_cookie(response: &mut EngineResponse, cookie: Option<HeaderVal
     }
 }
 
+/// The answer to a websocket handshake.
+pub(super) struct Accept {
+    /// `Sec-WebSocket-Accept`.
+    pub(super) key: HeaderValue,
+    /// `Sec-WebSocket-Protocol`, if the client offers any.
+    pub(super) protocol: Option<HeaderValue>,
+}
+
 /// 101 Switching Protocols. After it the stream belongs to the session.
-pub(super) fn switching(accept: HeaderValue, cookie: Option<HeaderValue>) -> EngineResponse {
+pub(super) fn switching(accept: Accept, cookie: Option<HeaderValue>) -> EngineResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept.key);
+    if let Some(protocol) = accept.protocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     set_cookie(&mut response, cookie);
     response
 }
@@ -115,7 +126,7 @@ pub(super) struct Cors {
 impl Cors {
     /// The headers for a request whose origin is allowed.
     pub(super) fn new(origins: &Origins, headers: &HeaderMap) -> Self {
-        let origin = headers.get(ORIGIN).cloned();
+        let origin = headers.get(ORIGIN).filter(|origin| !origin.is_empty()).cloned();
         let names_origin = origins.credentials || !origins.allows_all();
         let origin = origin.map(|origin| if names_origin { origin } else { HeaderValue::from_static("*") });
         Self { origin, credentials: origins.credentials, names_origin }

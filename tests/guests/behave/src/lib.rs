@@ -34,6 +34,9 @@ fn plugin() -> Plugin {
         .on("linger", |socket: &Socket| -> Result<_> { socket.set_data("linger", &true).map(|()| Reply(true)) })
         .disconnecting(disconnecting)
         .disconnect(disconnect);
+    // Numbers as JavaScript prints them: the events of a client whose first argument is a number.
+    let numbers = ["0", "1.5", "1e+21", "1e-7", "Infinity"];
+    let plugin = numbers.into_iter().fold(plugin, |plugin, name| plugin.on(name, move |_: &Socket| Reply(name)));
     let plugin = guarded_namespace(plugin.namespace("/gate"));
     let secrets = config::<Config>().is_ok_and(|config| config.secrets);
     if secrets { plugin.capability("handshake:secrets") } else { plugin }
