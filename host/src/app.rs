@@ -199,5 +199,5 @@ fn origins(cors: &config::Cors) -> Origins {
         config::Origins::Any => vec!["*".to_owned()],
         config::Origins::Listed(list) => list.clone(),
     };
-    Origins { list, credentials: cors.credentials }
+    Origins::new(&list, cors.credentials)
 }

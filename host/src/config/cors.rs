@@ -17,7 +17,7 @@ pub struct Cors {
     pub credentials: bool,
 }
 
-/// The Origin headers that pass, besides none at all and one equal to Host.
+/// The Origin headers that pass, besides none at all and one of the same host as Host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
     /// No other page.
@@ -25,19 +25,9 @@ pub enum Origins {
     Same,
     /// Every page: `origin = "*"`.
     Any,
-    /// These origins, as browsers write them: lower case, no slash at the end, no default port.
+    /// These origins, in lower case and without a slash at the end. `https://*.example.com` stands for
+    /// the subdomains of example.com; `null` and `file://` are what pages without an address send.
     Listed(Vec<String>),
-}
-
-impl Origins {
-    /// Whether the list lets this Origin header pass. The caller decides about same-origin and missing headers.
-    pub fn allow(&self, origin: &str) -> bool {
-        match self {
-            Self::Same => false,
-            Self::Any => true,
-            Self::Listed(list) => list.iter().any(|entry| entry.eq_ignore_ascii_case(origin)),
-        }
-    }
 }
 
 /// `[server.cors]`.
@@ -45,7 +35,7 @@ pub(super) const KEYS: &[KeySpec<Cors>] = &[
     KeySpec::new(
         "origin",
         |cors: &mut Cors| Custom { kind: "origin, list of origins, or \"*\"", value: shown_origins(&cors.origins) },
-        "origins of the pages that may connect, besides the same origin; without this key, no other may",
+        "origins of the pages that may connect, besides those that the server's own address serves; without this key, no other may. \"https://*.example.com\" stands for the subdomains of example.com, of any depth, and not for example.com itself. Web views, files and boards send \"null\" or \"file://\", which can be listed",
     )
     .socket_io("cors.origin")
     .variable("CLIENT_URL")
@@ -68,22 +58,29 @@ pub(super) fn read(reader: &mut Reader<'_>, server: &mut Section<'_>, into: &mut
     reader.close(section);
 }
 
-/// `http://localhost:5173`, as browsers write it; a slash at the end is accepted.
+/// An origin; a slash at the end is accepted.
 pub(super) fn origin(raw: &RawValue) -> Result<String, Problem> {
     let written = text(raw)?;
-    let origin = written.strip_suffix('/').unwrap_or(&written).to_ascii_lowercase();
-    let rest = origin.split_once("://").map(|(_, rest)| rest);
-    let plain = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*', ' ']));
-    if origin != "*" && !plain {
-        let remedy = "write \"https://example.com\", without a path, or \"*\" for every one";
-        return Err(Problem::new(format!("{written:?} is not an origin"), remedy));
+    let origin = written.to_ascii_lowercase();
+    if matches!(&*origin, "*" | "null" | "file://") {
+        return Ok(origin);
     }
-    let default = match origin.split_once("://") {
-        Some(("http", _)) => ":80",
-        Some(("https", _)) => ":443",
-        _ => return Ok(origin),
-    };
-    Ok(origin.strip_suffix(default).unwrap_or(&origin).to_owned())
+    let problem = |what: &str, remedy| Problem::new(format!("{written:?} {what}"), remedy);
+    if !origin.is_ascii() {
+        return Err(problem("is not what browsers send", "write the name in its ASCII form, which begins with xn--"));
+    }
+    let remedy = "write \"https://example.com\", without a path, or \"*\" for every one";
+    let (scheme, rest) = origin.split_once("://").ok_or_else(|| problem("is not an origin", remedy))?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let host = rest.strip_prefix("*.").unwrap_or(rest);
+    if scheme.is_empty() || host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+        return Err(problem("is not an origin", remedy));
+    }
+    if host.contains('*') || scheme.contains('*') {
+        let remedy = "a star stands for subdomains, as in \"https://*.example.com\", or, alone, for every origin";
+        return Err(problem("is not an origin", remedy));
+    }
+    Ok(format!("{scheme}://{rest}"))
 }
 
 /// A list that has a star means every origin.

@@ -169,8 +169,30 @@ fn flags_override_the_environment_which_overrides_the_file() {
     let config = resolve::from_text(path, text, &environment, flags).expect("nothing is wrong").config;
 
     assert_eq!((config.server.host.to_string(), config.server.port), ("::1".to_owned(), 3));
-    let expected = ["http://localhost:5173", "https://example.com"].map(str::to_owned);
+    let expected = ["http://localhost:5173", "https://example.com:443"].map(str::to_owned);
     assert_eq!(config.server.cors.origins, Origins::Listed(expected.to_vec()));
+}
+
+#[test]
+fn origins_of_web_views_boards_and_subdomains_can_be_listed() {
+    let origins = |list: &str| {
+        let text = format!("[server]\ncors.origin = {list}");
+        let path = Path::new("innkeeper.toml");
+        resolve::from_text(path, &text, &|_| None, NO_FLAGS).map(|resolved| resolved.config.server.cors.origins)
+    };
+    let listed = ["null", "file://", "capacitor://localhost", "wss://example.com", "https://*.example.com:8443"];
+    assert_eq!(origins(&format!("{listed:?}")).ok(), Some(Origins::Listed(listed.map(str::to_owned).to_vec())));
+    for refused in [
+        "https://*",
+        "https://*.",
+        "https://*example.com",
+        "https://a.*.com",
+        "https://*.*.com",
+        "*://example.com",
+        "https://é.com",
+    ] {
+        assert!(origins(&format!("[{refused:?}]")).is_err(), "{refused}");
+    }
 }
 
 #[test]
