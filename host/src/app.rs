@@ -177,6 +177,8 @@ fn engine_options(config: &Config) -> Options {
         upgrade_timeout: server.upgrade_timeout,
         payload_bytes_max: server.max_http_buffer_size,
         outbox_bytes_max: config.limits.outbox_bytes_max,
+        request_head_bytes_max: config.limits.request_head_bytes_max,
+        sessions_per_address_max: config.limits.sessions_per_address_max,
         polling: server.transports.polling,
         websocket: server.transports.websocket,
         allow_upgrades: server.allow_upgrades,

@@ -33,6 +33,7 @@ mod payload;
 mod polling;
 mod probe;
 mod protocol;
+mod refusal_log;
 mod registry;
 mod request_target;
 mod response;

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-/// Bytes of the head of one HTTP request. Browsers and proxies stay below 16 KiB; hyper's own limit is 400 kB.
-pub(crate) const REQUEST_HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long a websocket that the server closes waits for the client to close its side: a few round trips of a slow network. A client
 /// that never does costs no more than that.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -24,6 +22,9 @@ pub(crate) const FAILURE_LINES_MAX: u32 = 20;
 pub(crate) const GUEST_ERROR_LINES_MAX: u32 = 20;
 /// Lines of all other levels of one plugin in ten seconds: enough for a line with each of a thousand events a second.
 pub(crate) const GUEST_LINES_MAX: u32 = 10_000;
+/// Lines of the log in ten seconds about clients that are refused for one reason, and about files that cannot be served: clients can
+/// cause any number, and a few show what is to be set.
+pub(crate) const REFUSAL_LINES_MAX: u32 = 5;
 /// Lines of the log in ten seconds about sockets that would be in too many rooms: plugins can cause any number.
 pub(crate) const REFUSED_JOIN_LINES_MAX: u32 = 20;
 /// Bytes of a line that a guest prints; a longer one is cut in two. The host keeps a line until it ends.

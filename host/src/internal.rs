@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::fixed_limits::INTERNAL_HEAD_DEADLINE;
+use crate::fixed_limits::{INTERNAL_HEAD_DEADLINE, REFUSAL_LINES_MAX};
+use crate::log_limiter::LogLimiter;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -18,11 +19,19 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the runtime ends.
 pub(crate) async fn serve(listener: TcpListener) {
+    let failures = LogLimiter::new(REFUSAL_LINES_MAX);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "the internal interface cannot accept a connection");
+                if let Some(left_out) = failures.admit() {
+                    tracing::warn!(
+                        %error,
+                        left_out,
+                        "the internal interface cannot accept a connection; if too many files are open, raise the limit of the \
+                         process (`ulimit -n`, LimitNOFILE of systemd)"
+                    );
+                }
                 tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             }

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Admits at most so many lines in each window of ten seconds, and counts those that are left out.
+#[derive(Debug)]
 pub(crate) struct LogLimiter {
     lines_max: u32,
     window: Mutex<Option<Window>>,
 }
 
+#[derive(Debug)]
 struct Window {
     opened: Instant,
     lines: u32,

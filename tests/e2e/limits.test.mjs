@@ -139,14 +139,40 @@ test("rate_limit_keys_max: with a full table new keys are over their limit, and 
   await host.waitForLog((line) => line.level === "WARN" && /rate_limit_keys_max/.test(line.message), "the log says why");
 });
 
-test("REQUEST_HEAD_BYTES_MAX: a request with a larger head is refused", async (t) => {
-  const host = await startHost(t);
-  const status = async (bytes) => {
+test("request_head_bytes_max: a request with a larger head is refused, and the log names the key", async (t) => {
+  const status = async (host, bytes) => {
     const path = "/socket.io/?EIO=4&transport=polling";
     return (await request(host, { path, headers: { filler: "x".repeat(bytes) } })).status;
   };
-  assert.equal(await status(31 << 10), 200);
-  assert.equal(await status(33 << 10), 431);
+  const byDefault = await startHost(t);
+  assert.equal(await status(byDefault, 31 << 10), 200);
+  assert.equal(await status(byDefault, 33 << 10), 431);
+  await byDefault.waitForLog((line) => line.level === "WARN" && /request_head_bytes_max/.test(line.message), "the log says why");
+  const larger = await startHost(t, { limits: { request_head_bytes_max: "48KiB" } });
+  assert.equal(await status(larger, 33 << 10), 200);
+  assert.equal(await status(larger, 50 << 10), 431);
+});
+
+test("sessions_per_address_max: a handshake beyond it is answered 429 until a session ends, and the log names the key", async (t) => {
+  const host = await startHost(t, { limits: { sessions_per_address_max: 2 } });
+  const open = () => request(host, { path: "/socket.io/?EIO=4&transport=polling" });
+  const first = await RawSocket.open(host);
+  assert.equal((await open()).status, 200);
+  assert.equal((await open()).status, 429);
+  await host.waitForLog((line) => line.level === "WARN" && /sessions_per_address_max/.test(line.message), "the log says why");
+  first.close();
+  await eventually("a session is admitted again", async () => (await open()).status === 200);
+});
+
+test("REFUSAL_LINES_MAX: a flood of refusals is a few lines of the log", async (t) => {
+  const host = await startHost(t);
+  const headers = { origin: `http://foe.example/${"x".repeat(1_000)}` };
+  for (let request_ = 0; request_ < 50; request_ += 1) {
+    assert.equal((await request(host, { path: "/socket.io/?EIO=4&transport=polling", headers })).status, 403);
+  }
+  const lines = host.logged((line) => /another origin/.test(line.message));
+  assert.equal(lines.length, 5);
+  assert.ok(lines.every(({ origin }) => origin.length < 300));
 });
 
 test("INTERNAL_HEAD_DEADLINE: a request to the internal listener that does not come is given up", async (t) => {

@@ -21,6 +21,8 @@ pub(super) enum Field<'a> {
     Boolean(&'a mut bool),
     Bytes(&'a mut usize, RangeInclusive<usize>),
     Count(&'a mut usize, RangeInclusive<usize>),
+    /// A number of things that is not set by default.
+    OptionalCount(&'a mut Option<usize>, RangeInclusive<usize>),
     Duration(&'a mut Duration, RangeInclusive<Duration>),
     Host(&'a mut IpAddr),
     Port(&'a mut u16),
@@ -45,6 +47,7 @@ impl Field<'_> {
             Self::Boolean(target) => *target = boolean(raw)?,
             Self::Bytes(target, range) => *target = bytes(range)(raw)?,
             Self::Count(target, range) => *target = count(range)(raw)?,
+            Self::OptionalCount(target, range) => *target = Some(count(range)(raw)?),
             Self::Duration(target, range) => *target = duration(range)(raw)?,
             Self::Host(target) => *target = host(raw)?,
             Self::Port(target) => *target = port(raw)?,
@@ -59,7 +62,9 @@ impl Field<'_> {
         match self {
             Self::Boolean(_) => "true or false".to_owned(),
             Self::Bytes(_, range) => format!("size, {} to {}", size(*range.start()), size(*range.end())),
-            Self::Count(_, range) => format!("whole number, {} to {}", range.start(), range.end()),
+            Self::Count(_, range) | Self::OptionalCount(_, range) => {
+                format!("whole number, {} to {}", range.start(), range.end())
+            }
             Self::Duration(_, range) => format!("duration, {} to {}", time(*range.start()), time(*range.end())),
             Self::Host(_) => "IP address or \"localhost\"".to_owned(),
             Self::Port(_) => format!("port, 0 to {}", u16::MAX),
@@ -73,6 +78,7 @@ impl Field<'_> {
             Self::Boolean(value) => (*value).into(),
             Self::Bytes(value, _) => size(*value).into(),
             Self::Count(value, _) => (*value).into(),
+            Self::OptionalCount(value, _) => return value.map(Into::into),
             Self::Duration(value, _) => time(*value).into(),
             Self::Host(value) => value.to_string().into(),
             Self::Port(value) => (*value).into(),

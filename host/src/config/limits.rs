@@ -1,17 +1,25 @@
-//! The bounds of the host. None can be switched off; all can be raised. What each is for, and why its default is what it is,
+//! The bounds of the host. None of those that have a default can be switched off; all can be raised. What each is for, and why its default is what it is,
 //! stands in [`KEYS`].
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use innkeeper_contract::defaults;
 
-use super::field::Field::{Bytes, Count, Duration as Time};
+use super::field::Field::{Bytes, Count, Duration as Time, OptionalCount};
 use super::field::{BYTES, COUNTS, DURATIONS};
 use super::key_spec::KeySpec;
+
+/// Where the length of a head may lie: hyper reads no more than 400 kB before the head's end.
+const HEAD_BYTES: RangeInclusive<usize> = 1_024..=256 << 10;
 
 /// `[limits]`: what one connection, one call or the whole host may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Sessions of one address; `None`: any number.
+    pub sessions_per_address_max: Option<usize>,
+    /// Bytes of the head of one HTTP request.
+    pub request_head_bytes_max: usize,
     /// Bytes queued to one connection.
     pub outbox_bytes_max: usize,
     /// Events received and not yet handled, per connection, above which reading pauses.
@@ -49,6 +57,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            sessions_per_address_max: None,
+            request_head_bytes_max: 32 << 10,
             outbox_bytes_max: 16 << 20,
             inbound_high_events: 1_000,
             inbound_high_bytes: 1 << 20,
@@ -71,6 +81,17 @@ impl Default for Limits {
 
 /// `[limits]`.
 pub(super) const KEYS: &[KeySpec<Limits>] = &[
+    KeySpec::new(
+        "sessions_per_address_max",
+        |limits: &mut Limits| OptionalCount(&mut limits.sessions_per_address_max, COUNTS),
+        "sessions of one address; a handshake beyond it is answered 429. Without this key, any number: behind a proxy all clients have the proxy's address",
+    )
+    .example("100"),
+    KeySpec::new(
+        "request_head_bytes_max",
+        |limits| Bytes(&mut limits.request_head_bytes_max, HEAD_BYTES),
+        "bytes of the head of one HTTP request; a longer one is answered 431. Browsers and proxies stay below 16 KiB, cookies and the query included",
+    ),
     KeySpec::new(
         "outbox_bytes_max",
         |limits| Bytes(&mut limits.outbox_bytes_max, BYTES),

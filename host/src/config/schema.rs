@@ -54,7 +54,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         path: "limits",
-        about: "What one connection, one call or the whole host may use. No limit can be switched off; all can be raised",
+        about: "What one connection, one call or the whole host may use. No limit that has a default can be switched off; all can be raised",
         shown: |config| single("limits", &config.limits, limits::KEYS),
     },
     Table {

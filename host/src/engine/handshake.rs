@@ -64,8 +64,10 @@ pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<R
     }
     // An empty header counts as none: no page sends it.
     let origin = parts.headers.get(ORIGIN).filter(|origin| !origin.is_empty());
-    let origin = origin.map(|origin| origin.to_str().unwrap_or_default());
-    if !engine.options.origins.allow(origin, header_text(&parts.headers, &HOST)) {
+    let origin = origin.map(|origin| latin1(origin.as_bytes()));
+    let host = header_text(&parts.headers, &HOST);
+    if !engine.options.origins.allow(origin.as_deref(), host) {
+        engine.log.origin(origin.as_deref().unwrap_or_default(), host);
         return Err(Refusal::Forbidden);
     }
     if parts.method == Method::OPTIONS {
@@ -123,7 +125,10 @@ fn route_of_handshake(
     if engine.refuses() {
         return Err(Refusal::ShuttingDown);
     }
-    let address_permit = engine.addresses.acquire(address).ok_or(Refusal::TooMany)?;
+    let Some(address_permit) = engine.addresses.acquire(address) else {
+        engine.log.address(address);
+        return Err(Refusal::TooMany);
+    };
     let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
     let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
     let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, query, address) };

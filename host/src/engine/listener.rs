@@ -33,13 +33,14 @@ use super::{
     handshake::{self, Route, Upgrade},
     http_stream::{HasNoBody, HttpStream},
     options::Options,
+    outbox::Outbox,
     polling,
     response::{self, Cors, EngineResponse, PollingResponse, Refusal},
     server::Engine,
     session::{self, InitialTransport},
     websocket::Websocket,
 };
-use crate::{files::Content, fixed_limits::REQUEST_HEAD_BYTES_MAX, frame::Frame};
+use crate::{files::Content, frame::Frame};
 
 /// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
 /// the processor.
@@ -61,7 +62,7 @@ impl Engine {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => spawn_connection(&self, &http, ByteStream::Tcp(stream), peer.ip()),
                     Err(error) => {
-                        tracing::debug!(%error, "accept");
+                        self.log.accept(&error);
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 }
@@ -75,7 +76,7 @@ pub(super) fn http(options: &Options) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        .max_header_size(REQUEST_HEAD_BYTES_MAX)
+        .max_header_size(options.request_head_bytes_max)
         .auto_date_header(false);
     http
 }
@@ -87,7 +88,7 @@ pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stre
     let service =
         HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), has_no_body };
     // Ends with the connection, at the latest by the header timeout when the connection is idle.
-    tokio::spawn(serve_connection(http.serve_connection(stream, service)));
+    tokio::spawn(serve_connection(Arc::clone(engine), address, http.serve_connection(stream, service)));
 }
 
 /// Sets the options of the listener. On Linux an accepted socket inherits them, which saves two system calls for each.
@@ -100,11 +101,14 @@ fn set_socket_options(user_timeout: Option<Duration>, listener: &TcpListener) {
     }
 }
 
-async fn serve_connection(http: http1::Connection<HttpStream, HttpService>) {
-    // An error ends the connection: the client disconnected, or what it sent is not HTTP.
-    let Ok(parts) = http.without_shutdown().await else { return };
-    let HttpService { engine, upgrade, .. } = parts.service;
-    let Some(upgrade) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
+async fn serve_connection(engine: Arc<Engine>, address: IpAddr, http: http1::Connection<HttpStream, HttpService>) {
+    let parts = match http.without_shutdown().await {
+        Ok(parts) => parts,
+        // An error ends the connection: the client disconnected, or what it sent is not HTTP.
+        Err(error) if error.is_parse_too_large() => return engine.log.head(address, engine.options.request_head_bytes_max),
+        Err(error) => return tracing::debug!(%address, %error, "a connection ended"),
+    };
+    let Some(upgrade) = parts.service.upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
     let (stream, head, unread) = parts.io.into_parts();
     let mut websocket = Websocket::new(stream, &[&*parts.read_buf, &unread].concat());
     match upgrade {
@@ -148,8 +152,12 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 Some(file) => return Either::Right(Box::pin(async { Ok(file.await.map(Body::Right)) })),
                 None => return ready_response(Refusal::NotFound.into_response(), Cors::none()),
             },
-            Err(refusal @ Refusal::Forbidden) => return ready_response(refusal.into_response(), Cors::none()),
-            Err(refusal) => return ready_response(refusal.into_response(), Cors::new(&options.origins, &parts.headers)),
+            Err(refusal) => {
+                tracing::debug!(address = %self.address, ?refusal, "a request is refused");
+                let is_foreign = refusal == Refusal::Forbidden;
+                let cors = if is_foreign { Cors::none() } else { Cors::new(&options.origins, &parts.headers) };
+                return ready_response(refusal.into_response(), cors);
+            }
         };
         let cors = Cors::new(&options.origins, &parts.headers);
         match route {
@@ -169,11 +177,17 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 pending_response(response, cors, cookie)
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),
-            Route::Post(outbox) => {
-                pending_response(polling::post(outbox, body, options.payload_bytes_max, options.body_timeout), cors, None)
-            }
+            Route::Post(outbox) => pending_response(post(Arc::clone(&self.engine), outbox, body), cors, None),
         }
     }
+}
+
+async fn post(engine: Arc<Engine>, outbox: Arc<Outbox>, body: Incoming) -> PollingResponse {
+    let response = polling::post(outbox, body, engine.options.payload_bytes_max, engine.options.body_timeout).await;
+    if matches!(response, PollingResponse::Refused(Refusal::TooLarge)) {
+        engine.log.message(engine.options.payload_bytes_max);
+    }
+    response
 }
 
 fn ready_response(mut response: EngineResponse, cors: Cors) -> <HttpService as Service<hyper::Request<Incoming>>>::Future {

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) cookie: Option<Cookie>,
     /// The files that are served beside the endpoint.
     pub(crate) files: Files,
+    /// Bytes of the head of one request. Beyond it the request is answered 431.
+    pub(crate) request_head_bytes_max: usize,
     /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged by the peer's kernel.
     pub(crate) user_timeout: Option<Duration>,
     /// How long a request's head may take, and how long a kept-alive connection may be idle.
@@ -60,6 +62,7 @@ impl Default for Options {
             origins: Origins::default(),
             cookie: None,
             files: Files::default(),
+            request_head_bytes_max: 32 << 10,
             user_timeout: Some(Duration::from_secs(30)),
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),

@@ -7,7 +7,9 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use super::{addresses::SessionsPerAddress, options::Options, protocol::ProtocolFactory, registry::Registry};
+use super::{
+    addresses::SessionsPerAddress, options::Options, protocol::ProtocolFactory, refusal_log::RefusalLog, registry::Registry,
+};
 use crate::reason::DisconnectReason;
 
 /// The Engine.IO server.
@@ -16,6 +18,7 @@ pub(crate) struct Engine {
     pub(super) factory: Arc<dyn ProtocolFactory>,
     pub(super) registry: Registry,
     pub(super) addresses: Arc<SessionsPerAddress>,
+    pub(super) log: RefusalLog,
     /// No new handshakes. Set once, by `refuse_new`, which also wakes the accept loop through `refused`.
     refusing: AtomicBool,
     pub(super) refused: Notify,
@@ -36,6 +39,7 @@ impl Engine {
             factory,
             registry: Registry::default(),
             addresses,
+            log: RefusalLog::default(),
             refusing: AtomicBool::new(false),
             refused: Notify::new(),
             sessions: AtomicUsize::new(0),

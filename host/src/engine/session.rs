@@ -24,6 +24,7 @@ use tokio::{
 use self::state::{Pause, Session, SessionState, Transport};
 use super::{
     command::Command,
+    decoder::Violation,
     handshake::{self, NewSession},
     heartbeat::Heartbeat,
     outbox::{CloseRequest, Outbox},
@@ -213,7 +214,12 @@ impl Session {
             ReadOutcome::Idle => return false,
             ReadOutcome::More | ReadOutcome::Stopped => {}
             ReadOutcome::Ended(end) => self.end(end),
-            ReadOutcome::Violation(violation) => self.end(SessionEnd::violation(violation)),
+            ReadOutcome::Violation(violation) => {
+                if violation == Violation::TooBig {
+                    self.engine.log.message(self.engine.options.payload_bytes_max);
+                }
+                self.end(SessionEnd::violation(violation))
+            }
             // A reset and an end of the stream have the same reason, as in Node.
             ReadOutcome::Gone => self.abort(DisconnectReason::TransportClose),
         }

@@ -48,7 +48,8 @@ const NAMESPACES = {
  * `options.server`, `internal`, `limits`, `store`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.file`: a configuration that was written already, in place of those options.
- * `options.fileKiB`: no file of the host's can grow beyond this.
+ * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open.
+ * `options.unprivileged`: it may read only what its user may, also if that is root.
  */
 export async function startHost(t, options = {}) {
   const host = run(t, ["run", "--config", options.file ?? writeConfig(t, configuration(options))], options);
@@ -67,9 +68,14 @@ export function run(t, args, options = {}) {
   for (const name of FOREIGN) if (!options.env?.[name]) delete env[name];
   if (options.log) env.INNKEEPER_LOG = options.log;
   const executable = options.program ?? PROGRAM;
-  // The shell makes the limit and becomes the program, which then gets an error where it would be stopped by a signal.
-  const limited = ["-c", `trap "" XFSZ; ulimit -f ${options.fileKiB}; exec "$0" "$@"`, executable, ...args];
-  const [program, all] = options.fileKiB ? ["bash", limited] : [executable, args];
+  // The shell makes the limits and becomes the program, which then gets an error where it would be stopped by a signal.
+  const limits = [];
+  if (options.fileKiB) limits.push(`trap "" XFSZ; ulimit -f ${options.fileKiB}`);
+  if (options.handles) limits.push(`ulimit -n ${options.handles}`);
+  const isRoot = process.getuid() === 0;
+  const exec = options.unprivileged && isRoot ? "exec setpriv --bounding-set=-dac_override,-dac_read_search" : "exec";
+  const isPlain = limits.length === 0 && exec === "exec";
+  const [program, all] = isPlain ? [executable, args] : ["bash", ["-c", [...limits, `${exec} "$0" "$@"`].join("; "), executable, ...args]];
   const child = spawn(program, all, { env, cwd: options.cwd ?? tmpdir(), stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
   // A program that ends without reading has not failed for that.
   child.stdin?.on("error", () => {}).end(options.input);

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("request", &[]),
     ("config", &[]),
     ("telemetry", &[]),
-    ("internal", &["fixed_limits"]),
+    ("internal", &["fixed_limits", "log_limiter"]),
     ("files", &["fixed_limits"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits"]),
@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("auth", &["config"]),
     // Which sockets are in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
-    ("engine", &["files", "fixed_limits", "frame", "packet", "reason", "request"]),
+    ("engine", &["files", "fixed_limits", "frame", "log_limiter", "packet", "reason", "request"]),
     ("effect", &["adapter", "fixed_limits", "log_limiter", "packet", "reason"]),
     (
         "plugin",

@@ -1,0 +1,86 @@
+//! Lines of the log about clients that the engine refuses or cannot serve: each names the cause and the key to set. Limited, because
+//! clients can cause them at will.
+//!
+//! A handshake that is no handshake (an unknown transport, session or version) is logged at the level `debug` alone: nothing is to
+//! be set for it, and Node's server is silent too.
+
+use std::{io, net::IpAddr};
+
+use crate::{fixed_limits::REFUSAL_LINES_MAX, log_limiter::LogLimiter};
+
+/// Letters of a header that are shown. An origin is shorter.
+const SHOWN_LETTERS: usize = 200;
+
+/// One limit for each cause, so that none hides another.
+pub(super) struct RefusalLog {
+    accept: LogLimiter,
+    address: LogLimiter,
+    head: LogLimiter,
+    message: LogLimiter,
+    origin: LogLimiter,
+}
+
+impl Default for RefusalLog {
+    fn default() -> Self {
+        let limiter = || LogLimiter::new(REFUSAL_LINES_MAX);
+        Self { accept: limiter(), address: limiter(), head: limiter(), message: limiter(), origin: limiter() }
+    }
+}
+
+impl RefusalLog {
+    /// A connection could not be accepted.
+    pub(super) fn accept(&self, error: &io::Error) {
+        let Some(left_out) = self.accept.admit() else { return };
+        tracing::warn!(
+            %error,
+            left_out,
+            "cannot accept a connection; if too many files are open, raise the limit of the process (`ulimit -n`, LimitNOFILE of \
+             systemd): each connection takes one"
+        );
+    }
+
+    /// A handshake beyond `sessions_per_address_max`: 429.
+    pub(super) fn address(&self, address: IpAddr) {
+        let Some(left_out) = self.address.admit() else { return };
+        tracing::warn!(
+            %address,
+            left_out,
+            "refused: the address has as many sessions as [limits] sessions_per_address_max allows; behind a proxy all clients have \
+             the proxy's address, so leave the key out and let the proxy limit"
+        );
+    }
+
+    /// The head of a request is longer than `request_head_bytes_max`, or has more than a hundred headers: 431.
+    pub(super) fn head(&self, address: IpAddr, bytes_max: usize) {
+        let Some(left_out) = self.head.admit() else { return };
+        tracing::warn!(
+            %address,
+            left_out,
+            "refused: the head of a request is longer than {bytes_max} bytes, or has more than 100 headers; large cookies or a token \
+             in the query may be the cause, see [limits] request_head_bytes_max"
+        );
+    }
+
+    /// A message beyond `max_http_buffer_size`: 413, or the websocket's close code 1009.
+    pub(super) fn message(&self, bytes_max: usize) {
+        let Some(left_out) = self.message.admit() else { return };
+        tracing::warn!(
+            left_out,
+            "disconnected: a message of the client is longer than {bytes_max} bytes, see [server] max_http_buffer_size"
+        );
+    }
+
+    /// An origin that is not allowed: 403.
+    pub(super) fn origin(&self, origin: &str, host: Option<&str>) {
+        let Some(left_out) = self.origin.admit() else { return };
+        let shown = |text: &str| text.chars().take(SHOWN_LETTERS).collect::<String>();
+        let (origin, host) = (shown(origin), shown(host.unwrap_or_default()));
+        tracing::warn!(
+            ?origin,
+            ?host,
+            left_out,
+            "refused: a page of another origin; if its clients may connect, add the origin to [server.cors] origin. If the page is \
+             this server's own, a proxy or development server has changed the header Host: list the origin, or keep Host"
+        );
+    }
+}
