@@ -1,23 +1,31 @@
 //! Static files on the clients' port: the operator's `static_folder`, and the bundles of the official client.
 //!
 //! A request comes here when its path is not the engine's endpoint. `find` decides which file a path names, and lets no path
-//! out of the folder; `content` reads a file as fast as its client takes it.
+//! out of the folder; `conditions` decides how much of it the client gets; `content` reads a file as fast as its client takes it.
 
+mod conditions;
 mod content;
 mod find;
+mod log;
 mod mime;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION};
+use hyper::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fixed_limits::OPEN_FILES_MAX;
+use conditions::Answer;
 pub(crate) use content::Content;
-use find::{Lookup, OpenFile};
+use find::{Lookup, OpenFile, Unreadable};
+use log::FileLog;
 
 /// The bundles of the official client that Node's server serves.
 const BUNDLES: [&str; 4] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
@@ -32,6 +40,16 @@ pub(crate) struct Files {
     client: Option<Arc<ClientBundles>>,
     /// One permit for each file that may be open.
     open: Arc<Semaphore>,
+    log: Arc<FileLog>,
+}
+
+/// What a request is for.
+struct Located {
+    /// The folder to search; `None` for a bundle of the official client if nobody said where they are.
+    folder: Option<Arc<Path>>,
+    /// The path in it.
+    path: String,
+    is_client: bool,
 }
 
 /// Where the bundles of the official client are served, and their folder.
@@ -47,38 +65,20 @@ impl Files {
     /// `client`: with `None` the official client is not served.
     pub(crate) fn new(folder: Option<PathBuf>, client: Option<ClientBundles>) -> Self {
         let open = Arc::new(Semaphore::new(OPEN_FILES_MAX));
-        Self { folder: folder.map(Into::into), client: client.map(Arc::new), open }
+        Self { folder: folder.map(Into::into), client: client.map(Arc::new), open, log: Arc::default() }
     }
 
     /// The response to a request, if the request can be for a file.
     pub(crate) fn respond(&self, request: &Parts) -> Option<impl Future<Output = Response<Content>> + Send + use<>> {
-        let (folder, path) = self.locate(request.uri.path())?;
-        let open = Arc::clone(&self.open);
-        let request =
-            (request.method.clone(), request.uri.query().map(str::to_owned), request.headers.get(IF_NONE_MATCH).cloned());
+        let located = self.locate(request.uri.path())?;
+        let (open, log) = (Arc::clone(&self.open), Arc::clone(&self.log));
+        let (method, headers) = (request.method.clone(), request.headers.clone());
+        let query = request.uri.query().map(str::to_owned);
         Some(async move {
-            let (method, query, known) = request;
-            if method != Method::GET && method != Method::HEAD {
-                return with_header(
-                    text_response(StatusCode::METHOD_NOT_ALLOWED, "use GET\n"),
-                    ALLOW,
-                    HeaderValue::from_static("GET, HEAD"),
-                );
-            }
-            let Some(folder) = folder else { return text_response(StatusCode::NOT_FOUND, NO_CLIENT) };
-            let Ok(permit) = open.try_acquire_owned() else {
-                return text_response(StatusCode::SERVICE_UNAVAILABLE, "too many files are open, try again\n");
-            };
-            // Blocks: it may wait for a disk.
-            let found = tokio::task::spawn_blocking({
-                let path = path.clone();
-                move || find::find(&folder, &path)
-            });
-            match found.await {
-                Ok(Some(Lookup::File(file))) => file_response(file, &method, known.as_ref(), permit),
-                Ok(Some(Lookup::Folder)) => redirect(&path, query.as_deref()),
-                _ => text_response(StatusCode::NOT_FOUND, "not found\n"),
-            }
+            let is_client = located.is_client;
+            let response = respond(located, &method, &headers, query.as_deref(), open, log).await;
+            // The bundles are public. A page of another origin that imports one as a module needs the header.
+            if is_client { with_header(response, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")) } else { response }
         })
     }
 
@@ -87,14 +87,15 @@ impl Files {
         self.client.as_ref().is_some_and(|client| client.bundle(path).is_some())
     }
 
-    /// The folder to search, and the path in it. The folder is `None` for a bundle of the official client that is not installed.
-    fn locate(&self, path: &str) -> Option<(Option<Arc<Path>>, String)> {
+    fn locate(&self, path: &str) -> Option<Located> {
         if let Some(client) = &self.client
             && let Some(name) = client.bundle(path)
         {
-            return Some((client.folder.as_deref().map(Into::into), format!("/{name}")));
+            let folder = client.folder.as_deref().map(Into::into);
+            return Some(Located { folder, path: format!("/{name}"), is_client: true });
         }
-        Some((Some(Arc::clone(self.folder.as_ref()?)), path.to_owned()))
+        let folder = Some(Arc::clone(self.folder.as_ref()?));
+        Some(Located { folder, path: path.to_owned(), is_client: false })
     }
 }
 
@@ -111,35 +112,91 @@ impl Default for Files {
     }
 }
 
+async fn respond(
+    Located { folder, path, .. }: Located,
+    method: &Method,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    open: Arc<Semaphore>,
+    log: Arc<FileLog>,
+) -> Response<Content> {
+    if method != Method::GET && method != Method::HEAD {
+        let response = text_response(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
+        return with_header(response, ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    let Some(folder) = folder else {
+        log.no_client();
+        return text_response(StatusCode::NOT_FOUND, NO_CLIENT);
+    };
+    let Ok(permit) = open.try_acquire_owned() else {
+        log.too_many();
+        return text_response(StatusCode::SERVICE_UNAVAILABLE, "too many files are open, try again\n");
+    };
+    // Blocks: it may wait for a disk.
+    let found = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || find::find(&folder, &path)
+    });
+    let not_found = || text_response(StatusCode::NOT_FOUND, "not found\n");
+    match found.await {
+        Ok(Ok(Some(Lookup::File(file)))) => {
+            let path = file.path.clone();
+            let response = file_response(file, method, headers, permit, Arc::clone(&log));
+            response.unwrap_or_else(|error| unreadable_response(&Unreadable { path, error }, &log))
+        }
+        Ok(Ok(Some(Lookup::Folder))) => redirect(&path, query),
+        Ok(Err(unreadable)) => unreadable_response(&unreadable, &log),
+        Ok(Ok(None)) | Err(_) => not_found(),
+    }
+}
+
+fn unreadable_response(unreadable: &Unreadable, log: &FileLog) -> Response<Content> {
+    log.unreadable(&unreadable.path, &unreadable.error);
+    match unreadable.error.kind() {
+        // The folder itself, or a file that was removed a moment ago.
+        io::ErrorKind::NotFound => text_response(StatusCode::NOT_FOUND, "not found\n"),
+        io::ErrorKind::PermissionDenied => text_response(StatusCode::FORBIDDEN, "forbidden\n"),
+        _ => text_response(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read\n"),
+    }
+}
+
 fn file_response(
     file: OpenFile,
     method: &Method,
-    known: Option<&HeaderValue>,
+    headers: &HeaderMap,
     permit: OwnedSemaphorePermit,
-) -> Response<Content> {
-    let etag = HeaderValue::from_str(&file.etag).ok();
-    let content_type = mime::content_type(&file.path);
-    let unchanged = known.and_then(|known| known.to_str().ok()).is_some_and(|known| matches_etag(known, &file.etag));
-    let mut response = match (unchanged, method) {
-        (true, _) => Response::new(Content::none()),
-        (false, &Method::HEAD) => with_header(Response::new(Content::none()), CONTENT_LENGTH, HeaderValue::from(file.bytes)),
-        (false, _) => Response::new(Content::file(file.handle, file.bytes, permit)),
+    log: Arc<FileLog>,
+) -> io::Result<Response<Content>> {
+    let (bytes, version, content_type) = (file.bytes, file.version.clone(), mime::content_type(&file.path));
+    let (status, part) = match version.answer(headers, bytes) {
+        Answer::Whole => (StatusCode::OK, 0..=bytes.saturating_sub(1)),
+        Answer::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Answer::NotModified => (StatusCode::NOT_MODIFIED, 0..=0),
+        Answer::PreconditionFailed => return Ok(text_response(StatusCode::PRECONDITION_FAILED, "the file has changed\n")),
+        Answer::NotSatisfiable => {
+            let response = text_response(StatusCode::RANGE_NOT_SATISFIABLE, "the file has no such part\n");
+            return with_text(response, CONTENT_RANGE, &format!("bytes */{bytes}"));
+        }
     };
-    if unchanged {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
+    let length = if bytes == 0 { 0 } else { part.end() + 1 - part.start() };
+    let range = format!("bytes {}-{}/{bytes}", part.start(), part.end());
+    let content = match (status, method) {
+        (StatusCode::NOT_MODIFIED, _) | (_, &Method::HEAD) => Content::none(),
+        _ if bytes == 0 => Content::none(),
+        _ => Content::file(file, part, permit, log)?,
+    };
+    let mut response = Response::new(content);
+    *response.status_mut() = status;
     let headers = set_common_headers(response.headers_mut());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some(etag) = etag {
-        headers.insert(ETAG, etag);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if status != StatusCode::NOT_MODIFIED {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    response
-}
-
-/// Whether one of the tags in `If-None-Match` is this one.
-fn matches_etag(known: &str, etag: &str) -> bool {
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    known.split(',').any(|tag| tag.trim() == "*" || bare(tag) == bare(etag))
+    if status == StatusCode::PARTIAL_CONTENT {
+        response = with_text(response, CONTENT_RANGE, &range)?;
+    }
+    with_text(with_text(response, ETAG, &version.etag)?, LAST_MODIFIED, &version.date())
 }
 
 /// A redirect to the folder's own address, with a slash at its end, so that relative addresses in its page are right.
@@ -161,6 +218,10 @@ fn text_response(status: StatusCode, text: &'static str) -> Response<Content> {
 fn with_header(mut response: Response<Content>, name: HeaderName, value: HeaderValue) -> Response<Content> {
     response.headers_mut().insert(name, value);
     response
+}
+
+fn with_text(response: Response<Content>, name: HeaderName, value: &str) -> io::Result<Response<Content>> {
+    Ok(with_header(response, name, HeaderValue::from_str(value).map_err(io::Error::other)?))
 }
 
 /// Headers of every response: a browser asks each time whether its copy is still current, and does not guess content types.
@@ -206,13 +267,5 @@ mod tests {
         assert!(Files::default().respond(&parts).is_none());
         assert_eq!(status(&files(), "POST", "/Cargo.toml").await, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(status(&files(), "GET", "/socket.io/socket.io.min.js.map").await, StatusCode::NOT_FOUND);
-    }
-
-    #[test]
-    fn tags_are_compared_without_their_weakness() {
-        assert!(super::matches_etag("W/\"1-2\"", "W/\"1-2\""));
-        assert!(super::matches_etag("\"x\", \"1-2\"", "W/\"1-2\""));
-        assert!(super::matches_etag("*", "W/\"1-2\""));
-        assert!(!super::matches_etag("\"1-3\", 1-2", "W/\"1-2\""));
     }
 }

@@ -44,6 +44,45 @@ test("a file comes whole, with its type, and once more only if it has changed", 
   assert.equal(await (await fetch(`${host.url}/empty.txt`)).text(), "");
 });
 
+test("a part of a file comes as media players ask for it", async (t) => {
+  const { host, folder } = await serving(t);
+  const get = async (headers, method = "GET") => {
+    const answer = await fetch(`${host.url}/large.bin`, { method, headers });
+    const [length, range] = ["content-length", "content-range"].map((name) => answer.headers.get(name));
+    return { status: answer.status, length, range, bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
+  };
+  const whole = await get({});
+  assert.deepEqual([whole.status, whole.length, whole.range], [200, String(LARGE.length), null]);
+  assert.equal(whole.headers.get("accept-ranges"), "bytes");
+  assert.match(whole.headers.get("etag"), /^"/);
+  const [etag, modified] = ["etag", "last-modified"].map((name) => whole.headers.get(name));
+
+  const [size, last] = [LARGE.length, LARGE.length - 1];
+  const parts = { "bytes=0-": [0, last], "bytes=0-1": [0, 1], "bytes=70000-200000": [70_000, 200_000], "bytes=-5": [last - 4, last], "bytes=2999999-9999999": [2_999_999, last] };
+  for (const [range, [from, to]] of Object.entries(parts)) {
+    const part = await get({ range });
+    assert.deepEqual([part.status, part.length, part.range], [206, String(to - from + 1), `bytes ${from}-${to}/${size}`], range);
+    assert.ok(part.bytes.equals(LARGE.subarray(from, to + 1)), range);
+    assert.equal(part.headers.get("etag"), etag);
+  }
+  const head = await get({ range: "bytes=0-1" }, "HEAD");
+  assert.deepEqual([head.status, head.length, head.bytes.length], [206, "2", 0]);
+  const beyond = await get({ range: `bytes=${size}-` });
+  assert.deepEqual([beyond.status, beyond.range], [416, `bytes */${size}`]);
+  for (const range of ["bytes=0-1,5-6", "bytes=x", "lines=0-1"]) assert.equal((await get({ range })).status, 200, range);
+
+  for (const known of [etag, modified]) {
+    assert.equal((await get({ range: "bytes=0-1", "if-range": known })).status, 206, known);
+  }
+  writeFileSync(path.join(folder, "list.m3u8"), "#EXTM3U");
+  assert.equal((await fetch(`${host.url}/list.m3u8`)).headers.get("content-type"), "application/vnd.apple.mpegurl");
+  assert.equal((await get({ "if-modified-since": modified })).status, 304);
+  assert.equal((await get({ "if-match": '"another"' })).status, 412);
+  writeFileSync(path.join(folder, "large.bin"), "changed");
+  const changed = await get({ range: "bytes=0-1", "if-range": etag });
+  assert.deepEqual([changed.status, changed.bytes.toString()], [200, "changed"]);
+});
+
 test("HEAD returns the length and no body; other methods are refused", async (t) => {
   const { host } = await serving(t);
   const head = await fetch(`${host.url}/large.bin`, { method: "HEAD" });
@@ -82,6 +121,7 @@ test("the official client is served, and runs; without it the response says what
     assert.equal(answer.status, 200, name);
     assert.match(answer.headers.get("content-type"), name.endsWith(".map") ? /json/ : /^text\/javascript/);
     assert.ok((await answer.text()).length > 1_000, name);
+    assert.equal(answer.headers.get("access-control-allow-origin"), "*", "a page of another origin imports it");
   }
   // The endpoint's answer, as from Node's server.
   for (const name of ["package.json", "../package.json", "client.js"]) assert.equal((await raw(host, `/socket.io/${name}`)).status, 400);

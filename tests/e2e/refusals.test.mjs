@@ -1,8 +1,11 @@
 // Clients that are refused, and files that cannot be served: the operator reads why, and which key to set.
 
 import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import test from "node:test";
-import { connect, RawPolling, RawSocket, refused, request, startHost, tcp } from "./harness/index.mjs";
+import { connect, RawPolling, RawSocket, refused, request, startHost, tcp, within } from "./harness/index.mjs";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 
@@ -62,6 +65,29 @@ test("when no file handle is left, the log names the limit of the process, and c
   assert.match((await warning(host, /cannot accept/)).message, /ulimit -n/);
   for (const socket of sockets) socket.destroy();
   await connect(host);
+});
+
+test("a file that is there and cannot be opened is 403 or 500, and the log names it", async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(path.join(folder, "closed.txt"), "nobody may read this");
+  chmodSync(path.join(folder, "closed.txt"), 0);
+  symlinkSync("loop.txt", path.join(folder, "loop.txt"));
+  // Root reads everything unless it gives that up.
+  const host = await startHost(t, { server: { static_folder: folder }, unprivileged: true });
+  for (const [name, status] of Object.entries({ "closed.txt": 403, "loop.txt": 500, "nowhere.txt": 404 })) {
+    assert.equal((await fetch(`${host.url}/${name}`)).status, status, name);
+  }
+  const line = await warning(host, /cannot be served/);
+  assert.match(line.path, /closed\.txt/);
+  assert.match(line.message, /static_folder/);
+  await within("the other file is in the log", warning(host, /cannot be served/, (line) => /loop\.txt/.test(line.path)));
+});
+
+test("the official client that is not installed is in the log with the key of its folder", async (t) => {
+  const host = await startHost(t);
+  assert.equal((await fetch(`${host.url}/socket.io/socket.io.js`)).status, 404);
+  await warning(host, /client_folder/);
 });
 
 function warning(host, message, also = () => true) {

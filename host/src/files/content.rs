@@ -1,14 +1,19 @@
 //! The body of a response: a short text, or a file that is read piece by piece as its client takes it.
 
-use std::fs;
-use std::io;
+use std::io::{self, Seek, SeekFrom};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
+
+use super::find::OpenFile;
+use super::log::FileLog;
 
 /// Bytes of one read; no more of a file is in memory.
 const READ_BYTES: usize = 64 * 1024;
@@ -22,12 +27,14 @@ enum Source {
 }
 
 struct FileReader {
+    path: PathBuf,
     handle: tokio::fs::File,
     /// Bytes still to be sent: as many as `Content-Length` said, whatever happens to the file.
     remaining: u64,
     buffer: Vec<u8>,
     /// Counts this file among the open ones until it is dropped.
     _permit: OwnedSemaphorePermit,
+    log: Arc<FileLog>,
 }
 
 impl Content {
@@ -39,9 +46,18 @@ impl Content {
         Self(Source::Text(text))
     }
 
-    pub(super) fn file(handle: fs::File, bytes: u64, permit: OwnedSemaphorePermit) -> Self {
-        let handle = tokio::fs::File::from_std(handle);
-        Self(Source::File(FileReader { handle, remaining: bytes, buffer: Vec::new(), _permit: permit }))
+    /// These bytes of a file. Fails if the file cannot be read from there.
+    pub(super) fn file(
+        mut file: OpenFile,
+        part: RangeInclusive<u64>,
+        permit: OwnedSemaphorePermit,
+        log: Arc<FileLog>,
+    ) -> io::Result<Self> {
+        // Moves a number of the kernel's and reads nothing.
+        file.handle.seek(SeekFrom::Start(*part.start()))?;
+        let remaining = (part.end() + 1).saturating_sub(*part.start());
+        let handle = tokio::fs::File::from_std(file.handle);
+        Ok(Self(Source::File(FileReader { path: file.path, handle, remaining, buffer: Vec::new(), _permit: permit, log })))
     }
 }
 
@@ -54,7 +70,11 @@ impl Body for Content {
             Source::Text("") => return Poll::Ready(None),
             Source::Text(text) => Bytes::from_static(std::mem::take(text).as_bytes()),
             Source::File(reader) if reader.remaining == 0 => return Poll::Ready(None),
-            Source::File(reader) => ready!(reader.poll_next(cx))?,
+            Source::File(reader) => {
+                let data = ready!(reader.poll_next(cx));
+                // The error makes hyper close the connection, so the client sees that the body is cut off.
+                data.inspect_err(|error| reader.log.cut_off(&reader.path, error))?
+            }
         };
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
@@ -79,7 +99,7 @@ impl FileReader {
         ready!(Pin::new(&mut self.handle).poll_read(cx, &mut buffer))?;
         let read = Bytes::copy_from_slice(buffer.filled());
         if read.is_empty() {
-            // The file has become shorter. The error makes hyper close the connection, so the client sees that the body is cut off.
+            // The file has become shorter.
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.remaining = self.remaining.saturating_sub(read.len() as u64);

@@ -8,10 +8,12 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use percent_encoding::percent_decode_str;
+
+use super::conditions::Version;
 
 /// What a path names.
 pub(super) enum Lookup {
@@ -25,28 +27,41 @@ pub(super) struct OpenFile {
     pub(super) path: PathBuf,
     pub(super) handle: fs::File,
     pub(super) bytes: u64,
-    /// Changes with the file's modification time and length.
-    pub(super) etag: String,
+    pub(super) version: Version,
 }
 
-/// Looks a path up in a folder. The path is as it stands in the URL. Blocks.
-pub(super) fn find(folder: &Path, path: &str) -> Option<Lookup> {
-    let (parts, ends_with_slash) = parts(path)?;
-    let root = folder.canonicalize().ok()?;
-    let mut found = resolve_inside(&root, &parts.iter().fold(root.clone(), |path, part| path.join(part)))?;
-    if found.is_dir() {
-        found = resolve_inside(&root, &found.join("index.html"))?;
+/// Why what is there cannot be served.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) path: PathBuf,
+    pub(super) error: io::Error,
+}
+
+/// Looks a path up in a folder. The path is as it stands in the URL. `None`: it names no file. Blocks.
+pub(super) fn find(folder: &Path, path: &str) -> Result<Option<Lookup>, Unreadable> {
+    let Some((parts, ends_with_slash)) = parts(path) else { return Ok(None) };
+    let root = readable(folder, folder.canonicalize())?;
+    let Some(mut found) = resolve_inside(&root, &parts.iter().fold(root.clone(), |path, part| path.join(part)))? else {
+        return Ok(None);
+    };
+    if readable(&found, found.metadata())?.is_dir() {
+        let Some(index) = resolve_inside(&root, &found.join("index.html"))? else { return Ok(None) };
+        found = index;
         if !ends_with_slash {
-            return found.is_file().then_some(Lookup::Folder);
+            return Ok(found.is_file().then_some(Lookup::Folder));
         }
     } else if ends_with_slash {
-        return None;
+        return Ok(None);
     }
     // Not a pipe or a device: the opening of one may wait for ever.
     if !found.is_file() {
-        return None;
+        return Ok(None);
     }
-    open(found).map(Lookup::File)
+    readable(&found.clone(), open(found)).map(|file| Some(Lookup::File(file)))
+}
+
+fn readable<T>(path: &Path, result: io::Result<T>) -> Result<T, Unreadable> {
+    result.map_err(|error| Unreadable { path: path.to_owned(), error })
 }
 
 /// The decoded parts of a path, and whether a slash stands at its end.
@@ -77,20 +92,23 @@ fn decode(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// The path with all links followed, if it is in the folder and no part of it is hidden.
-fn resolve_inside(root: &Path, path: &Path) -> Option<PathBuf> {
-    let path = path.canonicalize().ok()?;
-    let below = path.strip_prefix(root).ok()?;
+/// The path with all links followed, if it is there, in the folder, and no part of it is hidden.
+fn resolve_inside(root: &Path, path: &Path) -> Result<Option<PathBuf>, Unreadable> {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    let path = match path.canonicalize() {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => return Ok(None),
+        resolved => readable(path, resolved)?,
+    };
     let is_visible = |part: Component<'_>| !part.as_os_str().as_encoded_bytes().starts_with(b".");
-    below.components().all(is_visible).then(|| path.clone())
+    let is_inside = path.strip_prefix(root).is_ok_and(|below| below.components().all(is_visible));
+    Ok(is_inside.then_some(path))
 }
 
-fn open(path: PathBuf) -> Option<OpenFile> {
-    let handle = fs::File::open(&path).ok()?;
-    let metadata = handle.metadata().ok()?;
-    let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let etag = format!("W/\"{:x}-{:x}\"", metadata.len(), changed.as_nanos());
-    Some(OpenFile { path, handle, bytes: metadata.len(), etag })
+fn open(path: PathBuf) -> io::Result<OpenFile> {
+    let handle = fs::File::open(&path)?;
+    let metadata = handle.metadata()?;
+    let version = Version::new(metadata.len(), metadata.modified()?);
+    Ok(OpenFile { path, handle, bytes: metadata.len(), version })
 }
 
 #[cfg(test)]
@@ -137,11 +155,12 @@ mod tests {
     #[test]
     fn files_are_found_by_their_own_address_only() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert!(find(here, "/src").is_none());
-        assert!(find(here, "/Cargo.toml/").is_none());
-        assert!(matches!(find(here, "/src/lib.rs"), Some(Lookup::File(file)) if file.bytes > 0));
-        assert!(matches!(find(here, "/assets/demo"), Some(Lookup::Folder)));
-        assert!(matches!(find(here, "/assets/demo/"), Some(Lookup::File(_))));
-        assert!(find(&here.join("nowhere"), "/").is_none());
+        for none in ["/src", "/Cargo.toml/", "/Cargo.toml/x", "/nowhere", &format!("/{}", "x".repeat(300))] {
+            assert!(matches!(find(here, none), Ok(None)), "{none}");
+        }
+        assert!(matches!(find(here, "/src/lib.rs"), Ok(Some(Lookup::File(file))) if file.bytes > 0));
+        assert!(matches!(find(here, "/assets/demo"), Ok(Some(Lookup::Folder))));
+        assert!(matches!(find(here, "/assets/demo/"), Ok(Some(Lookup::File(_)))));
+        assert!(find(&here.join("nowhere"), "/").is_err());
     }
 }

@@ -1,8 +1,8 @@
-//! Content types by the extension of a file's name, for everything that web pages are made of.
+//! Content types by the extension of a file's name, for everything that web pages are made of and media players fetch.
 
 use std::path::Path;
 
-const CONTENT_TYPES: [(&str, &str); 28] = [
+const CONTENT_TYPES: [(&str, &str); 40] = [
     ("html", "text/html; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
@@ -29,8 +29,20 @@ const CONTENT_TYPES: [(&str, &str); 28] = [
     ("woff2", "font/woff2"),
     ("mp3", "audio/mpeg"),
     ("ogg", "audio/ogg"),
+    ("opus", "audio/ogg"),
+    ("aac", "audio/aac"),
+    ("flac", "audio/flac"),
+    ("m4a", "audio/mp4"),
+    ("wav", "audio/wav"),
+    ("weba", "audio/webm"),
     ("mp4", "video/mp4"),
+    ("m4v", "video/mp4"),
+    ("mov", "video/quicktime"),
+    ("ogv", "video/ogg"),
     ("webm", "video/webm"),
+    ("m3u8", "application/vnd.apple.mpegurl"),
+    ("ts", "video/mp2t"),
+    ("vtt", "text/vtt; charset=utf-8"),
 ];
 
 /// The content type of a file of this name; unknown extensions are `application/octet-stream`.

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("internal", &["fixed_limits", "log_limiter"]),
-    ("files", &["fixed_limits"]),
+    ("files", &["fixed_limits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits"]),
     // Keys come out of the configuration.
