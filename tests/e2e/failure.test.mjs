@@ -8,6 +8,8 @@ import { RawSocket, ask, connect, connected, next, open, record, refused, startH
 const FAULTY = { plugins: { faulty: { run_ms: 100, call_ms: 600, memory_bytes_max: 8 << 20 } } };
 /** Ways in which a plugin breaks, as opposed to saying no. `sleep` is one more; what it wrote has left before it breaks. */
 const BREAKS = ["panic", "loop", "memory"];
+/** Ways in which a plugin says no without words for the client: what the host refused, and the error of a library. */
+const UNEXPECTED = ["host", "library"];
 const NEUTRAL = { success: false, error: "internal error", code: "INTERNAL_ERROR" };
 const NEUTRAL_EVENT = ["error", { message: "internal error", code: "INTERNAL_ERROR" }];
 const AS_WRITTEN = { data: true, joined: true };
@@ -47,7 +49,7 @@ test("arguments that do not fit are reported to the client as such", async (t) =
   assert.match(answer.error, /^fail: argument 1: /);
 });
 
-for (const way of [...BREAKS, "host"]) {
+for (const way of [...BREAKS, ...UNEXPECTED]) {
   test(`a handler that breaks (${way}) leaves nothing behind, is answered once, in neutral words, and the next event works`, async (t) => {
     const { client, heard } = await start(t);
 
@@ -119,7 +121,7 @@ test("event middleware that rejects keeps its writes, and no handler runs", asyn
   assert.equal(await ask(client, "guarded", "not at all"), true);
 });
 
-for (const way of [...BREAKS, "host"]) {
+for (const way of [...BREAKS, ...UNEXPECTED]) {
   test(`event middleware that breaks (${way}) lets nothing through and loses its writes`, async (t) => {
     const { client, heard } = await start(t, "/guard");
 
@@ -148,7 +150,7 @@ test("connect middleware that rejects sends the client the reason; its writes to
   assert.deepEqual(raw.received, []);
 });
 
-for (const way of [...BREAKS, "host"]) {
+for (const way of [...BREAKS, ...UNEXPECTED]) {
   test(`connect middleware that breaks (${way}) refuses every client, in neutral words, and loses its writes`, async (t) => {
     const { host, client: observer, heard } = await start(t);
 
@@ -168,7 +170,7 @@ test("connect middleware that waits longer than call_ms refuses the client", asy
   assert.deepEqual([error.message, error.data], ["internal error", undefined]);
 });
 
-for (const way of ["error", ...BREAKS, "host"]) {
+for (const way of ["error", ...BREAKS, ...UNEXPECTED]) {
   test(`\`connection\`, \`disconnecting\` and \`disconnect\` that fail (${way}) cost their writes and nothing else`, async (t) => {
     const { host, client: observer, heard: observed } = await start(t);
     const client = open(host, `/socket-${way}`);
@@ -205,6 +207,28 @@ test("the log says which plugin broke, for which socket and event, and why; the 
   await host.waitForLog((line) => line.message?.includes("run_ms"), "the log names the deadline");
   await ask(client, "fail", "sleep");
   await host.waitForLog((line) => line.message?.includes("call_ms"), "the log names the other deadline");
+});
+
+test("an error of a library is in the log with its text, its event and its socket; the client receives none of it", async (t) => {
+  const { host, client } = await start(t);
+
+  assert.deepEqual(await ask(client, "fail", "library"), NEUTRAL);
+
+  const line = await host.waitForLog((line) => line.message?.includes("invalid digit"), "the error is in the log");
+  assert.deepEqual([line.level, line.plugin, line.sid, line.event], ["ERROR", "faulty@1", client.id, "fail"]);
+});
+
+test("a silent failure does not appear among an operator's lines", async (t) => {
+  for (const level of ["info", "debug"]) {
+    const host = await startHost(t, { ...FAULTY, log: level });
+    const client = await connect(host);
+    const heard = record(client, "error");
+    client.emit("fail", "silence", () => assert.fail("nothing answers it"));
+    await ask(client, "state");
+    assert.deepEqual(heard, []);
+    const said = host.logged((line) => line.message?.includes("not for the client"));
+    assert.deepEqual(said.map((line) => [line.level, line.sid]), level === "info" ? [] : [["DEBUG", client.id]]);
+  }
 });
 
 test("waiting again and again for what is there already does not stop the clock of the running time", async (t) => {

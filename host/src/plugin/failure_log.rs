@@ -30,4 +30,10 @@ impl FailureLog {
             None => tracing::error!(plugin, "{what} failed: {cause}"),
         }
     }
+
+    /// A plugin refused an event silently: nothing that concerns the operator, so it does not count for the limit of the others.
+    pub(super) fn write_silent(plugin: &str, what: &str, socket: Option<&Socket>, cause: &str) {
+        let (sid, ns) = socket.map(|socket| (socket.id(), socket.namespace().name())).unzip();
+        tracing::debug!(plugin, ns, sid = sid.map(tracing::field::display), "{what} was refused silently: {cause}");
+    }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::call::{Call, CallOutcome, Export};
 use super::contract::LinkedComponent;
 use super::failure::Failure;
+use super::failure_log::FailureLog;
 use super::host::GenerationContext;
 use super::instance::RunTimeExceeded;
 use super::outcome::outcome;
@@ -90,9 +91,12 @@ impl<C: LinkedComponent> Generation<C> {
         };
         drop(permit);
         if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended
-            && (is_unseen_by_clients(&export) || failure.is_silent())
         {
-            self.log(&export, socket.as_deref(), &failure.message);
+            if failure.is_silent() {
+                FailureLog::write_silent(&self.context.label, &describe(&export), socket.as_deref(), &failure.message);
+            } else if is_unseen_by_clients(&export) {
+                self.log(&export, socket.as_deref(), &failure.message);
+            }
         }
         ended.unwrap_or_else(|cause| {
             self.log(&export, socket.as_deref(), &cause);

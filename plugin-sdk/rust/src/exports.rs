@@ -88,15 +88,15 @@ fn outcome(result: Result<Option<Payload>>) -> Outcome {
     }
 }
 
-/// An author's error rejects. One of the host means that the middleware could not decide: it failed.
+/// An author's error rejects. Any other means that the middleware could not decide: it failed.
 fn refusal(error: Error) -> Verdict {
-    if error.is_host() { Verdict::Failed(failure(error)) } else { Verdict::Reject(failure(error)) }
+    if error.is_answer() { Verdict::Reject(failure(error)) } else { Verdict::Failed(failure(error)) }
 }
 
-/// An error of the host is logged, since the client does not get it.
+/// What the client does not get of an error is logged.
 fn failure(error: Error) -> Failure {
-    if error.is_host() {
-        log::error(&error);
+    if let Some(line) = error.log_line() {
+        log::error(line);
     }
     error.into_failure()
 }

@@ -1,7 +1,7 @@
 //! The author's [`Plugin`], finished: it finds the functions for each call of the host. Built once for each instance.
 
 use crate::disconnect::Disconnect;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::payload::Payload;
 use crate::plugin::{Namespace, Plugin, PluginWide};
@@ -38,7 +38,10 @@ impl Router {
     pub(crate) fn timer(&self, timer: &Timer) -> Result<()> {
         match self.plugin_wide.timers.get(timer.name()) {
             Some(run) => run(timer),
-            None => Err(format!("there is no function for the timer {:?}; add one with `Plugin::timer`", timer.name()).into()),
+            None => Err(Error::internal(format!(
+                "there is no function for the timer {:?}; add one with `Plugin::timer`",
+                timer.name()
+            ))),
         }
     }
 
@@ -49,7 +52,7 @@ impl Router {
     /// The namespace of this index in the registration. The host calls only what is registered.
     pub(crate) fn namespace(&self, registration: u32) -> Result<&Namespace> {
         let namespace = usize::try_from(registration).ok().and_then(|index| self.namespaces.get(index));
-        namespace.ok_or_else(|| format!("there is no registration {registration}").into())
+        namespace.ok_or_else(|| Error::internal(format!("there is no registration {registration}")))
     }
 }
 

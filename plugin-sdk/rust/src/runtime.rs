@@ -1,7 +1,7 @@
 //! Time, randomness, waiting and configuration. A program usually has them from its operating system; a plugin has them from the host, so
 //! that they work in the same way however the component was built.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::host;
 use serde::de::DeserializeOwned;
 use std::any::Any;
@@ -64,7 +64,7 @@ pub fn flush() {
 /// # Errors
 /// If the table is not of this type. The message names the key, for the operator.
 pub fn config<T: DeserializeOwned>() -> Result<T> {
-    serde_json::from_str(&host().config()).map_err(|error| format!("config: {error}").into())
+    serde_json::from_str(&host().config()).map_err(|error| Error::internal(format!("config: {error}")))
 }
 
 /// The configuration of a plugin that has none: it refuses every key.

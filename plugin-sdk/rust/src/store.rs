@@ -159,7 +159,7 @@ impl Bucket {
     }
 
     fn read<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {
-        serde_json::from_slice(value).map_err(|error| Error::new(format!("{}: {key}: {error}", self.name)))
+        serde_json::from_slice(value).map_err(|error| Error::internal(format!("{}: {key}: {error}", self.name)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Timers that are due.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::socket::Socket;
 use serde::de::DeserializeOwned;
 
@@ -38,7 +38,7 @@ impl Timer {
     /// # Errors
     /// If the data is of another type.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.data).map_err(|error| format!("timer {:?}: data: {error}", self.name).into())
+        serde_json::from_str(&self.data).map_err(|error| Error::internal(format!("timer {:?}: data: {error}", self.name)))
     }
 }
 

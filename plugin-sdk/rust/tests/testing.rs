@@ -272,5 +272,5 @@ fn a_silent_failure_is_in_the_log_alone() {
     client.emit("x", ());
 
     assert!(client.emit_for_ack("x", ()).is_pending() && client.received().is_empty());
-    assert_eq!(host.log()[0].to_string(), "error plugin: event \"x\" failed: not for the client");
+    assert_eq!(host.log()[0].to_string(), "debug plugin: event \"x\" was refused silently: not for the client");
 }

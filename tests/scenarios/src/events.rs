@@ -1,7 +1,7 @@
 //! Events: their order, their acks, and the answers to failures.
 
 use crate::test_client::events;
-use crate::{TestClient, TestServer, list, plan};
+use crate::{Status, TestClient, TestServer, list, plan};
 use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -19,6 +19,8 @@ list![
     a_silent_failure_is_answered_by_nothing,
     a_panic_is_answered_with_a_neutral_message,
     a_refusal_of_the_host_is_answered_with_a_neutral_message,
+    an_error_of_a_library_is_answered_with_a_neutral_message,
+    what_nests_too_deep_to_be_read_is_refused,
     what_is_not_allowed_is_refused_where_it_is_recorded,
     a_call_that_takes_too_long_fails,
 ];
@@ -121,6 +123,36 @@ fn a_refusal_of_the_host_is_answered_with_a_neutral_message(server: &dyn TestSer
     assert_eq!(ann.acked(ack), json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
     assert_eq!(ann.asks_for(json!({"try": "forbidden"})), json!("invalid"));
     assert!(ann.received().is_empty());
+}
+
+fn an_error_of_a_library_is_answered_with_a_neutral_message(server: &dyn TestServer) {
+    let neutral = json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"});
+    let ann = TestClient::plain(server, "/chain");
+    for place in ["handler", "middleware"] {
+        let steps = json!({"second": {place: [{"emit": [place, 1]}, "fail_by_library"]}});
+        let ack = ann.starts_plans(steps.clone());
+        assert_eq!(ann.acked(ack), neutral);
+        ann.emits(steps);
+        assert_eq!(ann.received(), events([("error", json!({"code": "INTERNAL_ERROR", "message": "internal error"}))]));
+    }
+    let refused = TestClient::planned(server, "/", plan("first", "middleware", json!(["fail_by_library"])));
+    assert_eq!(refused.status(), Status::Refused { message: "internal error".to_owned(), data: None });
+    assert_eq!(ann.asks_for(json!({"refusal": "fail_by_library"}))["message"], json!("invalid digit found in string"));
+}
+
+fn what_nests_too_deep_to_be_read_is_refused(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    // The plan nests five deep around a value.
+    let nested = |depth: usize| (5..depth).fold(json!(null), |inner, _| json!([inner]));
+    let ack = |depth| {
+        let ack = ann.starts(json!([{"emit": ["fine", nested(depth)]}, "answer"]));
+        ann.acked(ack)
+    };
+    assert_eq!(ack(127), json!([]));
+    assert_eq!(ann.names(), ["fine"]);
+    let refused = ack(128);
+    assert_eq!(refused["code"], json!("INVALID_ARGUMENT"));
+    assert_eq!(refused["error"], json!("do: argument 1: it nests deeper than 127 levels"));
 }
 
 fn what_is_not_allowed_is_refused_where_it_is_recorded(server: &dyn TestServer) {

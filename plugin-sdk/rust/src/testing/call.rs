@@ -122,8 +122,15 @@ struct FailureReport {
 
 impl FailureReport {
     fn log(&self, state: &mut HostState, cause: &str) {
-        let message = format!("{} failed: {cause}", self.export);
-        state.log.push(Line { level: "error".into(), plugin: self.plugin.clone(), message, fields: Vec::new() });
+        self.write(state, "error", format!("{} failed: {cause}", self.export));
+    }
+
+    fn log_silent(&self, state: &mut HostState, cause: &str) {
+        self.write(state, "debug", format!("{} was refused silently: {cause}", self.export));
+    }
+
+    fn write(&self, state: &mut HostState, level: &str, message: String) {
+        state.log.push(Line { level: level.into(), plugin: self.plugin.clone(), message, fields: Vec::new() });
     }
 }
 
@@ -199,7 +206,9 @@ fn conclude(
     let outcome = match returned {
         Returned::Outcome(Outcome::Failed(failure)) | Returned::Verdict(Verdict::Failed(failure)) => {
             let failure = Failure::from(failure);
-            if !report.reaches_client || failure.is_silent() {
+            if failure.is_silent() {
+                report.log_silent(state, &failure.message);
+            } else if !report.reaches_client {
                 report.log(state, &failure.message);
             }
             return CallOutcome::Failed(failure);
@@ -212,7 +221,7 @@ fn conclude(
         Returned::Verdict(Verdict::Reject(failure)) => {
             let failure = Failure::from(failure);
             if failure.is_silent() {
-                report.log(state, &failure.message);
+                report.log_silent(state, &failure.message);
             }
             CallOutcome::Rejected(failure)
         }

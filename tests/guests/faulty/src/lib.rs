@@ -7,7 +7,7 @@ use innkeeper_plugin::{Ack, Error, Event, Plugin, Reply, Result, Socket, export,
 use serde_json::{Value, json};
 
 /// The ways to fail. Each has a namespace for each export that can fail so.
-const WAYS: [&str; 6] = ["error", "host", "panic", "loop", "sleep", "memory"];
+const WAYS: [&str; 7] = ["error", "host", "library", "panic", "loop", "sleep", "memory"];
 
 fn plugin() -> Plugin {
     let plugin = Plugin::new()
@@ -127,6 +127,8 @@ fn fail_by(way: &str) -> Result<()> {
             Err(Error::new("no such seat").code("NOT_FOUND").data(&data))
         }
         "words" => Err("only words".into()),
+        "library" => Ok("x".parse::<u8>().map(drop)?),
+        "silence" => Err(Error::silent("not for the client")),
         "list" => Err(Error::new("data is a list").data(&[1, 2, 3])),
         "host" => of("/").emit("connect", "a name that is reserved"),
         "panic" => panic!("a detail of the plugin"),

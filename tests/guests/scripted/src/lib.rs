@@ -85,6 +85,8 @@ enum Step {
     Rewrite(Value),
     Fail(String, Option<String>, Option<Value>),
     FailSilently,
+    /// With the error of a library.
+    FailByLibrary,
     /// An emit that the host refuses.
     Forbidden,
     /// The code of the error of another step, null if there is none.
@@ -256,6 +258,7 @@ impl<'a> Run<'a> {
             Step::ClearOwn(name) => timer(name).clear(),
             Step::Fail(message, code, data) => Err(failure(message, code, data)),
             Step::FailSilently => Err(Error::silent("not for the client")),
+            Step::FailByLibrary => Ok("x".parse::<u8>().map(drop)?),
             Step::Forbidden => self.socket()?.emit("connect", ()),
             other => self.other(other),
         }
