@@ -1,9 +1,9 @@
 //! The answers of many clients to one question.
 
+use crate::arguments::Argument;
 use crate::error::Result;
 use crate::host;
 use crate::payload::Payload;
-use serde::de::DeserializeOwned;
 
 /// What the clients answered. Each socket of this node that was asked is in exactly one of the lists. Of other nodes there are only
 /// answers and numbers, because the protocol between servers has no ids for answers.
@@ -22,7 +22,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// The first argument of each answer.
+    /// The first argument of each answer; or all of its arguments, as a [`Payload`] or [`Spread`](crate::Spread).
     ///
     /// ```no_run
     /// # use innkeeper_plugin::{Socket, Result};
@@ -33,7 +33,7 @@ impl Answers {
     ///
     /// # Errors
     /// If an answer has no first argument of this type.
-    pub fn values<T: DeserializeOwned>(self) -> Result<Vec<T>> {
+    pub fn values<T: Argument>(self) -> Result<Vec<T>> {
         self.responses.into_iter().map(|(_, payload)| payload.first()).collect()
     }
 }

@@ -71,7 +71,7 @@ impl Broadcast {
     /// # Errors
     /// If the name is reserved or too long, the arguments cannot be written as JSON, the namespace does not exist or may not be
     /// named, or the call has recorded as many writes as it may.
-    pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
+    pub fn emit(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<()> {
         host().emit_to_rooms(&self.target, name, args.into_payload()?)
     }
 
@@ -79,7 +79,7 @@ impl Broadcast {
     ///
     /// # Errors
     /// As for an emit. That clients do not answer is no error.
-    pub fn emit_with_ack(self, name: &str, args: impl Args) -> Result<Answers> {
+    pub fn emit_with_ack(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<Answers> {
         host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
     }
 
@@ -194,7 +194,7 @@ impl RemoteSocket {
     ///
     /// # Errors
     /// As for [`Broadcast::emit`].
-    pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
+    pub fn emit(&self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<()> {
         self.only().emit(name, args)
     }
 

@@ -1,6 +1,5 @@
 //! Events of clients, their acknowledgements, and what a handler may return.
 
-use crate::arguments::Arguments;
 use crate::error::{Error, Result};
 use crate::host::host;
 use crate::payload::{Args, Payload};
@@ -34,21 +33,6 @@ impl Event {
         self.payload
     }
 
-    /// The arguments, typed: a tuple of what a handler would take. Arguments that are missing read as JSON's null, those that
-    /// are too many are left alone.
-    ///
-    /// ```no_run
-    /// # fn check(event: &innkeeper_plugin::Event) -> innkeeper_plugin::Result<()> {
-    /// let (room, limit): (String, Option<u32>) = event.args()?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// If an argument does not fit its type. The error names the event and the argument, and has the code `INVALID_ARGUMENT`.
-    pub fn args<A: Arguments>(&self) -> Result<A> {
-        self.payload.clone().read().map_err(|error| self.named(error))
-    }
-
     /// What the client's ack is to be answered with.
     pub fn ack(&self) -> &Ack {
         &self.ack
@@ -79,20 +63,11 @@ impl Event {
     pub fn into_parts(self) -> (String, Payload) {
         (self.name, self.payload)
     }
-
-    /// Takes what a handler with typed arguments needs.
-    pub(crate) fn read<A: Arguments>(&mut self) -> Result<A> {
-        std::mem::take(&mut self.payload).read().map_err(|error| self.named(error))
-    }
-
-    fn named(&self, error: Error) -> Error {
-        Error::invalid_argument(format!("{}: {}", self.name, error.message()))
-    }
 }
 
 /// A client's acknowledgement, to be answered once: now, later, or from another handler.
 ///
-/// Returning [`Reply`] is the usual way. Take an `Ack` as a handler's last argument to answer before its end, or
+/// Returning [`Reply`] is the usual way. Take an `Ack` as a handler's last argument, behind whatever else it takes, to answer before its end, or
 /// to keep it: as a [`token`](Self::token) in the socket's data, because a plugin's memory is but a cache.
 ///
 /// ```no_run
@@ -119,6 +94,11 @@ pub struct Ack {
 impl Ack {
     pub(crate) fn new(socket: String, id: Option<u64>) -> Self {
         Self { socket, id }
+    }
+
+    /// That of a client which asked for none.
+    pub(crate) fn none() -> Self {
+        Self { socket: String::new(), id: None }
     }
 
     /// Whether the client asked for an acknowledgement.
@@ -149,7 +129,7 @@ impl Ack {
     /// If the text is not one that [`token`](Self::token) made.
     pub fn from_token(token: &str) -> Result<Self> {
         if token.is_empty() {
-            return Ok(Self { socket: String::new(), id: None });
+            return Ok(Self::none());
         }
         let parts = token.split_once('@').and_then(|(id, socket)| Some((id.parse().ok()?, socket)));
         let (id, socket) = parts.ok_or_else(|| Error::new(format!("not a token of an ack: {token:?}")))?;
@@ -157,7 +137,7 @@ impl Ack {
     }
 }
 
-/// A handler's answer to the client's ack: `Reply(value)`, or a tuple for several arguments.
+/// A handler's answer to the client's ack: `Reply(value)`, or a tuple for several arguments; all of [`Args`] can be given.
 ///
 /// ```
 /// use innkeeper_plugin::{Reply, Socket};

@@ -1,82 +1,39 @@
 //! Handlers are plain functions: `fn(&Socket, A1, …, An) -> R`.
-//!
-//! [`Arguments`](crate::Arguments) reads their arguments.
 
 use crate::error::{Error, Result};
-use crate::event::{Ack, Event, IntoReply};
-use crate::payload::Payload;
 use crate::socket::Socket;
-use serde::de::DeserializeOwned;
-use std::marker::PhantomData;
 
-/// A function that handles an event. It takes the socket, then one of
-/// - up to six arguments that serde can read; where the client sent fewer, they read as null, so that `Option` is optional;
-/// - such arguments and, at the end, an [`Ack`];
-/// - a [`Payload`]: all arguments, unread;
-/// - an [`Event`].
+/// A function that handles an event. It takes the socket, then up to six [`Argument`](crate::Argument)s:
+/// - types that serde can read; where the client sent fewer, they read as null, so that `Option` is optional;
+/// - then perhaps a [`Spread`](crate::Spread) or a [`Payload`](crate::Payload): all arguments that are left;
+/// - then perhaps an [`Ack`](crate::Ack).
 ///
-/// It returns `()`, [`Reply`](crate::Reply), or a `Result` of these. A closure has to name the socket's type:
-/// `|socket: &Socket, room: String| …`.
+/// Or an [`Event`](crate::Event), for its name. It returns `()`, [`Reply`](crate::Reply), an `Option` of one, or a `Result` of these.
+/// A closure has to name the socket's type: `|socket: &Socket, room: String| …`.
 #[diagnostic::on_unimplemented(
-    message = "this is not a handler of events",
-    note = "it must be `fn(&Socket, …) -> R` with up to 6 arguments that implement `Deserialize`, then perhaps an `Ack`; or with \
-            one `Payload` or `Event`; and `R` must be `()`, `Reply<_>`, or a `Result` of these"
+    message = "`{Self}` does not take what a handler of events takes",
+    label = "not `fn(&Socket, …)` with up to 6 arguments that it owns",
+    note = "the first argument is `&Socket`; then come up to 6, for more of them there is `Spread<T>` or `Payload`",
+    note = "arguments are owned: `String`, not `&str`; `Vec<T>`, not `&[T]`"
 )]
-pub trait Handler<Takes>: 'static {
+pub trait Handler<Takes, Returns>: 'static {
     /// Runs the function.
     #[doc(hidden)]
-    fn call(&self, socket: &Socket, event: Event) -> Result<Option<Payload>>;
+    fn call(&self, socket: &Socket, takes: Takes) -> Returns;
 }
 
-/// Marks handlers whose last argument is an ack.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct AndAck<A>(PhantomData<A>);
-
-impl<F, R> Handler<Payload> for F
-where
-    F: Fn(&Socket, Payload) -> R + 'static,
-    R: IntoReply,
-{
-    fn call(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
-        self(socket, event.into_payload()).into_reply()
-    }
-}
-
-impl<F, R> Handler<Event> for F
-where
-    F: Fn(&Socket, Event) -> R + 'static,
-    R: IntoReply,
-{
-    fn call(&self, socket: &Socket, event: Event) -> Result<Option<Payload>> {
-        self(socket, event).into_reply()
-    }
-}
-
-/// What holds for each number of arguments.
+/// What holds for each number of arguments. What they and the result have to be is said where handlers are added, not here: so the
+/// compiler names the one that does not fit, instead of the whole function.
 macro_rules! handlers {
     ($($argument:ident)*) => {
-        impl<F, R, $($argument: DeserializeOwned),*> Handler<($($argument,)*)> for F
+        impl<F, R, $($argument),*> Handler<($($argument,)*), R> for F
         where
             F: Fn(&Socket, $($argument),*) -> R + 'static,
-            R: IntoReply,
         {
             #[allow(non_snake_case, reason = "each argument is named by its type")]
-            fn call(&self, socket: &Socket, mut event: Event) -> Result<Option<Payload>> {
-                let ($($argument,)*) = event.read()?;
-                self(socket, $($argument),*).into_reply()
-            }
-        }
-
-        impl<F, R, $($argument: DeserializeOwned),*> Handler<AndAck<($($argument,)*)>> for F
-        where
-            F: Fn(&Socket, $($argument,)* Ack) -> R + 'static,
-            R: IntoReply,
-        {
-            #[allow(non_snake_case, reason = "each argument is named by its type")]
-            fn call(&self, socket: &Socket, mut event: Event) -> Result<Option<Payload>> {
-                let ($($argument,)*) = event.read()?;
-                self(socket, $($argument,)* event.ack().clone()).into_reply()
+            fn call(&self, socket: &Socket, takes: ($($argument,)*)) -> R {
+                let ($($argument,)*) = takes;
+                self(socket, $($argument),*)
             }
         }
     };
@@ -89,6 +46,7 @@ handlers!(A1 A2 A3);
 handlers!(A1 A2 A3 A4);
 handlers!(A1 A2 A3 A4 A5);
 handlers!(A1 A2 A3 A4 A5 A6);
+handlers!(A1 A2 A3 A4 A5 A6 A7);
 
 /// What middleware and the handlers of a socket's life may return: `()` or a `Result` of it.
 #[diagnostic::on_unimplemented(message = "this cannot return `{Self}`", note = "return `()` or `Result<()>`")]

@@ -38,7 +38,9 @@ impl Handshake {
     /// # Errors
     /// If the value is of another type.
     pub fn auth<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        self.inner.auth.as_deref().map_or(Ok(None), |auth| json::member(auth, key))
+        let value = self.inner.auth.as_deref().map_or(Ok(None), |auth| json::member(auth, key));
+        // It is the client's own.
+        value.map_err(|error| Error::invalid_argument(format!("auth: {}", error.message())))
     }
 
     /// The whole `handshake.auth`.
@@ -47,7 +49,7 @@ impl Handshake {
     /// If `auth` is of another type.
     pub fn auth_all<T: DeserializeOwned>(&self) -> Result<T> {
         let auth = self.inner.auth.as_deref().unwrap_or("{}");
-        serde_json::from_str(auth).map_err(|error| Error::invalid_argument(format!("auth: {error}")))
+        json::read(auth).map_err(|error| Error::invalid_argument(format!("auth: {error}")))
     }
 
     /// The client's address, without port.

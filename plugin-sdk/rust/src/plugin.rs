@@ -1,5 +1,6 @@
 //! A plugin as its author puts it together: namespaces, and the functions for each.
 
+use crate::arguments::Arguments;
 use crate::disconnect::{Disconnect, DisconnectHandler};
 use crate::error::{Error, Result};
 use crate::event::{Event, IntoReply};
@@ -195,7 +196,7 @@ impl Plugin {
     /// `socket.on(name)`: a function for an event; see [`Handler`]. Several for one event run in the order added, and the first
     /// reply counts.
     #[must_use]
-    pub fn on<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
+    pub fn on<T: Arguments, R: IntoReply>(mut self, name: impl Into<String>, run: impl Handler<T, R>) -> Self {
         self.event(name.into(), run).in_order = true;
         self
     }
@@ -203,7 +204,7 @@ impl Plugin {
     /// The same for an event whose order does not matter: while its function waits, the socket's next event may start, as in Node. It
     /// counts if this plugin is the last with a function for the event, and has no other that was added with [`on`](Self::on).
     #[must_use]
-    pub fn on_overtakable<T>(mut self, name: impl Into<String>, run: impl Handler<T>) -> Self {
+    pub fn on_overtakable<T: Arguments, R: IntoReply>(mut self, name: impl Into<String>, run: impl Handler<T, R>) -> Self {
         self.event(name.into(), run);
         self
     }
@@ -237,9 +238,9 @@ impl Plugin {
         (self.plugin_wide, self.others)
     }
 
-    fn event<T>(&mut self, name: String, run: impl Handler<T>) -> &mut EventHandlers {
+    fn event<T: Arguments, R: IntoReply>(&mut self, name: String, run: impl Handler<T, R>) -> &mut EventHandlers {
         let event = self.current().events.entry(name).or_default();
-        event.handlers.push(Box::new(move |socket, event| run.call(socket, event)));
+        event.handlers.push(Box::new(move |socket, event| run.call(socket, event.into_args()?).into_reply()));
         event
     }
 

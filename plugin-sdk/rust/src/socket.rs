@@ -1,5 +1,6 @@
 //! Socket.IO's `Socket`: `emit`, `to`, `join`, `data` and the rest.
 
+use crate::arguments::Argument;
 use crate::broadcast::{Broadcast, of};
 use crate::error::{Error, Result};
 use crate::handshake::Handshake;
@@ -41,29 +42,42 @@ impl Socket {
         of(self.namespace.clone())
     }
 
-    /// `socket.emit(name, ...args)`: to this client. See [`Args`] for what can be emitted.
+    /// `socket.emit(name, ...args)`: to this client. Several arguments are a tuple. See [`Args`] for what can be emitted.
     ///
     /// ```no_run
-    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
-    /// socket.emit("welcome", "hello")?;
-    /// socket.emit("position", (1.5, 2.5))?;
+    /// # fn f(socket: &innkeeper_plugin::Socket, names: Vec<String>) -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::Spread;
+    /// socket.emit("welcome", "hello")?; // emit("welcome", "hello")
+    /// socket.emit("position", (1.5, 2.5))?; // emit("position", 1.5, 2.5)
+    /// socket.emit("bye", ())?; // emit("bye")
+    /// socket.emit("friends", Spread(names))?; // emit("friends", ...names)
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// If the name is reserved or too long, the arguments cannot be written as JSON, or the call has recorded as many writes as
     /// it may.
-    pub fn emit(&self, name: &str, args: impl Args) -> Result<()> {
+    pub fn emit(&self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<()> {
         host().emit_to_socket(&self.id, name, args.into_payload()?, &[])
     }
 
     /// `socket.emitWithAck(name, ...args)`: the client's answer; waits as long as the call may take.
-    /// See [`timeout`](Self::timeout).
+    /// See [`timeout`](Self::timeout). A client that answers with more than one value: read it as a [`Payload`] or
+    /// [`Spread`](crate::Spread).
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::{Payload, Spread};
+    /// let ready: bool = socket.emit_with_ack("ready?", ())?;
+    /// let (x, y): (f64, f64) = socket.emit_with_ack::<Payload>("where?", ())?.read()?;
+    /// let Spread(names) = socket.emit_with_ack::<Spread<String>>("friends?", ())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As for [`emit`](Self::emit). Without an answer in time the code is `timeout`, `disconnected` if the client disconnected, and
     /// `pending` in connect middleware; and an answer may be of another type.
-    pub fn emit_with_ack<R: DeserializeOwned>(&self, name: &str, args: impl Args) -> Result<R> {
+    pub fn emit_with_ack<R: Argument>(&self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<R> {
         Emit::to(self).emit_with_ack(name, args)
     }
 
@@ -271,7 +285,7 @@ impl<'a> Emit<'a> {
     ///
     /// # Errors
     /// As for [`Socket::emit`].
-    pub fn emit(self, name: &str, args: impl Args) -> Result<()> {
+    pub fn emit(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<()> {
         let flags = if self.volatile { vec!["volatile".to_owned()] } else { Vec::new() };
         host().emit_to_socket(&self.socket.id, name, args.into_payload()?, &flags)
     }
@@ -280,10 +294,12 @@ impl<'a> Emit<'a> {
     ///
     /// # Errors
     /// As for [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<R: DeserializeOwned>(self, name: &str, args: impl Args) -> Result<R> {
+    pub fn emit_with_ack<R: Argument>(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<R> {
         let answers = host().ask_socket(&self.socket.id, name, args.into_payload()?, self.timeout)?;
         match answers.responses.into_iter().next() {
-            Some(response) => Payload::from(response.payload).first(),
+            Some(response) => Payload::from(response.payload)
+                .first()
+                .map_err(|error| Error::invalid_argument(format!("the ack of {name}: {}", error.message()))),
             None => Err(Error::new(format!("{name}: the client did not answer")).code("timeout")),
         }
     }

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use innkeeper_plugin::testing::Host;
-use innkeeper_plugin::{Binary, Error, Plugin, Reply, Result, Socket, config, jwt, log, now_ms, random_id, sleep, store, timer};
+use innkeeper_plugin::{
+    Binary, Error, Payload, Plugin, Reply, Result, Socket, Spread, Timer, config, jwt, log, now_ms, random_id, sleep, store,
+    timer,
+};
 use serde_json::{Map, Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -273,4 +276,93 @@ fn a_silent_failure_is_in_the_log_alone() {
 
     assert!(client.emit_for_ack("x", ()).is_pending() && client.received().is_empty());
     assert_eq!(host.log()[0].to_string(), "debug plugin: event \"x\" was refused silently: not for the client");
+}
+
+#[test]
+fn bytes_where_a_handler_takes_json_are_an_error() {
+    let host = Host::new(|| {
+        Plugin::new()
+            .on("value", |_: &Socket, value: Value| Reply(value))
+            .on("relay", |_: &Socket, _: String, rest: Payload| Reply(rest))
+            .on("ask", |socket: &Socket| -> Result<_> { socket.emit_with_ack::<Value>("question", ()).map(Reply) })
+            .on("all", |socket: &Socket| -> Result<_> { socket.emit_with_ack::<Spread<u8>>("question", ()).map(Reply) })
+    });
+    let client = host.socket("/").connect().unwrap();
+    let bytes = || Binary(vec![1]);
+
+    let failed: Value = client.emit_with_ack("value", (vec![bytes()],));
+    assert_eq!(failed["code"], json!("INVALID_ARGUMENT"));
+    assert!(failed["error"].as_str().unwrap().starts_with("value: argument 1: binary data"), "{failed}");
+    assert_eq!(client.emit_for_ack("relay", ("a", bytes(), 2)).read::<(Binary, u8)>(), (bytes(), 2));
+    let looks_like_bytes = json!({"_placeholder": true, "num": 0});
+    assert_eq!(client.emit_with_ack::<Value>("value", &looks_like_bytes), looks_like_bytes);
+
+    let ack = client.emit_for_ack("ask", ());
+    client.take("question").ack(bytes());
+    assert!(ack.value::<Value>()["error"].as_str().unwrap().starts_with("the ack of question: argument 1: binary data"));
+    let ack = client.emit_for_ack("all", ());
+    client.take("question").ack((1, 2));
+    assert_eq!(ack.read::<(u8, u8)>(), (1, 2));
+}
+
+#[test]
+fn bytes_are_refused_where_only_json_can_be_kept() {
+    fn internal<T>(result: Result<T>) -> Result<T> {
+        let error = result.as_ref().err().map(|error| error.message().to_owned());
+        assert!(error.unwrap().contains("binary data outside of an event's arguments"));
+        result
+    }
+    let host = Host::new(|| {
+        let bytes = Binary(vec![1]);
+        Plugin::new()
+            .capability("store")
+            .timer("t", |_: &Timer| {})
+            .on("data", {
+                let bytes = bytes.clone();
+                move |socket: &Socket| internal(socket.set_data("b", &bytes))
+            })
+            .on("store", {
+                let bytes = bytes.clone();
+                move |_: &Socket| internal(store::bucket("b").set("k", &bytes))
+            })
+            .on("timer", {
+                let bytes = bytes.clone();
+                move |_: &Socket| internal(timer("t").data(&bytes)?.set())
+            })
+            .on("error", move |_: &Socket| -> Result<()> { Err(Error::new("no").data(&bytes)) })
+    });
+    let client = host.socket("/").connect().unwrap();
+    for event in ["data", "store"] {
+        assert_eq!(client.emit_with_ack::<Value>(event, ())["error"], "internal error");
+        assert!(host.log().last().unwrap().message.contains("binary data"));
+    }
+    assert_eq!(client.emit_with_ack::<Value>("timer", ())["error"], "internal error");
+    assert_eq!(client.emit_with_ack::<Value>("error", ()), json!({"success": false, "error": "no", "code": "INTERNAL_ERROR"}));
+    assert!(host.log().last().unwrap().message.starts_with("the data of the error \"no\" was left out"));
+}
+
+#[test]
+fn an_error_of_a_library_is_for_the_log() {
+    let host = Host::new(|| {
+        Plugin::new()
+            .connect_middleware(|socket: &Socket| -> Result<()> {
+                socket.query("seat")?.ok_or("name a seat")?.parse::<u8>()?;
+                Ok(())
+            })
+            .on("seat", |_: &Socket, text: String| -> Result<_> { Ok(Reply(text.parse::<u8>()?)) })
+            .on("data", |socket: &Socket| -> Result<_> {
+                socket.set_data("secret", "of another user")?;
+                Ok(Reply(socket.data::<u8>("secret")?.unwrap_or_default()))
+            })
+    });
+    assert_eq!(host.socket("/").connect().unwrap_err().message, "name a seat");
+    assert_eq!(host.socket("/").query("seat", "x").connect().unwrap_err().message, "internal error");
+    let client = host.socket("/").query("seat", "1").connect().unwrap();
+
+    assert_eq!(client.emit_with_ack::<u8>("seat", "7"), 7);
+    let failed: Value = client.emit_with_ack("seat", "x");
+    assert_eq!(failed, json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
+    assert_eq!(host.log().last().unwrap().to_string(), "error plugin: invalid digit found in string");
+    // What does not fit a type is not the client's either, unless the client sent it.
+    assert_eq!(client.emit_with_ack::<Value>("data", ()), failed);
 }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use innkeeper_plugin::{Answers, Binary, Error, Plugin, Reply, Result, Socket, config, export, log, sleep};
+use innkeeper_plugin::{
+    Ack, Answers, Binary, Error, Event, Payload, Plugin, Reply, Result, Socket, Spread, config, export, log, sleep,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,6 +30,12 @@ fn plugin() -> Plugin {
         .on("silent", |_: &Socket, _: Value| {})
         .on("flash", |socket: &Socket, value: Value| socket.volatile().emit("flashed", value))
         .on("several", several)
+        .on("relay", |socket: &Socket, room: String, rest: Payload| {
+            socket.nsp().to(room).emit("relayed", rest.after(socket.id()))
+        })
+        .on("spread", spread)
+        .on("whole", |_: &Socket, event: Event, ack: Ack| ack.reply(event.into_payload().after("whole")))
+        .on("ask:all", |socket: &Socket| -> Result<_> { socket.emit_with_ack::<Payload>("question", "all").map(Reply) })
         .on("blob", blob)
         .on("blob:nested", nested)
         .on("sizes", |_: &Socket, bytes: Vec<Binary>| Reply(bytes.iter().map(|one| one.0.len()).collect::<Vec<_>>()))
@@ -117,6 +125,13 @@ fn ask_room(socket: &Socket, room: String, timeout_ms: u64) -> Result<Reply<Valu
 fn several(socket: &Socket, first: Value, second: Value) -> Result<Reply<(Value, Value, u8)>> {
     socket.emit("several", (&second, &first, 3))?;
     Ok(Reply((second, first, 3)))
+}
+
+/// All arguments but the first, one by one, in an event and in the ack.
+fn spread(socket: &Socket, first: Value, mut rest: Spread<Value>) -> Result<Reply<Spread<Value>>> {
+    socket.emit("spread", rest.clone().after(first))?;
+    rest.0.reverse();
+    Ok(Reply(rest))
 }
 
 fn blob(socket: &Socket, bytes: Binary) -> Result<Reply<Binary>> {
