@@ -90,8 +90,7 @@ impl<C: LinkedComponent> Generation<C> {
             Err(_) => Err(format!("it took longer than call_ms allows ({:?})", limits.call_deadline)),
         };
         drop(permit);
-        if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended
-        {
+        if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
             if failure.is_silent() {
                 FailureLog::write_silent(&self.context.label, &describe(&export), socket.as_deref(), &failure.message);
             } else if is_unseen_by_clients(&export) {

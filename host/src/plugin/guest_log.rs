@@ -19,27 +19,35 @@ impl Default for GuestLog {
 
 impl GuestLog {
     /// Writes a line, if the limiter admits it. `plugin` is `plugin@generation`.
-    pub(super) fn line(&self, level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
+    pub(super) fn line(&self, level: &str, plugin: &str, about: &About<'_>, message: &str, fields: &[(String, String)]) {
         let limiter = if level == "error" { &self.errors } else { &self.others };
         let Some(left_out) = limiter.admit() else { return };
         if left_out > 0 {
             tracing::warn!(plugin, left_out, "lines of this plugin were left out of the log");
         }
-        write(level, plugin, sid, message, fields);
+        write(level, plugin, about, message, fields);
     }
 }
 
-fn write(level: &str, plugin: &str, sid: &str, message: &str, fields: &[(String, String)]) {
+/// What the call was about that wrote a line. What it does not have is not in the line.
+#[derive(Default)]
+pub(super) struct About<'a> {
+    pub(super) sid: Option<&'a str>,
+    pub(super) event: Option<&'a str>,
+}
+
+fn write(level: &str, plugin: &str, about: &About<'_>, message: &str, fields: &[(String, String)]) {
     let message = cut(message);
     let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
-    // A line outside of a socket's call has no `sid`, and most lines have no fields: an empty text would look like one.
-    let (sid, fields) = (Some(sid).filter(|sid| !sid.is_empty()), Some(&*fields).filter(|fields| !fields.is_empty()));
+    // Most lines have no fields: an empty text would look like one.
+    let fields = Some(&*fields).filter(|fields| !fields.is_empty());
+    let About { sid, event } = *about;
     match level {
-        "error" => tracing::error!(plugin, sid, fields, "{message}"),
-        "warn" => tracing::warn!(plugin, sid, fields, "{message}"),
-        "debug" => tracing::debug!(plugin, sid, fields, "{message}"),
-        "trace" => tracing::trace!(plugin, sid, fields, "{message}"),
-        _ => tracing::info!(plugin, sid, fields, "{message}"),
+        "error" => tracing::error!(plugin, sid, event, fields, "{message}"),
+        "warn" => tracing::warn!(plugin, sid, event, fields, "{message}"),
+        "debug" => tracing::debug!(plugin, sid, event, fields, "{message}"),
+        "trace" => tracing::trace!(plugin, sid, event, fields, "{message}"),
+        _ => tracing::info!(plugin, sid, event, fields, "{message}"),
     }
 }
 

@@ -1,15 +1,21 @@
 //! `log` and `config`: lines of a guest for the operator, and the operator's configuration of the plugin.
 
 use super::state::InstanceState;
+use crate::plugin::call::Export;
+use crate::plugin::guest_log::About;
 
 impl InstanceState {
     /// Writes a line, unless the call has written as many as it may.
     pub(crate) fn write_log(&mut self, level: &str, message: &str, fields: &[(String, String)]) {
         let most = self.context.plugin.call_limits.log_lines;
         let label = &*self.context.label;
-        let (lines, sid) = self.active.as_mut().map_or((1, None), |active| {
+        let (lines, sid, event) = self.active.as_mut().map_or((1, None, None), |active| {
             active.log_lines += 1;
-            (active.log_lines, active.call.socket.as_ref().map(|socket| socket.id()))
+            let event = match &active.call.export {
+                Export::Event(event) | Export::EventMiddleware(event) => Some(&*event.name),
+                _ => None,
+            };
+            (active.log_lines, active.call.socket.as_ref().map(|socket| socket.id()), event)
         });
         if lines > most {
             if lines == most + 1 {
@@ -18,8 +24,8 @@ impl InstanceState {
             }
             return;
         }
-        let sid = sid.as_ref().map_or("", |sid| sid.as_str());
-        self.context.plugin.log.line(level, label, sid, message, fields);
+        let about = About { sid: sid.as_ref().map(|sid| sid.as_str()), event };
+        self.context.plugin.log.line(level, label, &about, message, fields);
     }
 
     /// `[plugins.<name>.config]` as JSON.

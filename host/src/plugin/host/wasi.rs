@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use super::context::GenerationContext;
 use crate::fixed_limits::PRINTED_LINE_BYTES_MAX;
 use crate::plugin::durable::Plugin;
+use crate::plugin::guest_log::About;
 
 /// No files, environment, arguments, input or addresses.
 pub(super) fn empty_context(context: &GenerationContext) -> WasiCtx {
@@ -50,7 +51,7 @@ impl LineWriter {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
         let GuestOutput { label, plugin, level } = &self.to;
-        plugin.log.line(level, label, "", text.trim_end(), &[]);
+        plugin.log.line(level, label, &About::default(), text.trim_end(), &[]);
     }
 }
 
