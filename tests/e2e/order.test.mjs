@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, askAll, connect, connected, eventually, startHost } from "./harness/index.mjs";
+import { RawPolling, RawSocket, ask, askAll, connect, connected, eventually, startHost } from "./harness/index.mjs";
 
 const LEDGER = { plugins: { ledger: { instances_max: 8 } } };
 const MINUTE = 60_000;
@@ -69,6 +69,50 @@ test("what two sockets emit at once arrives in one order at all members of a roo
       numbers(500).map((number) => `${name}${number}`),
     );
   }
+});
+
+const SCRIPTED = {
+  plugins: { first: { component: "scripted", config: { name: "first" }, grants: ["handshake:secrets", "store", "rate-limit"] } },
+};
+/** Emits by turns to the two namespaces of one client, who joins and is asked in between; `last` comes in the end. */
+const both = (last) => {
+  const turn = (number) => [{ of: ["/other", "n", number] }, { emit: ["n", number] }, { join: `room ${number}` }, { set_data: ["n", number] }];
+  return `2["do",{"first":{"handler":${JSON.stringify([...numbers(20).flatMap(turn), ...last])}}}]`;
+};
+const inTurn = numbers(20).flatMap((number) => [`42/other,["n",${number}]`, `42["n",${number}]`]);
+
+test("what one call emits to several namespaces arrives in call order", async (t) => {
+  const host = await startHost(t, SCRIPTED);
+  const raw = await RawSocket.connect(host);
+  raw.send("40/other,");
+  await raw.next((packet) => packet.startsWith("40/other,"));
+  raw.send(`4${both([{ emit: ["end", 0] }])}`);
+  const received = [];
+  for (let packet = ""; packet !== '42["end",0]'; ) received.push((packet = await raw.next()));
+
+  assert.deepEqual(received, [...inTurn, '42["end",0]']);
+});
+
+test("a close overtakes nothing that was emitted before it, in whatever namespace", async (t) => {
+  const host = await startHost(t, SCRIPTED);
+  const raw = await RawSocket.connect(host);
+  raw.send("40/other,");
+  await raw.next((packet) => packet.startsWith("40/other,"));
+
+  raw.send(`4${both([{ disconnect: true }])}`);
+  await raw.end();
+
+  assert.deepEqual(raw.received.slice(0, 41), [...inTurn, "41"]);
+  assert.ok(raw.received.includes("41/other,"));
+
+  const polling = await RawPolling.open(host);
+  await polling.post("40");
+  await polling.post("40/other,");
+  for (let connected = 0; connected < 2; ) connected += (await polling.poll()).packets.length;
+  await polling.post(`4${both([{ disconnect: true }])}`);
+  const packets = [];
+  while (packets.at(-1) !== "1") packets.push(...(await polling.poll()).packets);
+  assert.deepEqual(packets.slice(0, 41), [...inTurn, "41"]);
 });
 
 test("event middleware that sleeps, now longer, now shorter, changes nothing about the order", async (t) => {

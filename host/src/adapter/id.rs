@@ -1,6 +1,7 @@
 //! The id of a socket: as long and as hard to guess as those of Node's server.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,6 +44,31 @@ impl fmt::Display for SocketId {
 impl fmt::Debug for SocketId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.as_str())
+    }
+}
+
+/// The hash of tables whose keys are ids.
+pub(super) type IdHash = BuildHasherDefault<IdHasher>;
+
+/// Hashes the ids of sockets. They are random already: their last bytes are as good as any hash of them, and no client can
+/// choose one.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // An array hashes its length first and then its bytes: the last write of 8 bytes or more counts.
+        if let Some((_, tail)) = bytes.split_at_checked(bytes.len().saturating_sub(8))
+            && let Ok(tail) = tail.try_into()
+        {
+            // Characters have idle bits: multiply, and fold the high half, which all of them reach, onto the low one.
+            let mixed = u64::from_le_bytes(tail).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            self.0 = mixed ^ (mixed >> 32);
+        }
     }
 }
 

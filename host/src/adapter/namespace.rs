@@ -1,7 +1,7 @@
 //! What is done to a namespace, under its lock.
 //!
-//! Everything that one call does to a namespace is done under one hold of the lock, so that all members see broadcasts, joins
-//! and leaves in the same order. Under the lock things are only marked and queued; nothing waits.
+//! Everything that one call does is done under one hold of the locks of all namespaces that it concerns, so that all members see
+//! broadcasts, joins and leaves in the same order. Under the locks things are only marked and queued; nothing waits.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -31,13 +31,20 @@ impl Namespace {
     }
 }
 
+/// Locks each of the namespaces, in the order of their names, which is the same for everybody. None may be in the list twice.
+pub(crate) fn lock_all(namespaces: &mut [Arc<Namespace>]) -> Vec<Locked<'_>> {
+    namespaces.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+    namespaces.iter().map(|namespace| namespace.lock()).collect()
+}
+
 impl Locked<'_> {
     pub(crate) fn name(&self) -> &str {
         self.namespace.name()
     }
 
-    pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Socket>> {
-        self.members.socket(id).cloned()
+    /// Whether it is this namespace.
+    pub(crate) fn is(&self, namespace: &Namespace) -> bool {
+        std::ptr::eq(self.namespace, namespace)
     }
 
     /// Adds a pending socket to the namespace: from here on it can be reached. `connect` is its CONNECT packet.
@@ -46,6 +53,7 @@ impl Locked<'_> {
             return;
         }
         self.members.insert(socket.id(), socket.clone());
+        self.namespace.index.insert(socket.clone());
         socket.set_state(SocketState::Connected);
         socket.enqueue(connect, false);
     }
@@ -57,6 +65,7 @@ impl Locked<'_> {
             return false;
         }
         let rooms = self.members.remove(socket.id());
+        self.namespace.index.remove(&socket.id());
         socket.close(last);
         socket.disconnect(reason, rooms);
         true

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::id::SocketId;
+use super::index::SocketIndex;
 use super::socket::{Namespace, Socket};
 
 /// The namespaces by name. There are as many as plugins registered, so none is ever removed.
 #[derive(Default)]
 pub(crate) struct Adapter {
     namespaces: RwLock<HashMap<Arc<str>, Arc<Namespace>>>,
+    sockets: Arc<SocketIndex<Arc<Socket>>>,
 }
 
 impl Adapter {
@@ -20,7 +22,7 @@ impl Adapter {
             return namespace;
         }
         let mut namespaces = self.namespaces.write().unwrap_or_else(PoisonError::into_inner);
-        let create = || Arc::new(Namespace::new(name));
+        let create = || Arc::new(Namespace::new(name, self.sockets.clone()));
         namespaces.entry(name.into()).or_insert_with(create).clone()
     }
 
@@ -29,9 +31,8 @@ impl Adapter {
         self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// The socket with this id, in whichever namespace it is.
+    /// The connected socket with this id, in whichever namespace it is.
     pub(crate) fn find(&self, id: SocketId) -> Option<Arc<Socket>> {
-        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.values().find_map(|namespace| namespace.lock().socket(id))
+        self.sockets.find(&id)
     }
 }

@@ -3,10 +3,9 @@
 //! The type of the sockets is a parameter, because a socket refers to its namespace, and the namespace has this table.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use super::id::SocketId;
+use super::id::{IdHash, SocketId};
 
 /// Selects sockets of a namespace: those in any of `any` (all, if that is empty) and in none of `except`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,10 +39,6 @@ impl<S> Default for RoomTable<S> {
 }
 
 impl<S: Clone> RoomTable<S> {
-    pub(super) fn socket(&self, id: SocketId) -> Option<&S> {
-        self.sockets.get(&id).map(|member| &member.socket)
-    }
-
     /// Adds a socket, which is in its own room only.
     pub(super) fn insert(&mut self, id: SocketId, socket: S) {
         self.sockets.insert(id, Member { socket, in_own_room: true, rooms: Vec::new() });
@@ -206,30 +201,6 @@ impl<S> Member<S> {
         };
         let new: HashSet<&str> = names.iter().map(|name| &**name).filter(|name| is_new(name)).collect();
         if new.is_empty() || now + new.len() <= rooms_max { Ok(()) } else { Err(TooManyRooms) }
-    }
-}
-
-type IdHash = BuildHasherDefault<IdHasher>;
-
-/// Hashes the ids of sockets. They are random already: their last bytes are as good as any hash of them, and no client can
-/// choose one.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // An array hashes its length first and then its bytes: the last write of 8 bytes or more counts.
-        if let Some((_, tail)) = bytes.split_at_checked(bytes.len().saturating_sub(8))
-            && let Ok(tail) = tail.try_into()
-        {
-            // Characters have idle bits: multiply, and fold the high half, which all of them reach, onto the low one.
-            let mixed = u64::from_le_bytes(tail).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            self.0 = mixed ^ (mixed >> 32);
-        }
     }
 }
 

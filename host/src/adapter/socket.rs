@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::due_timers::{DueTimer, DueTimers, TimerId};
 use super::handshake::Handshake;
 use super::id::SocketId;
+use super::index::{HasId, SocketIndex};
 use super::question::{AskedSocket, Question};
 use super::rooms::RoomTable;
 use super::sink::Sink;
@@ -18,14 +19,16 @@ use crate::reason::DisconnectReason;
 /// A namespace of this node: its sockets, its rooms, and the one lock under which they change.
 pub(crate) struct Namespace {
     name: Arc<str>,
+    /// The sockets of all namespaces.
+    pub(super) index: Arc<SocketIndex<Arc<Socket>>>,
     pub(super) members: Mutex<RoomTable<Arc<Socket>>>,
     /// Ack ids of questions to clients; a question to a room has one for all sockets that it asks.
     pub(super) questions: AtomicU64,
 }
 
 impl Namespace {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.into(), members: Mutex::default(), questions: AtomicU64::new(0) }
+    pub(super) fn new(name: &str, index: Arc<SocketIndex<Arc<Socket>>>) -> Self {
+        Self { name: name.into(), index, members: Mutex::default(), questions: AtomicU64::new(0) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -289,6 +292,12 @@ impl Socket {
 
     fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HasId for Arc<Socket> {
+    fn id(&self) -> &SocketId {
+        &self.id
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effects::{Effects, QuestionTarget};
 use super::publisher::Publisher;
 use super::write::{Target, Write};
-use crate::adapter::{Locked, Question, Socket, SocketState};
+use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
 use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
 use crate::log_limiter::LogLimiter;
 use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
@@ -23,26 +23,24 @@ impl LocalEffects {
         Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX) }
     }
 
-    /// Applies the writes that concern this namespace, and keeps the rest.
-    fn apply_to(&self, locked: &mut Locked<'_>, writes: &mut Vec<Write>) {
-        let name: *const str = locked.name();
-        let concerns = |write: &mut Write| match write.socket() {
-            Some(socket) => std::ptr::eq(socket.namespace().name(), name),
-            None => write.namespace().is_some_and(|namespace| std::ptr::eq(namespace.name(), name)),
-        };
-        let concerned = writes.extract_if(.., concerns);
-        let Some(publisher) = &self.publisher else {
-            return concerned.for_each(|write| self.apply_locked(locked, write));
-        };
-        let concerned: Vec<Write> = concerned.collect();
-        publisher.publish(locked.name(), &concerned);
-        concerned.into_iter().for_each(|write| self.apply_locked(locked, write));
+    /// Applies the writes in call order, while all namespaces that they concern are locked.
+    fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut Vec<Write>) {
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && !writes.is_empty()) {
+            publisher.publish(writes);
+        }
+        for write in writes.drain(..) {
+            let concerned = write.namespace().and_then(|concerned| namespaces.iter_mut().find(|locked| locked.is(concerned)));
+            match concerned {
+                Some(locked) => self.apply_to(locked, write),
+                None => apply_to_client(write),
+            }
+        }
     }
 
-    fn apply_locked(&self, locked: &mut Locked<'_>, write: Write) {
+    fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
         match write {
             Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
-                apply_unlocked(write);
+                apply_to_client(write);
             }
             Write::Broadcast { target, packet, .. } => locked.broadcast(&target.rooms, &packet, target.flags.volatile),
             Write::Join { socket, rooms } => self.join(locked, &socket, &rooms),
@@ -87,13 +85,9 @@ impl LocalEffects {
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
-        // Most sets concern no namespace, or one: then this is one pass.
-        while let Some(namespace) = writes.iter().find_map(Write::namespace).cloned() {
-            self.apply_to(&mut namespace.lock(), writes);
-        }
-        for write in writes.drain(..) {
-            apply_unlocked(write);
-        }
+        // Most sets concern no namespace, or one.
+        let mut namespaces = concerned(writes, Vec::new());
+        self.apply_locked(&mut lock_all(&mut namespaces), writes);
     }
 
     fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>) {
@@ -113,12 +107,12 @@ impl Effects for LocalEffects {
     }
 
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
-        {
-            let mut locked = socket.namespace().lock();
-            locked.admit(socket, connect);
-            self.apply_to(&mut locked, held);
+        let mut namespaces = concerned(held, vec![socket.namespace().clone()]);
+        let mut locked = lock_all(&mut namespaces);
+        if let Some(own) = locked.iter_mut().find(|locked| locked.is(socket.namespace())) {
+            own.admit(socket, connect);
         }
-        self.apply(held);
+        self.apply_locked(&mut locked, held);
     }
 
     fn release(&self) {}
@@ -126,8 +120,18 @@ impl Effects for LocalEffects {
     fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
 }
 
+/// The namespaces whose locks the writes need, and those that are in the list already, each once.
+fn concerned(writes: &[Write], mut namespaces: Vec<Arc<Namespace>>) -> Vec<Arc<Namespace>> {
+    for namespace in writes.iter().filter_map(Write::namespace) {
+        if !namespaces.iter().any(|known| Arc::ptr_eq(known, namespace)) {
+            namespaces.push(namespace.clone());
+        }
+    }
+    namespaces
+}
+
 /// Applies a write that needs no namespace, because it concerns one client only.
-fn apply_unlocked(write: Write) {
+fn apply_to_client(write: Write) {
     match write {
         Write::Emit { socket, packet, flags, .. } => socket.enqueue(&packet, flags.volatile),
         Write::Ack { socket, ack, packet, .. } => {

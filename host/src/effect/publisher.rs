@@ -2,12 +2,12 @@
 
 use super::write::Write;
 
-/// Receives the writes that are applied to a namespace: the adapter of a cluster, or a log for connection state recovery.
+/// Receives the writes that are applied to namespaces: the adapter of a cluster, or a log for connection state recovery.
 pub(crate) trait Publisher: Send + Sync {
-    /// `writes` are applied to the namespace next, in this order. The namespace is locked, so that its sets come in the order
-    /// in which its members see them. For that reason the publisher only queues them: it does not wait, and locks no namespace.
+    /// `writes` are applied next, in this order. All namespaces that they concern are locked, so that sets come in the order in
+    /// which members see them. For that reason the publisher only queues them: it does not wait, and locks no namespace.
     ///
     /// Writes to single clients come along if they stand in a set with others. A set of nothing else needs no lock and is not
     /// published: it concerns no other node.
-    fn publish(&self, namespace: &str, writes: &[Write]);
+    fn publish(&self, writes: &[Write]);
 }
