@@ -30,6 +30,10 @@ pub(crate) const REFUSED_JOIN_LINES_MAX: u32 = 20;
 /// Bytes of a line that a guest prints; a longer one is cut in two. The host keeps a line until it ends.
 pub(crate) const PRINTED_LINE_BYTES_MAX: usize = 4_096;
 
+/// One of so many instances of a plugin may wait while its socket's next event runs (`overtakable`): the other half is for calls
+/// that have not begun.
+pub(crate) const INSTANCES_PER_OVERTAKEN: usize = 2;
+
 /// Timers of one plugin. Beyond it those of sockets that are disconnected are removed; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
 /// Recorded writes that the reads of a call look at between two flushes. Reads cost the host's time, not the guest's.

@@ -37,7 +37,7 @@ pub(crate) use loader::load;
 pub(crate) use progress::Progress;
 pub(crate) use registration::Hook;
 #[cfg(test)]
-pub(crate) use registration::NamespaceRegistration;
+pub(crate) use registration::{NamespaceRegistration, Subscription};
 pub(crate) use registry::{Chain, Member, Registry};
 #[cfg(test)]
 pub(crate) use runner::Runner;

@@ -139,6 +139,22 @@ test("rate_limit_keys_max: with a full table new keys are over their limit, and 
   await host.waitForLog((line) => line.level === "WARN" && /rate_limit_keys_max/.test(line.message), "the log says why");
 });
 
+test("INSTANCES_PER_OVERTAKEN: beside half of the instances that wait overtaken, the queue stands", async (t) => {
+  const host = await startHost(t, { plugins: { asker: { instances_max: 4 } } });
+  const answered = async (naps) => {
+    const client = await connect(host);
+    const order = [];
+    const asked = [...naps.map((ms) => ["nap", ms]), ["hello"]].map(([event, ...args]) =>
+      ask(client, event, ...args).then(() => order.push([event, ...args].join(" "))),
+    );
+    await Promise.all(asked);
+    client.close();
+    return order;
+  };
+  assert.deepEqual(await answered([900, 600]), ["hello", "nap 600", "nap 900"]);
+  assert.deepEqual(await answered([1_800, 1_500, 100]), ["nap 100", "hello", "nap 1500", "nap 1800"]);
+});
+
 test("request_head_bytes_max: a request with a larger head is refused, and the log names the key", async (t) => {
   const status = async (host, bytes) => {
     const path = "/socket.io/?EIO=4&transport=polling";

@@ -24,9 +24,13 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
         effects: dispatcher.effects.clone(),
         phase: Mutex::new(ConnectPhase::Middleware(Vec::new())),
     });
-    if let Err(refusal) = pending.middleware(&chain, &progress).await {
-        pending.refuse(&refusal);
-        return Vec::new();
+    match pending.middleware(&chain, &progress).await {
+        Ok(()) => {}
+        Err(Stopped::Gone) => return Vec::new(),
+        Err(Stopped::Refused(refusal)) => {
+            pending.refuse(&refusal);
+            return Vec::new();
+        }
     }
     let reached = pending.connection(&chain, &progress).await;
     pending.release();
@@ -50,13 +54,22 @@ enum ConnectPhase {
     Admitted,
 }
 
+/// Why the socket gets no further than its middleware.
+enum Stopped {
+    Refused(Failure),
+    /// The client went meanwhile.
+    Gone,
+}
+
 impl PendingConnect {
-    async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Failure> {
+    async fn middleware(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Result<(), Stopped> {
         for member in chain.members.iter().filter(|member| member.has(Hook::ConnectMiddleware)) {
+            if self.is_gone() {
+                return Err(Stopped::Gone);
+            }
             match member.plugin.clone().call(self.call(member, Export::ConnectMiddleware, progress)).await {
                 CallOutcome::Done | CallOutcome::Rewritten { .. } => {}
-                CallOutcome::Rejected(failure) => return Err(failure),
-                CallOutcome::Failed { .. } => return Err(Failure::neutral()),
+                CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => return Err(Stopped::Refused(failure)),
             }
         }
         self.phase().end_middleware();
@@ -65,13 +78,17 @@ impl PendingConnect {
 
     async fn connection(self: &Arc<Self>, chain: &Chain, progress: &Arc<Progress>) -> Vec<Arc<str>> {
         let mut reached = Vec::new();
-        for member in &chain.members {
-            if self.socket.state() == SocketState::Disconnected {
+        let last = chain.members.iter().rposition(|member| member.has(Hook::Connection));
+        for (index, member) in chain.members.iter().enumerate() {
+            if self.is_gone() {
                 break;
             }
             reached.push(member.plugin.name().clone());
             if !member.has(Hook::Connection) {
                 continue;
+            }
+            if Some(index) == last && member.registration.overtakable_connection {
+                progress.set_overtakable();
             }
             let ended = member.plugin.clone().call(self.call(member, Export::Connection { kind: kinds::NEW }, progress)).await;
             if let CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure) = ended {
@@ -79,6 +96,10 @@ impl PendingConnect {
             }
         }
         reached
+    }
+
+    fn is_gone(&self) -> bool {
+        self.socket.state() == SocketState::Disconnected
     }
 
     fn call(self: &Arc<Self>, member: &Member, export: Export, progress: &Arc<Progress>) -> Call {

@@ -46,7 +46,15 @@ impl EventRun<'_> {
     /// Runs every handler, whether or not another one fails. Returns the first failure that is to be answered.
     async fn handlers(&self, chain: &Chain, event: Arc<Event>) -> Option<Failure> {
         let mut failed = None;
-        for member in chain.members.iter().filter(|member| member.handles(&event.name)) {
+        let last = chain.members.iter().rposition(|member| member.handles(&event.name));
+        for (index, member) in chain.members.iter().enumerate() {
+            if !member.handles(&event.name) {
+                continue;
+            }
+            // Only the last call, so that every plugin sees the events of one socket start in the order received.
+            if Some(index) == last && member.is_overtakable(&event.name) {
+                self.progress.set_overtakable();
+            }
             match member.plugin.clone().call(self.call(member, Export::Event(event.clone()))).await {
                 CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => {
                     failed = failed.or_else(|| (!failure.is_silent()).then_some(failure));

@@ -1,7 +1,8 @@
 //! The queue of one socket: its jobs start one after the other.
 //!
 //! Owned and polled by the connection's task. A job starts when the one before has ended. The exception prevents a deadlock:
-//! while every open job waits for acks of clients, the next one starts beside them, because those acks may depend on it.
+//! while every open job waits for acks of clients, the next one starts beside them, because those acks may depend on it. And a
+//! plugin can choose it: an `overtakable` handler lets the next one start while it waits for anything.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -229,8 +230,8 @@ impl Queue {
     fn may_start(&self) -> bool {
         match self.state {
             QueueState::Connected | QueueState::Draining { .. } => {
-                let all_await_clients = self.open.iter().all(|job| job.progress.awaits_clients());
-                all_await_clients && self.open.len() < self.dispatcher.limits.open_calls
+                let all_yield = self.open.iter().all(|job| job.progress.yields());
+                all_yield && self.open.len() < self.dispatcher.limits.open_calls
             }
             QueueState::Disconnecting | QueueState::Done => false,
         }

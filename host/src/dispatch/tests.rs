@@ -14,7 +14,7 @@ use crate::adapter::{Adapter, Handshake, Sink, Socket, SocketId, SocketState};
 use crate::effect::{Flags, LocalEffects, Overlay, Write};
 use crate::frame::Frame;
 use crate::packet::{EncodedPacket, Message, Payload};
-use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner};
+use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner, Subscription};
 use crate::reason::DisconnectReason;
 use crate::request::Request;
 
@@ -91,14 +91,24 @@ struct Scene {
 }
 
 fn scene(plugins: Vec<(&str, Script)>) -> Scene {
+    scene_with(plugins, false)
+}
+
+/// Everything that can be is overtakable.
+fn overtakable_scene(plugins: Vec<(&str, Script)>) -> Scene {
+    scene_with(plugins, true)
+}
+
+fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
     let calls: Arc<Mutex<Vec<String>>> = Arc::default();
     let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
     let registration = |name: &str| NamespaceRegistration {
         name: name.into(),
         hooks: HashSet::from(every),
-        events: HashSet::new(),
+        other_events: Some(Subscription { overtakable }),
+        overtakable_connection: overtakable,
         is_listed: true,
-        all_events: true,
+        ..NamespaceRegistration::default()
     };
     let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
         .into_iter()
@@ -233,11 +243,27 @@ async fn a_refused_socket_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn middleware_that_broke_refuses_with_a_neutral_message() {
-    let breaking = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("secret", true)));
-    let mut scene = scene(vec![("a", breaking)]);
+async fn middleware_that_says_it_failed_refuses_with_its_message() {
+    let failing = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("no users today", false)));
+    let mut scene = scene(vec![("a", failing), ("b", succeeding())]);
     assert!(scene.poll().is_ready());
-    assert_eq!(scene.received(), [r#"44{"message":"internal error"}"#]);
+    assert_eq!(scene.received(), [r#"44{"message":"no users today","data":{"pot":1,"code":"no"}}"#]);
+    assert_eq!(scene.called(), ["a: middleware"]);
+}
+
+#[tokio::test]
+async fn no_further_middleware_is_called_once_the_client_has_gone() {
+    let leaving = script(|call| {
+        if let Export::ConnectMiddleware = call.export {
+            let socket = about(call);
+            socket.namespace().lock().disconnect(&socket, DisconnectReason::TransportClose, None);
+        }
+        None
+    });
+    let mut scene = scene(vec![("a", leaving), ("b", succeeding())]);
+    assert!(scene.poll().is_ready());
+    assert_eq!(scene.called(), ["a: middleware"]);
+    assert!(scene.received().is_empty());
 }
 
 #[tokio::test]
@@ -321,7 +347,7 @@ async fn event_middleware_rewrites_and_rejects() {
 async fn jobs_start_while_all_open_ones_wait_for_clients_up_to_the_bound() {
     let asking: Script = Box::new(|call| match call.export {
         Export::Event(_) => {
-            call.progress.set_awaits_clients(true);
+            call.progress.set_yields(true);
             Box::pin(std::future::pending())
         }
         _ => Box::pin(async { CallOutcome::Done }),
@@ -334,6 +360,64 @@ async fn jobs_start_while_all_open_ones_wait_for_clients_up_to_the_bound() {
     }
     let _ = scene.poll();
     assert_eq!(scene.called().iter().filter(|call| *call == "a: ask").count(), 16);
+}
+
+/// A plugin whose calls about `export` never end, and wait overtaken if they may.
+fn sleeping(is_about: fn(&Export) -> bool) -> Script {
+    Box::new(move |call| match is_about(&call.export) {
+        true => {
+            call.effects.release();
+            call.progress.set_yields(call.progress.is_overtakable());
+            Box::pin(std::future::pending())
+        }
+        false => Box::pin(async { CallOutcome::Done }),
+    })
+}
+
+#[tokio::test]
+async fn an_overtakable_handler_that_waits_lets_the_next_event_start_if_it_is_the_last_of_its_chain() {
+    let event = |export: &Export| matches!(export, Export::Event(_));
+    let mut last = overtakable_scene(vec![("a", succeeding()), ("b", sleeping(event))]);
+    let _ = last.poll();
+    last.called();
+    for _ in 0..20 {
+        last.event("x", None);
+    }
+    let _ = last.poll();
+    assert_eq!(last.called().iter().filter(|call| *call == "b: x").count(), 16, "at most open_calls_per_socket at once");
+
+    let mut first = overtakable_scene(vec![("a", sleeping(event)), ("b", succeeding())]);
+    let _ = first.poll();
+    first.called();
+    first.event("one", None);
+    first.event("two", None);
+    let _ = first.poll();
+    assert_eq!(first.called(), ["a: before one", "b: before one", "a: one"], "the other plugin still has the event");
+}
+
+#[tokio::test]
+async fn an_overtakable_connection_that_waits_lets_the_first_event_start() {
+    let connection = |export: &Export| matches!(export, Export::Connection { .. });
+    for (mut scene, starts) in
+        [(overtakable_scene(vec![("a", sleeping(connection))]), true), (scene(vec![("a", sleeping(connection))]), false)]
+    {
+        let _ = scene.poll();
+        scene.event("x", None);
+        let _ = scene.poll();
+        assert_eq!(scene.called().contains(&"a: x".to_owned()), starts);
+    }
+}
+
+#[tokio::test]
+async fn middleware_is_never_overtaken() {
+    let middleware = |export: &Export| matches!(export, Export::EventMiddleware(_));
+    let mut scene = overtakable_scene(vec![("a", sleeping(middleware))]);
+    let _ = scene.poll();
+    scene.called();
+    scene.event("one", None);
+    scene.event("two", None);
+    let _ = scene.poll();
+    assert_eq!(scene.called(), ["a: before one"]);
 }
 
 #[tokio::test]

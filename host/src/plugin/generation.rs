@@ -14,7 +14,7 @@ use super::call::{Call, CallOutcome, Export};
 use super::contract::LinkedComponent;
 use super::failure::Failure;
 use super::failure_log::FailureLog;
-use super::host::GenerationContext;
+use super::host::{CallTimeExceeded, GenerationContext};
 use super::instance::RunTimeExceeded;
 use super::outcome::outcome;
 use super::pool::{self, InstancePool};
@@ -81,19 +81,24 @@ impl<C: LinkedComponent> Generation<C> {
             })
         };
         let limits = &self.context.plugin.config.limits;
-        let ended = match timeout_at(ends_at, run).await {
+        let late = || format!("{CallTimeExceeded} ({:?})", limits.call_deadline);
+        // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
+        let ended = match timeout_at(ends_at + limits.run_deadline, run).await {
             Ok(Ok(ended)) => ended,
+            Ok(Err(error)) if error.is::<CallTimeExceeded>() => Err(late()),
             Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
                 Err(format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline))
             }
             Ok(Err(error)) => Err(format!("{error:?}")),
-            Err(_) => Err(format!("it took longer than call_ms allows ({:?})", limits.call_deadline)),
+            Err(_) => Err(late()),
         };
         drop(permit);
         if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
+            // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.
+            let undecided = matches!((&ended, &export), (Ok(CallOutcome::Failed { .. }), Export::ConnectMiddleware));
             if failure.is_silent() {
                 FailureLog::write_silent(&self.context.label, &describe(&export), socket.as_deref(), &failure.message);
-            } else if is_unseen_by_clients(&export) {
+            } else if undecided || is_unseen_by_clients(&export) {
                 self.log(&export, socket.as_deref(), &failure.message);
             }
         }

@@ -24,6 +24,7 @@ mod timers;
 mod unsupported;
 mod wasi;
 
+pub(super) use calls::CallTimeExceeded;
 pub(super) use context::GenerationContext;
 pub(super) use fetch::{FetchFields, RemoteSocket};
 pub(super) use handshake::{GuestHandshake, HandshakeFields};

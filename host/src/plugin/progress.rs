@@ -2,18 +2,31 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether an open call waits for clients: then the queue of its socket may go on. Written by the call, read by the connection's
-/// task that polls the call, so no order beyond the flag itself is needed.
+/// Whether the queue of a socket may go on beside an open call. Written by the call and its chain, read by the connection's task
+/// that polls them, so no order beyond the flags themselves is needed.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicBool);
+pub(crate) struct Progress {
+    yields: AtomicBool,
+    overtakable: AtomicBool,
+}
 
 impl Progress {
-    /// The call begins to wait for acks of clients, which may depend on the events behind it; or it has ended that wait.
-    pub(crate) fn set_awaits_clients(&self, awaits: bool) {
-        self.0.store(awaits, Ordering::Relaxed);
+    /// The call begins a wait beside which the queue may go on: for acks of clients, which may depend on the events behind it,
+    /// or for anything, if it is overtakable. Or it has ended that wait.
+    pub(crate) fn set_yields(&self, yields: bool) {
+        self.yields.store(yields, Ordering::Relaxed);
     }
 
-    pub(crate) fn awaits_clients(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn yields(&self) -> bool {
+        self.yields.load(Ordering::Relaxed)
+    }
+
+    /// The last call of a chain begins, and its handler was registered with the option `overtakable`.
+    pub(crate) fn set_overtakable(&self) {
+        self.overtakable.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_overtakable(&self) -> bool {
+        self.overtakable.load(Ordering::Relaxed)
     }
 }

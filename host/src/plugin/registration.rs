@@ -1,11 +1,11 @@
 //! What a plugin registered, checked: the host calls nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use innkeeper_contract::{capabilities, events, hooks, modes, options};
 
 use super::capability::{self, Capabilities, Capability};
-use super::manifest::{Manifest, NamespaceManifest, SubscriptionManifest};
+use super::manifest::{Manifest, NamespaceManifest};
 
 /// The registration of a plugin, as its `register` returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,29 @@ pub(crate) struct Registration {
 pub(crate) struct NamespaceRegistration {
     pub(crate) name: Box<str>,
     pub(crate) hooks: HashSet<Hook>,
-    pub(crate) events: HashSet<String>,
-    /// Whether the plugin has a handler for every event that `events` does not name.
-    pub(crate) all_events: bool,
+    pub(crate) events: HashMap<String, Subscription>,
+    /// The handler of every event that `events` does not name.
+    pub(crate) other_events: Option<Subscription>,
+    /// Whether the socket's first event may start while `connection` waits.
+    pub(crate) overtakable_connection: bool,
     /// Whether the operator's configuration lists the namespace for this plugin. Plugins share a namespace only then.
     pub(crate) is_listed: bool,
+}
+
+/// How an event is handled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// Whether the socket's next event may start while this one's handler waits.
+    pub(crate) overtakable: bool,
+}
+
+impl Subscription {
+    /// Adds the options that this host does not know to `unknown`. `what` they are options of.
+    fn new(options: &[String], what: &str, unknown: &mut Vec<String>) -> Self {
+        let is_known = |option: &&String| *option == options::OVERTAKABLE;
+        unknown.extend(options.iter().filter(|option| !is_known(option)).map(|option| format!("option {option} of {what}")));
+        Self { overtakable: options.iter().any(|option| is_known(&option)) }
+    }
 }
 
 /// An export that belongs to a namespace.
@@ -99,6 +117,11 @@ impl Registration {
 }
 
 impl NamespaceRegistration {
+    /// The handler of this event, if there is one.
+    pub(crate) fn subscription(&self, event: &str) -> Option<&Subscription> {
+        self.events.get(event).or(self.other_events.as_ref())
+    }
+
     /// Adds to `unknown` what this host does not know.
     fn check(namespace: NamespaceManifest, unknown: &mut Vec<String>) -> Result<Self, String> {
         let name = namespace.name;
@@ -108,7 +131,10 @@ impl NamespaceRegistration {
         if !name.starts_with('/') || name.contains(',') {
             return Err(format!("the namespace {name:?}; a name begins with \"/\" and has no comma"));
         }
-        unknown.extend(namespace.options.iter().map(|option| format!("option {option} of {name}")));
+        let is_known = |option: &&String| *option == options::OVERTAKABLE_CONNECTION;
+        let overtakable_connection = namespace.options.iter().any(|option| is_known(&option));
+        let options = namespace.options.iter().filter(|option| !is_known(option));
+        unknown.extend(options.map(|option| format!("option {option} of {name}")));
         let (notices, hooks): (Vec<_>, Vec<_>) = namespace.hooks.iter().partition(|hook| hooks::notice(hook).is_some());
         unknown.extend(notices.iter().map(|notice| format!("hook {notice} of {name}")));
         let all = || hooks::OF_NAMESPACE.join(", ");
@@ -124,15 +150,14 @@ impl NamespaceRegistration {
         if let Some(reserved) = namespace.server_events.iter().find(|event| events::is_reserved_between_servers(event)) {
             return Err(format!("the server event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself"));
         }
-        let all_events = namespace.other_events.is_some();
-        let other = SubscriptionManifest { name: "other events".into(), options: namespace.other_events.unwrap_or_default() };
-        for event in namespace.events.iter().chain([&other]) {
-            // `overtakable` is known, and served as if it were absent: every queue keeps to its order.
-            let options = event.options.iter().filter(|option| *option != options::OVERTAKABLE);
-            unknown.extend(options.map(|option| format!("option {option} of {:?} on {name}", event.name)));
-        }
-        let events = namespace.events.into_iter().map(|event| event.name).collect();
-        Ok(Self { name: name.into(), hooks, events, all_events, is_listed: false })
+        let events = namespace.events.into_iter().map(|event| {
+            let subscription = Subscription::new(&event.options, &format!("{:?} on {name}", event.name), unknown);
+            (event.name, subscription)
+        });
+        let events = events.collect();
+        let other_events = namespace.other_events;
+        let other_events = other_events.map(|options| Subscription::new(&options, &format!("other events on {name}"), unknown));
+        Ok(Self { name: name.into(), hooks, events, other_events, overtakable_connection, is_listed: false })
     }
 }
 
@@ -191,9 +216,10 @@ mod tests {
                 "option quiet of /",
                 "hook notice:upgrade of /",
                 "option fast of \"move\" on /",
-                "option slow of \"other events\" on /"
+                "option slow of other events on /"
             ]
         );
-        assert!(registration.timer && !registration.start && registration.namespaces[0].all_events);
+        assert!(registration.timer && !registration.start && registration.namespaces[0].subscription("any").is_some());
+        assert!(registration.namespaces[0].subscription("move").is_some_and(|subscription| subscription.overtakable));
     }
 }

@@ -49,7 +49,12 @@ impl Member {
 
     /// Whether the plugin has a handler for this event here.
     pub(crate) fn handles(&self, event: &str) -> bool {
-        self.registration.all_events || self.registration.events.contains(event)
+        self.registration.subscription(event).is_some()
+    }
+
+    /// Whether the socket's next event may start while the handler of this one waits.
+    pub(crate) fn is_overtakable(&self, event: &str) -> bool {
+        self.registration.subscription(event).is_some_and(|subscription| subscription.overtakable)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use innkeeper_plugin::{Ack, Plugin, Reply, Result, Socket, export, of};
+use innkeeper_plugin::{Ack, Plugin, Reply, Result, Socket, export, of, sleep};
 use serde_json::{Value, json};
 
 fn plugin() -> Plugin {
@@ -17,6 +17,11 @@ fn plugin() -> Plugin {
         .on("keep", keep)
         .on("give", give)
         .on("twice", twice)
+        .on_overtakable("nap", |_: &Socket, milliseconds: u64| -> Result<_> {
+            sleep(Duration::from_millis(milliseconds))?;
+            Ok(Reply("awake"))
+        })
+        .on("hello", |_: &Socket| Reply("hello"))
         .disconnect(announce_disconnect)
         .namespace("/porter")
         .connect_middleware(ask_too_early)

@@ -5,8 +5,8 @@ use super::generated::innkeeper::plugin::types::{Outcome, Verdict};
 use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
-    async fn wait(&mut self, tickets: Vec<u64>) -> Vec<u64> {
-        self.wait_for(tickets).await
+    async fn wait(&mut self, tickets: Vec<u64>) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.wait_for(tickets).await?)
     }
 
     /// Nothing of a `pooled` plugin ever waits to be settled.
