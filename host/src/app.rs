@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::adapter::Adapter;
 use crate::auth::{AuthError, Keys};
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
@@ -117,6 +117,35 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     start_plugins(&dispatcher).await;
     let socket_io = SocketIo { dispatcher, adapter, limits: connection_limits(config) };
     Ok(Engine::new(engine_options(config), Arc::new(socket_io)))
+}
+
+/// What a component returns when it registers, in a trial instance without grants.
+pub(crate) enum Requests {
+    /// The capabilities that it requests, as an operator grants them.
+    Capabilities(Vec<String>),
+    /// It cannot work with this configuration; the message is its own.
+    Refused(String),
+    /// It has none of the exports of a plugin.
+    NoExports,
+}
+
+/// Tries a plugin. The error says why no host could load it.
+pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppError> {
+    plugin.limits.instances_max = 1;
+    let config = Config { plugins: vec![plugin], ..Config::default() };
+    let services = Arc::new(HostServices { adapter: Arc::default(), store: store_of(&config), keys: Keys::load(&[])? });
+    let wasm = wasm_engine(&config)?;
+    for plugin in config.plugins {
+        let plugin = Plugin::new(plugin, &config.limits, wasm.clone(), services.clone());
+        match plugin::load(&Arc::new(plugin)).await {
+            // Without a grant it is the first problem of a plugin that registered.
+            Err(PluginError::NotGranted { missing, .. }) => return Ok(Requests::Capabilities(missing)),
+            Err(PluginError::Refused { message, .. }) => return Ok(Requests::Refused(message)),
+            Err(PluginError::NoExports { .. }) => return Ok(Requests::NoExports),
+            loaded => loaded.map(drop)?,
+        }
+    }
+    Ok(Requests::Capabilities(Vec::new()))
 }
 
 /// Starts the plugins in configured order, each with its timers.

@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::telemetry;
 
-use error::{CliError, report};
+use error::report;
 use listen::Listen;
 
 #[derive(Debug, Parser)]
@@ -76,6 +76,7 @@ pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
     let install = std::env::var_os("INNKEEPER_TESTS_INSTALL").is_some();
     build::build(&build::BuildArgs { folder: folder.to_owned(), output: None, target_dir, install })
         .expect("a guest of this repository can be built")
+        .component
 }
 
 /// Runs the command of the command line.
@@ -85,7 +86,7 @@ pub fn main() -> ExitCode {
     telemetry::init();
     let done = match cli.command {
         Command::Run { config, listen } => run::run(config, listen.into()),
-        Command::Build(request) => build::build(&request).map(|_| ()).map_err(CliError::from),
+        Command::Build(request) => build::command(&request),
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
         Command::Demo { folder, install, listen } => demo::demo(folder, listen.into(), install),

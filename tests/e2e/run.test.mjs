@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -51,7 +51,7 @@ const HEADS = { module: [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], component: [0, 0x61, 
 const UNFIT = {
   "not WebAssembly": [Buffer.from("#!/bin/sh\n"), /plugin "guest": .*guest\.wasm is not WebAssembly; build it with `innkeeper build`/],
   "a core module": [Buffer.from(HEADS.module), /plugin "guest": .*guest\.wasm is a core module, not a component; build it/],
-  "a component that exports nothing": [Buffer.from(HEADS.component), /plugin "guest": .*does not fit this host: no export `[a-z-]+` found/],
+  "a component that exports nothing": [Buffer.from(HEADS.component), /plugin "guest": .*guest\.wasm is a component without the exports of a plugin; in Rust write `export!\(plugin\);`/],
   "a component that is cut short": [Buffer.from([...HEADS.component, 1, 0xff, 1]), /plugin "guest": .*is not a valid component/],
 };
 
@@ -280,6 +280,78 @@ test("`innkeeper build` says what is wrong with a folder", async (t) => {
     assert.match(host.text, told);
   }
 });
+
+/** The blocks of this language in a page. */
+function blocks(page, language) {
+  const text = readFileSync(path.join(ROOT, page), "utf8");
+  return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, "g"))].map(([, block]) => block);
+}
+
+/** The package of the SDK's README in a folder of its own, beside a link to this checkout. */
+function lobby(t) {
+  const cwd = folder(t);
+  symlinkSync(ROOT, path.join(cwd, "innkeeper"));
+  mkdirSync(path.join(cwd, "lobby", "src"), { recursive: true });
+  const [manifest] = blocks("plugin-sdk/rust/README.md", "toml");
+  // The profile, the versions and the folders of this workspace: what its guests are made of need not be compiled again.
+  const [profile] = /\[profile\.guest\][^[]*/.exec(readFileSync(path.join(ROOT, "Cargo.toml"), "utf8"));
+  writeFileSync(path.join(cwd, "lobby", "Cargo.toml"), `${manifest}\n${profile}`);
+  copyFileSync(path.join(ROOT, "Cargo.lock"), path.join(cwd, "lobby", "Cargo.lock"));
+  mkdirSync(path.join(cwd, "lobby", "target"));
+  for (const name of ["guest", "wasm32-wasip1", "wasm32-wasip2"]) {
+    mkdirSync(path.join(TARGET, name), { recursive: true });
+    symlinkSync(path.join(TARGET, name), path.join(cwd, "lobby", "target", name));
+  }
+  const [source] = blocks("plugin-sdk/rust/README.md", "rust");
+  writeFileSync(path.join(cwd, "lobby", "src", "lib.rs"), source);
+  return cwd;
+}
+
+const BUILD_MS = 10 * 60_000;
+
+test("the plugin of the SDK's README is built outside of the workspace, and the printed lines load it", async (t) => {
+  const cwd = lobby(t);
+  const build = run(t, ["build", "lobby"], { cwd, env: { CARGO_TARGET_DIR: undefined } });
+  assert.equal(await build.exit(BUILD_MS), 0, build.text);
+  assert.ok(blocks("plugin-sdk/rust/README.md", "toml").includes(build.stdout.trimStart()), build.stdout);
+  assert.match(build.text, /to load it, write into innkeeper\.toml/);
+
+  writeFileSync(path.join(cwd, "innkeeper.toml"), `[server]\nport = 0\n[internal]\nport = 0\n${build.stdout}`);
+  const host = run(t, ["run"], { cwd });
+  const { address } = await host.waitForLog((line) => line.message === "listening", "it listens", 60_000);
+  Object.assign(host, { url: `http://${address}` });
+  assert.equal((await refused(host, "/lobby")).message, "No name");
+  const client = open(host, "/lobby", { auth: { name: "Ann" } });
+  await next(client, "welcome");
+  assert.deepEqual(await ask(client, "say", { room: "kitchen", text: "hi" }), { success: true });
+});
+
+test("a relative target directory is relative to where the build was started", async (t) => {
+  const { cwd } = bare(t, "");
+  const env = { CARGO_TARGET_DIR: "made" };
+  const build = run(t, ["build", "bare"], { cwd, env });
+  // It has no exports, so nothing is written; what cargo made lies where cargo itself would put it.
+  assert.equal(await build.exit(BUILD_MS), 1);
+  assert.ok(existsSync(path.join(cwd, "made", "CACHEDIR.TAG")) && !existsSync(path.join(cwd, "bare", "made")), build.text);
+});
+
+test("a build without `export!` fails, with the line to write and the file to write it into", async (t) => {
+  const { cwd } = bare(t, "pub fn plugin() {}\n");
+  const build = run(t, ["build", "bare"], { cwd, env: { CARGO_TARGET_DIR: path.join(cwd, "target") } });
+  assert.equal(await build.exit(BUILD_MS), 1);
+  assert.match(build.text, /write this at the end of ".*bare\/src\/lib\.rs", .*:\ninnkeeper_plugin::export!\(plugin\);/);
+  assert.ok(!existsSync(path.join(cwd, "target", "innkeeper", "bare.wasm")) && build.stdout === "");
+});
+
+/** A package without dependencies, which compiles in a moment. */
+function bare(t, source) {
+  const cwd = folder(t);
+  mkdirSync(path.join(cwd, "bare", "src"), { recursive: true });
+  const manifest = '[package]\nname = "bare"\nversion = "0.1.0"\nedition = "2024"\n\n[lib]\ncrate-type = ["cdylib"]\n';
+  writeFileSync(path.join(cwd, "bare", "Cargo.toml"), manifest);
+  writeFileSync(path.join(cwd, "bare", "src", "lib.rs"), source);
+  return { cwd };
+}
 
 /** A host that is shutting down, with one client whose disconnect handler takes a minute. */
 async function lingering(t, drain_deadline) {

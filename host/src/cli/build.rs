@@ -1,14 +1,16 @@
 //! `innkeeper build`: a Rust plugin's sources become a component.
 //!
-//! Four steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
-//! build, put the result where it is expected. Cargo finds out what has changed; nothing is skipped here.
+//! Five steps: ask cargo what is in the folder (`package`), find a toolchain that makes components (`toolchain`), let cargo
+//! build, try whether a host could load the result (`trial`), put it where it is expected. Cargo finds out what has changed;
+//! nothing is skipped here.
 
 mod error;
 mod package;
 mod toolchain;
+mod trial;
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Instant, SystemTime};
@@ -18,7 +20,9 @@ use clap::Args;
 pub(super) use error::BuildError;
 use package::Package;
 use toolchain::Toolchain;
+use trial::Trial;
 
+use super::error::CliError;
 use super::output::say;
 use super::{child, paths};
 
@@ -43,8 +47,30 @@ pub(super) struct BuildArgs {
 const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
 
-/// Builds and returns where the component is.
-pub(super) fn build(request: &BuildArgs) -> Result<PathBuf, BuildError> {
+/// What was built.
+pub(super) struct Built {
+    name: String,
+    pub(super) component: PathBuf,
+    trial: Trial,
+}
+
+/// `innkeeper build`: the lines for `innkeeper.toml` are its result, on the standard output.
+pub(super) fn command(request: &BuildArgs) -> Result<(), CliError> {
+    let built = build(request)?;
+    say(format_args!("innkeeper: to load it, write into innkeeper.toml:"));
+    let lines = trial::lines(&built.name, &built.component, &built.trial);
+    io::stdout().lock().write_all(lines.as_bytes()).map_err(CliError::Output)?;
+    if let Trial::Refused(message) = &built.trial {
+        say(format_args!(
+            "innkeeper: without a configuration it refuses: {message}; give it one in [plugins.{}.config]",
+            built.name
+        ));
+    }
+    Ok(())
+}
+
+/// Builds a component, and finds out what it requests.
+pub(super) fn build(request: &BuildArgs) -> Result<Built, BuildError> {
     let (begun, begun_at) = (Instant::now(), SystemTime::now());
     let package = Package::find(&request.folder)?;
     let toolchain = Toolchain::find(&package.folder, request.install)?;
@@ -52,6 +78,7 @@ pub(super) fn build(request: &BuildArgs) -> Result<PathBuf, BuildError> {
     say(format_args!("innkeeper: building {} with {toolchain}", package.name));
     let made = compile(&package, &toolchain, &target_dir)?;
     check(&made)?;
+    let trial = Trial::run(&package, &made)?;
     let target = paths::Target { folder: target_dir };
     let output = request.output.clone().unwrap_or_else(|| target.component(&package.name));
     let bytes = put(&made, &output, begun_at).map_err(|source| BuildError::Write { path: output.clone(), source })?;
@@ -61,7 +88,7 @@ pub(super) fn build(request: &BuildArgs) -> Result<PathBuf, BuildError> {
         bytes.div_ceil(1_000),
         begun.elapsed().as_secs_f32()
     ));
-    Ok(output)
+    Ok(Built { name: package.name, component: output, trial })
 }
 
 fn compile(package: &Package, toolchain: &Toolchain, target_dir: &Path) -> Result<PathBuf, BuildError> {

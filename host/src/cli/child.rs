@@ -35,6 +35,9 @@ const LEAKS: [&str; 13] = [
 ];
 const LEAKING: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
 
+/// Folders that are relative to where this program was started; a child may run elsewhere.
+const FOLDERS: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+
 /// How long the processes of a group may take to end by themselves before they are killed.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,11 @@ pub(super) fn clean(program: impl AsRef<OsStr>) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(leaks) {
             command.env_remove(name);
+        }
+    }
+    for name in FOLDERS {
+        if let Some(Ok(folder)) = std::env::var_os(name).filter(|folder| !folder.is_empty()).map(std::path::absolute) {
+            command.env(name, folder);
         }
     }
     // Cargo puts the libraries of its own compiler before all others, where another compiler would find them.

@@ -16,6 +16,12 @@ pub(crate) enum PluginError {
     #[error("plugin {plugin:?}: {} is not a valid component: {source:#}", path.display())]
     Invalid { plugin: String, path: PathBuf, source: wasmtime::Error },
 
+    #[error(
+        "plugin {plugin:?}: {} is a component without the exports of a plugin; in Rust write `export!(plugin);` at the end of its lib.rs and build it again",
+        path.display()
+    )]
+    NoExports { plugin: String, path: PathBuf },
+
     #[error("plugin {plugin:?}: {} does not fit this host: {source:#}; the host speaks the contract innkeeper:plugin@0.1", path.display())]
     DoesNotFit { plugin: String, path: PathBuf, source: wasmtime::Error },
 

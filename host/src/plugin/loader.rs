@@ -100,6 +100,10 @@ async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, PluginError> {
         check_magic(&bytes, &name, &path)?;
         let component = Component::new(engine.get(), &bytes);
         let component = component.map_err(|source| PluginError::Invalid { plugin: name.clone(), path: path.clone(), source })?;
+        // Every version of the contract has it.
+        if component.get_export_index(None, "register").is_none() {
+            return Err(PluginError::NoExports { plugin: name, path });
+        }
         v0_1::Component::link(&engine, &component).map_err(|source| PluginError::DoesNotFit { plugin: name, path, source })
     });
     compiled.await.map_err(|error| PluginError::Engine(error.into()))?

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::app::AppError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
     #[error("{program} does not start; is it installed? (https://rustup.rs)")]
@@ -38,6 +40,13 @@ pub(crate) enum BuildError {
          or wrap it: wasm-tools component new"
     )]
     Module(PathBuf),
+    #[error(
+        "the component has not the exports of a plugin; write this at the end of {file:?}, with the function that makes the plugin:\ninnkeeper_plugin::export!(plugin);"
+    )]
+    NoExports { file: PathBuf },
+    /// An import that no host has, a registration that is refused.
+    #[error("no host can load what was built: {0}")]
+    Unfit(Box<AppError>),
     #[error("{0:?} is not WebAssembly")]
     NotWasm(PathBuf),
     #[error("{path:?} cannot be written")]

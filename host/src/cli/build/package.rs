@@ -15,6 +15,8 @@ pub(super) struct Package {
     pub(super) name: String,
     /// The file name of its library, without extension.
     pub(super) library: String,
+    /// The file with which its library begins.
+    pub(super) source: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) manifest: PathBuf,
     pub(super) target_dir: PathBuf,
@@ -40,6 +42,7 @@ struct Described {
 struct Target {
     name: String,
     crate_types: Vec<String>,
+    src_path: PathBuf,
 }
 
 impl Package {
@@ -57,14 +60,12 @@ impl Package {
             return Err(BuildError::NoPackage { folder });
         };
         let profile = profile(&metadata.workspace_root);
-        let library = package.targets.iter().find(|target| target.is_component());
+        let Some(library) = package.targets.into_iter().find(Target::is_component) else {
+            return Err(BuildError::NoLibrary { package: package.name });
+        };
         Ok(Self {
-            library: match library {
-                Some(library) => library.name.replace('-', "_"),
-                None => {
-                    return Err(BuildError::NoLibrary { package: package.name });
-                }
-            },
+            library: library.name.replace('-', "_"),
+            source: library.src_path,
             name: package.name,
             folder,
             manifest,
