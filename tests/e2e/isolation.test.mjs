@@ -80,6 +80,7 @@ test("a slow consumer is disconnected past its bound, and the others in its room
   while (watcher.gone.length === 0 && said < 1_000) await ask(speaker, "cast", "room", said++, 100_000);
 
   assert.deepEqual(watcher.gone, [[stalled.sid, "slow consumer"]]);
+  await host.waitForLog((line) => line.level === "WARN" && /outbox_bytes_max/.test(line.message), "the log says why");
   await eventually("the other member heard all", () => heard.length === said);
   assert.deepEqual(heard, Array.from({ length: said }, (_, number) => number));
   assert.ok(member.connected && speaker.connected && watcher.client.connected);

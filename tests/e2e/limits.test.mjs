@@ -38,6 +38,7 @@ test("inbound_max_bytes: a client that is slowed down for long and does not stop
   for (let number = 0; number < 5_000; number++) raw.send(`42["number",${number},"${"x".repeat(1_000)}"]`);
 
   assert.equal(await gone, "inbound limit");
+  await host.waitForLog((line) => line.level === "WARN" && /inbound_max_bytes/.test(line.message), "the log says why");
   assert.equal(await ask(watcher, "number", 1), 1);
 });
 

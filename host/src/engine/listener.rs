@@ -201,7 +201,11 @@ fn pending_response(
     cookie: Option<HeaderValue>,
 ) -> <HttpService as Service<hyper::Request<Incoming>>>::Future {
     Either::Right(Box::pin(async move {
-        let mut response = response.await.into_response();
+        let response = response.await;
+        if let PollingResponse::Refused(refusal) = &response {
+            tracing::debug!(?refusal, "a request is refused");
+        }
+        let mut response = response.into_response();
         cors.apply_to(&mut response);
         response::set_cookie(&mut response, cookie);
         Ok(response.map(Body::Left))

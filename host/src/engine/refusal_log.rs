@@ -1,12 +1,12 @@
-//! Lines of the log about clients that the engine refuses or cannot serve: each names the cause and the key to set. Limited, because
-//! clients can cause them at will.
+//! Lines of the log about clients that the engine refuses, disconnects or cannot serve: each names the cause and the key to set.
+//! Limited, because clients can cause them at will.
 //!
 //! A handshake that is no handshake (an unknown transport, session or version) is logged at the level `debug` alone: nothing is to
 //! be set for it, and Node's server is silent too.
 
 use std::{io, net::IpAddr};
 
-use crate::{fixed_limits::REFUSAL_LINES_MAX, log_limiter::LogLimiter};
+use crate::{fixed_limits::REFUSAL_LINES_MAX, log_limiter::LogLimiter, reason::DisconnectReason};
 
 /// Letters of a header that are shown. An origin is shorter.
 const SHOWN_LETTERS: usize = 200;
@@ -16,14 +16,24 @@ pub(super) struct RefusalLog {
     accept: LogLimiter,
     address: LogLimiter,
     head: LogLimiter,
+    inbound: LogLimiter,
     message: LogLimiter,
     origin: LogLimiter,
+    outbox: LogLimiter,
 }
 
 impl Default for RefusalLog {
     fn default() -> Self {
         let limiter = || LogLimiter::new(REFUSAL_LINES_MAX);
-        Self { accept: limiter(), address: limiter(), head: limiter(), message: limiter(), origin: limiter() }
+        Self {
+            accept: limiter(),
+            address: limiter(),
+            head: limiter(),
+            inbound: limiter(),
+            message: limiter(),
+            origin: limiter(),
+            outbox: limiter(),
+        }
     }
 }
 
@@ -68,6 +78,28 @@ impl RefusalLog {
             left_out,
             "disconnected: a message of the client is longer than {bytes_max} bytes, see [server] max_http_buffer_size"
         );
+    }
+
+    /// A session ended, for one of the reasons for which a limit can be set.
+    pub(super) fn ended(&self, reason: DisconnectReason) {
+        match reason {
+            DisconnectReason::SlowConsumer => {
+                let Some(left_out) = self.outbox.admit() else { return };
+                tracing::warn!(
+                    left_out,
+                    "disconnected: a client did not read what was sent to it, and more than [limits] outbox_bytes_max waited"
+                );
+            }
+            DisconnectReason::InboundLimit => {
+                let Some(left_out) = self.inbound.admit() else { return };
+                tracing::warn!(
+                    left_out,
+                    "disconnected: a client sent faster than its events are handled, and more waited than [limits] \
+                     inbound_max_events or inbound_max_bytes"
+                );
+            }
+            _ => {}
+        }
     }
 
     /// An origin that is not allowed: 403.

@@ -26,6 +26,7 @@ impl Session {
         } else if end.delivery != Delivery::Nothing {
             return;
         }
+        self.engine.log.ended(end.reason);
         tracing::debug!(reason = end.reason.as_str(), transport = self.outbox.transport(), "session ends");
         self.probe = None;
         self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
