@@ -123,6 +123,8 @@ impl Broadcast {
     ///
     /// # Errors
     /// As for [`fetch_sockets`](Self::fetch_sockets).
+    #[doc(alias = "size")]
+    #[doc(alias = "clientsCount")]
     pub fn count(self) -> Result<u32> {
         host().count(&self.target, self.timeout)
     }
@@ -131,6 +133,7 @@ impl Broadcast {
     ///
     /// # Errors
     /// As for [`fetch_sockets`](Self::fetch_sockets).
+    #[doc(alias = "allSockets")]
     pub fn ids(self) -> Result<Vec<String>> {
         host().ids(&self.target, self.timeout)
     }
@@ -138,8 +141,18 @@ impl Broadcast {
     /// The rooms of the whole namespace that have members, without the sockets' own: `adapter.rooms` in Node. On the same nodes as
     /// [`count`](Self::count).
     ///
+    /// ```no_run
+    /// # use innkeeper_plugin::{Result, of};
+    /// # fn f() -> Result<()> {
+    /// for room in of("/chat").local().rooms()? {
+    ///     let members = of("/chat").local().to(&room).count()?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`fetch_sockets`](Self::fetch_sockets).
+    #[doc(alias = "adapter")]
     pub fn rooms(self) -> Result<Vec<String>> {
         self.rooms_with_prefix("")
     }

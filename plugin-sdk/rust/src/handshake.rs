@@ -5,7 +5,8 @@ use crate::host;
 use crate::json;
 use serde::de::DeserializeOwned;
 
-/// The request that opened the connection, and what the client sent along.
+/// The request that opened the connection, and what the client sent along. It can be emitted: as JSON it is what `socket.handshake` is in
+/// Node.
 #[derive(Clone, Debug)]
 pub struct Handshake {
     inner: host::Handshake,
@@ -25,6 +26,11 @@ impl Handshake {
     /// A parameter of the request's URL.
     pub fn query(&self, name: &str) -> Option<&str> {
         value(&self.inner.query, name)
+    }
+
+    /// All parameters of the request's URL, in the order received.
+    pub fn queries(&self) -> &[(String, String)] {
+        &self.inner.query
     }
 
     /// `handshake.auth[key]`: `None` without the capability `handshake:secrets`.

@@ -30,6 +30,11 @@ pub(crate) fn member<T: DeserializeOwned>(text: &str, key: &str) -> Result<Optio
     .map_err(|error| Error::internal(format!("{key}: {error}")))
 }
 
+/// The object `text`, whole. The error is for the log, like that of one member, and says `what` it is.
+pub(crate) fn whole<T: DeserializeOwned>(text: &str, what: &str) -> Result<T> {
+    read(text).map_err(|error| Error::internal(format!("{what}: {error}")))
+}
+
 /// Runs `read`, and if it fails once more with half surrogate pairs replaced. The text of JavaScript may have such halves (an emoji
 /// cut in two by `slice`), and a Rust `String` may not.
 fn well_formed_if_needed<T>(text: &str, read: impl Fn(&str) -> serde_json::Result<T>) -> Result<T, String> {

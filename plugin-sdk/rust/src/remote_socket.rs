@@ -90,6 +90,14 @@ impl RemoteSocket {
         self.inner.data.as_deref().map_or(Ok(None), |data| json::member(data, key))
     }
 
+    /// `socket.data`, whole: as a type of the plugin's own, or as a [`Map`](serde_json::Map).
+    ///
+    /// # Errors
+    /// If the data is of another type.
+    pub fn data_all<T: DeserializeOwned>(&self) -> Result<T> {
+        json::whole(self.inner.data.as_deref().unwrap_or("{}"), "data")
+    }
+
     /// How the client connected.
     pub fn handshake(&self) -> Handshake {
         self.inner.handshake.clone().map_or_else(Handshake::default, Handshake::from)

@@ -116,7 +116,8 @@ impl Socket {
         host().join(&self.id, &rooms.into_rooms())
     }
 
-    /// A timer of this socket, to be set or cleared: it runs in the order of the socket's events and ends with the socket.
+    /// A timer of this socket, to be set or cleared: it runs in the order of the socket's events and ends with the socket. Setting the
+    /// same name again replaces it, unless each has a [`key`](TimerSetting::key).
     pub fn timer(&self, name: impl Into<String>) -> TimerSetting {
         TimerSetting::new(name.into(), Some(self.id.clone()))
     }
@@ -152,6 +153,25 @@ impl Socket {
         json::member(&host().data(&self.id)?, key)
     }
 
+    /// `socket.data`, whole: as a type of the plugin's own, or as a [`Map`](serde_json::Map).
+    ///
+    /// ```no_run
+    /// # fn f(socket: &innkeeper_plugin::Socket) -> innkeeper_plugin::Result<()> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Data {
+    ///     visits: Option<u32>,
+    /// }
+    ///
+    /// let data: Data = socket.data_all()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name; or the data is of another type.
+    pub fn data_all<T: DeserializeOwned>(&self) -> Result<T> {
+        json::whole(&host().data(&self.id)?, "data")
+    }
+
     /// `socket.data[key] = value`. It outlives this instance of the plugin, and `fetchSockets` shows it on every node.
     ///
     /// # Errors
@@ -171,7 +191,7 @@ impl Socket {
 
     /// `socket.handshake`: how the client connected. The handshake is copied whole; where one part is enough, take that:
     /// [`address`](Self::address), [`url`](Self::url), [`query`](Self::query), [`headers`](Self::headers),
-    /// [`header`](Self::header), [`auth`](Self::auth).
+    /// [`header`](Self::header), [`auth`](Self::auth). As JSON it is what it is in Node.
     ///
     /// # Errors
     /// If the socket is not there any more, or of a namespace that the plugin may not name.
@@ -201,6 +221,14 @@ impl Socket {
     /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn query(&self, name: &str) -> Result<Option<String>> {
         Ok(self.handshake_with(&[fields::QUERY])?.query(name).map(str::to_owned))
+    }
+
+    /// `socket.handshake.query`: all parameters of the request's URL, in the order received.
+    ///
+    /// # Errors
+    /// If the socket is not there any more, or of a namespace that the plugin may not name.
+    pub fn queries(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.handshake_with(&[fields::QUERY])?.queries().to_vec())
     }
 
     /// `socket.handshake.headers`, in the order received. `cookie` and `authorization` need the capability `handshake:secrets`.

@@ -17,7 +17,9 @@
 //! export!(plugin);
 //! ```
 
-use crate::error::{Error, Result};
+use crate::entries;
+pub use crate::entries::Entries;
+use crate::error::Result;
 use crate::host::host;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -47,7 +49,7 @@ impl Bucket {
     /// If the capability is missing, a name or a value is too long, or the store is unavailable; or the value is of another
     /// type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        self.get_bytes(key)?.map(|value| self.read(key, &value)).transpose()
+        self.get_bytes(key)?.map(|value| entries::read(&self.name, key, &value)).transpose()
     }
 
     /// Writes a value, for good.
@@ -113,16 +115,14 @@ impl Bucket {
     /// The entries whose keys begin with `prefix`, in the order of their bytes, after the key `after`: at most `limit` of them,
     /// which is at most 1,000. All entries together have at most 4 MiB, else the error has the code `limit`.
     ///
+    /// This is one page, for a client that asks for one; [`entries`](Self::entries) walks through all of them.
+    ///
     /// ```no_run
     /// # fn f() -> innkeeper_plugin::Result<()> {
     /// # use innkeeper_plugin::store;
-    /// let users = store::bucket("users");
-    /// let mut after = None;
-    /// loop {
-    ///     let page = users.scan::<String>("eu/", after.as_deref(), 100)?;
-    ///     let Some((last, _)) = page.last() else { break };
-    ///     after = Some(last.clone());
-    /// }
+    /// let first_page = store::bucket("users").scan::<String>("eu/", None, 20)?;
+    /// let last_seen = first_page.last().map(|(key, _)| key.as_str());
+    /// let next_page = store::bucket("users").scan::<String>("eu/", last_seen, 20)?;
     /// # Ok(()) }
     /// ```
     ///
@@ -131,7 +131,27 @@ impl Bucket {
     /// 4 MiB together; or a value is of another type.
     pub fn scan<T: DeserializeOwned>(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, T)>> {
         let entries = self.scan_bytes(prefix, after, limit)?.into_iter();
-        entries.map(|(key, value)| self.read(&key, &value).map(|value| (key, value))).collect()
+        entries.map(|(key, value)| entries::read(&self.name, &key, &value).map(|value| (key, value))).collect()
+    }
+
+    /// All entries whose keys begin with `prefix`, in the order of their bytes. They are read in pages while the iterator goes on, so the
+    /// plugin never holds all of them. An entry that is written meanwhile may be met or not. Each page is a question: what was recorded
+    /// before is sent first.
+    ///
+    /// An item is an error if its value is of another type, and the next one goes on behind it; or if the store refuses the page, and
+    /// then it is the last one.
+    ///
+    /// ```no_run
+    /// # fn f() -> innkeeper_plugin::Result<()> {
+    /// # use innkeeper_plugin::store;
+    /// for entry in store::bucket("users").entries::<String>("eu/") {
+    ///     let (id, name) = entry?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "scan")]
+    pub fn entries<T: DeserializeOwned>(&self, prefix: &str) -> Entries<T> {
+        Entries::new(self.name.clone(), prefix.to_owned())
     }
 
     /// The value of a key as it is stored.
@@ -157,10 +177,6 @@ impl Bucket {
     pub fn scan_bytes(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
         host().store_scan(&self.name, prefix, after, limit)
     }
-
-    fn read<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {
-        serde_json::from_slice(value).map_err(|error| Error::internal(format!("{}: {key}: {error}", self.name)))
-    }
 }
 
 fn text<T: Serialize + ?Sized>(value: Option<&T>) -> Result<Option<Vec<u8>>> {
@@ -169,13 +185,7 @@ fn text<T: Serialize + ?Sized>(value: Option<&T>) -> Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{bucket, text};
-
-    #[test]
-    fn a_value_that_does_not_fit_is_named() {
-        let error = bucket("users").read::<u8>("1", b"\"old\"").unwrap_err();
-        assert!(error.message().starts_with("users: 1: invalid type"), "{error}");
-    }
+    use super::text;
 
     #[test]
     fn no_value_is_not_null() {

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// A timer of the plugin itself, to be set or cleared. It is called without a socket; [`Socket::timer`](crate::Socket::timer) makes one
 /// that belongs to a socket.
 ///
+/// Unlike `setTimeout`, setting the same name again **replaces** the timer that is set: several of one name need a
+/// [`key`](TimerSetting::key) each.
+///
 /// ```no_run
 /// use innkeeper_plugin::{Plugin, Result, Timer, io, timer};
 /// use std::time::Duration;
@@ -23,7 +26,8 @@ pub fn timer(name: impl Into<String>) -> TimerSetting {
     TimerSetting::new(name.into(), None)
 }
 
-/// A timer to set. The same name and key, for the same socket, is the same timer: setting it again replaces it.
+/// A timer to set. The same name and key, for the same socket, is the same timer: setting it again replaces it, and what the first one
+/// was to do is not done.
 #[derive(Debug, Clone)]
 #[must_use = "a timer is set by `set`"]
 pub struct TimerSetting {
@@ -46,13 +50,31 @@ impl TimerSetting {
         }
     }
 
-    /// Distinguishes timers of one name. Without a key, the timer is the one of its name that has none.
+    /// Distinguishes timers of one name: with a key each, they all run. Without a key, the timer is the one of its name that has none, and
+    /// replaces it.
     ///
-    /// ```no_run
-    /// # use innkeeper_plugin::{Result, timer}; use std::time::Duration;
-    /// # fn f(game: &str) -> Result<()> {
-    /// timer("turn ends").key(game).after(Duration::from_secs(30)).set()?;
-    /// # Ok(()) }
+    /// An ack that is to be answered later is one timer for each ack, so its token is the key:
+    ///
+    /// ```
+    /// use innkeeper_plugin::{Ack, Plugin, Result, Socket, Timer};
+    /// use std::time::Duration;
+    ///
+    /// fn plugin() -> Plugin {
+    ///     Plugin::new().on("later", later).timer("answer", answer)
+    /// }
+    ///
+    /// fn later(socket: &Socket, ack: Ack) -> Result<()> {
+    ///     socket.timer("answer").key(ack.token()).after(Duration::from_secs(1)).data(&ack.token())?.set()
+    /// }
+    ///
+    /// fn answer(timer: &Timer) -> Result<()> {
+    ///     Ack::from_token(&timer.data::<String>()?)?.reply("now")
+    /// }
+    /// # let host = innkeeper_plugin::testing::Host::new(plugin);
+    /// # let client = host.socket("/").connect().unwrap();
+    /// # let acks = [client.emit_for_ack("later", ()), client.emit_for_ack("later", ())];
+    /// # host.advance(Duration::from_secs(1));
+    /// # assert!(acks.iter().all(|ack| ack.value::<String>() == "now"));
     /// ```
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.setting.key = Some(key.into());

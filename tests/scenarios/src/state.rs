@@ -1,13 +1,19 @@
 //! What outlives a call: a socket's data, the store, and points of a limit.
 
 use crate::{TestClient, TestServer, list};
-use serde_json::json;
+use innkeeper_contract::limits::{SCAN_BYTES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX};
+use innkeeper_contract::refusals;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 list![
     data_belongs_to_its_socket,
+    a_handshake_is_json_with_the_names_of_socket_io,
     the_store_keeps_what_a_failed_call_wrote,
     the_store_adds_swaps_and_scans,
+    the_entries_of_a_bucket_are_read_page_by_page,
+    entries_that_are_long_together_are_read_in_smaller_pages,
+    entries_that_the_store_refuses_end_with_the_refusal,
     a_value_with_a_time_to_live_expires,
     points_come_back_when_the_window_closes,
     keys_of_a_limit_have_windows_of_their_own,
@@ -20,6 +26,23 @@ fn data_belongs_to_its_socket(server: &dyn TestServer) {
 
     assert_eq!(ann.asks(json!([{"data": "mark"}, {"data": "other"}])), json!([{"a": [1, "é"]}, null]));
     assert_eq!(bob.asks_for(json!({"data": "mark"})), json!(null));
+    let all = ann.asks(json!([{"set_data": ["recorded", true]}, "data_all"]));
+    assert_eq!(all, json!([{"mark": {"a": [1, "é"]}, "recorded": true}]));
+    assert_eq!(bob.asks_for(json!("data_all")), json!({}));
+}
+
+fn a_handshake_is_json_with_the_names_of_socket_io(server: &dyn TestServer) {
+    let ann = TestClient::planned(server, "/", json!({"token": "t"}));
+    let handshake = ann.asks_for(json!("handshake"));
+    let mut names: Vec<&String> = handshake.as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(names, ["address", "auth", "headers", "issued", "query", "secure", "time", "url", "xdomain"]);
+    assert_eq!(handshake["auth"], json!({"token": "t"}));
+    assert_eq!((&handshake["query"]["EIO"], &handshake["address"]), (&json!("4"), &json!("127.0.0.1")));
+    assert_eq!((&handshake["secure"], &handshake["xdomain"]), (&json!(false), &json!(false)));
+    assert!(handshake["issued"].is_u64() && handshake["headers"]["host"].is_string(), "{handshake}");
+    assert!(handshake["time"].as_str().unwrap().contains("GMT+0000"), "{handshake}");
+    assert!(ann.asks_for(json!("queries")).as_array().unwrap().contains(&json!(["EIO", "4"])));
 }
 
 fn the_store_keeps_what_a_failed_call_wrote(server: &dyn TestServer) {
@@ -45,6 +68,37 @@ fn the_store_adds_swaps_and_scans(server: &dyn TestServer) {
     ]));
     let expected = json!([null, null, null, null, [["p/a", 1], ["p/b", 2]], [["p/c", 3]], []]);
     assert_eq!(results, expected);
+}
+
+fn the_entries_of_a_bucket_are_read_page_by_page(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let keys: Vec<String> = (0..250).map(|number| format!("e/{number:03}")).collect();
+    let set = |key: &String| json!({"set": [key, if key == "e/120" { json!(120) } else { json!("text") }, null]});
+    ann.asks(keys.iter().map(set).chain([json!({"set": ["f", "text", null]})]).collect());
+
+    let mut expected: Vec<Value> = keys.into_iter().map(Value::from).collect();
+    expected[120] = Value::Null;
+    assert_eq!(ann.asks_for(json!({"entries": "e/"})), json!(expected));
+    // A last page that is full is followed by an empty one.
+    assert_eq!(ann.asks_for(json!({"entries": "e/0"})), json!(expected[..100]));
+    assert_eq!(ann.asks_for(json!({"entries": "none"})), json!([]));
+}
+
+fn entries_that_are_long_together_are_read_in_smaller_pages(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let entries = 2 * SCAN_BYTES_MAX / STORE_VALUE_BYTES_MAX;
+    let keys: Vec<String> = (0..entries).map(|number| format!("e/{number:02}")).collect();
+    for key in &keys {
+        ann.asks(json!([{"set": [key, {"$text": STORE_VALUE_BYTES_MAX - 2}, null]}]));
+    }
+    assert_eq!(ann.asks_for(json!({"entries": "e/"})), json!(keys));
+}
+
+fn entries_that_the_store_refuses_end_with_the_refusal(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let step = json!({"refusal": {"entries": "x".repeat(STORE_KEY_BYTES_MAX + 1)}});
+    let refusal = refusals::store_key(STORE_KEY_BYTES_MAX + 1);
+    assert_eq!(ann.asks_for(step), json!({"code": refusal.code, "message": refusal.message}));
 }
 
 fn a_value_with_a_time_to_live_expires(server: &dyn TestServer) {

@@ -49,6 +49,10 @@ enum Step {
     SetData(String, Value),
     RemoveData(String),
     Data(String),
+    DataAll,
+    /// As JSON.
+    Handshake,
+    Queries,
     Disconnect(bool),
     DisconnectAll(String, bool),
     Fetch(String),
@@ -78,6 +82,8 @@ enum Step {
     Scan(String, Option<String>, u32),
     /// How many entries there are.
     ScanCount(String, u32),
+    /// The keys of all entries; null for one whose value is no text.
+    Entries(String),
     Consume(String, u32, u32, u64),
     Reply(Value),
     KeepAck,
@@ -304,6 +310,9 @@ impl<'a> Run<'a> {
         Ok(match step {
             Step::Rooms => json!(rooms(self.socket()?)?),
             Step::Data(key) => json!(self.socket()?.data::<Value>(&key)?),
+            Step::DataAll => json!(self.socket()?.data_all::<Map<String, Value>>()?),
+            Step::Handshake => json!(self.socket()?.handshake()?),
+            Step::Queries => json!(self.socket()?.queries()?),
             Step::Fetch(room) => self.fetch(&room)?,
             Step::FetchFields(room, fields) => self.fetch_fields(&room, &fields)?,
             Step::Count(room, local) => json!(self.members(&room, local)?.count()?),
@@ -326,6 +335,13 @@ impl<'a> Run<'a> {
             }
             Step::Scan(prefix, after, limit) => json!(bucket.scan::<Value>(&prefix, after.as_deref(), limit)?),
             Step::ScanCount(prefix, limit) => json!(bucket.scan_bytes(&prefix, None, limit)?.len()),
+            Step::Entries(prefix) => {
+                let keys = bucket.entries::<String>(&prefix).map(|entry| match entry {
+                    Err(error) if error.is_host() => Err(error),
+                    entry => Ok(entry.ok().map(|(key, _)| key)),
+                });
+                json!(keys.collect::<Result<Vec<_>>>()?)
+            }
             Step::Consume(key, points, limit, window) => {
                 let came = consume(&key, points, Limit { points: limit, window: ms(window) })?;
                 json!([came.allowed, came.remaining_points, came.consumed_points, came.before_next.as_millis() as u64])
