@@ -8,19 +8,41 @@ use innkeeper_plugin::{
     timer,
 };
 use serde_json::{Map, Value, json};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 use std::time::Duration;
 
-/// What a panic said.
-fn said<T>(run: impl FnOnce() -> T) -> String {
+thread_local! {
+    /// The file of the last panic of this thread.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What a panic said, and the file that it pointed to.
+fn said_in<T>(run: impl FnOnce() -> T) -> (String, String) {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let default = take_hook();
+        set_hook(Box::new(move |panic| {
+            PLACE.set(panic.location().map(|place| place.file().to_owned()).unwrap_or_default());
+            default(panic);
+        }));
+    });
     let panic = catch_unwind(AssertUnwindSafe(|| drop(run()))).unwrap_err();
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
+    (text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap(), PLACE.take())
+}
+
+/// What a panic said that pointed to the line of the test.
+fn said<T>(run: impl FnOnce() -> T) -> String {
+    let (text, file) = said_in(run);
+    assert!(file.ends_with("tests/testing.rs"), "{text:?} points to {file}");
+    text
 }
 
 #[test]
 fn outside_of_a_host_a_call_says_how_to_get_one() {
-    assert!(said(now_ms).contains("testing::Host::new(plugin)"));
+    assert!(said_in(now_ms).0.contains("testing::Host::new(plugin)"));
 }
 
 #[test]
@@ -36,11 +58,100 @@ fn a_missing_event_is_named_beside_those_that_came() {
     client.emit("hello", ());
 
     assert_eq!(said(|| client.take("farewell")), "no event \"farewell\" was received; there are [\"welcome\"]");
-    let told = said(|| client.emit_with_ack::<Value>("hello", ()));
-    assert!(told.starts_with("there is no ack yet") && told.contains("welcome"), "{told}");
-    assert!(said(|| host.socket("/slow").connect()).contains("waits for something"));
+    assert!(said(|| host.socket("/slow").connect()).contains("use `begin` instead of `connect`"));
     assert!(said(|| client.emit("disconnect", ())).contains("Socket.IO reserves"));
-    assert_eq!(said(|| client.take("welcome").ack(())), "the plugin asked for no ack of \"welcome\"");
+    assert!(said(|| client.take("welcome").ack(())).starts_with("the plugin asked for no ack of \"welcome\""));
+}
+
+#[test]
+fn an_ack_that_did_not_come_says_why() {
+    let host = Host::new(|| {
+        Plugin::new()
+            .on("silent", |socket: &Socket| socket.emit("welcome", ()))
+            .on("slow", |_: &Socket| sleep(Duration::from_secs(1)).map(|()| Reply(1)))
+            .on("refused", |_: &Socket| store::bucket("users").get::<Value>("ann").map(Reply))
+            .on("hidden", |_: &Socket| -> Result<()> { Err(Error::silent("not for the client")) })
+    });
+    let client = host.socket("/").connect().unwrap();
+    let told = |event: &str| said(|| client.emit_with_ack::<u32>(event, ()));
+
+    let silent = told("silent");
+    assert!(silent.starts_with("there is no ack of \"silent\": its handler has returned without an answer"), "{silent}");
+    assert!(
+        silent.contains("only `Reply`, or an `Ack` that the handler takes, answers") && silent.contains("welcome"),
+        "{silent}"
+    );
+    let unknown = told("unknown");
+    assert!(unknown.contains("no plugin has a handler of it on \"/\"; add one with `.on(\"unknown\", …)`"), "{unknown}");
+    let refused = told("refused");
+    assert!(refused.starts_with("the ack of \"refused\" is [{") && refused.contains("internal error"), "{refused}");
+    let line = "log: error plugin: that needs the capability \"store\", and the registration does not request it: \
+                add `.capability(\"store\")` to the plugin (denied) event=\"refused\"";
+    assert!(refused.ends_with(line), "{refused}");
+    let hidden = told("hidden");
+    assert!(hidden.contains("log: debug plugin: event \"hidden\" was refused silently: not for the client"), "{hidden}");
+    let slow = told("slow");
+    assert!(slow.contains("still waits; let time pass with `Host::advance`"), "{slow}");
+    host.advance(Duration::from_secs(1));
+    client.disconnect();
+    assert!(told("silent").contains("the socket has disconnected"));
+}
+
+#[test]
+fn a_host_in_use_takes_no_plugin_and_a_value_of_another_type_is_named() {
+    let host = || Host::new(Plugin::new);
+    let used = || host().load().unwrap();
+    assert!(said(|| used().plugin("late", Plugin::new)).contains("before `socket`"));
+    assert!(said(|| used().config(json!({}))).contains("before `socket`"));
+    let bucket = host().store("users");
+    bucket.set("1", "ann");
+    assert!(said(|| bucket.get::<u8>("1")).starts_with("users: 1: invalid type"));
+    assert!(said(|| bucket.set(&"x".repeat(2_000), "ann")).contains("at most 1024 bytes"));
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_call_that_adds_it() {
+    let host = Host::new(|| {
+        Plugin::new()
+            .capability("store:users")
+            .on("bucket", |_: &Socket| store::bucket("rooms").set("1", &1))
+            .on("elsewhere", |_: &Socket| innkeeper_plugin::of("/admin").emit("x", ()))
+            .on("timer", |_: &Socket| timer("tick").set())
+            .middleware(|_, event| if event.name() == "stop" { jwt::verify::<Value>("default", "t").map(drop) } else { Ok(()) })
+    });
+    let client = host.socket("/").connect().unwrap();
+    let line = |event: &str| {
+        client.emit(event, ());
+        host.log().pop().unwrap().to_string()
+    };
+    let bucket = line("bucket");
+    assert!(bucket.contains("add `.capability(\"store:rooms\")`") && bucket.ends_with("event=\"bucket\""), "{bucket}");
+    assert!(line("elsewhere").contains("add `.capability(\"namespaces:/admin\")`"));
+    assert!(line("timer").contains("add `.timer(\"tick\", …)`"));
+    let stopped = line("stop");
+    assert!(stopped.contains("`.capability(\"jwt\")`") && stopped.ends_with("event=\"stop\""), "{stopped}");
+}
+
+#[test]
+fn a_fetched_socket_has_its_data_and_handshake_whole() {
+    let host = Host::new(|| {
+        Plugin::new().on("look", |socket: &Socket| -> Result<_> {
+            socket.set_data("user", &json!({"id": 42}))?;
+            let found = socket.nsp().fetch_sockets()?;
+            let (data, handshake) = (found[0].data_all::<Map<String, Value>>()?, found[0].handshake());
+            let wrong = socket.data_all::<Vec<u8>>().unwrap_err();
+            Ok(Reply((data, handshake, wrong.message().to_owned())))
+        })
+    });
+    let client = host.socket("/").address("10.0.0.1").query("name", "Ann").connect().unwrap();
+    let (data, handshake, wrong) = client.emit_for_ack("look", ()).read::<(Value, Value, String)>();
+    assert_eq!(data, json!({"user": {"id": 42}}));
+    assert_eq!((&handshake["address"], &handshake["query"]["name"]), (&json!("10.0.0.1"), &json!("Ann")));
+    assert_eq!(
+        (&handshake["time"], &handshake["auth"]),
+        (&json!("Thu Jan 01 2026 00:00:00 GMT+0000 (Coordinated Universal Time)"), &json!({}))
+    );
+    assert!(wrong.starts_with("data: invalid type"), "{wrong}");
 }
 
 #[test]
@@ -123,8 +234,8 @@ fn the_log_has_what_was_written_and_what_broke() {
 
     let lines: Vec<String> = host.log().iter().map(ToString::to_string).collect();
     let broke = "error plugin: event \"break\" failed: panicked: internal error: entered unreachable code: never";
-    let refused = "error plugin: \"connect\" is a reserved event name (invalid)";
-    assert_eq!(lines, ["warn plugin: odd", broke, refused, "error plugin: disconnect failed: no"]);
+    let refused = "error plugin: \"connect\" is a reserved event name (invalid) event=\"refuse\"";
+    assert_eq!(lines, ["warn plugin: odd event=\"write\"", broke, refused, "error plugin: disconnect failed: no"]);
     assert_eq!(host.log()[0].fields, [("room".to_owned(), "lobby".to_owned())]);
 }
 
@@ -362,7 +473,7 @@ fn an_error_of_a_library_is_for_the_log() {
     assert_eq!(client.emit_with_ack::<u8>("seat", "7"), 7);
     let failed: Value = client.emit_with_ack("seat", "x");
     assert_eq!(failed, json!({"success": false, "error": "internal error", "code": "INTERNAL_ERROR"}));
-    assert_eq!(host.log().last().unwrap().to_string(), "error plugin: invalid digit found in string");
+    assert_eq!(host.log().last().unwrap().message, "invalid digit found in string");
     // What does not fit a type is not the client's either, unless the client sent it.
     assert_eq!(client.emit_with_ack::<Value>("data", ()), failed);
 }

@@ -79,7 +79,7 @@ impl HostState {
                 socket.id,
                 rooms.len()
             );
-            self.log.push(Line { level: "warn".into(), plugin: String::new(), message, fields: Vec::new() });
+            self.log.push(Line { level: "warn".into(), plugin: String::new(), message, fields: Vec::new(), event: None });
         }
     }
 

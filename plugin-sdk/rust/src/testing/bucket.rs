@@ -1,6 +1,7 @@
 //! The store, as a test sees it.
 
 use super::scheduler::Scheduler;
+use crate::error::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
@@ -21,11 +22,12 @@ impl Bucket {
     /// # Panics
     /// If the value is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
+    #[track_caller]
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let state = self.scheduler.state();
-        let value = state.store.get(&self.name, key, state.now);
-        let value = value.unwrap_or_else(|error| panic!("{}: {error}", self.name))?;
-        Some(serde_json::from_slice(&value).unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name)))
+        match self.read(key) {
+            Ok(value) => value,
+            Err(error) => panic!("{}: {key}: {error}", self.name),
+        }
     }
 
     /// Writes a value, as a plugin would have written it.
@@ -33,10 +35,19 @@ impl Bucket {
     /// # Panics
     /// If no plugin could have written the value.
     #[expect(clippy::panic, reason = "it is an error in the test")]
+    #[track_caller]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
-        let value = serde_json::to_vec(value).unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name));
-        let set = self.scheduler.state().store.set(&self.name, key, &value, None);
-        set.unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name));
+        let set = serde_json::to_vec(value).map_err(Error::from);
+        let set = set.and_then(|value| self.scheduler.state().store.set(&self.name, key, &value, None));
+        if let Err(error) = set {
+            panic!("{}: {key}: {error}", self.name);
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let state = self.scheduler.state();
+        let value = state.store.get(&self.name, key, state.now)?;
+        Ok(value.map(|value| serde_json::from_slice(&value)).transpose()?)
     }
 }
 

@@ -98,7 +98,9 @@ pub(super) fn run(job: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -
     let report =
         FailureReport { export: export.describe(), plugin: plugin.name.clone(), reaches_client: export.reaches_client() };
     let ack = export.ack().zip(index);
-    let host = Rc::new(CallHost::new(job.clone(), Recording::new(plugin.clone(), index, connecting, ends_at)));
+    let mut recording = Recording::new(plugin.clone(), index, connecting, ends_at);
+    recording.event = export.event().map(str::to_owned);
+    let host = Rc::new(CallHost::new(job.clone(), recording));
     let run = || in_new_instance(|| catch_unwind(AssertUnwindSafe(|| enter(plugin, socket, export))));
     let returned = with_host(host.clone(), run);
     let writes = host.take_writes();
@@ -130,7 +132,7 @@ impl FailureReport {
     }
 
     fn write(&self, state: &mut HostState, level: &str, message: String) {
-        state.log.push(Line { level: level.into(), plugin: self.plugin.clone(), message, fields: Vec::new() });
+        state.log.push(Line { level: level.into(), plugin: self.plugin.clone(), message, fields: Vec::new(), event: None });
     }
 }
 
@@ -251,6 +253,14 @@ impl Export {
             Self::Disconnect(_) => hooks::DISCONNECT.to_owned(),
             Self::Start => hooks::START.to_owned(),
             Self::Timer(due) => format!("{} {:?}", hooks::TIMER, due.id.name),
+        }
+    }
+
+    /// The name of the event that it is about.
+    fn event(&self) -> Option<&str> {
+        match self {
+            Self::EventMiddleware(event) | Self::Event(event) => Some(&event.name),
+            _ => None,
         }
     }
 

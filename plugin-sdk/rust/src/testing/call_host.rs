@@ -43,6 +43,11 @@ impl CallHost {
         &self.plugin
     }
 
+    /// The name of the event that the call is about.
+    pub(super) fn event(&self) -> Option<String> {
+        self.call.as_ref().and_then(|(_, recording)| recording.borrow().event.clone())
+    }
+
     /// The writes that were not sent yet.
     pub(super) fn take_writes(&self) -> Vec<Write> {
         self.call.as_ref().map(|(_, recording)| std::mem::take(&mut recording.borrow_mut().writes)).unwrap_or_default()

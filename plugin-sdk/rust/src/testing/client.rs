@@ -35,6 +35,8 @@ pub struct Received {
 #[derive(Debug)]
 pub struct Ack {
     client: Client,
+    /// The name of the event.
+    event: String,
     id: u64,
 }
 
@@ -54,6 +56,10 @@ impl Client {
     }
 
     /// Emits an event.
+    ///
+    /// # Panics
+    /// If no client could emit it: the name is reserved, or the arguments cannot be written as JSON.
+    #[track_caller]
     pub fn emit(&self, name: &str, args: impl Args) {
         self.push(name, args, None);
     }
@@ -61,19 +67,25 @@ impl Client {
     /// Emits an event and reads the first argument of its ack.
     ///
     /// # Panics
-    /// If the event was not acknowledged: then use [`emit_for_ack`](Self::emit_for_ack).
+    /// As for [`emit`](Self::emit); or if the event was not acknowledged: a handler answers by returning a [`Reply`](crate::Reply), or
+    /// with an [`Ack`](crate::Ack). For an ack that comes later use [`emit_for_ack`](Self::emit_for_ack).
+    #[track_caller]
     pub fn emit_with_ack<T: DeserializeOwned>(&self, name: &str, args: impl Args) -> T {
         self.emit_for_ack(name, args).value()
     }
 
     /// Emits an event and returns its ack, which may come later or never.
+    ///
+    /// # Panics
+    /// As for [`emit`](Self::emit).
+    #[track_caller]
     pub fn emit_for_ack(&self, name: &str, args: impl Args) -> Ack {
         let id = self.socket_mut(|socket| {
             socket.last_ack += 1;
             socket.last_ack
         });
         self.push(name, args, Some(id));
-        Ack { client: self.clone(), id }
+        Ack { client: self.clone(), event: name.to_owned(), id }
     }
 
     /// Takes everything that was received and not yet taken.
@@ -87,6 +99,7 @@ impl Client {
     /// # Panics
     /// If there is none.
     #[expect(clippy::panic, reason = "a test says what it expects")]
+    #[track_caller]
     pub fn take(&self, name: &str) -> Received {
         let (taken, others) = self.socket_mut(|socket| {
             let index = socket.inbox.iter().position(|event| event.name == name);
@@ -95,7 +108,7 @@ impl Client {
         });
         match taken {
             Some(event) => self.of(event),
-            None => panic!("no event {name:?} was received; there are {others:?}"),
+            None => panic!("no event {name:?} was received; there are {others:?}{}", self.failures()),
         }
     }
 
@@ -148,12 +161,16 @@ impl Client {
     }
 
     #[expect(clippy::panic, reason = "it is an error in the test")]
+    #[track_caller]
     fn push(&self, name: &str, args: impl Args, ack: Option<u64>) {
         let payload = match args.into_payload() {
             Ok(payload) => payload,
             Err(error) => panic!("{name}: {error}"),
         };
-        assert!(!events::is_reserved(name), "{name:?} is a name that Socket.IO reserves");
+        assert!(
+            !events::is_reserved(name),
+            "{name:?} is a name that Socket.IO reserves, so no client emits it; `connect`, `disconnect` and `close` are methods here"
+        );
         if self.is_pending() || checks::payload(&payload).is_err() {
             // No client emits before it is connected, and one that does, or sends more attachments than there may be or JSON that nests
             // too deep, is a client whose connection the host closes.
@@ -165,6 +182,13 @@ impl Client {
             }
         });
         self.scheduler.settle();
+    }
+
+    /// The errors and warnings of the log, and what was refused silently, for the message of a test that fails.
+    fn failures(&self) -> String {
+        let state = self.scheduler.state();
+        let lines = state.log.iter().filter(|line| matches!(&*line.level, "error" | "warn" | "debug"));
+        lines.map(|line| format!("\nlog: {line}")).collect()
     }
 
     fn of(&self, event: ReceivedEvent) -> Received {
@@ -215,8 +239,11 @@ impl Received {
     /// # Panics
     /// If the plugin did not ask for an ack.
     #[expect(clippy::panic, reason = "it is an error in the test")]
+    #[track_caller]
     pub fn ack(&self, args: impl Args) {
-        let Some(question) = self.question else { panic!("the plugin asked for no ack of {:?}", self.name) };
+        let Some(question) = self.question else {
+            panic!("the plugin asked for no ack of {:?}: it emitted it with `emit`, not with `emit_with_ack`", self.name)
+        };
         match args.into_payload() {
             // As for an event that no client sends.
             Ok(payload) if checks::payload(&payload).is_err() => return self.client.close(reasons::FORCED_CLOSE),
@@ -237,6 +264,7 @@ impl Ack {
     ///
     /// # Panics
     /// If the ack has not come, or is of another type.
+    #[track_caller]
     pub fn value<T: DeserializeOwned>(&self) -> T {
         self.read::<(T,)>().0
     }
@@ -246,12 +274,36 @@ impl Ack {
     /// # Panics
     /// If the ack has not come, or is of another type.
     #[expect(clippy::panic, reason = "a test says what it expects")]
+    #[track_caller]
     pub fn read<A: Arguments>(&self) -> A {
-        let Some(payload) = self.client.socket(|socket| socket.acks.get(&self.id).cloned()) else {
-            panic!("there is no ack yet; the client received {:?}", self.client);
+        let (client, event) = (&self.client, &self.event);
+        let Some(payload) = client.socket(|socket| socket.acks.get(&self.id).cloned()) else {
+            panic!("there is no ack of {event:?}: {}; {client:?}{}", self.why_pending(), client.failures());
         };
         let text = payload.json().to_owned();
-        payload.read().unwrap_or_else(|error| panic!("the ack {text}: {error}"))
+        match payload.read() {
+            Ok(arguments) => arguments,
+            Err(error) => panic!("the ack of {event:?} is {text}: {error}{}", client.failures()),
+        }
+    }
+
+    /// Why the ack has not come, and what to do.
+    fn why_pending(&self) -> String {
+        let (state, event) = (self.client.scheduler.state(), &self.event);
+        let socket = &state.sockets[self.client.index];
+        let has_handler = state.chain(&socket.namespace).iter().any(|plugin| plugin.handles(&socket.namespace, event));
+        if socket.state == SocketState::Left {
+            return "the socket has disconnected".to_owned();
+        }
+        if !has_handler {
+            return format!("no plugin has a handler of it on {:?}; add one with `.on({event:?}, …)`", socket.namespace);
+        }
+        if !socket.queue.open.is_empty() {
+            return "a handler of the socket still waits; let time pass with `Host::advance`, or let the client answer what it was asked, \
+                    and read the ack of `emit_for_ack` then"
+                .to_owned();
+        }
+        "its handler has returned without an answer; only `Reply`, or an `Ack` that the handler takes, answers".to_owned()
     }
 }
 

@@ -76,12 +76,16 @@ impl Connecting {
     /// # Errors
     /// If the client was refused.
     #[expect(clippy::panic, reason = "it is an error in the test, and says what to do")]
+    #[track_caller]
     pub fn connect(self) -> Result<Client, ConnectError> {
         let namespace = self.namespace.clone();
         let client = self.begin();
         match client.refused() {
             Some(error) => Err(error),
-            None if client.is_pending() => panic!("connecting to {namespace:?} waits for something: use `begin`, and `advance`"),
+            None if client.is_pending() => panic!(
+                "connecting to {namespace:?} waits for something: use `begin` instead of `connect`, then let time pass with `Host::advance`, \
+                 or let a client answer"
+            ),
             None => Ok(client),
         }
     }

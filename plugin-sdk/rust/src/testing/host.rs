@@ -52,8 +52,12 @@ impl Host {
     /// # Panics
     /// If the host has begun.
     #[must_use]
+    #[track_caller]
     pub fn plugin<P: IntoPlugin>(mut self, name: &str, plugin: impl Fn() -> P + Send + Sync + 'static) -> Self {
-        assert!(!self.has_begun.get(), "plugins are added before a host is used");
+        assert!(
+            !self.has_begun.get(),
+            "plugins are added before the host is used: call `plugin` before `socket`, `advance` and `log`"
+        );
         let make: MakePlugin = Arc::new(move || plugin().into_plugin());
         self.plugins.push((name.to_owned(), make, Value::Object(serde_json::Map::new())));
         self
@@ -64,8 +68,12 @@ impl Host {
     /// # Panics
     /// If the host has begun.
     #[must_use]
+    #[track_caller]
     pub fn config(mut self, config: Value) -> Self {
-        assert!(!self.has_begun.get(), "a plugin is configured before its host is used");
+        assert!(
+            !self.has_begun.get(),
+            "a plugin is configured before its host is used: call `config` before `socket`, `advance` and `log`"
+        );
         if let Some((_, _, last)) = self.plugins.last_mut() {
             *last = config;
         }
@@ -87,11 +95,13 @@ impl Host {
     }
 
     /// A client, to be connected to a namespace.
+    #[track_caller]
     pub fn socket(&self, namespace: &str) -> Connecting {
         Connecting::new(self.begun().clone(), namespace)
     }
 
     /// Lets time pass. What falls due in it happens, each thing at its time.
+    #[track_caller]
     pub fn advance(&self, duration: Duration) {
         self.begun().advance(duration);
     }
@@ -102,6 +112,7 @@ impl Host {
     }
 
     /// What was logged, by the plugins and about them.
+    #[track_caller]
     pub fn log(&self) -> Vec<Line> {
         self.begun().state().log.clone()
     }
@@ -124,6 +135,7 @@ impl Host {
     }
 
     /// The host ends: every socket is disconnected with `server shutting down`.
+    #[track_caller]
     pub fn shut_down(&self) {
         let scheduler = self.begun();
         {
@@ -154,9 +166,12 @@ impl Host {
     }
 
     #[expect(clippy::panic, reason = "it is an error in the plugin, and the test cannot go on")]
+    #[track_caller]
     fn begun(&self) -> &Arc<Scheduler> {
-        self.begin().unwrap_or_else(|what| panic!("{what}"));
-        &self.scheduler
+        match self.begin() {
+            Ok(()) => &self.scheduler,
+            Err(what) => panic!("{what}"),
+        }
     }
 
     /// Loads the plugins and starts them, the first time.

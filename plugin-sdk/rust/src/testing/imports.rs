@@ -198,7 +198,9 @@ impl Host for CallHost {
     fn set_timer(&self, setting: &Setting) -> Result<()> {
         self.with(|call, state| {
             if !call.plugin.has_timer {
-                return Err(Error::refused(refusals::no_timer_hook()));
+                let refusal = refusals::no_timer_hook();
+                let advice = format!("add `.timer({:?}, …)` to the plugin", setting.name);
+                return Err(Error::host(refusal.code, format!("{refusal}: {advice}")));
             }
             let key_bytes = setting.key.as_ref().map_or(0, String::len);
             if setting.name.len().max(key_bytes) > TIMER_NAME_BYTES_MAX || setting.data.len() > TIMER_DATA_BYTES_MAX {
@@ -290,6 +292,7 @@ impl Host for CallHost {
             plugin: self.plugin().name.clone(),
             message: message.to_owned(),
             fields: fields.to_vec(),
+            event: self.event(),
         });
     }
 

@@ -4,7 +4,7 @@ use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Reg
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
 use innkeeper_contract::capabilities::{self, NAMESPACES};
-use innkeeper_contract::{events, hooks, refusals};
+use innkeeper_contract::{Refusal, events, hooks, refusals};
 use std::sync::Arc;
 
 /// The function that makes a plugin, or refuses to: each call gets a new one.
@@ -99,7 +99,7 @@ impl LoadedPlugin {
 
     /// Refuses what the plugin does not request.
     pub(super) fn needs(&self, capability: &str) -> Result<()> {
-        if self.can(capability) { Ok(()) } else { Err(Error::refused(refusals::not_requested(capability))) }
+        if self.can(capability) { Ok(()) } else { Err(capability_missing(refusals::not_requested(capability), capability)) }
     }
 
     /// Refuses a part of a capability, a bucket for one, that the plugin does not request.
@@ -108,7 +108,8 @@ impl LoadedPlugin {
         if self.covers(capability, part) {
             return Ok(());
         }
-        Err(Error::refused(refusals::not_requested(&format!("{capability}:{part}"))))
+        let narrowed = format!("{capability}:{part}");
+        Err(capability_missing(refusals::not_requested(&narrowed), &narrowed))
     }
 
     /// Refuses a namespace that is not the plugin's, without the capability for it.
@@ -116,7 +117,7 @@ impl LoadedPlugin {
         if self.serves(namespace) || self.covers(NAMESPACES, namespace) {
             return Ok(());
         }
-        Err(Error::refused(refusals::namespace_denied(namespace)))
+        Err(capability_missing(refusals::namespace_denied(namespace), &format!("{NAMESPACES}:{namespace}")))
     }
 
     fn covers(&self, capability: &str, part: &str) -> bool {
@@ -132,6 +133,11 @@ impl LoadedPlugin {
     fn namespace(&self, name: &str) -> Option<&NamespaceRegistration> {
         self.namespaces.iter().find(|namespace| namespace.name == name)
     }
+}
+
+/// The refusal, with the call that requests the capability: here every plugin is written in Rust.
+fn capability_missing(refusal: Refusal, capability: &str) -> Error {
+    Error::host(refusal.code, format!("{refusal}: add `.capability({capability:?})` to the plugin"))
 }
 
 fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {

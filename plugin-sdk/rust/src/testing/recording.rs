@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) struct Recording {
     pub(super) plugin: Arc<LoadedPlugin>,
     pub(super) socket: Option<SocketIndex>,
+    /// The name of the event that it is about.
+    pub(super) event: Option<String>,
     /// The socket whose connect chain it belongs to.
     pub(super) connecting: Option<SocketIndex>,
     /// When the call fails.
@@ -31,7 +33,7 @@ impl Recording {
         connecting: Option<SocketIndex>,
         ends_at: Duration,
     ) -> Self {
-        Self { plugin, socket, connecting, ends_at, writes: Vec::new(), write_bytes: 0, log_lines: 0 }
+        Self { plugin, socket, event: None, connecting, ends_at, writes: Vec::new(), write_bytes: 0, log_lines: 0 }
     }
 
     /// Records a write, unless the call has recorded as many as it may.
