@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { WAYS, ask, connect, next, record, startHost } from "./harness/index.mjs";
+import { WAYS, ask, connect, next, record, seed, startHost } from "./harness/index.mjs";
+import { inSeconds, token } from "./harness/token.mjs";
 
 const EVENTS = ["user:joined", "user:left", "chat:message", "error"];
 
@@ -47,12 +48,32 @@ for (const via of WAYS) {
   });
 }
 
-test("the members of a room are the users that joined", async (t) => {
+test("the members of a room are the users that joined, and only a member may ask for them", async (t) => {
   const { alice, bob, host } = await room(t);
-  const stranger = await connect(host, "/chat");
-  const people = await ask(stranger, "room:people", "room-123");
+  const people = await ask(alice, "room:people", "room-123");
   assert.deepEqual(people.map(({ id }) => id).sort(), [alice.id, bob.id].sort());
-  assert.deepEqual(await ask(stranger, "room:people", "empty"), []);
+  const stranger = await connect(host, "/chat");
+  const { success, code } = await ask(stranger, "room:people", "room-123");
+  assert.deepEqual([success, code], [false, "NOT_IN_ROOM"]);
+});
+
+test("a user with two tabs joins with the first and leaves with the last", async (t) => {
+  const SECRET = "a secret of the tests that nobody could guess";
+  const store = { seed: seed(t, { users: { ann: {}, 42: { name: "Bob" } } }) };
+  const host = await startHost(t, { plugins: { auth: {}, chat: {} }, keys: { default: { secret: SECRET } }, store });
+  const as = (userId) => connect(host, "/chat", { auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
+  const [ann, first, second] = [await as("ann"), await as(42), await as(42)];
+  const heard = record(ann, "user:joined", "user:left");
+
+  for (const client of [ann, first, second]) assert.deepEqual(await ask(client, "room:join", 5), { success: true });
+  const bob = { id: "42", name: "Bob" };
+  assert.deepEqual(await ask(ann, "room:people", "5"), [{ id: "ann" }, bob]);
+  first.disconnect();
+  await ask(ann, "notify", { userId: 42, text: "still there?" });
+  const left = next(ann, "user:left");
+  await ask(second, "room:leave", 5);
+  await left;
+  assert.deepEqual(heard, [["user:joined", bob], ["user:left", "42"]]);
 });
 
 test("chat:send that fails is answered with success false, and no client receives it", async (t) => {
@@ -64,7 +85,7 @@ test("chat:send that fails is answered with success false, and no client receive
     [stranger, { roomId: "room-123", text: "hi" }, { success: false, error: 'you are not in the room "room-123"', code: "NOT_IN_ROOM" }],
   ];
   for (const [client, message, expected] of refusals) assert.deepEqual(await ask(client, "chat:send", message), expected);
-  for (const malformed of [{}, null, "text", { roomId: 5, text: "x" }, { roomId: "room-123" }]) {
+  for (const malformed of [{}, null, "text", { roomId: [5], text: "x" }, { roomId: "room-123" }]) {
     const { success, error, code } = await ask(alice, "chat:send", malformed);
     assert.deepEqual([success, typeof error, code], [false, "string", "INVALID_ARGUMENT"]);
   }

@@ -2,9 +2,9 @@
 //!
 //! | event | arguments | sent to | ack |
 //! |---|---|---|---|
-//! | `room:join` | roomId | the others in the room: `user:joined` user | `{success}` |
-//! | `room:leave` | roomId | the others in the room: `user:left` id | `{success}` |
-//! | `room:people` | roomId | – | a list of users |
+//! | `room:join` | roomId | the others in the room: `user:joined` user, for the user's first socket in it | `{success}` |
+//! | `room:leave` | roomId | the others in the room: `user:left` id, for the user's last socket in it | `{success}` |
+//! | `room:people` | roomId | – | a list of users, each once |
 //! | `chat:send` | `{roomId, text}` | the others in the room: `chat:message` message | `{success, messageId}` |
 //! | `chat:history` | `{roomId, before?}` | – | `{success, messages}`: the last 50 (before that id), the newest last |
 //! | `announce` | `{rooms, text}` | every socket in any of the rooms, once: `announcement` `{rooms, text, from}` | `{success}` |
@@ -12,7 +12,11 @@
 //! | `global` | `{text}` | every socket: `global` `{text, from}` | `{success}` |
 //!
 //! A *user* is `socket.data.user`, which the plugin `auth` puts there; without it `{id}`, the id of the socket. A *message* is
-//! `{id, roomId, text, from, sentAt}`, with an id that counts up in its room and a user in `from`.
+//! `{id, roomId, text, from, sentAt}`, with an id that counts up in its room and a user in `from`. A socket that disconnects leaves its
+//! rooms, as with `room:leave`.
+//!
+//! An id may be a number: `5` and `"5"` are the same room and the same user here, and are answered as texts. Everything about a room is
+//! for its members: who is not in it gets the code `NOT_IN_ROOM`.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
 //! asked for none. Nothing that a failed event has written is applied.
@@ -25,6 +29,8 @@ mod tests;
 use innkeeper_plugin::{Error, Field, NoConfig, Plugin, Reply, Result, Socket, config, export};
 use message::{Announcement, Notification, Past, RoomId, Send};
 use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::fmt::Display;
 
 fn plugin() -> Result<Plugin> {
     let NoConfig {} = config()?;
@@ -43,21 +49,36 @@ fn plugin() -> Result<Plugin> {
 }
 
 fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
+    if is_in(socket, &room)? {
+        return success();
+    }
+    let was_there = other_rooms(socket)?.contains(room.as_str());
     socket.join(room.as_str())?;
-    socket.to(room.as_str()).emit("user:joined", user(socket)?)?;
+    // Handlers of different sockets run at the same time: the user's other socket may have left since the look. So there is another
+    // one, now that this socket is in the room.
+    if !was_there || !other_rooms(socket)?.contains(room.as_str()) {
+        socket.to(room.as_str()).emit("user:joined", user(socket)?)?;
+    }
     success()
 }
 
 fn leave(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
     must_be_in(socket, &room)?;
     socket.leave(room.as_str())?;
-    socket.to(room.as_str()).emit("user:left", user_id(socket)?)?;
+    if !other_rooms(socket)?.contains(room.as_str()) {
+        socket.to(room.as_str()).emit("user:left", user_id(socket)?)?;
+    }
     success()
 }
 
 fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Value>>> {
+    must_be_in(socket, &room)?;
     let sockets = socket.nsp().to(room.as_str()).fetch([Field::Data])?.sockets;
-    sockets.iter().map(|member| Ok(user_or_id(member.data("user")?, member.id()))).collect::<Result<_>>().map(Reply)
+    let users = sockets.iter().map(|member| Ok(user_or_id(member.data("user")?, member.id())));
+    let mut users = users.collect::<Result<Vec<Value>>>()?;
+    let mut seen = HashSet::new();
+    users.retain(|user| seen.insert(user["id"].clone()));
+    Ok(Reply(users))
 }
 
 fn send(socket: &Socket, Send { room_id, text }: Send) -> Result<Reply<Value>> {
@@ -83,10 +104,10 @@ fn announce(socket: &Socket, Announcement { rooms, text }: Announcement) -> Resu
     success()
 }
 
-/// To the room in which `auth` puts all sockets of a user. The ack does not show whether there are any.
+/// To all sockets of a user. The ack does not show whether there are any.
 fn notify(socket: &Socket, Notification { user_id, text }: Notification) -> Result<Reply<Value>> {
     let notification = json!({"text": text, "from": user(socket)?});
-    socket.nsp().to(format!("user:{user_id}")).emit("notification", notification)?;
+    socket.nsp().to(room_of_user(user_id)).emit("notification", notification)?;
     success()
 }
 
@@ -96,9 +117,23 @@ fn global(socket: &Socket, Announcement { text, .. }: Announcement) -> Result<Re
 }
 
 fn announce_leaving(socket: &Socket) -> Result<()> {
-    let id = user_id(socket)?;
-    let rooms = socket.rooms()?.into_iter().filter_map(|room| RoomId::try_from(room).ok());
-    rooms.into_iter().try_for_each(|room| socket.to(room.as_str()).emit("user:left", &id))
+    let (id, others) = (user_id(socket)?, other_rooms(socket)?);
+    let rooms = socket.rooms()?.into_iter().filter(|room| !others.contains(room));
+    let mut rooms = rooms.filter_map(|room| RoomId::try_from(room).ok());
+    rooms.try_for_each(|room| socket.to(room.as_str()).emit("user:left", &id))
+}
+
+/// The rooms of the user's other sockets. A socket without a user is alone.
+fn other_rooms(socket: &Socket) -> Result<HashSet<String>> {
+    let Some(user) = socket.data::<Value>("user")? else { return Ok(HashSet::new()) };
+    let id = user["id"].as_str().unwrap_or_default();
+    let others = socket.broadcast().to(room_of_user(id)).fetch([Field::Rooms])?.sockets;
+    Ok(others.iter().flat_map(|other| other.rooms().to_vec()).collect())
+}
+
+/// The room in which `auth` puts all sockets of a user.
+fn room_of_user(id: impl Display) -> String {
+    format!("user:{id}")
 }
 
 fn user(socket: &Socket) -> Result<Value> {
@@ -113,8 +148,12 @@ fn user_id(socket: &Socket) -> Result<Value> {
     Ok(user(socket)?.get("id").cloned().unwrap_or_default())
 }
 
+fn is_in(socket: &Socket, room: &RoomId) -> Result<bool> {
+    Ok(socket.rooms()?.iter().any(|joined| joined == room.as_str()))
+}
+
 fn must_be_in(socket: &Socket, room: &RoomId) -> Result<()> {
-    if socket.rooms()?.iter().any(|joined| joined == room.as_str()) {
+    if is_in(socket, room)? {
         return Ok(());
     }
     Err(Error::new(format!("you are not in the room {:?}", room.as_str())).code("NOT_IN_ROOM"))

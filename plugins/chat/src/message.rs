@@ -1,7 +1,8 @@
 //! Messages of clients, and the checks of what clients send. No host is needed here.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
+use std::fmt;
 
 /// A message to send.
 #[derive(Debug, Deserialize)]
@@ -41,13 +42,30 @@ pub(crate) struct Announcement {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Notification {
-    pub(crate) user_id: String,
+    pub(crate) user_id: Id,
     pub(crate) text: Text,
+}
+
+/// An id as clients send it: a text, or a number, which counts as its digits. Ids in JavaScript are often numbers.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a text or a number")]
+pub(crate) enum Id {
+    Text(String),
+    Number(Number),
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => out.write_str(text),
+            Self::Number(number) => number.fmt(out),
+        }
+    }
 }
 
 /// The name of a room that clients may join. The rooms of the server are refused: a socket's own, named by its id, and a user's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Id")]
 pub(crate) struct RoomId(String);
 
 impl RoomId {
@@ -68,6 +86,14 @@ impl TryFrom<String> for RoomId {
             _ if name.starts_with("user:") => Err(format!("{name:?} is a room of the server's")),
             _ => Ok(Self(name)),
         }
+    }
+}
+
+impl TryFrom<Id> for RoomId {
+    type Error = String;
+
+    fn try_from(id: Id) -> Result<Self, String> {
+        id.to_string().try_into()
     }
 }
 

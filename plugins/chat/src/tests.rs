@@ -54,6 +54,51 @@ fn a_user_that_disconnects_has_left_every_room() {
 }
 
 #[test]
+fn a_user_with_two_sockets_joins_with_the_first_and_leaves_with_the_last() {
+    let host = host();
+    let ann = in_room(&host, "ann", "lobby");
+    let (bob, tab) = (in_room(&host, "bob", "lobby"), in_room(&host, "bob", "lobby"));
+    tab.emit("room:join", "cellar");
+    let eve = in_room(&host, "eve", "cellar");
+    assert_eq!(ann.received(), [("user:joined", json!([{"id": "bob"}]))]);
+    assert_eq!(ann.emit_with_ack::<Value>("room:people", "lobby"), json!([{"id": "ann"}, {"id": "bob"}]));
+
+    bob.emit("room:leave", "lobby");
+    assert!(ann.received().is_empty());
+    bob.emit("room:join", "lobby");
+    tab.close("transport close");
+    assert!(ann.received().is_empty());
+    assert_eq!(eve.received(), [("user:left", json!(["bob"]))]);
+    bob.disconnect();
+    assert_eq!(ann.received(), [("user:left", json!(["bob"]))]);
+}
+
+#[test]
+fn a_socket_that_is_in_a_room_already_joins_it_without_a_word() {
+    let host = host();
+    let (ann, bob) = (in_room(&host, "ann", "lobby"), in_room(&host, "bob", "lobby"));
+    ann.received();
+    assert_eq!(bob.emit_with_ack::<Value>("room:join", "lobby"), json!({"success": true}));
+    assert!(ann.received().is_empty());
+}
+
+#[test]
+fn an_id_may_be_a_number() {
+    let host = host();
+    let (ann, bob) = (in_room(&host, "ann", "5"), in_room(&host, "42", "5"));
+    ann.emit("room:join", 7);
+    assert_eq!(ann.rooms(), ["5", "7", "user:ann"]);
+    assert_eq!(
+        bob.emit_with_ack::<Value>("chat:send", json!({"roomId": 5, "text": "hi"})),
+        json!({"success": true, "messageId": 1})
+    );
+    ann.emit("notify", json!({"userId": 42, "text": "psst"}));
+
+    assert_eq!(ann.take("chat:message").args()[0]["roomId"], "5");
+    assert_eq!(bob.take("notification").args(), json!([{"text": "psst", "from": {"id": "ann"}}]));
+}
+
+#[test]
 fn without_a_user_a_socket_is_shown_by_its_id() {
     let host = host();
     let (ann, guest) = (in_room(&host, "ann", "lobby"), host.socket("/chat").connect().unwrap());
@@ -138,18 +183,21 @@ fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
     let code = |name: &str, args: Value| ann.emit_with_ack::<Value>(name, args)["code"].clone();
     ann.received();
 
-    assert_eq!(code("room:join", json!(7)), "INVALID_ARGUMENT");
+    assert_eq!(code("room:join", json!([7])), "INVALID_ARGUMENT");
     assert_eq!(code("room:join", json!(bob.id())), "INVALID_ARGUMENT");
     assert_eq!(code("room:join", json!("user:bob")), "INVALID_ARGUMENT");
     assert_eq!(code("room:leave", json!("cellar")), "NOT_IN_ROOM");
+    assert_eq!(code("room:people", json!("cellar")), "NOT_IN_ROOM");
     assert_eq!(code("chat:send", json!({"roomId": "lobby"})), "INVALID_ARGUMENT");
     assert_eq!(code("chat:send", json!({"roomId": "cellar", "text": "hi"})), "NOT_IN_ROOM");
     assert_eq!(code("chat:history", json!({"roomId": "cellar"})), "NOT_IN_ROOM");
     assert_eq!(code("announce", json!({"rooms": [], "text": "hi"})), "INVALID_ROOMS");
     assert_eq!(code("announce", json!({"rooms": ["lobby", "cellar"], "text": "hi"})), "NOT_IN_ROOM");
-    ann.emit("room:join", 7);
+    ann.emit("room:join", true);
 
-    assert_eq!(ann.take("error").args()[0]["code"], "INVALID_ARGUMENT");
+    let error = &ann.take("error").args()[0];
+    assert_eq!(error["code"], "INVALID_ARGUMENT");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("a text or a number")), "{error}");
     assert_eq!((ann.rooms(), bob.received().len()), (vec!["lobby".to_owned(), "user:ann".to_owned()], 0));
 }
 
@@ -161,7 +209,8 @@ fn rooms_without_a_fit_name_are_refused() {
     assert_eq!(refused(&"x".repeat(101)), "a room's name has at most 100 characters");
     assert_eq!(refused("WJCZ-_4q0gpPTk6gAAAB"), "\"WJCZ-_4q0gpPTk6gAAAB\" could be the id of a socket");
     assert_eq!(refused("user:7"), "\"user:7\" is a room of the server's");
-    assert!(from_value::<RoomId>(json!(7)).is_err());
+    assert!(from_value::<RoomId>(json!(null)).is_err());
+    assert_eq!(from_value::<RoomId>(json!(7)).unwrap().as_str(), "7");
     assert_eq!(from_value::<RoomId>(json!("größe")).unwrap().as_str(), "größe");
 }
 
