@@ -6,5 +6,6 @@ mod circles;
 mod graph;
 mod limits;
 mod modules;
+mod pages;
 mod sources;
 mod words;
