@@ -114,9 +114,11 @@ fn namespace_registration(namespace: &Namespace) -> NamespaceRegistration {
         let options = if in_order { Vec::new() } else { vec![options::OVERTAKABLE.to_owned()] };
         Subscription { name: name.clone(), options }
     };
+    let overtakable = !namespace.connection.is_empty() && !namespace.connection_in_order;
+    let namespace_options = [(options::PATTERN, namespace.pattern), (options::OVERTAKABLE_CONNECTION, overtakable)];
     NamespaceRegistration {
         name: namespace.name.clone(),
-        options: if namespace.pattern { vec![options::PATTERN.to_owned()] } else { Vec::new() },
+        options: namespace_options.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned()).collect(),
         hooks: hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect(),
         events: namespace.events.iter().map(subscription).collect(),
         other_events: (!namespace.any.is_empty()).then(Vec::new),
@@ -128,6 +130,14 @@ fn namespace_registration(namespace: &Namespace) -> NamespaceRegistration {
 mod tests {
     use super::register;
     use crate::{Plugin, Socket, router::Router};
+
+    #[test]
+    fn connection_is_overtakable_if_all_its_functions_are() {
+        let options = |plugin: Plugin| register(&Router::new(plugin)).namespaces[0].options.clone();
+        assert_eq!(options(Plugin::new().connection_overtakable(|_: &Socket| {})), ["overtakable-connection"]);
+        assert!(options(Plugin::new().connection_overtakable(|_: &Socket| {}).connection(|_: &Socket| {})).is_empty());
+        assert!(options(Plugin::new().disconnect(|_: &Socket| {})).is_empty());
+    }
 
     #[test]
     fn only_what_was_written_is_registered() {

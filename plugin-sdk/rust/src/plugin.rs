@@ -67,6 +67,8 @@ pub(crate) struct Namespace {
     pub(crate) pattern: bool,
     pub(crate) connect_middleware: Vec<OnConnect>,
     pub(crate) connection: Vec<OnConnection>,
+    /// One of those for `connection` does not let the socket's first event start while it waits.
+    pub(crate) connection_in_order: bool,
     pub(crate) middleware: Vec<OnMiddleware>,
     pub(crate) events: BTreeMap<String, EventHandlers>,
     pub(crate) any: Vec<OnEvent>,
@@ -181,7 +183,16 @@ impl Plugin {
     /// `io.on("connection")`: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind: `new`, `recovered` (after a short loss of
     /// connection) or `resumed` (the socket was connected before this plugin was loaded; the host then drops every write).
     #[must_use]
-    pub fn connection<T>(mut self, run: impl Lifecycle<T>) -> Self {
+    pub fn connection<T>(self, run: impl Lifecycle<T>) -> Self {
+        let mut plugin = self.connection_overtakable(run);
+        plugin.current().connection_in_order = true;
+        plugin
+    }
+
+    /// The same for a function that the socket's first events need not wait for: while it waits, they start, as in Node. It counts if this
+    /// plugin is the last with a function for `connection`, and has no other that was added with [`connection`](Self::connection).
+    #[must_use]
+    pub fn connection_overtakable<T>(mut self, run: impl Lifecycle<T>) -> Self {
         self.current().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));
         self
     }
@@ -201,8 +212,29 @@ impl Plugin {
         self
     }
 
-    /// The same for an event whose order does not matter: while its function waits, the socket's next event may start, as in Node. It
-    /// counts if this plugin is the last with a function for the event, and has no other that was added with [`on`](Self::on).
+    /// The same for an event whose order does not matter: while its function waits (for an ack, the store, [`sleep`](crate::sleep)), the
+    /// socket's next event may start, as in Node. It counts if this plugin is the last with a function for the event, and has no other that
+    /// was added with [`on`](Self::on), nor one for [every event](Self::on_any).
+    ///
+    /// ```
+    /// use innkeeper_plugin::{Plugin, Reply, Result, Socket, sleep};
+    /// use std::time::Duration;
+    ///
+    /// fn plugin() -> Plugin {
+    ///     Plugin::new().on_overtakable("slow", slow).on("quick", |_: &Socket| Reply("now"))
+    /// }
+    ///
+    /// fn slow(_socket: &Socket) -> Result<Reply<&'static str>> {
+    ///     sleep(Duration::from_secs(1))?;
+    ///     Ok(Reply("later"))
+    /// }
+    /// # let host = innkeeper_plugin::testing::Host::new(plugin);
+    /// # let client = host.socket("/").connect().unwrap();
+    /// # let slow = client.emit_for_ack("slow", ());
+    /// # assert_eq!(client.emit_with_ack::<String>("quick", ()), "now");
+    /// # host.advance(Duration::from_secs(1));
+    /// # assert_eq!(slow.value::<String>(), "later");
+    /// ```
     #[must_use]
     pub fn on_overtakable<T: Arguments, R: IntoReply>(mut self, name: impl Into<String>, run: impl Handler<T, R>) -> Self {
         self.event(name.into(), run);

@@ -14,6 +14,7 @@ mod connecting;
 mod disconnecting;
 mod events;
 mod limits;
+mod overtaking;
 mod questions;
 mod rooms;
 mod state;
@@ -106,10 +107,11 @@ pub type Scenario = fn(&dyn TestServer);
 
 /// All scenarios, by name.
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    let lists: [&[(&'static str, Scenario)]; 10] = [
+    let lists: [&[(&'static str, Scenario)]; 11] = [
         connecting::SCENARIOS,
         chains::SCENARIOS,
         events::SCENARIOS,
+        overtaking::SCENARIOS,
         atomicity::SCENARIOS,
         rooms::SCENARIOS,
         questions::SCENARIOS,

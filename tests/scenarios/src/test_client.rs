@@ -66,6 +66,11 @@ impl TestClient {
         self.client.emit("do", plans, None);
     }
 
+    /// The same in the event that the next one may overtake.
+    pub fn emits_overtakable(&self, plans: Value) {
+        self.client.emit("do anytime", plans, None);
+    }
+
     /// The same with an ack, which may come later.
     pub fn starts(&self, steps: Value) -> u64 {
         self.starts_plans(first("handler", steps))

@@ -73,12 +73,16 @@ impl<'a> Chain<'a> {
             }
         }
         self.begin_connection();
+        let last = self.with(Hook::Connection).last().map(|plugin| plugin.index);
         for plugin in &self.plugins {
             if !self.reach(plugin) {
                 break;
             }
             if !plugin.has(&self.namespace, Hook::Connection) {
                 continue;
+            }
+            if Some(plugin.index) == last && plugin.has_overtakable_connection(&self.namespace) {
+                self.job.let_overtake();
             }
             if let CallOutcome::Failed(failure) | CallOutcome::Rejected(failure) = self.connect_call(plugin, Export::Connection) {
                 let error = failure.error_event(self.socket);
@@ -137,10 +141,15 @@ impl<'a> Chain<'a> {
         Ok(event)
     }
 
-    /// Runs every handler, whatever becomes of the others. The first failure that is not silent is the one that is answered.
+    /// Runs every handler, whatever becomes of the others. The first failure that is not silent is the one that is answered. While the
+    /// last of them waits, the next event may start, if that plugin allows it.
     fn handlers(&self, event: &IncomingEvent) -> Option<Failure> {
         let mut failed = None;
-        for plugin in self.plugins.iter().filter(|plugin| plugin.handles(&self.namespace, &event.name)) {
+        let mut plugins = self.plugins.iter().filter(|plugin| plugin.handles(&self.namespace, &event.name)).peekable();
+        while let Some(plugin) = plugins.next() {
+            if plugins.peek().is_none() && plugin.is_overtakable(&self.namespace, &event.name) {
+                self.job.let_overtake();
+            }
             if let CallOutcome::Rejected(failure) | CallOutcome::Failed(failure) = self.call(plugin, Export::Event(event.clone()))
             {
                 failed = failed.or_else(|| (!failure.is_silent()).then_some(failure));

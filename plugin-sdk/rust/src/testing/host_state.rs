@@ -199,9 +199,12 @@ impl HostState {
         names.into_iter().cloned().collect()
     }
 
-    /// Whether a job waits, and for clients.
-    pub(super) fn awaits_clients(&self, job: JobId) -> bool {
-        let wait = self.jobs.get(&job).and_then(|job| job.wait.as_ref());
-        wait.is_some_and(|wait| matches!(wait.waits_for, WaitFor::Clients(_)))
+    /// Whether a job waits so that the next one of its socket may start: for clients, or in the last call of an overtakable event.
+    pub(super) fn can_be_overtaken(&self, job: JobId) -> bool {
+        self.jobs.get(&job).is_some_and(|job| match job.wait.as_ref().map(|wait| wait.waits_for) {
+            Some(WaitFor::Clients(_)) => true,
+            Some(WaitFor::Time) => job.is_overtakable,
+            None => false,
+        })
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) plugin: Option<usize>,
     /// None while it runs.
     pub(super) wait: Option<Wait>,
+    /// Whether the socket's next event may start while the job waits, whatever it waits for.
+    pub(super) is_overtakable: bool,
     pub(super) resumptions: Sender<Resumption>,
     pub(super) thread: Option<JoinHandle<()>>,
 }

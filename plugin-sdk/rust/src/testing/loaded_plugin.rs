@@ -4,6 +4,7 @@ use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Reg
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
 use innkeeper_contract::capabilities::{self, NAMESPACES};
+use innkeeper_contract::options::{OVERTAKABLE, OVERTAKABLE_CONNECTION, PATTERN};
 use innkeeper_contract::{Refusal, events, hooks, refusals};
 use std::sync::Arc;
 
@@ -92,6 +93,20 @@ impl LoadedPlugin {
         })
     }
 
+    /// Whether the socket's next event may start while the plugin's handler of this event waits.
+    pub(super) fn is_overtakable(&self, namespace: &str, event: &str) -> bool {
+        let options = self.namespace(namespace).and_then(|namespace| {
+            let named = namespace.events.iter().find(|subscription| subscription.name == event);
+            named.map(|subscription| &subscription.options).or(namespace.other_events.as_ref())
+        });
+        options.is_some_and(|options| options.iter().any(|option| option == OVERTAKABLE))
+    }
+
+    /// Whether the socket's first event may start while the plugin's `connection` waits.
+    pub(super) fn has_overtakable_connection(&self, namespace: &str) -> bool {
+        self.namespace(namespace).is_some_and(|namespace| namespace.options.iter().any(|option| option == OVERTAKABLE_CONNECTION))
+    }
+
     /// Whether the plugin requests a capability, in whatever scope. Whatever it requests, it is granted.
     pub(super) fn can(&self, capability: &str) -> bool {
         self.requested(capability).next().is_some()
@@ -142,7 +157,7 @@ fn capability_missing(refusal: Refusal, capability: &str) -> Error {
 
 fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
     let name = &namespace.name;
-    if !namespace.options.is_empty() {
+    if namespace.options.iter().any(|option| option == PATTERN) {
         return Err(format!("has the pattern {name:?}, and the host of tests does not have patterns yet"));
     }
     if !name.starts_with('/') || name.contains(',') {

@@ -101,7 +101,7 @@ impl Scheduler {
             state.jobs_started += 1;
             let id = state.jobs_started;
             let (socket, plugin) = (start.socket(), start.plugin());
-            state.jobs.insert(id, Job { socket, plugin, wait: None, resumptions, thread: None });
+            state.jobs.insert(id, Job { socket, plugin, wait: None, is_overtakable: false, resumptions, thread: None });
             if let Some(socket) = socket {
                 state.sockets[socket].queue.open.push(id);
             }
@@ -145,6 +145,13 @@ impl JobHandle {
         }
         self.pause();
         self.resumptions.recv().unwrap_or(Resumption::Abort)
+    }
+
+    /// From now on the socket's next event may start while the job waits.
+    pub(super) fn let_overtake(&self) {
+        if let Some(job) = self.scheduler.state().jobs.get_mut(&self.id) {
+            job.is_overtakable = true;
+        }
     }
 
     fn pause(&self) {

@@ -70,12 +70,12 @@ impl HostState {
         idle.find_map(|(plugin, state)| state.timers.pop_of_plugin(now).map(|due| JobStart::Timer { plugin, socket: None, due }))
     }
 
-    /// The jobs of a socket start one after the other, with the one exception that prevents a deadlock: the queue goes on while every
-    /// open call waits for clients.
+    /// The jobs of a socket start one after the other. The queue goes on while every open job waits for clients, which prevents a
+    /// deadlock, or in the last call of an event that the plugin registered as overtakable.
     fn next_job_of_socket(&mut self, index: SocketIndex) -> Option<JobStart> {
         self.cut_off_queue(index);
         let open = &self.sockets[index].queue.open;
-        if open.len() >= OPEN_CALLS_PER_SOCKET || !open.iter().all(|job| self.awaits_clients(*job)) {
+        if open.len() >= OPEN_CALLS_PER_SOCKET || !open.iter().all(|job| self.can_be_overtaken(*job)) {
             return None;
         }
         let socket = &mut self.sockets[index];

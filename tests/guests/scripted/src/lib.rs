@@ -144,11 +144,14 @@ pub fn plugin() -> Plugin {
     ["/", "/other"].into_iter().fold(plugin.start(start), |plugin, name| everywhere(plugin.namespace(name), name))
 }
 
+/// On `/other` the events do not wait for `connection`.
 fn everywhere(plugin: Plugin, registered: &'static str) -> Plugin {
+    let connection = |socket: &Socket| follow(socket, |plan| plan.connection);
+    let plugin = if registered == "/other" { plugin.connection_overtakable(connection) } else { plugin.connection(connection) };
     plugin
         .connect_middleware(|socket: &Socket| follow(socket, |plan| plan.middleware))
-        .connection(|socket: &Socket| follow(socket, |plan| plan.connection))
         .on("do", handler)
+        .on_overtakable("do anytime", handler)
         .on("registered", move |_: &Socket| Reply(registered))
         .disconnecting(|socket: &Socket, reason: &str| {
             let mut run = Run { reason: Some(reason), ..Run::of(socket) };
