@@ -65,7 +65,7 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
     if let Some(listener) = internal_listener {
         tracing::info!(address = address_of(&listener), "internal interface listening");
         // Ends with the runtime: it has nothing that could be lost.
-        tokio::spawn(internal::serve(listener));
+        tokio::spawn(internal::serve(listener, config.server.keep_alive, engine.shutting_down()));
     }
     // Ends with `refuse_new`, which the drain calls.
     tokio::spawn(engine.clone().serve(listener));
@@ -214,6 +214,8 @@ fn engine_options(config: &Config) -> Options {
         origins: origins(&server.cors),
         cookie: server.cookie.name.as_ref().map(|name| Cookie::new(name, &server.cookie.attributes())),
         files: files(server),
+        keep_alive: server.keep_alive,
+        body_timeout: server.body_timeout,
         ..Options::default()
     }
 }

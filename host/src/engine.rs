@@ -18,6 +18,7 @@ pub(crate) use self::{
 
 mod addresses;
 mod byte_stream;
+mod closing;
 mod command;
 mod cookie;
 mod decoder;
@@ -41,6 +42,7 @@ mod server;
 mod session;
 mod session_end;
 mod session_id;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod websocket;

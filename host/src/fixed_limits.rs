@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
-/// How long a websocket that the server closes waits for the client to close its side: a few round trips of a slow network. A client
-/// that never does costs no more than that.
+/// How long a stream that the server closes waits for the client to close its side: a few round trips of a slow network. A client
+/// that never does costs no more than that. Each step of a websocket's closing handshake has this time, and so has, when the
+/// server shuts down, a polling client that is still to fetch its last packets.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-/// How long the head of a request to the internal listener may take, so that idle connections do not pile up there.
-pub(crate) const INTERNAL_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long after its last response a polling client may be between two polls: a round trip of a slow network. A shutdown waits for
+/// no client that has been away for longer.
+pub(crate) const POLL_GAP: Duration = Duration::from_millis(500);
 
 /// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the 1,024 handles
 /// that a process has by default, and most of those are for connections.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::fixed_limits::{INTERNAL_HEAD_DEADLINE, REFUSAL_LINES_MAX};
+use crate::fixed_limits::REFUSAL_LINES_MAX;
 use crate::log_limiter::LogLimiter;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,12 +13,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until the runtime ends.
-pub(crate) async fn serve(listener: TcpListener) {
+/// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request.
+pub(crate) async fn serve(listener: TcpListener, keep_alive: Duration, shutting_down: watch::Receiver<bool>) {
     let failures = LogLimiter::new(REFUSAL_LINES_MAX);
     loop {
         let stream = match listener.accept().await {
@@ -36,11 +37,14 @@ pub(crate) async fn serve(listener: TcpListener) {
                 continue;
             }
         };
+        let shutting_down = shutting_down.clone();
         // Ends with the connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(INTERNAL_HEAD_DEADLINE);
-            let served = server.serve_connection(TokioIo::new(stream), service_fn(respond)).await;
+            server.timer(TokioTimer::new()).header_read_timeout(keep_alive);
+            let service =
+                service_fn(|request| std::future::ready(Ok::<_, Infallible>(respond(&request, *shutting_down.borrow()))));
+            let served = server.serve_connection(TokioIo::new(stream), service).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");
             }
@@ -48,14 +52,16 @@ pub(crate) async fn serve(listener: TcpListener) {
     }
 }
 
-async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+fn respond(request: &Request<Incoming>, is_shutting_down: bool) -> Response<Full<Bytes>> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    Ok(match request.uri().path() {
+    match request.uri().path() {
         "/healthz" | "/version" if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
+        // A balancer that asks sends no more clients here.
+        "/healthz" if is_shutting_down => response(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"shutting down"}"#.into()),
         "/healthz" => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
         "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
         _ => response(StatusCode::NOT_FOUND, r#"{"error":"not found; there are /healthz and /version"}"#.into()),
-    })
+    }
 }
 
 fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {

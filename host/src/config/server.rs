@@ -35,6 +35,10 @@ pub struct Server {
     pub upgrade_timeout: Duration,
     /// How long a connection may go without joining a namespace. Socket.IO's `connectTimeout`.
     pub connect_timeout: Duration,
+    /// How long a connection stays open without a request. Node's `server.keepAliveTimeout`, there 5 seconds.
+    pub keep_alive: Duration,
+    /// How long the body of a request or a response may make no progress.
+    pub body_timeout: Duration,
     /// Bytes of one message, on both transports. Socket.IO's `maxHttpBufferSize`.
     pub max_http_buffer_size: usize,
     /// Socket.IO's `transports`.
@@ -72,6 +76,8 @@ impl Default for Server {
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
+            keep_alive: Duration::from_secs(90),
+            body_timeout: Duration::from_secs(120),
             max_http_buffer_size: 1_000_000,
             transports: Transports::default(),
             allow_upgrades: true,
@@ -132,6 +138,16 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
         "how long a connection may go without joining a namespace before it is closed",
     )
     .socket_io("connectTimeout"),
+    KeySpec::new(
+        "keep_alive",
+        |server: &mut Server| Time(&mut server.keep_alive, DURATIONS),
+        "how long a connection stays open without a request, whose head has to arrive within this time too; longer than the same time of a proxy or balancer in front of the server, which else sends a request to a connection that is just being closed. It holds for the internal interface too",
+    ),
+    KeySpec::new(
+        "body_timeout",
+        |server: &mut Server| Time(&mut server.body_timeout, DURATIONS),
+        "how long the body of a request or of a response (a file, for one) may make no progress before the connection is closed; no bound for the whole",
+    ),
     KeySpec::new(
         "max_http_buffer_size",
         |server: &mut Server| Bytes(&mut server.max_http_buffer_size, BYTES),

@@ -95,7 +95,7 @@ fn is_endpoint(endpoint: &str, path: &str) -> bool {
 fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: bool) -> Result<Route, Refusal> {
     let outbox = SessionId::parse(sid).and_then(|sid| engine.registry.find(&sid)).ok_or(Refusal::UnknownSession)?;
     if is_websocket {
-        if outbox.is_websocket() || !engine.options.allow_upgrades || !engine.options.websocket {
+        if !engine.options.allow_upgrades || !engine.options.websocket {
             return Err(Refusal::BadRequest);
         }
         return Ok(Route::Websocket(accept(parts)?, Upgrade::Probe(outbox)));

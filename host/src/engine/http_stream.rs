@@ -1,5 +1,5 @@
-//! The stream under hyper, which escapes what hyper refuses in the target of a request (`request_target`), and holds the response
-//! to a websocket handshake back.
+//! The stream under hyper, which escapes what hyper refuses in the target of a request (`request_target`), holds the response to
+//! a websocket handshake back, and gives a client up that takes nothing.
 //!
 //! The session's first write sends that response together with the OPEN packet: one packet on the wire instead of two, which
 //! is a sixth of what a connect costs.
@@ -12,10 +12,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::time::{Sleep, sleep};
 
 use super::{byte_stream::ByteStream, request_target::RequestTarget};
 
@@ -35,16 +37,22 @@ pub(super) struct HttpStream {
     has_no_body: HasNoBody,
     /// Bytes with escapes that hyper has not taken yet.
     escaped: Vec<u8>,
+    /// How long a response may make no progress.
+    patience: Duration,
+    /// Set while the client takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: ByteStream, has_no_body: HasNoBody) -> Self {
+    pub(super) fn new(stream: ByteStream, has_no_body: HasNoBody, patience: Duration) -> Self {
         Self {
             io: TokioIo::new(stream),
             held_back: Vec::new(),
             target: RequestTarget::default(),
             has_no_body,
             escaped: Vec::new(),
+            patience,
+            stalled: None,
         }
     }
 
@@ -57,6 +65,20 @@ impl HttpStream {
     fn give_escaped(&mut self, buffer: &mut ReadBufCursor<'_>) {
         let length = self.escaped.len().min(buffer.remaining());
         buffer.put_slice(self.escaped.drain(..length).as_slice());
+    }
+
+    /// The result of a write, or an error if nothing could be written for too long. The client takes nothing then, so what the
+    /// kernel still has is dropped too.
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(stalled.as_mut().poll(cx));
+        self.io.inner().reset_on_drop();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -97,7 +119,8 @@ impl Write for HttpStream {
             self.held_back.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.watch(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -117,6 +140,7 @@ impl Write for HttpStream {
             slices.iter().for_each(|slice| self.held_back.extend_from_slice(slice));
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.watch(cx, written)
     }
 }

@@ -32,7 +32,7 @@ impl Inbound<'_> {
                 *pong = Some(data.to_vec());
                 Ok(())
             }
-            Message::Close => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::CloseOnly(1000))),
+            Message::Close => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::Answer(1000))),
         };
         match result {
             Ok(()) => Flow::Next,
@@ -52,7 +52,7 @@ impl Inbound<'_> {
                 self.heartbeat.pong_received(Instant::now(), self.ping_interval);
                 Ok(())
             }
-            b'1' => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::CloseOnly(1000))),
+            b'1' => Err(SessionEnd::new(DisconnectReason::TransportClose, Delivery::LeftToClient)),
             // A PING: since version 4 only the server sends them.
             b'2' => Err(SessionEnd::new(DisconnectReason::TransportError, Delivery::CloseOnly(1002))),
             b'0' | b'5' | b'6' => Ok(()),

@@ -6,7 +6,7 @@
 
 use std::{
     convert::Infallible,
-    future::Ready,
+    future::{Ready, poll_fn},
     net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -25,10 +25,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     byte_stream::ByteStream,
+    closing::{self, ClientSide},
     command::Command,
     handshake::{self, Route, Upgrade},
     http_stream::{HasNoBody, HttpStream},
@@ -36,8 +37,9 @@ use super::{
     outbox::Outbox,
     polling,
     response::{self, Cors, EngineResponse, PollingResponse, Refusal},
-    server::Engine,
+    server::{self, Engine},
     session::{self, InitialTransport},
+    tasks::TaskGuard,
     websocket::Websocket,
 };
 use crate::{files::Content, frame::Frame};
@@ -49,16 +51,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 impl Engine {
     /// Accepts connections until `refuse_new`. Connections that are open by then are still served.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        set_socket_options(self.options.user_timeout, &listener);
+        set_socket_options(&listener);
         let http = http(&self.options);
+        let mut refusing = self.refusing.subscribe();
         loop {
-            let refused = self.refused.notified();
-            if self.refuses() {
-                return;
-            }
             tokio::select! {
                 // Ends the loop; the listener is dropped with it.
-                () = refused => return,
+                () = server::set(&mut refusing) => return,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => spawn_connection(&self, &http, ByteStream::Tcp(stream), peer.ip()),
                     Err(error) => {
@@ -75,7 +74,7 @@ impl Engine {
 pub(super) fn http(options: &Options) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
+        .header_read_timeout(options.keep_alive)
         .max_header_size(options.request_head_bytes_max)
         .auto_date_header(false);
     http
@@ -84,39 +83,61 @@ pub(super) fn http(options: &Options) -> http1::Builder {
 /// Serves the requests on a connection, in a task of its own.
 pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
     let has_no_body = HasNoBody::default();
-    let stream = HttpStream::new(stream, Arc::clone(&has_no_body));
+    let stream = HttpStream::new(stream, Arc::clone(&has_no_body), engine.options.body_timeout);
     let service =
         HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), has_no_body };
-    // Ends with the connection, at the latest by the header timeout when the connection is idle.
-    tokio::spawn(serve_connection(Arc::clone(engine), address, http.serve_connection(stream, service)));
+    let http = http.serve_connection(stream, service);
+    // Ends with the connection: when no request comes within `keep_alive`, and when a body stalls.
+    tokio::spawn(serve_connection(http, engine.streams.begin(), engine.finishing.subscribe()));
 }
 
-/// Sets the options of the listener. On Linux an accepted socket inherits them, which saves two system calls for each.
-fn set_socket_options(user_timeout: Option<Duration>, listener: &TcpListener) {
-    let socket = SockRef::from(listener);
-    let nodelay = socket.set_tcp_nodelay(true);
-    let timeout = socket.set_tcp_user_timeout(user_timeout);
-    if let Err(error) = nodelay.and(timeout) {
+/// Sets the options of the listener. On Linux an accepted socket inherits them, which saves a system call for each.
+fn set_socket_options(listener: &TcpListener) {
+    if let Err(error) = SockRef::from(listener).set_tcp_nodelay(true) {
         tracing::warn!(%error, "options of the listener");
     }
 }
 
-async fn serve_connection(engine: Arc<Engine>, address: IpAddr, http: http1::Connection<HttpStream, HttpService>) {
-    let parts = match http.without_shutdown().await {
-        Ok(parts) => parts,
-        // An error ends the connection: the client disconnected, or what it sent is not HTTP.
-        Err(error) if error.is_parse_too_large() => return engine.log.head(address, engine.options.request_head_bytes_max),
-        Err(error) => return tracing::debug!(%address, %error, "a connection ended"),
+async fn serve_connection(
+    mut http: http1::Connection<HttpStream, HttpService>,
+    task: TaskGuard,
+    mut finishing: watch::Receiver<bool>,
+) {
+    let served = tokio::select! {
+        served = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(served),
+        // The server ends. What follows is the end of the response that is under way.
+        () = server::set(&mut finishing) => None,
     };
-    let Some(upgrade) = parts.service.upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
+    let served = match served {
+        Some(served) => served,
+        None => {
+            Pin::new(&mut http).graceful_shutdown();
+            poll_fn(|cx| http.poll_without_shutdown(cx)).await
+        }
+    };
+    let parts = http.into_parts();
+    let HttpService { engine, address, upgrade, .. } = parts.service;
+    match served {
+        Ok(()) => {}
+        // An error ends the connection: the client disconnected, or what it sent is not HTTP.
+        Err(error) if error.is_parse_too_large() => engine.log.head(address, engine.options.request_head_bytes_max),
+        Err(error) => tracing::debug!(%address, %error, "a connection ended"),
+    }
     let (stream, head, unread) = parts.io.into_parts();
+    let Some(upgrade) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+        // Everything is written, and the end of the server need not wait for the client.
+        drop(task);
+        return closing::close_stream(stream).await;
+    };
     let mut websocket = Websocket::new(stream, &[&*parts.read_buf, &unread].concat());
     match upgrade {
         Upgrade::New(new_session) => session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
         Upgrade::Probe(outbox) => {
             websocket.queue_frame(Frame::raw(head));
-            // If the session has ended meanwhile, the stream is dropped here.
-            drop(outbox.send(Command::Probe(Box::new(websocket))));
+            if let Err(Command::Probe(websocket)) = outbox.send(Command::Probe(Box::new(websocket))) {
+                // The session has ended meanwhile.
+                engine.close_websocket(*websocket, 1000, ClientSide::Open);
+            }
         }
     }
 }
@@ -214,18 +235,17 @@ fn pending_response(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use socket2::SockRef;
     use tokio::net::{TcpListener, TcpStream};
 
     #[tokio::test]
     async fn an_accepted_socket_has_the_options_of_its_listener() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        super::set_socket_options(Some(Duration::from_secs(7)), &listener);
+        super::set_socket_options(&listener);
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         assert!(accepted.nodelay().unwrap());
-        assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), Some(Duration::from_secs(7)));
+        // A client whose network is away is the heartbeat's to give up, and a paused download the body's timeout.
+        assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), None);
     }
 }

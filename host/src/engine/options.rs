@@ -35,14 +35,10 @@ pub(crate) struct Options {
     pub(crate) files: Files,
     /// Bytes of the head of one request. Beyond it the request is answered 431.
     pub(crate) request_head_bytes_max: usize,
-    /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged by the peer's kernel.
-    pub(crate) user_timeout: Option<Duration>,
-    /// How long a request's head may take, and how long a kept-alive connection may be idle.
-    pub(crate) header_timeout: Duration,
-    /// How long the body of a POST may take.
+    /// How long a connection may wait for the head of its next request.
+    pub(crate) keep_alive: Duration,
+    /// How long the body of a request or a response may make no progress.
     pub(crate) body_timeout: Duration,
-    /// How long a closed polling session waits for the poll that fetches what was queued.
-    pub(crate) close_timeout: Duration,
     /// Sessions of one address; `None` means no limit. A handshake beyond it is answered 429.
     pub(crate) sessions_per_address_max: Option<usize>,
 }
@@ -63,10 +59,8 @@ impl Default for Options {
             cookie: None,
             files: Files::default(),
             request_head_bytes_max: 32 << 10,
-            user_timeout: Some(Duration::from_secs(30)),
-            header_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(30),
-            close_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(90),
+            body_timeout: Duration::from_secs(120),
             sessions_per_address_max: None,
         }
     }

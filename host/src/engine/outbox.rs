@@ -217,6 +217,11 @@ impl Outbox {
         !self.posting.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether a POST is under way.
+    pub(super) fn is_posting(&self) -> bool {
+        self.posting.load(Ordering::Acquire)
+    }
+
     pub(super) fn end_post(&self) {
         self.posting.store(false, Ordering::Release);
     }
@@ -297,14 +302,16 @@ impl Outbox {
         }
     }
 
-    /// The task has ended. Requests whose commands are still here are answered by the drop of their senders.
-    pub(super) fn task_ended(&self) {
+    /// The task has ended. Returns the commands that it has not seen.
+    pub(super) fn task_ended(&self) -> Vec<Command> {
         let mut state = self.lock();
         state.closed = true;
         state.ended = true;
-        let unsent = (mem::take(&mut state.queue), mem::take(&mut state.commands), state.waker.take());
+        let unsent = (mem::take(&mut state.queue), state.waker.take());
+        let commands = mem::take(&mut state.commands);
         drop(state);
         drop(unsent);
+        commands
     }
 
     fn lock(&self) -> MutexGuard<'_, OutboxState> {

@@ -11,6 +11,10 @@ use base64::{
 use crate::frame::Frame;
 
 const SEPARATOR: u8 = 0x1e;
+/// The packet CLOSE.
+pub(super) const CLOSE: &[u8] = b"1";
+/// The packet NOOP.
+pub(super) const NOOP: &[u8] = b"6";
 
 /// Base64 without its padding. Bits that are left over mean nothing.
 const UNPADDED: GeneralPurpose = GeneralPurpose::new(
@@ -44,14 +48,6 @@ pub(super) fn join(frames: &VecDeque<Frame>) -> Vec<u8> {
         }
     }
     body
-}
-
-/// Appends one text packet to a body.
-pub(super) fn append(body: &mut Vec<u8>, packet: &[u8]) {
-    if !body.is_empty() {
-        body.push(SEPARATOR);
-    }
-    body.extend_from_slice(packet);
 }
 
 /// The bytes of a binary packet; `text` is without the leading `b`. What `Buffer.from(text, "base64")` of Node.js reads: the

@@ -13,7 +13,10 @@ use std::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::sync::oneshot::{self, Sender};
+use tokio::{
+    sync::oneshot::{self, Sender},
+    time::Instant,
+};
 
 use super::{
     command::Command,
@@ -23,16 +26,6 @@ use super::{
 };
 use crate::reason::DisconnectReason;
 
-/// The last packet of the response to a poll.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastPacket {
-    None,
-    /// A NOOP if there is nothing else, so that the client's poll ends and the client can upgrade.
-    Noop,
-    /// CLOSE if there is nothing else. It is sent alone, because the official client ignores what is in one body with it.
-    Close,
-}
-
 /// The state of the held poll after an attempt to answer it.
 #[derive(PartialEq, Eq)]
 pub(super) enum PollOutcome {
@@ -40,20 +33,33 @@ pub(super) enum PollOutcome {
     NoPoll,
     /// The poll is still held, because nothing is queued.
     Waiting,
-    /// CLOSE was sent.
-    Closed,
+    /// The last packet was sent.
+    LastSent,
     /// The client of the poll has disconnected.
     ClientGone,
 }
 
 /// The requests whose responses a session holds back.
-#[derive(Default)]
 pub(super) struct HeldRequests {
     poll: Option<Sender<PollingResponse>>,
     post: Option<Sender<PollingResponse>>,
+    /// When the last response was given.
+    answered_at: Instant,
 }
 
 impl HeldRequests {
+    pub(super) fn new() -> Self {
+        Self { poll: None, post: None, answered_at: Instant::now() }
+    }
+
+    pub(super) fn holds_any(&self) -> bool {
+        self.poll.is_some() || self.post.is_some()
+    }
+
+    pub(super) fn answered_at(&self) -> Instant {
+        self.answered_at
+    }
+
     /// Holds a poll. A second one at the same time is an error of the client and is returned.
     pub(super) fn hold_poll(&mut self, poll: Sender<PollingResponse>) -> Result<(), Sender<PollingResponse>> {
         if self.poll.is_some() {
@@ -71,6 +77,7 @@ impl HeldRequests {
     /// Answers the held POST, so that the client may send the next one.
     pub(super) fn release_post(&mut self) {
         if let Some(post) = self.post.take() {
+            self.answered_at = Instant::now();
             let _ = post.send(PollingResponse::Accepted);
         }
     }
@@ -83,32 +90,27 @@ impl HeldRequests {
         gone(&mut self.poll) || gone(&mut self.post)
     }
 
-    /// Answers the held poll with what is queued, if anything is.
-    pub(super) fn answer_poll(&mut self, outbox: &Outbox, length_max: usize, last_packet: LastPacket) -> PollOutcome {
+    /// Answers the held poll with what is queued, or with `last_packet` if nothing is. CLOSE is sent alone in this way, because the
+    /// official client ignores what is in one body with it.
+    pub(super) fn answer_poll(&mut self, outbox: &Outbox, length_max: usize, last_packet: Option<&[u8]>) -> PollOutcome {
         let Some(poll) = self.poll.take() else { return PollOutcome::NoPoll };
         let frames = outbox.take_for_body(length_max, payload::encoded_length);
-        let mut body = payload::join(&frames);
-        let sends_close = last_packet == LastPacket::Close && frames.is_empty();
-        match last_packet {
-            LastPacket::Close if sends_close => payload::append(&mut body, b"1"),
-            LastPacket::Noop if frames.is_empty() => payload::append(&mut body, b"6"),
-            _ if frames.is_empty() => {
+        let (body, answered) = match (frames.is_empty(), last_packet) {
+            (false, _) => (payload::join(&frames), PollOutcome::NoPoll),
+            (true, Some(packet)) => (packet.to_vec(), PollOutcome::LastSent),
+            (true, None) => {
                 self.poll = Some(poll);
                 return PollOutcome::Waiting;
             }
-            _ => {}
-        }
-        match poll.send(PollingResponse::Packets(body)) {
-            Err(_) => PollOutcome::ClientGone,
-            Ok(()) if sends_close => PollOutcome::Closed,
-            Ok(()) => PollOutcome::NoPoll,
-        }
+        };
+        self.answered_at = Instant::now();
+        if poll.send(PollingResponse::Packets(body)).is_err() { PollOutcome::ClientGone } else { answered }
     }
 
-    /// Answers everything that is held: polling ends here, by the client's CLOSE or by the upgrade.
+    /// Answers everything that is held: polling ends here, by the upgrade.
     pub(super) fn release_all(&mut self) {
         if let Some(poll) = self.poll.take() {
-            let _ = poll.send(PollingResponse::Packets(b"6".to_vec()));
+            let _ = poll.send(PollingResponse::Packets(payload::NOOP.to_vec()));
         }
         self.release_post();
     }
@@ -126,22 +128,22 @@ pub(super) async fn poll(outbox: Arc<Outbox>) -> PollingResponse {
     send_and_wait(&outbox, Command::Poll(sender), receiver).await
 }
 
-/// Serves a POST.
+/// Serves a POST. `timeout` is how long its body may make no progress.
 pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, timeout: Duration) -> PollingResponse {
     if !outbox.begin_post() {
         outbox.abort(DisconnectReason::TransportError);
         return PollingResponse::Refused(Refusal::BadRequest);
     }
     let mut guard = PostGuard { outbox: &outbox, is_answered: false };
-    let response = match tokio::time::timeout(timeout, read_body(body, length_max)).await {
-        Ok(Ok(Some(body))) => {
+    let response = match read_body(body, length_max, timeout).await {
+        Ok(body) => {
             let (sender, receiver) = oneshot::channel();
             send_and_wait(&outbox, Command::Post(body, sender), receiver).await
         }
-        Ok(Ok(None)) => PollingResponse::Refused(Refusal::TooLarge),
-        Ok(Err(())) => PollingResponse::Refused(Refusal::BadRequest),
-        // The body is not complete in time; the guard ends the session.
-        Err(_) => return PollingResponse::Refused(Refusal::BadRequest),
+        Err(BodyError::TooLarge) => PollingResponse::Refused(Refusal::TooLarge),
+        Err(BodyError::Malformed) => PollingResponse::Refused(Refusal::BadRequest),
+        // The guard ends the session.
+        Err(BodyError::Stalled) => return PollingResponse::Refused(Refusal::BadRequest),
     };
     guard.is_answered = true;
     response
@@ -154,20 +156,28 @@ async fn send_and_wait(outbox: &Outbox, command: Command, receiver: oneshot::Rec
     receiver.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession))
 }
 
-/// The body as text; `None` if it is too large.
-async fn read_body(mut body: Incoming, length_max: usize) -> Result<Option<String>, ()> {
+/// Why a body is not read.
+enum BodyError {
+    TooLarge,
+    /// Not HTTP, or not UTF-8.
+    Malformed,
+    Stalled,
+}
+
+/// The body as text.
+async fn read_body(mut body: Incoming, length_max: usize, timeout: Duration) -> Result<String, BodyError> {
     if body.size_hint().lower() > length_max as u64 {
-        return Ok(None);
+        return Err(BodyError::TooLarge);
     }
     let mut text = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let data: Bytes = frame.map_err(drop)?.into_data().unwrap_or_default();
+    while let Some(frame) = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| BodyError::Stalled)? {
+        let data: Bytes = frame.map_err(|_| BodyError::Malformed)?.into_data().unwrap_or_default();
         if text.len() + data.len() > length_max {
-            return Ok(None);
+            return Err(BodyError::TooLarge);
         }
         text.extend_from_slice(&data);
     }
-    String::from_utf8(text).map(Some).map_err(drop)
+    String::from_utf8(text).map_err(|_| BodyError::Malformed)
 }
 
 /// A POST under way. If it is dropped before it was answered, its client has disconnected.

@@ -1,16 +1,20 @@
 //! All sessions of one listener: what they share, how they are counted, and how all of them end.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Notify;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
-    addresses::SessionsPerAddress, options::Options, protocol::ProtocolFactory, refusal_log::RefusalLog, registry::Registry,
+    addresses::SessionsPerAddress,
+    closing::{self, ClientSide},
+    options::Options,
+    protocol::ProtocolFactory,
+    refusal_log::RefusalLog,
+    registry::Registry,
+    tasks::Tasks,
+    websocket::Websocket,
 };
-use crate::reason::DisconnectReason;
+use crate::{fixed_limits::CLOSE_DEADLINE, reason::DisconnectReason};
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
@@ -19,12 +23,13 @@ pub(crate) struct Engine {
     pub(super) registry: Registry,
     pub(super) addresses: Arc<SessionsPerAddress>,
     pub(super) log: RefusalLog,
-    /// No new handshakes. Set once, by `refuse_new`, which also wakes the accept loop through `refused`.
-    refusing: AtomicBool,
-    pub(super) refused: Notify,
-    /// Tasks of sessions. The last one that ends notifies `ended`.
-    sessions: AtomicUsize,
-    ended: Notify,
+    /// No new connections and handshakes. Set once, by `refuse_new`.
+    pub(super) refusing: watch::Sender<bool>,
+    /// HTTP connections end with the response that is under way. Set once, when the last session has ended.
+    pub(super) finishing: watch::Sender<bool>,
+    pub(super) sessions: Arc<Tasks>,
+    /// Streams that no session has: HTTP connections, and websockets that are being closed.
+    pub(super) streams: Arc<Tasks>,
     /// Set by `close_all`, for the sessions that are made while `close_all` runs: it would miss them.
     pub(super) closing: OnceLock<DisconnectReason>,
 }
@@ -40,20 +45,22 @@ impl Engine {
             registry: Registry::default(),
             addresses,
             log: RefusalLog::default(),
-            refusing: AtomicBool::new(false),
-            refused: Notify::new(),
-            sessions: AtomicUsize::new(0),
-            ended: Notify::new(),
+            refusing: watch::Sender::new(false),
+            finishing: watch::Sender::new(false),
+            sessions: Arc::default(),
+            streams: Arc::default(),
             closing: OnceLock::new(),
         })
     }
 
     /// Stops accepting. A handshake on a TCP connection that is open already is answered 503.
     pub(crate) fn refuse_new(&self) {
-        self.refusing.store(true, Ordering::Release);
-        self.refused.notify_waiters();
-        // A permit for an accept loop that has read the flag but does not wait yet.
-        self.refused.notify_one();
+        self.refusing.send_replace(true);
+    }
+
+    /// Whether the server shuts down: true from `refuse_new` on.
+    pub(crate) fn shutting_down(&self) -> watch::Receiver<bool> {
+        self.refusing.subscribe()
     }
 
     /// Closes every session for this reason. What is queued is delivered if the client takes it.
@@ -64,33 +71,37 @@ impl Engine {
         }
     }
 
-    /// Resolves when no session is left, not even one whose calls still run.
+    /// Resolves when no session is left, not even one whose calls still run, and the last responses and close frames are written,
+    /// or not taken in time.
     pub(crate) async fn ended(&self) {
-        loop {
-            let ended = self.ended.notified();
-            if self.connections() == 0 {
-                return;
-            }
-            ended.await;
-        }
+        self.sessions.ended().await;
+        self.finishing.send_replace(true);
+        // Twice: a client may use the time to close first, and again to answer the server's close frame.
+        let _ = timeout(2 * CLOSE_DEADLINE, self.streams.ended()).await;
     }
 
     /// Sessions whose task has not ended.
     pub(crate) fn connections(&self) -> usize {
-        self.sessions.load(Ordering::Acquire)
+        self.sessions.len()
     }
 
     pub(super) fn refuses(&self) -> bool {
-        self.refusing.load(Ordering::Acquire)
+        *self.refusing.borrow()
     }
 
-    pub(super) fn count_session(&self) {
-        self.sessions.fetch_add(1, Ordering::AcqRel);
+    /// Closes a websocket that no session has any more.
+    pub(super) fn close_websocket(&self, websocket: Websocket, code: u16, client: ClientSide) {
+        let (task, length_max) = (self.streams.begin(), self.options.payload_bytes_max);
+        // Ends when the client has closed its side, at the latest at the deadlines of the closing handshake.
+        tokio::spawn(async move {
+            closing::close_websocket(websocket, code, client, length_max).await;
+            drop(task);
+        });
     }
+}
 
-    pub(super) fn uncount_session(&self) {
-        if self.sessions.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.ended.notify_waiters();
-        }
-    }
+/// Resolves when the flag is set.
+pub(super) async fn set(flag: &mut watch::Receiver<bool>) {
+    // An error says that the engine is no more, which is the same to all who wait.
+    let _ = flag.wait_for(|is_set| *is_set).await;
 }

@@ -10,7 +10,6 @@ mod state;
 
 use std::{
     future::poll_fn,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -23,13 +22,14 @@ use tokio::{
 
 use self::state::{Pause, Session, SessionState, Transport};
 use super::{
+    closing::ClientSide,
     command::Command,
     decoder::Violation,
     handshake::{self, NewSession},
     heartbeat::Heartbeat,
     outbox::{CloseRequest, Outbox},
     payload,
-    polling::{HeldRequests, LastPacket, PollOutcome},
+    polling::{HeldRequests, PollOutcome},
     probe::{Probe, ProbeStatus},
     protocol::EngineRequest,
     response::{PollingResponse, Refusal},
@@ -61,11 +61,10 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
         InitialTransport::Polling(poll) => {
             // Only the outbox of a session that has ended returns a command, and this one has not begun.
             let _ = outbox.send(poll);
-            Transport::Polling(HeldRequests::default())
+            Transport::Polling(HeldRequests::new())
         }
     };
     outbox.push_engine_frame(open);
-    engine.count_session();
     engine.registry.add(session_id, Arc::clone(&outbox));
     if let Some(&reason) = engine.closing.get() {
         outbox.close_for_shutdown(reason);
@@ -82,6 +81,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
         is_protocol_done: false,
         session_id,
         _address_permit: address_permit,
+        _task: engine.sessions.begin(),
     };
     // Ends with the connection and its last call; `close_all` ends all of them.
     tokio::spawn(session.run());
@@ -95,6 +95,7 @@ impl Session {
             // The OPEN packet is written before anything is read, so that it also comes before whatever ends the session.
             poll_fn(|cx| Poll::Ready(self.write(cx))).await;
             poll_fn(|cx| self.turn(cx, timer.as_mut())).await;
+            self.outbox.task_ended().into_iter().for_each(|command| self.receive(command));
         }
     }
 
@@ -128,14 +129,15 @@ impl Session {
                 self.protocol.closing();
                 self.end(SessionEnd::new(DisconnectReason::ForcedClose, Delivery::Flush(1000)));
             }
-            Some(CloseRequest::Shutdown(reason)) => self.end(SessionEnd::new(reason, Delivery::Flush(1001))),
-            Some(CloseRequest::Abort(reason)) => self.abort_with_reset(reason),
+            Some(CloseRequest::Shutdown(reason)) => self.shut_down(reason),
+            Some(CloseRequest::Abort(reason)) => self.abort(reason),
             Some(CloseRequest::Disconnect) | None => {}
         }
     }
 
     fn receive(&mut self, command: Command) {
-        let is_over = matches!(self.state, SessionState::Gone | SessionState::Lingering { .. });
+        let is_over = matches!(self.state, SessionState::Gone);
+        let may_probe = self.is_open() && self.probe.is_none();
         match (command, &mut self.transport) {
             (Command::Poll(poll), Transport::Polling(polling)) if !is_over => {
                 if let Err(second) = polling.hold_poll(poll) {
@@ -144,17 +146,16 @@ impl Session {
                 }
             }
             (Command::Post(body, post), Transport::Polling(_)) if !is_over => self.post(&body, post),
-            (Command::Probe(websocket), Transport::Polling(_)) => {
-                if self.is_open() && self.probe.is_none() {
-                    let deadline = Instant::now() + self.engine.options.upgrade_timeout;
-                    self.probe = Some(Box::new(Probe::new(*websocket, deadline)));
-                }
+            (Command::Probe(websocket), Transport::Polling(_)) if may_probe => {
+                let deadline = Instant::now() + self.engine.options.upgrade_timeout;
+                self.probe = Some(Box::new(Probe::new(*websocket, deadline)));
             }
             (Command::Poll(request) | Command::Post(_, request), _) => {
                 let refusal = if is_over { Refusal::UnknownSession } else { Refusal::BadRequest };
                 let _ = request.send(PollingResponse::Refused(refusal));
             }
-            (Command::Probe(_), _) => {}
+            // A second websocket, as in Node: the handshake was granted, and the websocket is closed.
+            (Command::Probe(websocket), _) => self.engine.close_websocket(*websocket, 1000, ClientSide::Open),
         }
     }
 
@@ -178,10 +179,6 @@ impl Session {
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         match self.state {
             SessionState::Open => {}
-            SessionState::Lingering { .. } => {
-                self.linger(cx);
-                return false;
-            }
             SessionState::Closing { .. } | SessionState::Gone => {
                 if let Transport::Polling(polling) = &mut self.transport {
                     polling.release_post();
@@ -198,7 +195,7 @@ impl Session {
                     polling.release_post();
                 }
                 if polling.is_client_gone(cx) {
-                    self.abort(DisconnectReason::TransportError);
+                    self.end_gone(DisconnectReason::TransportError);
                 }
                 return false;
             }
@@ -221,7 +218,7 @@ impl Session {
                 self.end(SessionEnd::violation(violation))
             }
             // A reset and an end of the stream have the same reason, as in Node.
-            ReadOutcome::Gone => self.abort(DisconnectReason::TransportClose),
+            ReadOutcome::Gone => self.end_gone(DisconnectReason::TransportClose),
         }
         true
     }
@@ -262,12 +259,12 @@ impl Session {
         match probe.advance(cx, self.engine.options.payload_bytes_max) {
             ProbeStatus::Pending => false,
             ProbeStatus::Failed => {
-                self.probe = None;
+                self.end_probe();
                 false
             }
             ProbeStatus::Upgraded => {
                 if let Some(probe) = self.probe.take() {
-                    let before = mem::replace(&mut self.transport, Transport::Websocket(probe.websocket));
+                    let before = std::mem::replace(&mut self.transport, Transport::Websocket(probe.websocket));
                     if let Transport::Polling(mut polling) = before {
                         polling.release_all();
                     }
@@ -280,26 +277,27 @@ impl Session {
 
     /// Writes what is queued. True if the transport takes no more now.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        if matches!(self.state, SessionState::Gone | SessionState::Lingering { .. }) {
+        if matches!(self.state, SessionState::Gone) {
             return true;
         }
         match &mut self.transport {
             Transport::Websocket(websocket) => match websocket.write(cx, |batch, written| self.outbox.refill(batch, written)) {
                 Poll::Pending => return true,
-                Poll::Ready(Ok(())) => return self.begin_linger(cx),
-                Poll::Ready(Err(_)) => self.abort(DisconnectReason::TransportClose),
+                Poll::Ready(Ok(())) => return self.close_written(),
+                Poll::Ready(Err(_)) => self.end_gone(DisconnectReason::TransportClose),
             },
             Transport::Polling(polling) => {
                 let last_packet = match (&self.state, &self.probe) {
-                    (SessionState::Closing { .. }, _) => LastPacket::Close,
-                    (_, Some(probe)) if probe.waits_for_poll() => LastPacket::Noop,
-                    _ => LastPacket::None,
+                    (SessionState::Closing { delivery: Delivery::LeftToClient, .. }, _) => Some(payload::NOOP),
+                    (SessionState::Closing { .. }, _) => Some(payload::CLOSE),
+                    (_, Some(probe)) if probe.waits_for_poll() => Some(payload::NOOP),
+                    _ => None,
                 };
                 match polling.answer_poll(&self.outbox, self.engine.options.payload_bytes_max, last_packet) {
-                    PollOutcome::NoPoll => return true,
                     PollOutcome::Waiting => return false,
-                    PollOutcome::Closed => self.abort(DisconnectReason::TransportClose),
-                    PollOutcome::ClientGone => self.abort(DisconnectReason::TransportError),
+                    PollOutcome::LastSent if !matches!(self.state, SessionState::Open) => self.release_transport(),
+                    PollOutcome::NoPoll | PollOutcome::LastSent => {}
+                    PollOutcome::ClientGone => self.end_gone(DisconnectReason::TransportError),
                 }
             }
         }

@@ -111,25 +111,12 @@ impl Websocket {
                 self.has_undecoded = true;
                 ReadOutcome::Stopped
             }
-            Ok(Flow::End(end)) => ReadOutcome::Ended(end),
-            Err(violation) => ReadOutcome::Violation(violation),
-        }
-    }
-
-    /// Reads and discards until the client closes the stream. A stream that is dropped with unread bytes is reset, and the
-    /// reset can overtake the last frames.
-    pub(super) fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut input = INPUT.take();
-        input.resize(SCRATCH_BYTES, 0);
-        let read = self.poll_fill(cx, &mut input);
-        INPUT.set(input);
-        match ready!(read) {
-            Ok(0) | Err(_) => Poll::Ready(()),
-            Ok(_) => {
-                // One read a turn, so that a flood cannot occupy the thread.
-                cx.waker().wake_by_ref();
-                Poll::Pending
+            Ok(Flow::End(end)) => {
+                // What stands behind the end is read by the closing handshake.
+                self.has_undecoded = true;
+                ReadOutcome::Ended(end)
             }
+            Err(violation) => ReadOutcome::Violation(violation),
         }
     }
 
@@ -228,8 +215,8 @@ impl Websocket {
         self.stream.reset_on_drop();
     }
 
-    /// Closes the server's side of the stream: no more bytes follow.
-    pub(super) fn shut_down_write(&mut self, cx: &mut Context<'_>) {
-        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+    /// The stream, for its end.
+    pub(super) fn stream_mut(&mut self) -> &mut ByteStream {
+        &mut self.stream
     }
 }

@@ -24,7 +24,7 @@ impl Session {
     fn next_deadline(&self) -> Option<Instant> {
         match self.state {
             SessionState::Gone => None,
-            SessionState::Closing { until, .. } | SessionState::Lingering { until, .. } => Some(until),
+            SessionState::Closing { until, .. } => Some(until),
             SessionState::Open => {
                 let mut next = self.heartbeat.deadline();
                 if let Pause::Until(until) = self.pause {
@@ -37,18 +37,18 @@ impl Session {
 
     fn handle_deadline(&mut self, now: Instant) {
         if !self.is_open() {
-            return self.release_transport();
+            return self.give_up_delivery();
         }
         if matches!(self.pause, Pause::Until(until) if until <= now) {
             self.pause = Pause::Over;
         }
         if self.probe.as_ref().is_some_and(|probe| probe.deadline <= now) {
-            self.probe = None;
+            self.end_probe();
         }
         match self.heartbeat.poll(now, self.engine.options.ping_timeout) {
             HeartbeatAction::Wait => {}
             HeartbeatAction::SendPing => self.outbox.push_engine_frame(Frame::text(&[b"2"])),
-            HeartbeatAction::TimedOut => self.abort_with_reset(DisconnectReason::PingTimeout),
+            HeartbeatAction::TimedOut => self.abort(DisconnectReason::PingTimeout),
         }
     }
 }

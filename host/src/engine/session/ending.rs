@@ -1,104 +1,109 @@
 //! The end of a session: the protocol side is closed at once, and the end's delivery decides what the client still receives.
 
-use std::{
-    mem,
-    task::{Context, Poll},
-};
+use std::mem;
 
 use tokio::time::Instant;
 
 use super::state::{Session, SessionState, Transport};
 use crate::{
     engine::{
+        closing::ClientSide,
         polling::HeldRequests,
         session_end::{Delivery, SessionEnd},
     },
-    fixed_limits::CLOSE_DEADLINE,
-    frame::Frame,
+    fixed_limits::{CLOSE_DEADLINE, POLL_GAP},
     reason::DisconnectReason,
 };
 
 impl Session {
-    /// Ends the session. A session that has ended already is only changed by `Delivery::Nothing`, which cuts the rest short.
+    /// Ends the session. One that still delivers what was queued stops that for every other delivery.
     pub(super) fn end(&mut self, end: SessionEnd) {
-        if self.is_open() {
-            self.protocol.closed(end.reason);
-        } else if end.delivery != Delivery::Nothing {
-            return;
+        match self.state {
+            SessionState::Open => self.protocol.closed(end.reason),
+            SessionState::Closing { .. } if !matches!(end.delivery, Delivery::Flush(_)) => {}
+            SessionState::Closing { .. } | SessionState::Gone => return,
         }
         self.engine.log.ended(end.reason);
         tracing::debug!(reason = end.reason.as_str(), transport = self.outbox.transport(), "session ends");
-        self.probe = None;
+        self.end_probe();
         self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
-        let options = &self.engine.options;
-        self.state = match (end.delivery, &mut self.transport) {
-            (Delivery::Flush(code), Transport::Polling(_)) => {
-                SessionState::Closing { until: Instant::now() + options.close_timeout, code }
+        match (end.delivery, &self.transport) {
+            (Delivery::Nothing, _) => self.release_transport(),
+            (Delivery::Flush(_), _) | (_, Transport::Polling(_)) => {
+                let until = Instant::now() + self.engine.options.ping_timeout;
+                self.state = SessionState::Closing { until, delivery: end.delivery };
+                if self.outbox.is_websocket() {
+                    self.engine.registry.remove(&self.session_id);
+                }
             }
-            (Delivery::Flush(code), Transport::Websocket(_)) => {
-                SessionState::Closing { until: Instant::now() + options.ping_timeout, code }
-            }
-            (Delivery::CloseOnly(code), Transport::Websocket(websocket)) => {
-                websocket.discard_batch();
-                SessionState::Closing { until: Instant::now() + CLOSE_DEADLINE, code }
-            }
-            (Delivery::CloseOnly(_), Transport::Polling(polling)) => {
-                polling.release_all();
-                return self.release_transport();
-            }
-            (Delivery::Nothing, _) => return self.release_transport(),
-        };
-        if self.outbox.is_websocket() {
-            self.engine.registry.remove(&self.session_id);
+            (Delivery::CloseOnly(code), Transport::Websocket(_)) => self.close_websocket(code, ClientSide::Open),
+            (Delivery::Answer(code), Transport::Websocket(_)) => self.close_websocket(code, ClientSide::Closed),
+            (Delivery::LeftToClient, Transport::Websocket(_)) => self.close_websocket(1000, ClientSide::Closing),
         }
     }
 
-    /// Ends the session at once; what is queued is dropped.
-    pub(super) fn abort(&mut self, reason: DisconnectReason) {
+    /// Ends the session of a client that has disconnected.
+    pub(super) fn end_gone(&mut self, reason: DisconnectReason) {
         self.end(SessionEnd::new(reason, Delivery::Nothing));
     }
 
-    /// As `abort`; what the kernel has not sent is dropped too.
-    pub(super) fn abort_with_reset(&mut self, reason: DisconnectReason) {
-        if let Transport::Websocket(websocket) = &self.transport {
-            websocket.reset_on_drop();
+    /// Ends the session; what is queued is dropped, and what the kernel has not sent at the end of the stream is dropped too.
+    pub(super) fn abort(&mut self, reason: DisconnectReason) {
+        self.reset_on_drop();
+        self.end(SessionEnd::new(reason, Delivery::CloseOnly(1008)));
+    }
+
+    /// Ends the session because the server shuts down. A client that is not there is not waited for: one without a request, unless
+    /// it may be between two polls.
+    pub(super) fn shut_down(&mut self, reason: DisconnectReason) {
+        self.end(SessionEnd::new(reason, Delivery::Flush(1001)));
+        if let (SessionState::Closing { until, .. }, Transport::Polling(polling)) = (&mut self.state, &self.transport) {
+            let is_there = polling.holds_any() || self.outbox.is_posting();
+            let latest = if is_there { Instant::now() + CLOSE_DEADLINE } else { polling.answered_at() + POLL_GAP };
+            *until = latest.min(*until);
         }
-        self.abort(reason);
+    }
+
+    /// What is queued was not taken in time.
+    pub(super) fn give_up_delivery(&mut self) {
+        self.reset_on_drop();
+        self.release_transport();
+    }
+
+    /// Everything that was queued is written: a closing websocket gets its close frame now. True if there was one to close.
+    pub(super) fn close_written(&mut self) -> bool {
+        let SessionState::Closing { delivery: Delivery::Flush(code), .. } = self.state else { return false };
+        self.close_websocket(code, ClientSide::Open);
+        true
+    }
+
+    /// Gives up the upgrade, if one is under way.
+    pub(super) fn end_probe(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            self.engine.close_websocket(probe.websocket, 1000, ClientSide::Open);
+        }
+    }
+
+    /// Leaves the websocket to the task that closes it. The session has no transport then.
+    fn close_websocket(&mut self, code: u16, client: ClientSide) {
+        if let Transport::Websocket(mut websocket) = mem::replace(&mut self.transport, Transport::Polling(HeldRequests::new())) {
+            websocket.discard_batch();
+            self.engine.close_websocket(websocket, code, client);
+        }
+        self.release_transport();
     }
 
     /// Drops the transport. Requests that are held are answered by the drop of their senders.
     pub(super) fn release_transport(&mut self) {
         self.state = SessionState::Gone;
-        self.transport = Transport::Polling(HeldRequests::default());
+        self.transport = Transport::Polling(HeldRequests::new());
         self.outbox.refuse_frames(true);
         self.engine.registry.remove(&self.session_id);
     }
 
-    /// Everything that was queued is written: a closing websocket gets its close frame now. True if there was one to close.
-    pub(super) fn begin_linger(&mut self, cx: &mut Context<'_>) -> bool {
-        let SessionState::Closing { code, .. } = self.state else { return false };
-        let Transport::Websocket(websocket) = &mut self.transport else { return false };
-        websocket.queue_frame(Frame::close(code));
-        self.state = SessionState::Lingering { until: Instant::now() + CLOSE_DEADLINE, write_shut_down: false };
-        self.linger(cx);
-        true
-    }
-
-    /// Writes the close frame, closes the server's side of the stream, and waits until the client closes the other side.
-    pub(super) fn linger(&mut self, cx: &mut Context<'_>) {
-        let (Transport::Websocket(websocket), SessionState::Lingering { write_shut_down, .. }) =
-            (&mut self.transport, &mut self.state)
-        else {
-            return;
-        };
-        match websocket.write_batch(cx) {
-            Poll::Pending => return,
-            Poll::Ready(Ok(())) if !mem::replace(write_shut_down, true) => websocket.shut_down_write(cx),
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return self.release_transport(),
-        }
-        if websocket.discard(cx).is_ready() {
-            self.release_transport();
+    fn reset_on_drop(&self) {
+        if let Transport::Websocket(websocket) = &self.transport {
+            websocket.reset_on_drop();
         }
     }
 }
@@ -107,7 +112,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Also when the protocol side panicked: nothing may wait for a task that has ended.
         self.engine.registry.remove(&self.session_id);
-        self.outbox.task_ended();
-        self.engine.uncount_session();
+        drop(self.outbox.task_ended());
     }
 }

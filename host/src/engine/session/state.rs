@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::engine::{
     addresses::AddressPermit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
-    protocol::Protocol, server::Engine, session_id::SessionId, websocket::Websocket,
+    protocol::Protocol, server::Engine, session_end::Delivery, session_id::SessionId, tasks::TaskGuard, websocket::Websocket,
 };
 
 /// One session. Its task owns it.
@@ -23,6 +23,7 @@ pub(super) struct Session {
     pub(super) is_protocol_done: bool,
     pub(super) session_id: SessionId,
     pub(super) _address_permit: AddressPermit,
+    pub(super) _task: TaskGuard,
 }
 
 pub(super) enum Transport {
@@ -43,17 +44,12 @@ pub(super) enum Pause {
 #[derive(Clone, Copy)]
 pub(super) enum SessionState {
     Open,
-    /// `protocol` has been closed. The client still gets what is queued, then a close frame with this code.
+    /// `protocol` has been closed. The client still gets this.
     Closing {
         until: Instant,
-        code: u16,
+        delivery: Delivery,
     },
-    /// Everything is written. The stream is kept until the client closes it.
-    Lingering {
-        until: Instant,
-        write_shut_down: bool,
-    },
-    /// The transport has been dropped.
+    /// The session has no transport any more.
     Gone,
 }
 

@@ -39,8 +39,12 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start() -> Self {
+        Self::with_options(Options::default())
+    }
+
+    pub(super) fn with_options(options: Options) -> Self {
         let recording = Arc::new(Recording::default());
-        let engine = Engine::new(Options::default(), Arc::new(Factory(Arc::clone(&recording))));
+        let engine = Engine::new(options, Arc::new(Factory(Arc::clone(&recording))));
         Self { engine, recording }
     }
 

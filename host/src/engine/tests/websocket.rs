@@ -40,6 +40,11 @@ impl Websocket {
         let _ = self.0.write_all(&frame).await;
     }
 
+    /// Closes the client's side of the stream.
+    pub(super) async fn close_stream(&mut self) {
+        let _ = self.0.shutdown().await;
+    }
+
     /// The frames up to the end of the stream.
     pub(super) async fn read_frames(&mut self) -> Vec<String> {
         let mut frames = Vec::new();
