@@ -1,7 +1,6 @@
 //! Why a socket was disconnected.
 
 use crate::error::Result;
-use crate::handler::IntoDone;
 use crate::socket::Socket;
 use serde::de::DeserializeOwned;
 
@@ -34,42 +33,39 @@ impl Disconnect {
 /// A function called when a socket has disconnected: `fn(&Socket)`, `fn(&Socket, &str)` for the reason, or
 /// `fn(&Socket, &Disconnect)`.
 #[diagnostic::on_unimplemented(
-    message = "this is not a handler of disconnects",
-    note = "it must be `fn(&Socket)`, `fn(&Socket, &str)` or `fn(&Socket, &Disconnect)`, and return `()` or `Result<()>`"
+    message = "`{Self}` does not take what a handler of disconnects takes",
+    label = "not `fn(&Socket)`, `fn(&Socket, &str)` or `fn(&Socket, &Disconnect)`"
 )]
-pub trait DisconnectHandler<Takes>: 'static {
+pub trait DisconnectHandler<Takes, Returns>: 'static {
     /// Runs the function.
     #[doc(hidden)]
-    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()>;
+    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> Returns;
 }
 
-impl<F, R> DisconnectHandler<()> for F
+impl<F, R> DisconnectHandler<(), R> for F
 where
     F: Fn(&Socket) -> R + 'static,
-    R: IntoDone,
 {
-    fn call(&self, socket: &Socket, _disconnect: &Disconnect) -> Result<()> {
-        self(socket).into_done()
+    fn call(&self, socket: &Socket, _disconnect: &Disconnect) -> R {
+        self(socket)
     }
 }
 
-impl<F, R> DisconnectHandler<&'static str> for F
+impl<F, R> DisconnectHandler<&'static str, R> for F
 where
     F: Fn(&Socket, &str) -> R + 'static,
-    R: IntoDone,
 {
-    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()> {
-        self(socket, &disconnect.reason).into_done()
+    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> R {
+        self(socket, &disconnect.reason)
     }
 }
 
-impl<F, R> DisconnectHandler<&'static Disconnect> for F
+impl<F, R> DisconnectHandler<&'static Disconnect, R> for F
 where
     F: Fn(&Socket, &Disconnect) -> R + 'static,
-    R: IntoDone,
 {
-    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()> {
-        self(socket, disconnect).into_done()
+    fn call(&self, socket: &Socket, disconnect: &Disconnect) -> R {
+        self(socket, disconnect)
     }
 }
 

@@ -70,31 +70,29 @@ impl<E: Into<Error>> IntoDone for std::result::Result<(), E> {
 
 /// A handler of `connection`: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind.
 #[diagnostic::on_unimplemented(
-    message = "this is not a handler of connections",
-    note = "it must be `fn(&Socket)` or `fn(&Socket, &str)`, and return `()` or `Result<()>`"
+    message = "`{Self}` does not take what a handler of connections takes",
+    label = "not `fn(&Socket)` or `fn(&Socket, &str)`"
 )]
-pub trait Lifecycle<Takes>: 'static {
+pub trait Lifecycle<Takes, Returns>: 'static {
     /// Runs the function.
     #[doc(hidden)]
-    fn call(&self, socket: &Socket, kind: &str) -> Result<()>;
+    fn call(&self, socket: &Socket, kind: &str) -> Returns;
 }
 
-impl<F, R> Lifecycle<()> for F
+impl<F, R> Lifecycle<(), R> for F
 where
     F: Fn(&Socket) -> R + 'static,
-    R: IntoDone,
 {
-    fn call(&self, socket: &Socket, _kind: &str) -> Result<()> {
-        self(socket).into_done()
+    fn call(&self, socket: &Socket, _kind: &str) -> R {
+        self(socket)
     }
 }
 
-impl<F, R> Lifecycle<&'static str> for F
+impl<F, R> Lifecycle<&'static str, R> for F
 where
     F: Fn(&Socket, &str) -> R + 'static,
-    R: IntoDone,
 {
-    fn call(&self, socket: &Socket, kind: &str) -> Result<()> {
-        self(socket, kind).into_done()
+    fn call(&self, socket: &Socket, kind: &str) -> R {
+        self(socket, kind)
     }
 }

@@ -23,6 +23,11 @@ impl Payload {
     pub fn json(&self) -> &str {
         &self.args
     }
+
+    /// What the placeholders in [`json`](Self::json) stand for, by their numbers.
+    pub fn attachments(&self) -> &[Vec<u8>] {
+        &self.attachments
+    }
 }
 
 impl Default for Payload {

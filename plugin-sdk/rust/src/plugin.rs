@@ -183,7 +183,7 @@ impl Plugin {
     /// `io.on("connection")`: `fn(&Socket)`, or `fn(&Socket, &str)` for the kind: `new`, `recovered` (after a short loss of
     /// connection) or `resumed` (the socket was connected before this plugin was loaded; the host then drops every write).
     #[must_use]
-    pub fn connection<T>(self, run: impl Lifecycle<T>) -> Self {
+    pub fn connection<T, R: IntoDone>(self, run: impl Lifecycle<T, R>) -> Self {
         let mut plugin = self.connection_overtakable(run);
         plugin.current().connection_in_order = true;
         plugin
@@ -192,8 +192,8 @@ impl Plugin {
     /// The same for a function that the socket's first events need not wait for: while it waits, they start, as in Node. It counts if this
     /// plugin is the last with a function for `connection`, and has no other that was added with [`connection`](Self::connection).
     #[must_use]
-    pub fn connection_overtakable<T>(mut self, run: impl Lifecycle<T>) -> Self {
-        self.current().connection.push(Box::new(move |socket, kind| run.call(socket, kind)));
+    pub fn connection_overtakable<T, R: IntoDone>(mut self, run: impl Lifecycle<T, R>) -> Self {
+        self.current().connection.push(Box::new(move |socket, kind| run.call(socket, kind).into_done()));
         self
     }
 
@@ -251,16 +251,16 @@ impl Plugin {
     /// `socket.on("disconnecting")`: the socket has disconnected; [`Socket::rooms`] still has the rooms that it was in.
     /// `fn(&Socket)`, with a `&str` for the reason, or with a [`&Disconnect`](Disconnect) for its details, too.
     #[must_use]
-    pub fn disconnecting<T>(mut self, run: impl DisconnectHandler<T>) -> Self {
-        self.current().disconnecting.push(Box::new(move |socket, disconnect| run.call(socket, disconnect)));
+    pub fn disconnecting<T, R: IntoDone>(mut self, run: impl DisconnectHandler<T, R>) -> Self {
+        self.current().disconnecting.push(Box::new(move |socket, disconnect| run.call(socket, disconnect).into_done()));
         self
     }
 
     /// `socket.on("disconnect")`: the last call about a socket, which is in no room any more. It takes what
     /// [`disconnecting`](Self::disconnecting) takes.
     #[must_use]
-    pub fn disconnect<T>(mut self, run: impl DisconnectHandler<T>) -> Self {
-        self.current().disconnect.push(Box::new(move |socket, disconnect| run.call(socket, disconnect)));
+    pub fn disconnect<T, R: IntoDone>(mut self, run: impl DisconnectHandler<T, R>) -> Self {
+        self.current().disconnect.push(Box::new(move |socket, disconnect| run.call(socket, disconnect).into_done()));
         self
     }
 

@@ -102,6 +102,20 @@ fn a_function_of_another_shape_is_shown() {
 }
 
 #[test]
+fn a_hook_is_shown_by_what_it_takes_or_returns() {
+    let hook =
+        |hook: &str, function: &str| said(&format!("pub fn plugin() -> Plugin {{ Plugin::new().{hook}(handler) }}\n{function}"));
+    let told = hook("connection", "fn handler(_: &Socket, _: String) {}");
+    assert_says(&told, &["does not take what a handler of connections takes", "not `fn(&Socket)` or `fn(&Socket, &str)`"]);
+    let told = hook("disconnect", "fn handler(_: &Socket, _: &String) {}");
+    assert_says(&told, &["does not take what a handler of disconnects takes", "`fn(&Socket, &Disconnect)`"]);
+    for name in ["connection", "disconnecting", "disconnect"] {
+        let told = hook(name, "fn handler(_: &Socket) -> Result<u8> { Ok(1) }");
+        assert_says(&told, &["this cannot return `Result<u8", "return `()` or `Result<()>`"]);
+    }
+}
+
+#[test]
 fn an_argument_behind_all_that_are_left_does_not_compile() {
     let told = handler("fn handler(_: &Socket, _: Spread<u8>, _: String) {}");
     assert_says(&told, &["only an `Ack` may follow a `Spread`, `Payload` or `Event`"]);
