@@ -62,9 +62,22 @@ pub fn flush() {
 /// ```
 ///
 /// # Errors
-/// If the table is not of this type. The message names the key, for the operator.
+/// If the table is not of this type. The message names the key, for the operator: `config: limits.points: invalid type: string "x",
+/// expected u32`. What `register` refuses with such a message is reported with the line of the key.
 pub fn config<T: DeserializeOwned>() -> Result<T> {
-    serde_json::from_str(&host().config()).map_err(|error| Error::internal(format!("config: {error}")))
+    read_config(&host().config()).map_err(|problem| Error::internal(format!("config: {problem}")))
+}
+
+fn read_config<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        let text = cause.to_string();
+        // The operator wrote TOML, and no such JSON.
+        let place = format!(" at line {} column {}", cause.line(), cause.column());
+        let problem = text.strip_suffix(&place).unwrap_or(&text);
+        if path == "." { problem.to_owned() } else { format!("{path}: {problem}") }
+    })
 }
 
 /// The configuration of a plugin that has none: it refuses every key.
@@ -132,7 +145,36 @@ pub(crate) fn id_of(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{id_of, once};
+    use super::{NoConfig, id_of, once, read_config};
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    #[derive(Default)]
+    #[allow(dead_code, reason = "only read")]
+    struct Config {
+        window_ms: u64,
+        per: Vec<Per>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "only read")]
+    struct Per {
+        kind: String,
+    }
+
+    #[test]
+    fn a_configuration_that_does_not_fit_is_reported_with_its_key_and_without_a_place_in_the_json() {
+        let told = |json: &str| read_config::<Config>(json).unwrap_err();
+        assert_eq!(told(r#"{"window_ms": "x"}"#), r#"window_ms: invalid type: string "x", expected u64"#);
+        assert_eq!(
+            told(r#"{"per": [{"kind": "ip"}, {"kind": 1}]}"#),
+            "per[1].kind: invalid type: integer `1`, expected a string"
+        );
+        assert_eq!(told(r#"{"per": [{}]}"#), "per[0]: missing field `kind`");
+        assert_eq!(told(r#"{"windows": 1}"#), "windows: unknown field `windows`, expected `window_ms` or `per`");
+        assert_eq!(read_config::<NoConfig>(r#"{"a": 1}"#).unwrap_err(), "a: unknown field `a`, there are no fields");
+        assert!(read_config::<Config>(r#"{"window_ms": 5}"#).is_ok());
+    }
 
     #[test]
     fn a_configuration_is_read_once_for_each_type() {
