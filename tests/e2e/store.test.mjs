@@ -72,7 +72,7 @@ test("a question to the store sends what was recorded, and what it did stays whe
 
 test("without the grant the plugin is not loaded, and one that did not request it is denied", async (t) => {
   const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { keeper: {} } }))]);
-  assert.equal(await refused.exit(), 1);
+  assert.equal(await refused.exit(), 2);
   assert.match(refused.text, /grants = \["store"\]/);
 
   const host = await startHost(t, { plugins: { keeper: { grants: ["store"], config: { asks: false } } } });
@@ -180,7 +180,11 @@ test("operators read and change a store that no program has open, and a seed fil
   assert.equal((await store("set", "users", "2", '"by hand"')).code, 0);
   const host = await startHost(t, { plugins: GRANTED, store: { path: file, seed } });
   assert.deepEqual(await ask(await connect(host), "get", "users", "1"), { ok: { name: "Ann" } });
-  assert.match((await store("list", "users")).told, /another program has it open/);
+  const running = new RegExp(`store\\.redb: the process ${host.pid} \\(innkeeper\\) has it open.*: stop the server, run this command, start the server again`);
+  assert.match((await store("list", "users")).told, running);
+  const second = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: GRANTED, store: { path: file } }))]);
+  assert.notEqual(await second.exit(), 0);
+  assert.match(second.text, new RegExp(`the process ${host.pid} \\(innkeeper\\) has it open; stop that first, or give each server a file of its own`));
   assert.equal(await host.stop(), 0);
 
   assert.equal((await store("list", "users")).out, '1\t{"name":"Ann"}\n2\t"by hand"\n');

@@ -61,8 +61,15 @@ pub(super) enum CliError {
     Input(#[source] io::Error),
     #[error("the runtime does not start")]
     Runtime(#[source] io::Error),
+    /// For a command: there is more to say than where a server does not start.
+    #[error(
+        "store {}: {by} has it open, and only one program can: stop the server, run this command, start the server again. \
+         A server sets what `seed` in [store] names at its next start; while it runs, only its plugins reach the store",
+        .path.display()
+    )]
+    StoreInUse { path: PathBuf, by: String },
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     #[error("there is no store {}; name its file with --path or its configuration with --config", .0.display())]
     NoStore(PathBuf),
     #[error(
@@ -78,6 +85,15 @@ pub(super) enum CliError {
     Output(#[source] io::Error),
     #[error("the server does not run")]
     Server(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::InUse { path, by } => Self::StoreInUse { path, by },
+            other => Self::Store(other),
+        }
+    }
 }
 
 /// Writes a failure and its causes to stderr, and chooses the exit code.

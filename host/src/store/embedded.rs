@@ -5,6 +5,7 @@
 //! memory; every other read takes a snapshot on a thread where it may wait for the disk.
 
 mod file;
+mod holder;
 mod in_flight;
 mod open;
 mod read_cache;

@@ -19,6 +19,10 @@ pub(crate) enum StoreError {
     #[error("store {}: {what}; {remedy}", path.display())]
     Open { path: PathBuf, what: String, remedy: &'static str },
 
+    /// Another program has the file open.
+    #[error("store {}: {by} has it open; stop that first, or give each server a file of its own with path in [store]", path.display())]
+    InUse { path: PathBuf, by: String },
+
     /// The seed file is not what it must be.
     #[error("seed {}: {what}", path.display())]
     Seed { path: PathBuf, what: String },
@@ -29,7 +33,7 @@ impl StoreError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code,
-            Self::Unavailable | Self::Open { .. } | Self::Seed { .. } => codes::UNAVAILABLE,
+            Self::Unavailable | Self::Open { .. } | Self::InUse { .. } | Self::Seed { .. } => codes::UNAVAILABLE,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use redb::{Builder, Database, Error};
 
+use super::holder;
 use crate::store::error::StoreError;
 
 /// Pages that redb keeps in memory. Its own default would be a gibibyte.
@@ -25,9 +26,14 @@ pub(super) fn open(path: &Path, make: bool, prepare: &dyn Fn(&Database) -> Resul
     }));
     // redb can panic over a file that something else wrote into.
     let opened = opened.unwrap_or_else(|_| Err(Error::Corrupted("it does not fit together".into())));
-    opened.map_err(|error| {
-        let (what, remedy) = explain(&error);
-        StoreError::Open { path: path.to_owned(), what, remedy }
+    opened.map_err(|error| match error {
+        Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => {
+            StoreError::InUse { path: path.to_owned(), by: holder::of(path).unwrap_or_else(|| "another program".to_owned()) }
+        }
+        error => {
+            let (what, remedy) = explain(&error);
+            StoreError::Open { path: path.to_owned(), what, remedy }
+        }
     })
 }
 
@@ -35,10 +41,6 @@ const DAMAGED: &str = "restore it from a copy, or move it away and start with an
 
 fn explain(error: &Error) -> (String, &'static str) {
     match error {
-        Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => (
-            "another program has it open".into(),
-            "stop that program (another innkeeper?), or give each a file of its own with path in [store]",
-        ),
         Error::Io(error) => match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
                 "it may not be written".into(),
