@@ -4,35 +4,47 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 
 use innkeeper_contract::kinds;
 use tokio::net::TcpListener;
 
 use crate::adapter::Adapter;
-use crate::auth::{AuthError, Keys};
-use crate::config::{self, Config, PluginConfig};
+use crate::auth::Keys;
+use crate::config::{self, ComponentCache, Config, Finding, KeyConfig, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{ClientBundles, Files};
 use crate::internal;
-use crate::plugin::{self, Call, Export, HostServices, Plugin, PluginError, Registry, WasmEngine};
+use crate::plugin::{
+    self, CacheFolder, Call, EngineError, EngineOptions, Export, HostServices, LoadProblem, Plugin, PluginError, Registered,
+    Registry, WasmEngine,
+};
 use crate::protocol::{self, Backlog, SocketIo};
-use crate::store::{LazyStore, StoreError};
+use crate::store::{self, LazyStore, StoreError};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
+    /// What the configuration names cannot be used; never empty.
+    #[error("{} problems of keys and plugins", .0.len())]
+    Refused(Vec<Finding>),
+
+    /// The one plugin that is tried.
     #[error(transparent)]
     Plugin(#[from] PluginError),
 
     #[error(transparent)]
-    Auth(#[from] AuthError),
+    Engine(#[from] EngineError),
 
     #[error(transparent)]
     Store(#[from] StoreError),
+
+    #[error("plugin {plugin:?} needs the store: {source}")]
+    StoreOf { plugin: String, source: StoreError },
 
     #[error(
         "{address} is in use by another program; choose another port with {}port in [{section}] of innkeeper.toml",
@@ -91,20 +103,26 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
     LazyStore::new(config.store_path(), store.seed.clone(), &store.memory, store.memory_bytes_max)
 }
 
+/// Finds what is wrong with the keys, the components and the seed that the configuration names. Nothing is opened for it but those.
+pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
+    let (services, findings) = services(config, Arc::default(), store_of(config));
+    register(config, &services, findings).await.map(drop)
+}
+
 /// Loads the plugins and puts the modules together, from the adapter outwards.
 pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
     let adapter = Arc::new(Adapter::default());
+    let (services, findings) = services(config, adapter.clone(), store);
+    let registered = register(config, &services, findings).await?;
     if config.store.path.is_some() || config.store.seed.is_some() {
-        store.get().await?;
+        services.store.get().await?;
     }
-    let services = Arc::new(HostServices { adapter: adapter.clone(), store, keys: Keys::load(&config.keys)? });
-    let wasm = wasm_engine(config)?;
     let mut plugins = Vec::new();
-    for plugin in &config.plugins {
-        let plugin = Plugin::new(plugin.clone(), &config.limits, wasm.clone(), services.clone());
-        plugins.push(plugin::load(&Arc::new(plugin)).await?);
+    for one in registered {
+        let plugin = one.name().to_owned();
+        plugins.push(one.load().await.map_err(|source| AppError::StoreOf { plugin, source })?);
     }
-    let registry = Arc::new(Registry::new(&plugins)?);
+    let registry = Arc::new(Registry::new(&plugins));
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
@@ -133,19 +151,70 @@ pub(crate) enum Requests {
 pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppError> {
     plugin.limits.instances_max = 1;
     let config = Config { plugins: vec![plugin], ..Config::default() };
-    let services = Arc::new(HostServices { adapter: Arc::default(), store: store_of(&config), keys: Keys::load(&[])? });
-    let wasm = wasm_engine(&config)?;
-    for plugin in config.plugins {
-        let plugin = Plugin::new(plugin, &config.limits, wasm.clone(), services.clone());
-        match plugin::load(&Arc::new(plugin)).await {
-            // Without a grant it is the first problem of a plugin that registered.
-            Err(PluginError::NotGranted { missing, .. }) => return Ok(Requests::Capabilities(missing)),
-            Err(PluginError::Refused { message, .. }) => return Ok(Requests::Refused(message)),
-            Err(PluginError::NoExports { .. }) => return Ok(Requests::NoExports),
-            loaded => loaded.map(drop)?,
-        }
+    let (services, _) = services(&config, Arc::default(), store_of(&config));
+    let (_, problems) = plugin::register(&plugins(&config, &services)?).await;
+    match problems.into_iter().next() {
+        None => Ok(Requests::Capabilities(Vec::new())),
+        // Without a grant it is the first problem of a plugin that registered.
+        Some(PluginError { problem: LoadProblem::NotGranted { missing, .. }, .. }) => Ok(Requests::Capabilities(missing)),
+        Some(PluginError { problem: LoadProblem::Refused { message }, .. }) => Ok(Requests::Refused(message)),
+        Some(PluginError { problem: LoadProblem::NoExports { .. }, .. }) => Ok(Requests::NoExports),
+        Some(other) => Err(other.into()),
     }
-    Ok(Requests::Capabilities(Vec::new()))
+}
+
+/// What plugins reach, and what is wrong with the files for it.
+fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<HostServices>, Vec<Finding>) {
+    let (keys, mut findings) = keys(config);
+    if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
+        findings.push(Finding::new("store.seed", error.to_string()));
+    }
+    (Arc::new(HostServices { adapter, store, keys }), findings)
+}
+
+/// Registers the plugins. All problems of all of them are found, and added to the findings.
+async fn register(
+    config: &Config,
+    services: &Arc<HostServices>,
+    mut findings: Vec<Finding>,
+) -> Result<Vec<Registered>, AppError> {
+    let (registered, problems) = plugin::register(&plugins(config, services)?).await;
+    findings.extend(problems.iter().map(finding));
+    if findings.is_empty() { Ok(registered) } else { Err(AppError::Refused(findings)) }
+}
+
+/// The plugins of the configuration, on an engine for all of them.
+fn plugins(config: &Config, services: &Arc<HostServices>) -> Result<Vec<Arc<Plugin>>, EngineError> {
+    let wasm = wasm_engine(config)?;
+    let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, wasm.clone(), services.clone()));
+    Ok(config.plugins.iter().map(plugin).collect())
+}
+
+/// All keys, or what is wrong with each of them.
+fn keys(config: &Config) -> (Keys, Vec<Finding>) {
+    if let Ok(keys) = Keys::load(&config.keys) {
+        return (keys, Vec::new());
+    }
+    let problem = |key: &KeyConfig| {
+        let error = Keys::load(slice::from_ref(key)).err()?.to_string();
+        let what = error.strip_prefix(&format!("keys.{}: ", key.name)).unwrap_or(&error);
+        Some(Finding::new(&config::path_of(&["keys", &key.name]), what))
+    };
+    (Keys::default(), config.keys.iter().filter_map(problem).collect())
+}
+
+fn finding(error: &PluginError) -> Finding {
+    let (key, what) = error.problem.placed();
+    let table = format!("plugins.{}", error.plugin);
+    let finding = match key.as_str() {
+        "" => Finding::new(&table, what),
+        key => Finding::new(&format!("{table}.{key}"), what),
+    };
+    match &error.problem {
+        // Where the key itself cannot be used, that is the one problem.
+        LoadProblem::NoKey { key } => finding.because_of(config::path_of(&["keys", key])),
+        _ => finding,
+    }
 }
 
 /// Starts the plugins in configured order, each with its timers.
@@ -173,14 +242,27 @@ async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
 }
 
 /// The engine for all instances of all plugins, and for as many again while they are being replaced.
-fn wasm_engine(config: &Config) -> Result<Arc<WasmEngine>, PluginError> {
+fn wasm_engine(config: &Config) -> Result<Arc<WasmEngine>, EngineError> {
     let instances: usize = config.plugins.iter().map(|plugin| plugin.limits.instances_max + 1).sum();
     let memory_bytes = config.plugins.iter().map(|plugin| plugin.limits.memory_bytes_max).max().unwrap_or_default();
-    WasmEngine::start((2 * instances).max(8), memory_bytes, cache_directory())
+    WasmEngine::start(&EngineOptions {
+        instances: (2 * instances).max(8),
+        memory_bytes,
+        cache: cache(&config.wasm.cache),
+        allocation: config.wasm.instance_allocation,
+    })
 }
 
-/// The folder of compiled components. Without a home directory there is no cache.
-fn cache_directory() -> Option<PathBuf> {
+fn cache(configured: &ComponentCache) -> CacheFolder {
+    match configured {
+        ComponentCache::Off => CacheFolder::Off,
+        ComponentCache::Folder(folder) => CacheFolder::At(folder.clone()),
+        ComponentCache::OfUser => user_cache().map_or(CacheFolder::Unknown, CacheFolder::At),
+    }
+}
+
+/// The folder of compiled components in the home directory, if there is one.
+fn user_cache() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
     cache.is_absolute().then(|| cache.join("innkeeper").join("components"))

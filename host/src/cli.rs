@@ -28,8 +28,14 @@ use crate::telemetry;
 use error::report;
 use listen::Listen;
 
+const ENVIRONMENT: &str = "\
+Environment:
+  INNKEEPER_LOG  What is logged: warn, info, debug, or by module: info,innkeeper::engine=debug [default: RUST_LOG, else info]
+
+Other variables override keys of the configuration; `innkeeper config init` writes an example that names them.";
+
 #[derive(Debug, Parser)]
-#[command(name = "innkeeper", version, about, arg_required_else_help = true)]
+#[command(name = "innkeeper", version, about, arg_required_else_help = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -24,11 +24,14 @@ mod resolve;
 mod schema;
 mod server;
 mod show;
+mod socket_io;
 mod sources;
 mod spelling;
 mod store;
+mod toml_text;
 mod value;
 mod variables;
+mod wasm;
 
 pub use configuration::Config;
 pub(crate) use cors::{Cors, Origins};
@@ -36,10 +39,12 @@ pub(crate) use document::{docs, example};
 pub(crate) use keys::{KeyConfig, KeySource, Secret};
 pub(crate) use limits::Limits;
 pub(crate) use plugins::PluginConfig;
-pub(crate) use problem::Problems;
-pub(crate) use resolve::{Flags, Resolved, duration_of, host_of};
+pub(crate) use problem::{Finding, Problems};
+pub(crate) use resolve::{Flags, Reading, Resolved, duration_of, host_of};
 pub(crate) use server::Server;
 pub(crate) use store::StoreConfig;
+pub(crate) use toml_text::path_of;
+pub(crate) use wasm::{ComponentCache, InstanceAllocation};
 
 #[cfg(test)]
 mod tests;

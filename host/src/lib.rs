@@ -28,5 +28,6 @@ mod request;
 mod scenarios;
 mod store;
 mod telemetry;
+mod text_file;
 
 pub use config::Config;

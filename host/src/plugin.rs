@@ -25,15 +25,16 @@ mod registration;
 mod registry;
 mod runner;
 mod services;
+mod sharing;
 mod timers;
 mod validate;
 
 pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
 pub(crate) use durable::Plugin;
-pub(crate) use engine::WasmEngine;
-pub(crate) use error::PluginError;
+pub(crate) use engine::{CacheFolder, EngineOptions, WasmEngine};
+pub(crate) use error::{EngineError, LoadProblem, PluginError};
 pub(crate) use failure::Failure;
-pub(crate) use loader::load;
+pub(crate) use loader::{Registered, register};
 pub(crate) use progress::Progress;
 pub(crate) use registration::Hook;
 #[cfg(test)]

@@ -15,4 +15,4 @@ mod tests;
 pub(crate) use api::{Entry, Store, StoreFuture};
 pub(crate) use embedded::Embedded;
 pub(crate) use error::StoreError;
-pub(crate) use lazy::LazyStore;
+pub(crate) use lazy::{LazyStore, check_seed};

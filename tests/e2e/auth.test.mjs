@@ -77,7 +77,7 @@ test("the user from the store is in socket.data.user, and all sockets of one use
 /** What `innkeeper run` says of a plugin `auth` that it does not load. */
 async function refusedAtLoad(t, auth, keys) {
   const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { auth }, keys }))]);
-  assert.equal(await refused.exit(), 1);
+  assert.equal(await refused.exit(), 2);
   return refused.text;
 }
 

@@ -212,7 +212,7 @@ test("a plugin that requests what was not granted is not loaded, and the message
 
   const host = run(t, ["run", "--config", file]);
 
-  assert.equal(await host.exit(), 1);
+  assert.equal(await host.exit(), 2);
   assert.match(host.text, /crowd/);
   assert.match(host.text, /grants.*"namespaces"/);
 });

@@ -49,10 +49,10 @@ test("--version prints the version", async (t) => {
 
 const HEADS = { module: [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], component: [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0] };
 const UNFIT = {
-  "not WebAssembly": [Buffer.from("#!/bin/sh\n"), /plugin "guest": .*guest\.wasm is not WebAssembly; build it with `innkeeper build`/],
-  "a core module": [Buffer.from(HEADS.module), /plugin "guest": .*guest\.wasm is a core module, not a component; build it/],
-  "a component that exports nothing": [Buffer.from(HEADS.component), /plugin "guest": .*guest\.wasm is a component without the exports of a plugin; in Rust write `export!\(plugin\);`/],
-  "a component that is cut short": [Buffer.from([...HEADS.component, 1, 0xff, 1]), /plugin "guest": .*is not a valid component/],
+  "not WebAssembly": [Buffer.from("#!/bin/sh\n"), /plugins\.guest\.component: .*guest\.wasm is not WebAssembly; build it with `innkeeper build`/],
+  "a core module": [Buffer.from(HEADS.module), /plugins\.guest\.component: .*guest\.wasm is a core module, not a component; build it/],
+  "a component that exports nothing": [Buffer.from(HEADS.component), /plugins\.guest\.component: .*guest\.wasm is a component without the exports of a plugin; in Rust write `export!\(plugin\);`/],
+  "a component that is cut short": [Buffer.from([...HEADS.component, 1, 0xff, 1]), /plugins\.guest\.component: .*is not a valid component/],
 };
 
 for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
@@ -60,7 +60,7 @@ for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
     const file = path.join(folder(t), "guest.wasm");
     writeFileSync(file, bytes);
     const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { guest: { component: file } } }))]);
-    assert.equal(await host.exit(), 1);
+    assert.equal(await host.exit(), 2);
     assert.match(host.text, told);
   });
 }
@@ -68,15 +68,15 @@ for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
 test("a plugin that requests what was not granted is refused with the line to add", async (t) => {
   const plugins = { mine: { component: "behave", config: { secrets: true } } };
   const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins }))]);
-  assert.equal(await host.exit(), 1);
-  const told = 'plugin "mine": requests the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
+  assert.equal(await host.exit(), 2);
+  const told = 'innkeeper.toml:3: plugins.mine.grants: requests the capability "handshake:secrets"; to grant it, write grants = ["handshake:secrets"] in [plugins.mine]';
   assert.ok(host.text.includes(told), host.text);
 });
 
 test("a plugin registers no namespace that its table does not list, and a listed one that it does not register is logged", async (t) => {
   const plugins = (namespaces) => ({ "rate-limit": { namespaces, grants: ["rate-limit"] } });
   const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: plugins(["/todo"]) }))]);
-  assert.equal(await refused.exit(), 1);
+  assert.equal(await refused.exit(), 2);
   const remedy = 'registers the namespaces "/", "/chat", which [plugins.rate-limit] does not list; to allow that, write namespaces = ["/todo", "/", "/chat"]';
   assert.ok(refused.text.includes(remedy), refused.text);
   const host = await startHost(t, { plugins: plugins(["/", "/chat", "/todo"]) });
@@ -192,6 +192,60 @@ test("flags override the environment, which overrides the file", async (t) => {
   };
   await started([], { INNKEEPER_PORT: "0" });
   await started(["--port", "0"], { INNKEEPER_PORT: String(port) });
+});
+
+const GIB = 1024 * 1024;
+const allocated = (line) => line.level === "WARN" && /instance_allocation = "on-demand" in \[wasm\]/.test(line.message);
+
+test("64 GiB of address space are enough: instances are then allocated on demand, with a line in the log, under the same limits", async (t) => {
+  const plugins = { faulty: { memory_bytes_max: 8 << 20 } };
+  for (const [options, lines] of [
+    [{ addressKiB: 64 * GIB }, 1],
+    [{ addressKiB: 64 * GIB, wasm: { instance_allocation: "on-demand" } }, 0],
+    [{}, 0],
+  ]) {
+    const host = await startHost(t, { plugins, ...options });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => connect(host)));
+    for (const way of ["memory", "panic"]) assert.equal((await ask(clients[0], "fail", way)).code, "INTERNAL_ERROR");
+    const untouched = { data: false, joined: false };
+    for (const answer of await Promise.all(clients.map((client) => ask(client, "state")))) assert.deepEqual(answer, untouched);
+    assert.equal(host.logged(allocated).length, lines, host.text);
+    await host.stop("SIGKILL");
+  }
+});
+
+test("a cache folder that cannot be written is no reason not to start, and the log says which key to set", async (t) => {
+  const file = path.join(folder(t), "a-file");
+  writeFileSync(file, "");
+  const warned = (host) => host.logged((line) => line.level === "WARN" && /compiled components are not kept/.test(line.message)).map(({ message }) => message);
+  for (const [options, reason] of [
+    [{ env: { XDG_CACHE_HOME: file } }, /a-file\/innkeeper\/components cannot be written: .*; name another folder with cache in \[wasm\], or switch the cache off with cache = false$/],
+    [{ wasm: { cache: path.join(file, "compiled") } }, /a-file\/compiled cannot be written/],
+    [{ env: { XDG_CACHE_HOME: "relative", HOME: file } }, /no cache folder is known/],
+  ]) {
+    const host = await startHost(t, { plugins: ["echo"], ...options });
+    assert.equal(await ask(await connect(host), "still", "here"), "here");
+    assert.equal(warned(host).length, 1, host.text);
+    assert.match(warned(host)[0], reason);
+    await host.stop();
+  }
+  const kept = path.join(folder(t), "compiled");
+  const host = await startHost(t, { plugins: ["echo"], wasm: { cache: kept } });
+  assert.deepEqual(warned(host), []);
+  assert.ok(existsSync(kept));
+  const off = await startHost(t, { plugins: ["echo"], wasm: { cache: false }, env: { XDG_CACHE_HOME: file } });
+  assert.deepEqual(warned(off), []);
+});
+
+test("INNKEEPER_LOG is named by --help, and chooses what is logged by module", async (t) => {
+  const help = run(t, ["--help"]);
+  assert.equal(await help.exit(), 0);
+  assert.match(help.stdout, /INNKEEPER_LOG.*info,innkeeper::engine=debug/);
+  const host = await startHost(t, { plugins: ["echo"], log: "info,innkeeper::app=debug" });
+  await connect(host);
+  assert.equal(await host.stop(), 0);
+  const debug = new Set(host.logged("DEBUG").map(({ target }) => target));
+  assert.deepEqual([...debug], ["innkeeper::app"]);
 });
 
 test("without a terminal, every line of the log is JSON with time, level and message", async (t) => {

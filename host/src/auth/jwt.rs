@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Header,
 use super::claims::Claims;
 use super::error::{AuthError, TokenError};
 use crate::config::{KeyConfig, KeySource};
+use crate::text_file;
 
 /// The keys under one name.
 pub(super) struct Verifier {
@@ -73,8 +74,8 @@ impl Verifier {
     /// Keys that no algorithm fits, or that are not for signatures, are left out: a set serves more than tokens.
     fn set(config: &KeyConfig, path: &Path, algorithms: &[Algorithm]) -> Result<Self, AuthError> {
         let unfit = |what: String| AuthError::Unfit { key: config.name.clone(), path: path.to_owned(), what };
-        let bytes = read(config, path)?;
-        let set: JwkSet = serde_json::from_slice(&bytes).map_err(|error| unfit(format!("is not a JWKS: {error}")))?;
+        let text = read(config, path)?;
+        let set: JwkSet = serde_json::from_str(&text).map_err(|error| unfit(format!("is not a JWKS: {error}")))?;
         let keys: Vec<_> = set.keys.iter().filter_map(|jwk| from_jwk(jwk, algorithms)).collect();
         if keys.is_empty() {
             return Err(unfit("has no public key that signatures could be verified with".to_owned()));
@@ -143,9 +144,10 @@ fn fits(key: &DecodingKey, algorithm: Algorithm) -> bool {
 }
 
 fn public_key(config: &KeyConfig, path: &Path) -> Result<DecodingKey, AuthError> {
-    let pem = read(config, path)?;
+    let text = read(config, path)?;
+    let pem = text.as_bytes();
     let key =
-        DecodingKey::from_rsa_pem(&pem).or_else(|_| DecodingKey::from_ec_pem(&pem)).or_else(|_| DecodingKey::from_ed_pem(&pem));
+        DecodingKey::from_rsa_pem(pem).or_else(|_| DecodingKey::from_ec_pem(pem)).or_else(|_| DecodingKey::from_ed_pem(pem));
     key.map_err(|_| AuthError::Unfit {
         key: config.name.clone(),
         path: path.to_owned(),
@@ -153,6 +155,6 @@ fn public_key(config: &KeyConfig, path: &Path) -> Result<DecodingKey, AuthError>
     })
 }
 
-fn read(config: &KeyConfig, path: &Path) -> Result<Vec<u8>, AuthError> {
-    std::fs::read(path).map_err(|source| AuthError::Read { key: config.name.clone(), path: path.to_owned(), source })
+fn read(config: &KeyConfig, path: &Path) -> Result<String, AuthError> {
+    text_file::read(path).map_err(|source| AuthError::Read { key: config.name.clone(), path: path.to_owned(), source })
 }

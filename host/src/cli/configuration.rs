@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::config::{self, Config, Flags, PluginConfig, Resolved};
+use crate::config::{self, Config, PluginConfig, Reading, Resolved};
 
 use super::built_in;
 use super::config_file::{self, FILE, environment};
 use super::error::CliError;
 use super::listen::Listen;
 use super::output::say;
+use super::run;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -54,7 +55,12 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), CliError> {
     match command {
         ConfigCommand::Init { force, file } => init(&file, force),
         ConfigCommand::Check(args) => {
-            let resolved = resolve(args, built_in::built_plugins)?;
+            let reading = match config_file::find(args.config) {
+                Some(file) => Reading::of(&file, &environment, args.listen.into()).map_err(CliError::Check)?,
+                None => built_in(args.listen, built_in::built_plugins)?.into(),
+            };
+            let findings = run::check(&reading.checkable())?;
+            let resolved = reading.with(findings).map_err(CliError::Check)?;
             if resolved.config.file.is_none() {
                 built_in::report_open(&resolved.config.plugins);
             }
@@ -62,7 +68,10 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), CliError> {
         }
         ConfigCommand::Show { args, origin } => {
             // The reference plugins belong to the built-in configuration, also before they are built.
-            let resolved = resolve(args, built_in::reference_plugins)?;
+            let resolved = match config_file::find(args.config) {
+                Some(file) => Resolved::load(&file, &environment, args.listen.into()).map_err(CliError::Check)?,
+                None => built_in(args.listen, built_in::reference_plugins)?,
+            };
             report_unbuilt(&resolved.config);
             print(&resolved.to_toml(origin))
         }
@@ -83,13 +92,8 @@ fn init(file: &Path, force: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn resolve(args: ConfigArgs, built_in: fn() -> Result<Vec<PluginConfig>, CliError>) -> Result<Resolved, CliError> {
-    let flags = Flags::from(args.listen);
-    let resolved = match config_file::find(args.config) {
-        Some(file) => Resolved::load(&file, &environment, flags),
-        None => Resolved::built_in(built_in()?, &environment, flags),
-    };
-    resolved.map_err(CliError::Check)
+fn built_in(listen: Listen, plugins: fn() -> Result<Vec<PluginConfig>, CliError>) -> Result<Resolved, CliError> {
+    Resolved::built_in(plugins()?, &environment, listen.into()).map_err(CliError::Check)
 }
 
 /// Reports each component that is not there. Only the built-in configuration can name one.

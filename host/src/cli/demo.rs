@@ -44,7 +44,7 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Resu
     config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
     print_what_to_try(&config, shared);
-    run::serve(config)
+    run::serve(config.into())
 }
 
 /// Locks the folder of the demo: a second demo in it would replace the tokens of the first, and could not open its store.

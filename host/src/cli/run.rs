@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::app;
-use crate::config::{Config, Flags};
+use crate::app::{self, AppError};
+use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
 
 use super::built_in::{built_plugins, free_internal, report_open};
 use super::config_file::{self, FILE, environment};
@@ -16,19 +16,41 @@ use super::reference::AUTH;
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(file: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
-    let config = match config_file::find(file) {
-        Some(file) => Config::load(&file, &environment, flags)?,
-        None => without_file(flags)?,
+    let resolved = match config_file::find(file) {
+        Some(file) => sound(Reading::of(&file, &environment, flags)?)?,
+        None => without_file(flags)?.into(),
     };
-    serve(config)
+    serve(resolved)
 }
 
 /// Runs the server on a runtime of its own until it has drained.
-pub(super) fn serve(config: Config) -> Result<(), CliError> {
+pub(super) fn serve(Resolved { config, sources }: Resolved) -> Result<(), CliError> {
+    match on_runtime(app::run(config))? {
+        Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
+        ended => ended.map_err(|error| CliError::Server(error.into())),
+    }
+}
+
+/// The configuration, if nothing is wrong with it. If the file has a problem, those of what it names are found, too.
+fn sound(reading: Reading) -> Result<Resolved, CliError> {
+    let findings = if reading.is_sound() { Vec::new() } else { check(&reading.checkable())? };
+    Ok(reading.with(findings)?)
+}
+
+/// What is wrong with what a configuration names. Nothing is started.
+pub(super) fn check(config: &Config) -> Result<Vec<Finding>, CliError> {
+    match on_runtime(app::check(config))? {
+        Ok(()) => Ok(Vec::new()),
+        Err(AppError::Refused(findings)) => Ok(findings),
+        Err(error) => Err(CliError::Server(error.into())),
+    }
+}
+
+fn on_runtime<T>(run: impl Future<Output = T>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let ended = runtime.block_on(app::run(config));
+    let ended = runtime.block_on(run);
     runtime.shutdown_timeout(LEFTOVERS_DEADLINE);
-    ended.map_err(|error| CliError::Server(error.into()))
+    Ok(ended)
 }
 
 /// The built-in configuration.

@@ -8,6 +8,7 @@ use innkeeper_contract::codes;
 
 use crate::config::{Config, Flags};
 use crate::store::{Embedded, Store};
+use crate::text_file;
 
 use super::config_file::{self, environment};
 use super::error::CliError;
@@ -93,7 +94,8 @@ async fn answer(store: &dyn Store, command: StoreCommand) -> Result<(), CliError
             None => Err(CliError::NoValue { bucket, key }),
         },
         StoreCommand::Set { bucket, key, json } => {
-            let value: Box<serde_json::value::RawValue> = serde_json::from_str(&json).map_err(CliError::NoJson)?;
+            let value: Box<serde_json::value::RawValue> =
+                serde_json::from_str(text_file::without_mark(&json)).map_err(CliError::NoJson)?;
             store.set(&bucket, &key, value.get().as_bytes().to_vec(), None).await?;
             Ok(())
         }

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use crate::auth::{self, Claims, Keys, SignError, TokenError};
 use crate::config::{self, Config, Flags, KeyConfig};
+use crate::text_file;
 
 use super::config_file::{self, environment};
 use super::error::CliError;
@@ -159,7 +160,7 @@ fn seconds(time: SystemTime) -> u64 {
 fn input() -> io::Result<String> {
     let mut text = String::new();
     io::stdin().lock().take(INPUT_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    Ok(text_file::without_mark(&text).to_owned())
 }
 
 fn print(line: &str) -> Result<(), CliError> {

@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::plugins::PluginConfig;
 use super::server::Server;
 use super::store::StoreConfig;
+use super::wasm::Wasm;
 
 /// The whole configuration, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Config {
     pub limits: Limits,
     /// The store's file and its first content: `[store]`.
     pub store: StoreConfig,
+    /// How components are compiled and instantiated: `[wasm]`.
+    pub wasm: Wasm,
     /// `[keys.<name>]`: the keys that tokens are verified with. Names are unique.
     pub keys: Vec<KeyConfig>,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.

@@ -34,6 +34,13 @@ What is set in more than one place: **flag over environment over file over defau
 | `innkeeper config check [--config FILE]` | reports every problem at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
 | `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` adds where each value came from |
 
+| variable | |
+|---|---|
+| `INNKEEPER_LOG` | what is logged, as a filter of [tracing-subscriber](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html#directives): `warn`, `debug`, `info,innkeeper::engine=debug`; without it `RUST_LOG`, without both `info`. The log goes to stderr: lines on a terminal, JSON elsewhere |
+| `INNKEEPER_PORT`, `INNKEEPER_HOST`, `CLIENT_URL` | override the keys below whose rows name them |
+| `JWT_SECRET` | without a file, the secret of the key `default` |
+| `XDG_CACHE_HOME`, else `HOME` | `innkeeper/components` in it (`~/.cache/innkeeper/components`) keeps compiled components |
+
 - **Durations** are `\"25s\"`, `\"500ms\"`, `\"2m\"`, `\"1h\"`, or a number of milliseconds, as in Socket.IO.
 - **Sizes** are `\"64KiB\"`, `\"8MiB\"`, `\"1MB\"`, or a number of bytes.
 - **Variables**: a string may hold `${NAME}` or `${NAME:-default}`; a number may then stand in quotes. `$${` stands for `${`.

@@ -12,9 +12,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key_spec::KeySpec;
-use super::problem::{PlacedProblem, Problem, Problems};
+use super::problem::{PlacedProblem, Problem};
+use super::socket_io::option_problem;
 use super::sources::{Override, Sources};
 use super::spelling::nearest;
+use super::toml_text;
 use super::value::RawValue;
 use super::variables::{Environment, substitute, variables};
 
@@ -40,7 +42,7 @@ pub(super) type KnownKeys = fn(&str) -> Vec<&'static str>;
 
 /// One table of the file, or one that is not there: then every key is absent.
 pub(super) struct Section<'t> {
-    /// `plugins.chat`, empty for the file itself.
+    /// `plugins.chat`, as TOML writes it; empty for the file itself.
     path: String,
     table: Option<&'t DeTable<'t>>,
 }
@@ -161,12 +163,15 @@ impl<'a> Reader<'a> {
             if known.contains(&name.get_ref().as_ref()) {
                 continue;
             }
-            let remedy = match nearest(name.get_ref(), &known) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known here: {}", known.join(", ")),
+            let unknown = || {
+                let remedy = match nearest(name.get_ref(), &known) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("known here: {}", known.join(", ")),
+                };
+                Problem::new("unknown key", remedy)
             };
-            let key = section.key(name.get_ref());
-            self.problem_at(name.span().start, &key, Problem::new("unknown key", remedy));
+            let problem = option_problem(&section.path, name.get_ref()).unwrap_or_else(unknown);
+            self.problem_at(name.span().start, &section.key(name.get_ref()), problem);
         }
     }
 
@@ -178,7 +183,7 @@ impl<'a> Reader<'a> {
 
     /// Remembers a problem of the environment.
     pub(super) fn variable_problem(&mut self, name: &str, problem: Problem) {
-        let problem = problem.at("environment".to_owned(), name);
+        let problem = problem.at((usize::MAX, "environment".to_owned()), name);
         self.problems.push((usize::MAX, problem));
     }
 
@@ -197,13 +202,12 @@ impl<'a> Reader<'a> {
         self.sources.over.insert(key.to_owned(), over);
     }
 
-    /// Where each value came from, if nothing was wrong.
-    pub(super) fn finish(mut self) -> Result<Sources, Problems> {
+    /// Where each value came from, and what was wrong.
+    pub(super) fn finish(mut self) -> (Sources, Vec<PlacedProblem>) {
         let lines = self.seen.iter().map(|(key, offset)| (key.clone(), self.line(*offset)));
         let sources = Sources { lines: lines.collect(), ..self.sources.clone() };
         self.problems.sort_by_key(|(offset, _)| *offset);
-        let list = self.problems.into_iter().map(|(_, problem)| problem);
-        Problems::or(list.collect(), sources)
+        (sources, self.problems.into_iter().map(|(_, problem)| problem).collect())
     }
 
     /// Whether the value is a table; if not, that is reported.
@@ -264,7 +268,7 @@ impl<'a> Reader<'a> {
 
     fn json_object(&mut self, path: &str, table: &DeTable<'_>) -> serde_json::Map<String, serde_json::Value> {
         let entries = table.iter().map(|(name, value)| {
-            let key = format!("{path}.{}", name.get_ref());
+            let key = format!("{path}.{}", toml_text::key(name.get_ref()));
             (name.get_ref().to_string(), self.json_of(&key, value))
         });
         entries.collect()
@@ -274,7 +278,7 @@ impl<'a> Reader<'a> {
         let line = self.line(offset);
         if !self.broken.contains(&line) {
             let place = format!("{}:{line}", self.file.display());
-            self.problems.push((offset, problem.at(place, key)));
+            self.problems.push((offset, problem.at((line, place), key)));
         }
     }
 
@@ -299,12 +303,10 @@ impl<'t> Section<'t> {
         self.table.is_some()
     }
 
-    /// A key of this table with the path before it.
+    /// A key of this table with the path before it, as TOML writes it.
     pub(super) fn key(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            return name.to_owned();
-        }
-        format!("{}.{name}", self.path)
+        let name = toml_text::key(name);
+        if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 
     fn new(path: String, table: Option<&'t DeTable<'t>>) -> Self {

@@ -12,12 +12,17 @@ use super::cors::{Origins, origin, origins};
 use super::key_spec::KeySpec;
 use super::keys::{self, KeyConfig, Secret};
 use super::plugins::{self, PluginConfig};
-use super::problem::{Problem, Problems};
+use super::problem::{Finding, PlacedProblem, Problem, Problems, is_in, with_findings};
 use super::reader::{Reader, Section};
 use super::sources::{Override, Sources};
+use super::toml_text::path_of;
 use super::value::{RawValue, duration, host};
 use super::variables::Environment;
-use super::{internal, limits, schema, server, store};
+use super::{internal, limits, schema, server, store, wasm};
+use crate::text_file;
+
+/// The place of what no file says.
+const BUILT_IN: &str = "the built-in configuration";
 
 /// The flags of the command line that override file and environment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +35,12 @@ pub(crate) struct Flags {
 pub(crate) struct Resolved {
     pub(crate) config: Config,
     pub(crate) sources: Sources,
+}
+
+/// A file that was read, with its problems. What they concern has its default.
+pub(crate) struct Reading {
+    resolved: Resolved,
+    problems: Vec<PlacedProblem>,
 }
 
 impl Config {
@@ -45,27 +56,75 @@ impl Config {
     }
 }
 
-impl Resolved {
-    /// As [`Config::load`].
-    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
-        match std::fs::read_to_string(file) {
-            Ok(text) => from_text(file, &text, environment, flags),
+impl Reading {
+    /// Reads a file, then the environment and the flags over it. Fails only if there is no text to read.
+    pub(crate) fn of(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
+        match text_file::read(file) {
+            Ok(text) => Ok(read(file, &text, environment, flags)),
             Err(error) => Err(Problems::unreadable(file, &error)),
         }
     }
 
+    /// The configuration, if nothing was wrong, neither in the file nor with what it names.
+    pub(crate) fn with(self, findings: Vec<Finding>) -> Result<Resolved, Problems> {
+        let problems = with_findings(self.problems, findings, &self.resolved.sources);
+        Problems::or(problems, self.resolved)
+    }
+
+    /// Whether nothing was wrong in the file.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The configuration without the plugins whose own tables have problems: the rest can be checked further.
+    pub(crate) fn checkable(&self) -> Config {
+        let mut config = self.resolved.config.clone();
+        let is_sound = |plugin: &PluginConfig| {
+            let table = path_of(&["plugins", &plugin.name]);
+            !self.problems.iter().any(|problem| is_in(&table, &problem.key))
+        };
+        config.plugins.retain(is_sound);
+        config
+    }
+}
+
+impl From<Resolved> for Reading {
+    fn from(resolved: Resolved) -> Self {
+        Self { resolved, problems: Vec::new() }
+    }
+}
+
+/// A configuration that no file says.
+impl From<Config> for Resolved {
+    fn from(config: Config) -> Self {
+        Self { config, sources: Sources { file: BUILT_IN.to_owned(), ..Sources::default() } }
+    }
+}
+
+impl Resolved {
+    /// As [`Config::load`].
+    pub(crate) fn load(file: &Path, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
+        Reading::of(file, environment, flags)?.with(Vec::new())
+    }
+
     /// As [`Config::built_in`].
     pub(crate) fn built_in(plugins: Vec<PluginConfig>, environment: Environment<'_>, flags: Flags) -> Result<Self, Problems> {
-        let mut reader = Reader::new(Path::new("the built-in configuration"), "", environment, schema::known);
+        let mut reader = Reader::new(Path::new(BUILT_IN), "", environment, schema::known);
         let mut config = Config { plugins, ..Config::default() };
         config.keys.extend(default_key(&mut reader));
         overlay(&mut reader, &mut config, flags);
         between(&mut reader, &config);
-        Ok(Resolved { sources: reader.finish()?, config })
+        let (sources, problems) = reader.finish();
+        Problems::or(problems, Resolved { config, sources })
     }
 }
 
+#[cfg(test)]
 pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Result<Resolved, Problems> {
+    read(file, source, environment, flags).with(Vec::new())
+}
+
+fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -> Reading {
     let mut reader = Reader::new(file, source, environment, schema::known);
     let table = reader.parse();
     let mut root = Section::root(table.get_ref());
@@ -76,12 +135,14 @@ pub(super) fn from_text(file: &Path, source: &str, environment: Environment<'_>,
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
+    wasm::read(&mut reader, &mut root, file, &mut config.wasm);
     config.keys = keys::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);
     reader.close(root);
     overlay(&mut reader, &mut config, flags);
     between(&mut reader, &config);
-    Ok(Resolved { sources: reader.finish()?, config })
+    let (sources, problems) = reader.finish();
+    Reading { resolved: Resolved { config, sources }, problems }
 }
 
 /// Without a file, `JWT_SECRET` is the key `default`.

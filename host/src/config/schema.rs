@@ -9,7 +9,7 @@ use super::configuration::Config;
 use super::key_spec::{KeySpec, Row, rows};
 use super::keys::{self, KeyConfig, Secret};
 use super::plugins::{self, PluginConfig};
-use super::{cookie, cors, internal, limits, server, store};
+use super::{cookie, cors, internal, limits, server, store, toml_text, wasm};
 
 /// One table of the file.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Table {
 /// A table with its values.
 #[derive(Debug)]
 pub(super) struct TableValues {
-    /// `plugins.chat`
+    /// `plugins.chat`, `keys."a b"`
     pub(super) path: String,
     pub(super) rows: Vec<Row>,
 }
@@ -61,6 +61,11 @@ pub(super) const TABLES: &[Table] = &[
         path: "store",
         about: "The file of the store, in which plugins keep values that last",
         shown: |config| single("store", &config.store, store::KEYS),
+    },
+    Table {
+        path: "wasm",
+        about: "How components are compiled and instantiated",
+        shown: |config| single("wasm", &config.wasm, wasm::KEYS),
     },
     Table {
         path: "keys.<name>",
@@ -116,7 +121,7 @@ fn single<T: Clone>(path: &str, owner: &T, keys: &[KeySpec<T>]) -> Vec<TableValu
     vec![TableValues { path: path.to_owned(), rows: rows(owner, keys) }]
 }
 
-/// A table that the operator names. A name that is not one word is put in quotes where it is written.
+/// A table that the operator names.
 fn named<T: Clone>(parent: &str, name: &str, owner: &T, keys: &[KeySpec<T>]) -> TableValues {
-    TableValues { path: format!("{parent}.{name}"), rows: rows(owner, keys) }
+    TableValues { path: format!("{parent}.{}", toml_text::key(name)), rows: rows(owner, keys) }
 }

@@ -10,6 +10,7 @@ use super::key_spec::Row;
 use super::resolve::Resolved;
 use super::schema::{TABLES, TableValues};
 use super::sources::Sources;
+use super::toml_text::{self, quoted};
 
 const REDACTED: &str = "<redacted>";
 
@@ -39,21 +40,21 @@ struct TableWriter<'a> {
 impl TableWriter<'_> {
     fn row(&self, text: &mut String, row: &Row) {
         match &row.value {
-            Some(value) => self.value(text, row.name, row.name, value),
+            Some(value) => self.value(text, row.name, value),
             None => self.line(text, row.name, &format!("# {} is not set", row.name)),
         }
     }
 
-    /// `name` is the key in this table, `written` the same as TOML. A table of free content gets a line for each leaf.
-    fn value(&self, text: &mut String, name: &str, written: &str, value: &Value) {
+    /// `name` is the key in this table. A table of free content gets a line for each leaf.
+    fn value(&self, text: &mut String, name: &str, value: &Value) {
         if let Some(table) = value.as_object().filter(|table| !table.is_empty()) {
             for (key, value) in table {
-                self.value(text, &format!("{name}.{key}"), &format!("{written}.{}", word(key)), value);
+                self.value(text, &format!("{name}.{}", toml_text::key(key)), value);
             }
             return;
         }
         let secret = self.sources.is_secret(&self.path(name), name);
-        self.line(text, name, &format!("{written} = {}", self.toml(name, value, secret)));
+        self.line(text, name, &format!("{name} = {}", self.toml(name, value, secret)));
     }
 
     fn line(&self, text: &mut String, name: &str, line: &str) {
@@ -78,9 +79,10 @@ impl TableWriter<'_> {
             }
             Value::Object(table) => {
                 let entry = |(key, value): (&String, &Value)| {
+                    let key = toml_text::key(key);
                     let name = format!("{name}.{key}");
                     let secret = secret || self.sources.is_secret(&self.path(&name), &name);
-                    format!("{} = {}", word(key), self.toml(&name, value, secret))
+                    format!("{key} = {}", self.toml(&name, value, secret))
                 };
                 let entries: Vec<_> = table.iter().map(entry).collect();
                 if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
@@ -107,17 +109,6 @@ fn without_password(text: &str) -> String {
         Some(format!("{scheme}://{user}:{REDACTED}@{host}{path}"))
     };
     cut().unwrap_or_else(|| text.to_owned())
-}
-
-/// A key as TOML writes it.
-fn word(key: &str) -> String {
-    let bare = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
-}
-
-/// A basic string of TOML. JSON's escapes are the same, but TOML also requires one for DEL.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]

@@ -42,6 +42,18 @@ impl Sources {
         if names.is_empty() { place } else { format!("{place}, environment variable {}", names.join(", ")) }
     }
 
+    /// The line of a key and its place, `innkeeper.toml:3`. A key that is not in the file has the place of the table that it belongs to.
+    pub(super) fn place(&self, key: &str) -> (usize, String) {
+        let mut path = Some(key);
+        while let Some(key) = path {
+            if let Some(line) = self.lines.get(key) {
+                return (*line, format!("{}:{line}", self.file));
+            }
+            path = key.rsplit_once(['.', '[']).map(|(before, _)| before);
+        }
+        (usize::MAX, self.file.clone())
+    }
+
     /// Whether the value of this key must not be shown: because of a name on its path, or of a variable in it.
     pub(super) fn is_secret(&self, key: &str, name: &str) -> bool {
         let variables = self.variables.get(key).into_iter().flatten();

@@ -12,6 +12,11 @@ pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, word)| word)
 }
 
+/// Whether two words are the same but for case, underscores and dashes.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
 fn plain(word: &str) -> String {
     let letters = word.chars().filter(|letter| !matches!(letter, '_' | '-'));
     letters.flat_map(char::to_lowercase).collect()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::variables::Environment;
-use super::{Config, Flags, Origins, Problems, resolve};
+use super::wasm::Wasm;
+use super::{ComponentCache, Config, Flags, InstanceAllocation, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -95,15 +96,40 @@ innkeeper.toml:26: plugins.chat.grants: "store:users" stands here twice; keep on
 innkeeper.toml:26: plugins.chat.grants: "root" is not a capability; known: store, jwt, http, rate-limit, handshake:secrets, namespaces, cluster
 innkeeper.toml:27: plugins.chat.memory_bytes_max: "1KiB" is out of range; use 65536 to 4294967296 bytes
 innkeeper.toml:28: plugins.chat.config: a table is expected, not a value of type string; begin it with [plugins.chat.config]
-innkeeper.toml:29: plugins.my plugin: "my plugin" cannot name a plugin; use 1 to 64 letters, digits, `-` and `_`
-innkeeper.toml:29: plugins.my plugin: the key `component` is missing; add component = "<file>.wasm"
-innkeeper.toml:30: plugins.my plugin.run_ms: `run_ms` (20s) is above `call_ms` (10s); lower the first or raise the second
-innkeeper.toml:31: plugins.my plugin.config.key: the environment variable `SECRET` is not set; set it, or give a default: ${SECRET:-…}
-innkeeper.toml:31: plugins.my plugin.config.ratio: nan is not a number in JSON; leave it out
+innkeeper.toml:29: plugins."my plugin": "my plugin" cannot name a plugin; use 1 to 64 letters, digits, `-` and `_`
+innkeeper.toml:29: plugins."my plugin": the key `component` is missing; add component = "<file>.wasm"
+innkeeper.toml:30: plugins."my plugin".run_ms: `run_ms` (20s) is above `call_ms` (10s); lower the first or raise the second
+innkeeper.toml:31: plugins."my plugin".config.key: the environment variable `SECRET` is not set; set it, or give a default: ${SECRET:-…}
+innkeeper.toml:31: plugins."my plugin".config.ratio: nan is not a number in JSON; leave it out
 innkeeper.toml:33: plugins.echo: a table is expected, not a value of type string; begin it with [plugins.echo]
 innkeeper.toml:34: severs: unknown key; did you mean `server`?
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+}
+
+#[test]
+fn an_option_of_socket_io_that_is_no_key_says_what_there_is_instead() {
+    let told =
+        problems("[server]\nperMessageDeflate = true\nallow_request = 'f'\n[server.cors]\nmethods = ['GET']\npingTimeout = 1\n");
+    let expected = [
+        "innkeeper.toml:2: server.perMessageDeflate: Socket.IO's option `perMessageDeflate`: not yet: messages of a websocket are not compressed; see docs/unsupported.md",
+        "innkeeper.toml:3: server.allow_request: Socket.IO's option `allowRequest`: connect middleware of a plugin instead, and `origin` in `[server.cors]`; see docs/unsupported.md",
+        "innkeeper.toml:5: server.cors.methods: Socket.IO's option `cors.methods`: not needed: a preflight is answered with the methods of the endpoint; see docs/unsupported.md",
+        "innkeeper.toml:6: server.cors.pingTimeout: unknown key; known here: origin, credentials",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn numbers_may_have_underscores_as_in_toml() {
+    let text = "[server]\nping_interval = '1_000ms'\nping_timeout = 2_000\nconnect_timeout = '1_0 s'\nmax_http_buffer_size = '1_000kB'\nport = '${PORT}'";
+    let environment = |name: &str| (name == "PORT").then(|| "4_000".to_owned());
+    let server = read(text, &environment).expect("nothing is wrong").server;
+    assert_eq!((server.ping_interval, server.ping_timeout), (Duration::from_secs(1), Duration::from_secs(2)));
+    assert_eq!((server.connect_timeout, server.max_http_buffer_size, server.port), (Duration::from_secs(10), 1_000_000, 4_000));
+    for odd in ["'_1s'", "'1_s'", "'1__0s'", "'_s'"] {
+        assert_eq!(problems(&format!("server.ping_interval = {odd}")).len(), 1, "{odd}");
+    }
 }
 
 #[test]
@@ -261,6 +287,24 @@ fn a_grant_may_be_narrowed_and_the_namespaces_of_a_plugin_named() {
     assert_eq!(told, expected);
     let told = problems(&plugin("namespaces = []"));
     assert_eq!(told, ["innkeeper.toml:3: plugins.chat.namespaces: the list names no namespace; name one, or leave the key out"]);
+}
+
+#[test]
+fn the_cache_is_a_folder_or_on_or_off() {
+    let wasm = |text: &str| read(text, &nothing).expect("nothing is wrong").wasm;
+    assert_eq!(wasm("[wasm]\ncache = true\ninstance_allocation = 'pooling'"), Wasm::default());
+    let expected = Wasm {
+        cache: ComponentCache::Folder(PathBuf::from("src/config/compiled")),
+        instance_allocation: InstanceAllocation::OnDemand,
+    };
+    assert_eq!(wasm("[wasm]\ncache = 'compiled'\ninstance_allocation = 'on-demand'"), expected);
+    assert_eq!(wasm("wasm.cache = false").cache, ComponentCache::Off);
+    let told = problems("[wasm]\ncache = 1\ninstance_allocation = 'demand'");
+    let expected = [
+        "innkeeper.toml:2: wasm.cache: 1 is not a folder, true or false; name a folder in quotes, or write true or false without",
+        "innkeeper.toml:3: wasm.instance_allocation: \"demand\" is not a way to allocate instances; did you mean \"on-demand\"?",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

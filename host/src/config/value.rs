@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -42,7 +43,7 @@ impl RawValue {
         Self::Text { text, substituted: true }
     }
 
-    fn expected(&self, what: &str, remedy: &str) -> Problem {
+    pub(super) fn expected(&self, what: &str, remedy: &str) -> Problem {
         Problem::new(format!("{} is not {what}", self.shown()), remedy)
     }
 
@@ -79,7 +80,7 @@ pub(super) fn count(range: RangeInclusive<usize>) -> impl Fn(&RawValue) -> Resul
     move |raw| {
         let number = match raw {
             RawValue::Integer(number) => Some(*number),
-            RawValue::Text { text, substituted: true } => text.trim().parse().ok(),
+            RawValue::Text { text, substituted: true } => whole_number(text.trim()),
             _ => None,
         };
         let remedy = format!("write a whole number from {} to {}, without quotes", range.start(), range.end());
@@ -166,10 +167,16 @@ fn measure(raw: &RawValue, units: &[(&str, u64)]) -> Option<u64> {
         RawValue::Text { text, .. } => text.trim().to_ascii_lowercase(),
         _ => return None,
     };
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '_').unwrap_or(text.len());
     let (digits, unit) = text.split_at_checked(end)?;
     let unit = unit.trim();
     let bare = unit.is_empty();
     let (_, factor) = units.iter().find(|(name, _)| bare || *name == unit)?;
-    digits.replace('_', "").parse::<u64>().ok()?.checked_mul(*factor)
+    whole_number::<u64>(digits)?.checked_mul(*factor)
+}
+
+/// Digits, with an underscore between two of them as in TOML: `1_000`.
+fn whole_number<N: FromStr>(text: &str) -> Option<N> {
+    let well_placed = text.split('_').all(|part| part.ends_with(|last: char| last.is_ascii_digit()));
+    if well_placed { text.replace('_', "").parse().ok() } else { None }
 }

@@ -119,7 +119,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
         .collect();
     let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
     let dispatcher = Arc::new(Dispatcher {
-        registry: Arc::new(Registry::new(&plugins).unwrap()),
+        registry: Arc::new(Registry::new(&plugins)),
         effects: Arc::new(LocalEffects::new(1000, None)),
         limits,
     });

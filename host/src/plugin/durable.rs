@@ -32,7 +32,7 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin without a generation: [`load`](super::load) makes the first.
+    /// A plugin without a generation: [`register`](super::register) makes the first.
     pub(crate) fn new(config: PluginConfig, limits: &Limits, engine: Arc<WasmEngine>, services: Arc<HostServices>) -> Self {
         let name: Arc<str> = config.name.as_str().into();
         Self {

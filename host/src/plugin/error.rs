@@ -2,69 +2,105 @@
 
 use std::path::PathBuf;
 
-use crate::store::StoreError;
-
-/// A plugin that was not loaded.
+/// A plugin that cannot be loaded, for one of its problems.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PluginError {
-    #[error("plugin {plugin:?}: cannot read {}: {source}", path.display())]
-    Read { plugin: String, path: PathBuf, source: std::io::Error },
+#[error("plugin {plugin:?}: {problem}")]
+pub(crate) struct PluginError {
+    pub(crate) plugin: String,
+    #[source]
+    pub(crate) problem: LoadProblem,
+}
 
-    #[error("plugin {plugin:?}: {} is {what}; build it with `innkeeper build`", path.display())]
-    NotAComponent { plugin: String, path: PathBuf, what: &'static str },
+/// The engine for all plugins does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine does not start: {0:#}")]
+pub(crate) struct EngineError(pub(super) wasmtime::Error);
 
-    #[error("plugin {plugin:?}: {} is not a valid component: {source:#}", path.display())]
-    Invalid { plugin: String, path: PathBuf, source: wasmtime::Error },
+/// What keeps a plugin from being loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadProblem {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+
+    #[error("{} is {what}; build it with `innkeeper build`", path.display())]
+    NotAComponent { path: PathBuf, what: &'static str },
+
+    #[error("{} is not a valid component: {source:#}", path.display())]
+    Invalid { path: PathBuf, source: wasmtime::Error },
 
     #[error(
-        "plugin {plugin:?}: {} is a component without the exports of a plugin; in Rust write `export!(plugin);` at the end of its lib.rs and build it again",
+        "{} is a component without the exports of a plugin; in Rust write `export!(plugin);` at the end of its lib.rs and build it again",
         path.display()
     )]
-    NoExports { plugin: String, path: PathBuf },
+    NoExports { path: PathBuf },
 
-    #[error("plugin {plugin:?}: {} does not fit this host: {source:#}; the host speaks the contract innkeeper:plugin@0.1", path.display())]
-    DoesNotFit { plugin: String, path: PathBuf, source: wasmtime::Error },
+    #[error("{} does not fit this host: {source:#}; the host speaks the contract innkeeper:plugin@0.1", path.display())]
+    DoesNotFit { path: PathBuf, source: wasmtime::Error },
 
-    #[error("plugin {plugin:?}: `register` did not answer: {source:#}")]
-    Register { plugin: String, source: wasmtime::Error },
+    #[error("`register` did not answer: {source:#}")]
+    Register { source: wasmtime::Error },
 
-    #[error("plugin {plugin:?}: its registration says {what}")]
-    Registration { plugin: String, what: String },
+    #[error("its registration says {what}")]
+    Registration { what: String },
 
     /// The plugin's own message: the plugin cannot work with its configuration.
-    #[error("plugin {plugin:?}: {message}; see [plugins.{plugin}.config]")]
-    Refused { plugin: String, message: String },
+    #[error("{message}")]
+    Refused { message: String },
 
     #[error(
-        "plugin {plugin:?}: requests the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
+        "requests the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
     )]
-    NoKey { plugin: String, key: String },
+    NoKey { key: String },
 
     #[error(
-        "plugin {plugin:?}: registers {}, which [plugins.{plugin}] does not list; to allow that, write {line}",
+        "registers {}, which [plugins.{plugin}] does not list; to allow that, write {line}",
         quoted("the namespace", "the namespaces", namespaces)
     )]
     NotListed { plugin: String, namespaces: Vec<String>, line: String },
 
     #[error(
-        "plugin {plugin:?}: registers the namespace {namespace:?}, and so does {other:?}; plugins share a namespace only if each of them lists it; write {}",
+        "registers the namespace {namespace:?}, and so does {other:?}; plugins share a namespace only if each of them lists it; write {}",
         lines.join(", and ")
     )]
-    Shared { plugin: String, other: String, namespace: String, lines: Vec<String> },
+    Shared { other: String, namespace: String, lines: Vec<String> },
 
     /// `grants` are those that the operator wrote, and the missing ones.
     #[error(
-        "plugin {plugin:?}: requests {}; to grant {}, write grants = {grants:?} in [plugins.{plugin}]",
+        "requests {}; to grant {}, write grants = {grants:?} in [plugins.{plugin}]",
         quoted("the capability", "the capabilities", missing),
         if missing.len() == 1 { "it" } else { "them" }
     )]
     NotGranted { plugin: String, missing: Vec<String>, grants: Vec<String> },
+}
 
-    #[error("plugin {plugin:?} needs the store: {source}")]
-    Store { plugin: String, source: StoreError },
+impl LoadProblem {
+    /// The key of the plugin's table that has to change, and what is wrong with it. The key is empty for the table itself.
+    pub(crate) fn placed(&self) -> (String, String) {
+        let key = match self {
+            Self::Read { .. }
+            | Self::NotAComponent { .. }
+            | Self::Invalid { .. }
+            | Self::NoExports { .. }
+            | Self::DoesNotFit { .. } => "component",
+            Self::Refused { message } => return placed_by_plugin(message),
+            Self::NotGranted { .. } => "grants",
+            Self::NotListed { .. } | Self::Shared { .. } => "namespaces",
+            Self::Register { .. } | Self::Registration { .. } | Self::NoKey { .. } => "",
+        };
+        (key.to_owned(), self.to_string())
+    }
+}
 
-    #[error("the WebAssembly engine does not start: {0:#}")]
-    Engine(wasmtime::Error),
+/// A message `config: <key>: <what>` is about this key of the plugin's `config`.
+fn placed_by_plugin(message: &str) -> (String, String) {
+    let about = message.strip_prefix("config: ").unwrap_or(message);
+    let is_key = |key: &str| {
+        !key.is_empty() && key.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '[' | ']'))
+    };
+    match about.split_once(": ") {
+        Some((key, what)) if about != message && is_key(key) => (format!("config.{key}"), what.to_owned()),
+        _ => ("config".to_owned(), about.to_owned()),
+    }
 }
 
 /// `the capability "store"`, or `the capabilities "store", "jwt"`.
@@ -77,4 +113,20 @@ fn quoted(one: &str, several: &str, names: &[String]) -> String {
 /// `namespaces = ["/", "/chat"]`, as a configuration has it.
 pub(super) fn namespaces_line<'n>(names: impl Iterator<Item = &'n str>) -> String {
     format!("namespaces = {:?}", names.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoadProblem;
+
+    #[test]
+    fn a_plugin_can_say_which_key_of_its_configuration_is_wrong() {
+        let placed = |message: &str| LoadProblem::Refused { message: message.into() }.placed();
+        let at = |key: &str, what: &str| (key.to_owned(), what.to_owned());
+        assert_eq!(placed("config: window_ms: give at least 1"), at("config.window_ms", "give at least 1"));
+        assert_eq!(placed("config: per[0].kind: unknown: ip"), at("config.per[0].kind", "unknown: ip"));
+        assert_eq!(placed("config: missing field `a`: b"), at("config", "missing field `a`: b"));
+        assert_eq!(placed("config: too large"), at("config", "too large"));
+        assert_eq!(placed("window_ms: too large"), at("config", "window_ms: too large"));
+    }
 }

@@ -1,4 +1,7 @@
 //! From a file to a generation that can be called: read, compile, link, make a trial instance, register, check the grants.
+//!
+//! Loading has two steps, so that all problems of all plugins are found before anything is opened for one of them: a plugin is
+//! *registered*, which has no effect outside, and then *started*.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,71 +13,115 @@ use super::bindings::v0_1;
 use super::capability::{Capabilities, Capability};
 use super::contract::LinkedComponent;
 use super::durable::Plugin;
-use super::error::{PluginError, namespaces_line};
+use super::error::{LoadProblem, PluginError, namespaces_line};
 use super::failure::Failure;
 use super::generation::Generation;
 use super::host::GenerationContext;
 use super::instance::Instance;
 use super::registration::{NamespaceRegistration, Registration};
 use super::runner::Runner;
+use super::sharing;
+use crate::store::StoreError;
 
-/// A loaded generation, and the namespaces that it registered.
+/// A generation that can be called, and the namespaces that it registered.
 pub(crate) type Loaded = (Arc<dyn Runner>, Vec<NamespaceRegistration>);
 
-/// Loads the next generation of a plugin.
-pub(crate) async fn load(plugin: &Arc<Plugin>) -> Result<Loaded, PluginError> {
-    // The one place where the version of the contract decides. Today there is one.
-    generation(plugin, compile(plugin).await?).await
+/// A generation that registered and has no problem.
+pub(crate) struct Registered {
+    plugin: Arc<Plugin>,
+    namespaces: Vec<NamespaceRegistration>,
+    /// What made the component, for the log.
+    sdk: String,
+    start: Box<dyn FnOnce(GenerationContext) -> Arc<dyn Runner> + Send>,
+    context: GenerationContext,
 }
 
-async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C) -> Result<Loaded, PluginError> {
+/// Registers the next generation of each plugin. The problems are those of all plugins, and what plugins do not share.
+pub(crate) async fn register(plugins: &[Arc<Plugin>]) -> (Vec<Registered>, Vec<PluginError>) {
+    let (mut registered, mut problems) = (Vec::new(), Vec::new());
+    for plugin in plugins {
+        let found = match compile(plugin).await {
+            // The one place where the version of the contract decides. Today there is one.
+            Ok(component) => generation(plugin, component, &mut registered).await,
+            Err(problem) => vec![problem],
+        };
+        problems.extend(found.into_iter().map(|problem| PluginError { plugin: plugin.config.name.clone(), problem }));
+    }
+    problems.extend(sharing::problems(&registered.iter().map(Registered::chained).collect::<Vec<_>>()));
+    (registered, problems)
+}
+
+impl Registered {
+    /// The namespaces that it may serve. One that a list leaves out is a problem already, and nobody shares it.
+    fn chained(&self) -> sharing::Registered<'_> {
+        let has_list = self.plugin.config.namespaces.is_some();
+        let namespaces = self.namespaces.iter().filter(|namespace| namespace.is_listed || !has_list);
+        (&self.plugin.name, namespaces.collect())
+    }
+
+    /// The plugin's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.plugin.name
+    }
+
+    /// Makes the generation. The first that may use the store opens its file, unless it may use nothing but buckets in memory.
+    pub(crate) async fn load(self) -> Result<Loaded, StoreError> {
+        let mut context = self.context;
+        if context.capabilities.has(Capability::Store) {
+            let buckets = context.capabilities.parts(Capability::Store);
+            context.store = Some(self.plugin.services.store.for_buckets(buckets).await?);
+        }
+        tracing::info!(plugin = &*context.label, sdk = self.sdk, namespaces = ?names(&self.namespaces), "plugin loaded");
+        Ok(((self.start)(context), self.namespaces))
+    }
+}
+
+/// Registers a component; returns its problems. One that registered is in the list, whether it has problems or not, since it shares
+/// namespaces with others.
+async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list: &mut Vec<Registered>) -> Vec<LoadProblem> {
     let label = plugin.next_label();
-    let trial = Arc::new(GenerationContext::trial(plugin.clone(), label.clone()));
-    let mut registration = register(plugin, &component, &trial).await?;
-    list_namespaces(plugin, &mut registration)?;
     let mut context = GenerationContext::trial(plugin.clone(), label.clone());
-    context.capabilities = grant(plugin, &registration.capabilities)?;
+    let trial = Arc::new(GenerationContext::trial(plugin.clone(), label.clone()));
+    let mut registration = match call_register(plugin, &component, &trial).await {
+        Ok(registration) => registration,
+        Err(problem) => return vec![problem],
+    };
+    let mut problems = Vec::from_iter(list_namespaces(plugin, &mut registration));
+    match registration.capabilities.granted_by(&plugin.config.grants) {
+        Ok(granted) => context.capabilities = granted,
+        Err(missing) => {
+            let grants = plugin.config.grants.iter().chain(&missing).cloned().collect();
+            problems.push(LoadProblem::NotGranted { plugin: plugin.config.name.clone(), missing, grants });
+        }
+    }
+    problems.extend(missing_keys(plugin, &registration.capabilities));
     for ignored in &registration.unknown {
         tracing::warn!(plugin = &*label, "this host does not know the {ignored}, which the plugin registered: it is ignored");
     }
-    tracing::info!(plugin = &*label, sdk = registration.sdk, namespaces = ?names(&registration), "plugin loaded");
-    if context.capabilities.has(Capability::Store) {
-        // The first plugin that comes here opens the store's file, unless it may use nothing but buckets in memory.
-        let opened = plugin.services.store.for_buckets(context.capabilities.parts(Capability::Store)).await;
-        let store = opened.map_err(|source| PluginError::Store { plugin: plugin.config.name.clone(), source })?;
-        context.store = Some(store);
-    }
     context.has_timer_hook = registration.timer;
     context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
-    let generation = Generation::new(component, context, registration.start);
-    Ok((Arc::new(generation), registration.namespaces))
+    let has_start = registration.start;
+    list.push(Registered {
+        plugin: plugin.clone(),
+        namespaces: registration.namespaces,
+        sdk: registration.sdk,
+        start: Box::new(move |context| Arc::new(Generation::new(component, context, has_start))),
+        context,
+    });
+    problems
 }
 
-/// What the plugin may do, out of what it requests.
-fn grant(plugin: &Plugin, requested: &Capabilities) -> Result<Capabilities, PluginError> {
-    let granted = requested.granted_by(&plugin.config.grants);
-    let granted = granted.map_err(|missing| {
-        let grants = plugin.config.grants.iter().chain(&missing).cloned().collect();
-        PluginError::NotGranted { plugin: plugin.config.name.clone(), missing, grants }
-    })?;
-    let named = requested.parts(Capability::Jwt).unwrap_or_default();
-    match named.iter().find(|key| !plugin.services.keys.has(key)) {
-        Some(key) => Err(PluginError::NoKey { plugin: plugin.config.name.clone(), key: key.clone() }),
-        None => Ok(granted),
-    }
+/// The keys that the plugin requests by name and that the configuration does not have.
+fn missing_keys(plugin: &Plugin, requested: &Capabilities) -> Vec<LoadProblem> {
+    let named = requested.parts(Capability::Jwt).unwrap_or_default().iter();
+    named.filter(|key| !plugin.services.keys.has(key)).map(|key| LoadProblem::NoKey { key: key.clone() }).collect()
 }
 
 /// Notes which of the namespaces the operator lists for this plugin. With a list, no other is registered.
-fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Result<(), PluginError> {
-    let Some(listed) = &plugin.config.namespaces else { return Ok(()) };
+fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Option<LoadProblem> {
+    let listed = plugin.config.namespaces.as_ref()?;
     for namespace in &mut registration.namespaces {
         namespace.is_listed = listed.iter().any(|name| **name == *namespace.name);
-    }
-    let unlisted = registration.namespaces.iter().filter(|namespace| !namespace.is_listed);
-    let unlisted: Vec<String> = unlisted.map(|namespace| namespace.name.to_string()).collect();
-    if !unlisted.is_empty() {
-        let line = namespaces_line(listed.iter().chain(&unlisted).map(String::as_str));
-        return Err(PluginError::NotListed { plugin: plugin.config.name.clone(), namespaces: unlisted, line });
     }
     // The key only allows: an operator who lists a namespace may believe that the plugin guards it.
     for name in listed.iter().filter(|name| !registration.namespaces.iter().any(|namespace| *namespace.name == ***name)) {
@@ -84,50 +131,56 @@ fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Result<(
             plugin.config.name
         );
     }
-    Ok(())
+    let unlisted = registration.namespaces.iter().filter(|namespace| !namespace.is_listed);
+    let unlisted: Vec<String> = unlisted.map(|namespace| namespace.name.to_string()).collect();
+    if unlisted.is_empty() {
+        return None;
+    }
+    let line = namespaces_line(listed.iter().chain(&unlisted).map(String::as_str));
+    Some(LoadProblem::NotListed { plugin: plugin.config.name.clone(), namespaces: unlisted, line })
 }
 
-fn names(registration: &Registration) -> Vec<&str> {
-    registration.namespaces.iter().map(|namespace| &*namespace.name).collect()
+fn names(namespaces: &[NamespaceRegistration]) -> Vec<&str> {
+    namespaces.iter().map(|namespace| &*namespace.name).collect()
 }
 
 /// Reads, compiles and links the component, on a thread where that may take its time.
-async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, PluginError> {
-    let (engine, name, path) = (plugin.engine.clone(), plugin.config.name.clone(), plugin.config.component.clone());
+async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
+    let (engine, path) = (plugin.engine.clone(), plugin.config.component.clone());
     let compiled = tokio::task::spawn_blocking(move || {
         let read = std::fs::read(&path);
-        let bytes = read.map_err(|source| PluginError::Read { plugin: name.clone(), path: path.clone(), source })?;
-        check_magic(&bytes, &name, &path)?;
+        let bytes = read.map_err(|source| LoadProblem::Read { path: path.clone(), source })?;
+        check_magic(&bytes, &path)?;
         let component = Component::new(engine.get(), &bytes);
-        let component = component.map_err(|source| PluginError::Invalid { plugin: name.clone(), path: path.clone(), source })?;
+        let component = component.map_err(|source| LoadProblem::Invalid { path: path.clone(), source })?;
         // Every version of the contract has it.
         if component.get_export_index(None, "register").is_none() {
-            return Err(PluginError::NoExports { plugin: name, path });
+            return Err(LoadProblem::NoExports { path });
         }
-        v0_1::Component::link(&engine, &component).map_err(|source| PluginError::DoesNotFit { plugin: name, path, source })
+        v0_1::Component::link(&engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
     });
-    compiled.await.map_err(|error| PluginError::Engine(error.into()))?
+    compiled.await.unwrap_or_else(|lost| Err(LoadProblem::Register { source: lost.into() }))
 }
 
-fn check_magic(bytes: &[u8], plugin: &str, path: &Path) -> Result<(), PluginError> {
+fn check_magic(bytes: &[u8], path: &Path) -> Result<(), LoadProblem> {
     let what = match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
         [0, b'a', b's', b'm', ..] => "a core module, not a component",
         _ => "not WebAssembly",
     };
-    Err(PluginError::NotAComponent { plugin: plugin.into(), path: path.into(), what })
+    Err(LoadProblem::NotAComponent { path: path.into(), what })
 }
 
 /// Makes a trial instance and calls its `register`.
-async fn register<C: LinkedComponent>(
+async fn call_register<C: LinkedComponent>(
     plugin: &Plugin,
     component: &C,
     trial: &Arc<GenerationContext>,
-) -> Result<Registration, PluginError> {
+) -> Result<Registration, LoadProblem> {
     let asked = async { Instance::new(component, trial).await?.register().await };
     let in_time = timeout(plugin.config.limits.call_deadline, asked).await.unwrap_or_else(|late| Err(late.into()));
-    let registered = in_time.map_err(|source| PluginError::Register { plugin: plugin.config.name.clone(), source })?;
-    let refused = |failure: Failure| PluginError::Refused { plugin: plugin.config.name.clone(), message: failure.message };
+    let registered = in_time.map_err(|source| LoadProblem::Register { source })?;
+    let refused = |failure: Failure| LoadProblem::Refused { message: failure.message };
     let manifest = registered.map_err(refused)?;
-    Registration::check(manifest).map_err(|what| PluginError::Registration { plugin: plugin.config.name.clone(), what })
+    Registration::check(manifest).map_err(|what| LoadProblem::Registration { what })
 }

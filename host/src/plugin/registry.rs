@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::error::{PluginError, namespaces_line};
 use super::registration::{Hook, NamespaceRegistration};
 use super::runner::Runner;
 
@@ -59,9 +58,8 @@ impl Member {
 }
 
 impl Registry {
-    /// Builds the table out of the plugins in configured order. The main namespace always exists. Fails if plugins share a namespace that
-    /// the operator does not list for each of them, whatever their order.
-    pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Result<Self, PluginError> {
+    /// Builds the table out of the plugins in configured order. The main namespace always exists.
+    pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
         let mut chains: HashMap<Box<str>, Chain> = HashMap::from([("/".into(), Chain::default())]);
         for (plugin, namespaces) in plugins {
             for (index, registration) in (0..).zip(namespaces) {
@@ -69,14 +67,9 @@ impl Registry {
                 chains.entry(registration.name.clone()).or_default().members.push(member);
             }
         }
-        let mut sorted: Vec<_> = chains.iter().collect();
-        sorted.sort_unstable_by_key(|(name, _)| *name);
-        for (name, chain) in sorted {
-            check_sharing(name, chain, plugins)?;
-        }
         let chains = chains.into_iter().map(|(name, chain)| (name, Arc::new(chain))).collect();
         let plugins = plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
-        Ok(Self { table: ArcSwap::from_pointee(Table { chains, plugins }) })
+        Self { table: ArcSwap::from_pointee(Table { chains, plugins }) }
     }
 
     /// The chain of a namespace; none if no plugin registered it.
@@ -100,31 +93,6 @@ impl Registry {
         names.sort_unstable();
         names
     }
-}
-
-/// Refuses every plugin that shares this namespace and does not have it listed. One that has it listed is never the one refused.
-fn check_sharing(
-    name: &str,
-    chain: &Chain,
-    plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)],
-) -> Result<(), PluginError> {
-    let unlisted: Vec<_> = chain.members.iter().filter(|member| !member.registration.is_listed).collect();
-    let Some(first) = unlisted.first().map(|member| member.plugin.name()) else { return Ok(()) };
-    let Some(other) = chain.members.iter().map(|member| member.plugin.name()).find(|other| *other != first) else {
-        return Ok(());
-    };
-    let line = |member: &&Member| {
-        let plugin = member.plugin.name();
-        let registered = plugins.iter().find(|(runner, _)| runner.name() == plugin).map(|(_, namespaces)| namespaces);
-        let names = registered.into_iter().flatten().map(|registration| &*registration.name);
-        format!("{} in [plugins.{plugin}]", namespaces_line(names))
-    };
-    Err(PluginError::Shared {
-        plugin: first.to_string(),
-        other: other.to_string(),
-        namespace: name.to_owned(),
-        lines: unlisted.iter().map(line).collect(),
-    })
 }
 
 #[cfg(test)]
@@ -153,29 +121,14 @@ mod tests {
         }
     }
 
-    fn plugin(name: &str, namespaces: &[&str], is_listed: bool) -> (Arc<dyn Runner>, Vec<NamespaceRegistration>) {
-        let registration = |name: &&str| NamespaceRegistration { name: (*name).into(), is_listed, ..Default::default() };
+    fn plugin(name: &str, namespaces: &[&str]) -> (Arc<dyn Runner>, Vec<NamespaceRegistration>) {
+        let registration = |name: &&str| NamespaceRegistration { name: (*name).into(), ..Default::default() };
         (Arc::new(Named(name.into())), namespaces.iter().map(registration).collect())
     }
 
     #[test]
-    fn plugins_share_a_namespace_only_if_it_is_listed_for_each_of_them() {
-        let refused = |plugins: &[_]| Registry::new(plugins).err().map(|error| error.to_string());
-        let (a, b) = (|is_listed| plugin("a", &["/", "/chat"], is_listed), |is_listed| plugin("b", &["/chat"], is_listed));
-        assert_eq!(
-            refused(&[a(false), b(false)]).as_deref(),
-            Some(
-                "plugin \"a\": registers the namespace \"/chat\", and so does \"b\"; plugins share a namespace only if each of them lists it; \
-                 write namespaces = [\"/\", \"/chat\"] in [plugins.a], and namespaces = [\"/chat\"] in [plugins.b]"
-            )
-        );
-        for plugins in [[a(true), b(false)], [b(false), a(true)]] {
-            let refused = refused(&plugins).unwrap();
-            assert!(refused.starts_with("plugin \"b\"") && !refused.contains("[plugins.a]"), "{refused}");
-        }
-        assert_eq!(refused(&[a(true), b(true)]), None);
-        assert_eq!(refused(&[a(false), plugin("c", &["/other"], false)]), None);
-        let registry = Registry::new(&[a(true), b(true)]).unwrap();
+    fn a_member_has_the_index_of_its_own_registration() {
+        let registry = Registry::new(&[plugin("a", &["/", "/chat"]), plugin("b", &["/chat"])]);
         let indices: Vec<_> = registry.chain("/chat").unwrap().members.iter().map(|member| member.index).collect();
         assert_eq!(indices, [1, 0]);
     }

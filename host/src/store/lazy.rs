@@ -13,10 +13,15 @@ use super::clock::{Clock, wall_clock};
 use super::embedded::Embedded;
 use super::error::StoreError;
 use super::memory::Memory;
+use super::rules;
 use super::split::Split;
+use crate::text_file;
 
 /// Entries of a seed in flight at once: more would be more than the store queues.
 const SEED_AT_ONCE: usize = 1_000;
+
+/// A seed: buckets, keys and values.
+type Buckets = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
 
 /// Where the store is, and the store once it is open.
 pub(crate) struct LazyStore {
@@ -76,11 +81,7 @@ impl LazyStore {
 
 /// Sets what the seed file has and the store has not. Returns how many.
 async fn seed_absent(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
-    let problem = |what: String| StoreError::Seed { path: file.to_owned(), what };
-    let text = std::fs::read_to_string(file).map_err(|error| problem(error.to_string().to_lowercase()))?;
-    let buckets: BTreeMap<String, BTreeMap<String, Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| {
-        problem(format!("{error}; write it like {{\"users\": {{\"1\": {{\"name\": \"Ann\"}}}}}}: buckets, keys, values"))
-    })?;
+    let buckets = read_seed(file)?;
     let pairs: Vec<_> =
         buckets.iter().flat_map(|(bucket, entries)| entries.iter().map(move |(key, value)| (bucket, key, value))).collect();
     let mut set = 0;
@@ -90,16 +91,38 @@ async fn seed_absent(store: &dyn Store, file: &Path) -> Result<usize, StoreError
         });
         // Asked first, all of them, so that they share a commit.
         for (bucket, key, answer) in asked.collect::<Vec<_>>() {
-            let wrote = answer.await.map_err(|error| problem(format!("{bucket:?} {key:?}: {error}")))?;
+            let wrote = answer.await.map_err(|error| problem(file, format!("{bucket:?} {key:?}: {error}")))?;
             set += usize::from(wrote);
         }
     }
     Ok(set)
 }
 
+/// Finds what is wrong with a seed file, without a store.
+pub(crate) fn check_seed(file: &Path) -> Result<(), StoreError> {
+    for (bucket, entries) in read_seed(file)? {
+        for (key, value) in entries {
+            let checked = rules::check_names(&bucket, &key).and_then(|()| rules::check_value(value.get().as_bytes()));
+            checked.map_err(|error| problem(file, format!("{bucket:?} {key:?}: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_seed(file: &Path) -> Result<Buckets, StoreError> {
+    let text = text_file::read(file).map_err(|error| problem(file, error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        problem(file, format!("{error}; write it like {{\"users\": {{\"1\": {{\"name\": \"Ann\"}}}}}}: buckets, keys, values"))
+    })
+}
+
+fn problem(file: &Path, what: String) -> StoreError {
+    StoreError::Seed { path: file.to_owned(), what }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::LazyStore;
+    use super::{LazyStore, check_seed};
     use crate::store::embedded::folder;
 
     #[tokio::test]
@@ -138,11 +161,15 @@ mod tests {
     async fn a_malformed_seed_is_reported_with_its_file() {
         let folder = folder("bad-seed");
         let seed = folder.join("seed.json");
+        std::fs::write(&seed, "\u{feff}{}").unwrap();
+        LazyStore::new(folder.join("marked.redb"), Some(seed.clone()), &[], 0).get().await.unwrap();
         for (text, told) in [("{", "eof"), (r#"{"users": 1}"#, "buckets, keys, values"), (r#"{"": {"a": 1}}"#, "1 to 64 bytes")] {
             std::fs::write(&seed, text).unwrap();
+            let found = check_seed(&seed).unwrap_err().to_string();
             let error =
                 LazyStore::new(folder.join("store.redb"), Some(seed.clone()), &[], 0).get().await.err().unwrap().to_string();
             assert!(error.contains("seed.json") && error.to_lowercase().contains(told), "{error}");
+            assert_eq!(found, error);
         }
     }
 }

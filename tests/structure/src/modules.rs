@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 26] = [
+const ARROWS: [(&str, &[&str]); 27] = [
     // Leaves: they use no other.
     ("fixed_limits", &[]),
     ("frame", &[]),
@@ -19,14 +19,15 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("packet", &["frame", "json"]),
     ("reason", &[]),
     ("request", &[]),
-    ("config", &[]),
+    ("config", &["text_file"]),
     ("telemetry", &[]),
+    ("text_file", &[]),
     ("internal", &["fixed_limits", "log_limiter"]),
     ("files", &["fixed_limits", "log_limiter"]),
     ("rate_limit", &[]),
-    ("store", &["fixed_limits"]),
+    ("store", &["fixed_limits", "text_file"]),
     // Keys come out of the configuration.
-    ("auth", &["config"]),
+    ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
     ("engine", &["files", "fixed_limits", "frame", "log_limiter", "packet", "reason", "request"]),
@@ -68,7 +69,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "store",
         ],
     ),
-    ("cli", &["app", "auth", "config", "store", "telemetry"]),
+    ("cli", &["app", "auth", "config", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
     ("scenarios", &["app", "cli", "config"]),
     ("lib", &["cli", "config", "scenarios"]),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::error::BuildError;
 use crate::cli::child::clean;
+use crate::text_file;
 
 /// The profile for guests, if the workspace has it.
 const GUEST: &str = "guest";
@@ -97,7 +98,7 @@ fn metadata(folder: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
 
 /// `guest` if the workspace defines it, else `release`. A workspace that cannot be read is cargo's to complain about.
 fn profile(workspace: &Path) -> &'static str {
-    let text = std::fs::read_to_string(workspace.join("Cargo.toml")).unwrap_or_default();
+    let text = text_file::read(&workspace.join("Cargo.toml")).unwrap_or_default();
     let (table, _) = toml::de::DeTable::parse_recoverable(&text);
     let profiles = table.get_ref().get("profile");
     match profiles.and_then(|profiles| profiles.get_ref().get(GUEST)) {

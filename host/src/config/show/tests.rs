@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Flags, PluginConfig, Resolved, resolve};
+use crate::config::{Config, Flags, PluginConfig, Resolved, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 const FULL: &str = r#"
@@ -48,6 +48,37 @@ fn what_is_shown_means_the_same_when_it_is_read_again() {
         resolved.config
     };
     assert_eq!(absolute(again), absolute(first));
+}
+
+#[test]
+fn names_that_are_not_one_word_are_shown_in_quotes() {
+    let text = r#"
+[keys."a b"]
+secret = "s"
+[keys."a.b"]
+secret = "s"
+[keys.'q"\\']
+secret = "s"
+leeway = "1_0s"
+[keys."größe\t"]
+secret = "s"
+[keys.""]
+secret = "s"
+[plugins.chat]
+component = "tests.rs"
+config = { "a.b" = { "c d" = 1, "" = [{ "e f" = 2 }] }, "\u007f" = {}, "token.x" = "t0ken" }
+"#;
+    let first = resolved(text, NO_FLAGS);
+    for with_sources in [false, true] {
+        let shown = first.to_toml(with_sources);
+        let again = resolved(&shown, NO_FLAGS).config;
+        let names = |config: &Config| config.keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&again), ["a b", "a.b", "q\"\\\\", "größe\t", ""], "{shown}");
+        let config = |config: &Config| config.plugins.first().map(|plugin| plugin.config.replace("t0ken", "<redacted>"));
+        assert_eq!(config(&again), config(&first.config), "{shown}");
+        assert!(!shown.contains("t0ken"), "{shown}");
+    }
+    assert_eq!(line(&first, "config.\"a.b\".\"c d\""), "config.\"a.b\".\"c d\" = 1  # src/config/show/innkeeper.toml:15");
 }
 
 #[test]

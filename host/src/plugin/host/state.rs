@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, codes, refusals};
 use tokio::time::Instant;
+use wasmtime::StoreLimits;
 use wasmtime::component::ResourceTable;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::context::GenerationContext;
@@ -15,6 +15,7 @@ use crate::effect::{Effects, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
+use crate::plugin::engine::instance_limits;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
 pub(crate) struct InstanceState {
@@ -58,7 +59,7 @@ impl WasiView for InstanceState {
 
 impl InstanceState {
     pub(crate) fn new(context: Arc<GenerationContext>) -> Self {
-        let limits = StoreLimitsBuilder::new().memory_size(context.plugin.call_limits.memory_bytes).build();
+        let limits = instance_limits(context.plugin.call_limits.memory_bytes);
         let (wasi, table) = (wasi::empty_context(&context), resource_table());
         Self { context, active: None, limits, clock: RunClock::default(), wasi, table }
     }
