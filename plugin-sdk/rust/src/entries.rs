@@ -53,11 +53,12 @@ impl<T: DeserializeOwned> Iterator for Entries<T> {
     type Item = Result<(String, T)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.is_over {
-            if let Err(error) = self.read_page() {
-                self.is_over = true;
-                return Some(Err(error));
-            }
+        if self.page.is_empty()
+            && !self.is_over
+            && let Err(error) = self.read_page()
+        {
+            self.is_over = true;
+            return Some(Err(error));
         }
         let (key, value) = self.page.pop_front()?;
         Some(read(&self.bucket, &key, &value).map(|value| (key, value)))

@@ -27,7 +27,7 @@ mod message;
 mod tests;
 
 use innkeeper_plugin::{Error, Field, NoConfig, Plugin, Reply, Result, Socket, config, export};
-use message::{Announcement, Notification, Past, RoomId, Send};
+use message::{Announcement, Id, Notification, Past, RoomId, Send};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -126,7 +126,7 @@ fn announce_leaving(socket: &Socket) -> Result<()> {
 /// The rooms of the user's other sockets. A socket without a user is alone.
 fn other_rooms(socket: &Socket) -> Result<HashSet<String>> {
     let Some(user) = socket.data::<Value>("user")? else { return Ok(HashSet::new()) };
-    let id = user["id"].as_str().unwrap_or_default();
+    let id: Id = serde_json::from_value(user["id"].clone())?;
     let others = socket.broadcast().to(room_of_user(id)).fetch([Field::Rooms])?.sockets;
     Ok(others.iter().flat_map(|other| other.rooms().to_vec()).collect())
 }
