@@ -73,6 +73,42 @@ fn the_commands_of_pages_exist() {
     assert!(unknown.is_empty(), "these commands do not exist:\n{}", unknown.join("\n"));
 }
 
+/// The right side of the tables from Socket.IO to here, and of the table of the host of unit tests.
+#[test]
+fn the_functions_in_tables_exist() {
+    let sources: String =
+        files_of(&root().join("plugin-sdk/rust/src")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let (mut unknown, mut seen) = (Vec::new(), 0);
+    for page in ["plugin-sdk/rust/README.md", "docs/guide.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for cell in text.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(" | ").next()) {
+            for code in cell.split('`').skip(1).step_by(2) {
+                for name in called(code) {
+                    seen += 1;
+                    if !sources.contains(&format!("fn {name}(")) && !sources.contains(&format!("fn {name}<")) {
+                        unknown.push(format!("{page}: {name} in {code}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 60, "the tables were not found");
+    assert!(unknown.is_empty(), "these functions are not in the SDK:\n{}", unknown.join("\n"));
+}
+
+/// The names in front of `(` and `::<`, in lower case: those of functions.
+fn called(code: &str) -> BTreeSet<&str> {
+    let ends = code.match_indices('(').chain(code.match_indices("::<")).map(|(at, _)| at);
+    let name = |end: usize| {
+        let before = &code[..end];
+        let begin = before.rfind(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')).map_or(0, |at| at + 1);
+        &before[begin..]
+    };
+    // Of the standard library, or no function.
+    let functions = ends.map(name).filter(|name| !["", "fn", "from_secs", "unwrap_err"].contains(name));
+    functions.filter(|name| name.chars().all(|letter| !letter.is_ascii_uppercase())).collect()
+}
+
 /// The commands that an enum of clap's has in this file.
 fn subcommands(file: &str) -> BTreeSet<String> {
     let parsed = syn::parse_file(&fs::read_to_string(root().join(file)).unwrap()).unwrap();
