@@ -52,13 +52,18 @@ const UNFIT = {
   "not WebAssembly": [Buffer.from("#!/bin/sh\n"), /plugins\.guest\.component: .*guest\.wasm is not WebAssembly; build it with `innkeeper build`/],
   "a core module": [Buffer.from(HEADS.module), /plugins\.guest\.component: .*guest\.wasm is a core module, not a component; build it/],
   "a component that exports nothing": [Buffer.from(HEADS.component), /plugins\.guest\.component: .*guest\.wasm is a component without the exports of a plugin; in Rust write `export!\(plugin\);`/],
+  // The names are as long, so that the file stays sound.
+  "a component that imports what no host has": [
+    () => Buffer.from(readFileSync(component("echo")).toString("latin1").replaceAll("innkeeper:plugin/log@", "innkeeper:plugin/lag@"), "latin1"),
+    /plugins\.guest\.component: .*guest\.wasm does not fit this host: .*innkeeper:plugin\/lag@0\.1\.0.*the host speaks the contract innkeeper:plugin@0\.1/,
+  ],
   "a component that is cut short": [Buffer.from([...HEADS.component, 1, 0xff, 1]), /plugins\.guest\.component: .*is not a valid component/],
 };
 
 for (const [what, [bytes, told]] of Object.entries(UNFIT)) {
   test(`a plugin that is ${what} is refused by name`, async (t) => {
     const file = path.join(folder(t), "guest.wasm");
-    writeFileSync(file, bytes);
+    writeFileSync(file, typeof bytes === "function" ? bytes() : bytes);
     const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { guest: { component: file } } }))]);
     assert.equal(await host.exit(), 2);
     assert.match(host.text, told);
@@ -166,7 +171,8 @@ test("the demo takes free ports where others have the usual ones, and says so; a
   const kept = folder(t);
   // Whoever else has 3001 and 3002 on this machine serves the test as well.
   for (const port of [3001, 3002]) await occupied(t, port);
-  const demo = run(t, ["demo", "--folder", kept], { cwd: ROOT, env: KEY });
+  const env = { ...KEY, CARGO_TARGET_DIR: path.relative(ROOT, TARGET) };
+  const demo = run(t, ["demo", "--folder", kept], { cwd: ROOT, env });
   const { address } = await demo.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
   const internal = await demo.waitForLog((line) => line.message === "internal interface listening");
   const said = (port) => new RegExp(`innkeeper: port ${port}.* is in use by another program; the demo uses (\\d+) instead`).exec(demo.text)?.[1];

@@ -26,9 +26,12 @@ pub(crate) struct Memory {
     entries: Mutex<Entries>,
 }
 
+/// By key: when it expires (0: never), and the value.
+type Bucket = BTreeMap<Box<str>, (u64, Box<[u8]>)>;
+
 #[derive(Default)]
 struct Entries {
-    buckets: BTreeMap<Box<str>, BTreeMap<Box<str>, (u64, Box<[u8]>)>>,
+    buckets: BTreeMap<Box<str>, Bucket>,
     /// When, bucket and key of everything that expires.
     expiries: BTreeSet<(u64, Box<str>, Box<str>)>,
     bytes: usize,
