@@ -94,6 +94,7 @@ pub enum Position {
 }
 
 /// Stops the compiler where arguments stand that would never get anything.
+#[expect(clippy::panic, reason = "it runs in the compiler, whose message this is")]
 const fn in_order(positions: &[Position]) {
     let mut rest = positions;
     while let [position, others @ ..] = rest {
@@ -254,8 +255,7 @@ impl Event {
 
     /// What a handler takes.
     pub(crate) fn into_args<A: Arguments>(self) -> Result<A> {
-        let ack = self.ack().clone();
-        let (name, payload) = self.into_parts();
+        let (name, payload, ack) = self.into_all();
         A::take(&mut Source { event: Some(name), ack, payload, at: 0, taken: 0 })
     }
 }

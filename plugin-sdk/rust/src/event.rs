@@ -54,6 +54,11 @@ impl Event {
         Ok(())
     }
 
+    /// Name, arguments and ack, to read them.
+    pub(crate) fn into_all(self) -> (String, Payload, Ack) {
+        (self.name, self.payload, self.ack)
+    }
+
     /// Whether middleware changed something.
     pub(crate) fn rewritten(&self) -> bool {
         self.rewritten

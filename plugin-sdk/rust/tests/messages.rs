@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The names that the parts of plugins below need.
@@ -31,7 +31,7 @@ fn said(source: &str) -> String {
 }
 
 /// The library that this test was linked with: the one built last.
-fn library(target: &PathBuf) -> PathBuf {
+fn library(target: &Path) -> PathBuf {
     let files = target.read_dir().unwrap().map(|file| file.unwrap().path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap_or_default().to_owned();
     let libraries = files.filter(|path| name(path).starts_with("libinnkeeper_plugin-") && name(path).ends_with(".rlib"));
