@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::host::host;
+use crate::json;
 use innkeeper_contract::codes;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -73,7 +74,8 @@ impl<T> fmt::Debug for Entries<T> {
 
 /// A value of a bucket, typed.
 pub(crate) fn read<T: DeserializeOwned>(bucket: &str, key: &str, value: &[u8]) -> Result<T> {
-    serde_json::from_slice(value).map_err(|error| Error::internal(format!("{bucket}: {key}: {error}")))
+    let value = str::from_utf8(value).map_err(|error| error.to_string()).and_then(json::read);
+    value.map_err(|error| Error::internal(format!("{bucket}: {key}: {error}")))
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Ack {
             return Ok(Self::none());
         }
         let parts = token.split_once('@').and_then(|(id, socket)| Some((id.parse().ok()?, socket)));
-        let (id, socket) = parts.ok_or_else(|| Error::new(format!("not a token of an ack: {token:?}")))?;
+        let (id, socket) = parts.ok_or_else(|| Error::internal(format!("not a token of an ack: {token:?}")))?;
         Ok(Self { socket: socket.to_owned(), id: Some(id) })
     }
 }

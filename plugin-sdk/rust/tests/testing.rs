@@ -453,6 +453,19 @@ fn bytes_are_refused_where_only_json_can_be_kept() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_the_store_is_read() {
+    let host = Host::new(|| {
+        Plugin::new().capability("store").on("store", |_: &Socket| -> Result<_> {
+            let bucket = store::bucket("b");
+            bucket.set_bytes("k", br#""cut \ud83d""#, None)?;
+            Ok(Reply(bucket.get::<String>("k")?))
+        })
+    });
+    let client = host.socket("/").connect().unwrap();
+    assert_eq!(client.emit_with_ack::<String>("store", ()), "cut \u{fffd}");
+}
+
+#[test]
 fn an_error_of_a_library_is_for_the_log() {
     let host = Host::new(|| {
         Plugin::new()
