@@ -158,6 +158,8 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
         // Without a grant it is the first problem of a plugin that registered.
         Some(PluginError { problem: LoadProblem::NotGranted { missing, .. }, .. }) => Ok(Requests::Capabilities(missing)),
         Some(PluginError { problem: LoadProblem::Refused { message }, .. }) => Ok(Requests::Refused(message)),
+        // So does one that panics, or takes too long, over what it was not given.
+        Some(PluginError { problem: problem @ LoadProblem::Register { .. }, .. }) => Ok(Requests::Refused(problem.to_string())),
         Some(PluginError { problem: LoadProblem::NoExports { .. }, .. }) => Ok(Requests::NoExports),
         Some(other) => Err(other.into()),
     }

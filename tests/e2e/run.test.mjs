@@ -386,6 +386,19 @@ test("the plugin of the SDK's README is built outside of the workspace, and the 
   assert.deepEqual(await ask(client, "say", { room: "kitchen", text: "hi" }), { success: true });
 });
 
+test("what a plugin refuses without a configuration, or panics over, is a hint of the build and no failure", async (t) => {
+  const cwd = lobby(t);
+  for (const [end, told] of [['Err("say how to greet".into())', "say how to greet"], ['panic!("no greeting")', "`register` did not answer"]]) {
+    const source = `fn plugin() -> innkeeper_plugin::Result<innkeeper_plugin::Plugin> { ${end} }\ninnkeeper_plugin::export!(plugin);\n`;
+    writeFileSync(path.join(cwd, "lobby", "src", "lib.rs"), source);
+    const build = run(t, ["build", "lobby"], { cwd, env: { CARGO_TARGET_DIR: undefined } });
+    assert.equal(await build.exit(BUILD_MS), 0, build.text);
+    assert.ok(build.text.includes(`without a configuration it refuses: ${told}`), build.text);
+    assert.match(build.text, /give it one in \[plugins\.lobby\.config\]/);
+    assert.equal(build.stdout, '\n[plugins.lobby]\ncomponent = "lobby/target/innkeeper/lobby.wasm"\n');
+  }
+});
+
 test("a relative target directory is relative to where the build was started", async (t) => {
   const { cwd } = bare(t, "");
   const env = { CARGO_TARGET_DIR: "made" };
