@@ -300,7 +300,6 @@ fn engine_options(config: &Config) -> Options {
         files: files(server),
         keep_alive: server.keep_alive,
         body_timeout: server.body_timeout,
-        ..Options::default()
     }
 }
 
