@@ -38,7 +38,7 @@ test("of a query's keys the last counts, and any character is taken", async (t) 
 
 test("what hyper refuses in a query reaches the plugin, also on a connection that is used again", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
-  const query = 'transport=websocket&plain={"id":"<1>"}';
+  const query = 'transport=websocket&plain=first&plain={"id":"<1>"}';
   const stream = await tcp(host);
   let got = "";
   stream.setEncoding("latin1").on("data", (data) => (got += data));

@@ -15,7 +15,7 @@ pub struct Handshake {
 impl Handshake {
     /// A header of the request, by its name in lower case. `cookie` and `authorization` need the capability `handshake:secrets`.
     pub fn header(&self, name: &str) -> Option<&str> {
-        value(&self.inner.headers, name)
+        self.inner.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All headers, in the order received.
@@ -23,9 +23,9 @@ impl Handshake {
         &self.inner.headers
     }
 
-    /// A parameter of the request's URL.
+    /// A parameter of the request's URL; of several of this name the last one, as in Node.
     pub fn query(&self, name: &str) -> Option<&str> {
-        value(&self.inner.query, name)
+        self.inner.query.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All parameters of the request's URL, in the order received.
@@ -106,8 +106,4 @@ impl From<host::Handshake> for Handshake {
     fn from(inner: host::Handshake) -> Self {
         Self { inner }
     }
-}
-
-fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

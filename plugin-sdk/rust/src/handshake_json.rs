@@ -10,8 +10,8 @@ const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `headers`, `time`, `address`, `xdomain`, `secure`, `issued`, `url`, `query` and `auth`. A header that came several times is one
-/// text, as in Node; a parameter of the URL that came several times is a list. Without the capability `handshake:secrets`, `auth` is
-/// `{}`.
+/// text, and of a parameter of the URL that came several times the last counts, both as in Node. Without the capability
+/// `handshake:secrets`, `auth` is `{}`.
 impl Serialize for Handshake {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let auth: Map<String, Value> = self.auth_all().map_err(|error| S::Error::custom(error.message()))?;
@@ -44,18 +44,9 @@ fn headers(pairs: &[(String, String)]) -> Map<String, Value> {
     headers
 }
 
-/// A text for each name, or the list of all that it had.
+/// The last text of each name.
 fn query(pairs: &[(String, String)]) -> Map<String, Value> {
-    let mut query = Map::new();
-    for (name, value) in pairs {
-        let value = Value::from(value.as_str());
-        match query.get_mut(name) {
-            None => drop(query.insert(name.clone(), value)),
-            Some(Value::Array(all)) => all.push(value),
-            Some(first) => *first = Value::Array(vec![first.take(), value]),
-        }
-    }
-    query
+    pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
 }
 
 /// A time as JavaScript's `Date` writes it, in UTC.
@@ -113,7 +104,7 @@ mod tests {
             "secure": false,
             "issued": 1_767_225_600_123_u64,
             "url": "/socket.io/?EIO=4",
-            "query": {"EIO": "4", "tag": ["a", "b", "c"]},
+            "query": {"EIO": "4", "tag": "c"},
             "auth": {"token": "t"},
         });
         assert_eq!(serde_json::to_value(&handshake).unwrap(), expected);

@@ -143,7 +143,7 @@ fn a_fetched_socket_has_its_data_and_handshake_whole() {
             Ok(Reply((data, handshake, wrong.message().to_owned())))
         })
     });
-    let client = host.socket("/").address("10.0.0.1").query("name", "Ann").connect().unwrap();
+    let client = host.socket("/").address("10.0.0.1").query("name", "Bob").query("name", "Ann").connect().unwrap();
     let (data, handshake, wrong) = client.emit_for_ack("look", ()).read::<(Value, Value, String)>();
     assert_eq!(data, json!({"user": {"id": 42}}));
     assert_eq!((&handshake["address"], &handshake["query"]["name"]), (&json!("10.0.0.1"), &json!("Ann")));
@@ -373,9 +373,15 @@ fn a_handshake_is_read_in_parts() {
             Ok(Reply((socket.address()?, socket.url()?, query, header, socket.auth::<u8>("pin")?)))
         })
     });
-    let connecting = host.socket("/").address("10.0.0.1").query("name", "Ann").header("X-Mark", "m").auth(json!({"pin": 7}));
+    let connecting = host
+        .socket("/")
+        .address("10.0.0.1")
+        .query("name", "Bob")
+        .query("name", "Ann")
+        .header("X-Mark", "m")
+        .auth(json!({"pin": 7}));
     let parts = connecting.connect().unwrap().emit_for_ack("parts", ()).read::<(String, String, String, String, u8)>();
-    let url = "/socket.io/?EIO=4&transport=websocket&name=Ann";
+    let url = "/socket.io/?EIO=4&transport=websocket&name=Bob&name=Ann";
     assert_eq!(parts, ("10.0.0.1".into(), url.into(), "Ann".into(), "m".into(), 7));
 }
 
