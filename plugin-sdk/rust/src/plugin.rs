@@ -214,7 +214,8 @@ impl Plugin {
 
     /// The same for an event whose order does not matter: while its function waits (for an ack, the store, [`sleep`](crate::sleep)), the
     /// socket's next event may start, as in Node. It counts if this plugin is the last with a function for the event, and has no other that
-    /// was added with [`on`](Self::on), nor one for [every event](Self::on_any).
+    /// was added with [`on`](Self::on), nor one for [every event](Self::on_any); and while at most half of the plugin's instances wait so,
+    /// which with `instances_max = 1` is none.
     ///
     /// ```
     /// use innkeeper_plugin::{Plugin, Reply, Result, Socket, sleep};
