@@ -10,6 +10,7 @@ mod config_file;
 mod configuration;
 mod demo;
 mod error;
+mod file_handles;
 mod listen;
 mod output;
 mod paths;

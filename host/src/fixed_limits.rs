@@ -14,8 +14,8 @@ pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// no client that has been away for longer.
 pub(crate) const POLL_GAP: Duration = Duration::from_millis(500);
 
-/// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the 1,024 handles
-/// that a process has by default, and most of those are for connections.
+/// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the process's handles, and
+/// most of those are for connections.
 pub(crate) const OPEN_FILES_MAX: usize = 256;
 
 /// Lines of the log about failed calls of one plugin in ten seconds, because clients can provoke failures at will.

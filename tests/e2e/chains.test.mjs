@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RawSocket, ask, askAll, connect, connected, open, record, startHost } from "./harness/index.mjs";
+import { RawSocket, ask, askAll, connect, connected, eventually, open, record, startHost } from "./harness/index.mjs";
 
 const LINKS = ["first", "second", "third"];
 const NEUTRAL = { success: false, error: "internal error", code: "INTERNAL_ERROR" };
@@ -100,6 +100,8 @@ test("event middleware rewrites name, arguments and attachments; later links see
 
   assert.deepEqual(answer, ["first", Buffer.from([1, 2, 3])]);
   const after = ["middleware:first", "middleware:second", ...LINKS.map((name) => `rewritten:${name}`)];
+  // The first link has answered; the others run after it.
+  await eventually("the last link has run", () => marks().at(-1) === after.at(-1));
   assert.deepEqual(marks().slice(-5), after);
 });
 

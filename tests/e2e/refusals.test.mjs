@@ -67,6 +67,13 @@ test("when no file handle is left, the log names the limit of the process, and c
   await connect(host);
 });
 
+test("the process takes as many file handles as the system gives it", async (t) => {
+  const host = await startHost(t, { plugins: ["echo"], softHandles: 64 });
+  const clients = await Promise.all(Array.from({ length: 100 }, () => connect(host)));
+  assert.deepEqual(host.logged((line) => /cannot accept/.test(line.message)), []);
+  for (const client of clients) client.close();
+});
+
 test("a file that is there and cannot be opened is 403 or 500, and the log names it", async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

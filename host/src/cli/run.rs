@@ -9,6 +9,7 @@ use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
 use super::built_in::{built_plugins, free_internal, report_open};
 use super::config_file::{self, FILE, environment};
 use super::error::CliError;
+use super::file_handles;
 use super::output::say;
 use super::reference::AUTH;
 
@@ -25,6 +26,7 @@ pub(super) fn run(file: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
 
 /// Runs the server on a runtime of its own until it has drained.
 pub(super) fn serve(Resolved { config, sources }: Resolved) -> Result<(), CliError> {
+    file_handles::raise_limit();
     match on_runtime(app::run(config))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),

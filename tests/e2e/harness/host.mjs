@@ -48,8 +48,8 @@ const NAMESPACES = {
  * `options.server`, `internal`, `limits`, `store`, `wasm`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.file`: a configuration that was written already, in place of those options.
- * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.addressKiB`: its
- * address space.
+ * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.softHandles`: that is
+ * its soft limit. `options.addressKiB`: its address space.
  * `options.unprivileged`: it may read only what its user may, also if that is root.
  */
 export async function startHost(t, options = {}) {
@@ -72,6 +72,7 @@ export function run(t, args, options = {}) {
   // The shell makes the limits and becomes the program, which then gets an error where it would be stopped by a signal.
   const limits = [];
   if (options.fileKiB) limits.push(`trap "" XFSZ; ulimit -f ${options.fileKiB}`);
+  if (options.softHandles) limits.push(`ulimit -S -n ${options.softHandles}`);
   if (options.handles) limits.push(`ulimit -n ${options.handles}`);
   if (options.addressKiB) limits.push(`ulimit -v ${options.addressKiB}`);
   const isRoot = process.getuid() === 0;
