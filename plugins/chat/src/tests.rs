@@ -225,5 +225,5 @@ fn texts_that_are_empty_or_endless_are_refused() {
 #[test]
 fn a_configuration_is_refused_since_there_is_nothing_to_configure() {
     let refusal = Host::new(crate::plugin).config(json!({"rooms": 5})).load().unwrap_err();
-    assert!(refusal.contains("config: unknown field `rooms`, there are no fields"), "{refusal}");
+    assert!(refusal.contains("config: rooms: unknown field `rooms`, there are no fields"), "{refusal}");
 }
