@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use innkeeper_contract::limits::TOKEN_BYTES_MAX;
-use jsonwebtoken::{EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, crypto};
 use serde_json::{Value, json};
 
 use super::{Claims, Keys, TokenError, sign};
@@ -24,26 +24,65 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn key(source: KeySource) -> KeyConfig {
-    KeyConfig { source, ..secret(SECRET) }
+    KeyConfig { sources: vec![source], ..secret(SECRET) }
 }
 
 fn secret(text: &str) -> KeyConfig {
-    KeyConfig::secret("k", Secret::new(text.to_owned()))
+    KeyConfig::secret("k", Secret::new(text))
+}
+
+/// A file that ends with the test.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let file = Self(std::env::temp_dir().join(format!("innkeeper-auth-{}-{name}", std::process::id())));
+        file.write(content);
+        file
+    }
+
+    fn write(&self, content: impl AsRef<[u8]>) {
+        std::fs::write(&self.0, content).expect("the folder for temporary files can be written to");
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A JWKS of secrets, each with its id.
+fn jwks(keys: &[(Value, &str)]) -> String {
+    let jwk = |(id, secret): &(Value, &str)| json!({"kty": "oct", "kid": id, "k": URL_SAFE_NO_PAD.encode(secret), "x5c": 5});
+    json!({"keys": keys.iter().map(jwk).collect::<Vec<_>>()}).to_string()
 }
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
+fn load(config: &KeyConfig) -> Keys {
+    Keys::load(std::slice::from_ref(config)).expect("the key can be used")
+}
+
 fn verify(config: &KeyConfig, token: &str) -> Result<Claims, String> {
-    let keys = Keys::load(std::slice::from_ref(config)).expect("the key can be used");
-    keys.verify("k", token, at(NOW)).map_err(|refused| refused.to_string())
+    let claims = load(config).verify("k", token, at(NOW)).map_err(|refused| refused.to_string())?;
+    Ok(serde_json::from_str(&claims).expect("a JSON object"))
 }
 
 fn signed(config: &KeyConfig, claims: Value) -> String {
-    let KeySource::Secret(secret) = &config.source else { return String::new() };
-    let key = EncodingKey::from_secret(secret.reveal().as_bytes());
+    let Some(KeySource::Secret(secret)) = config.sources.first() else { return String::new() };
+    let key = EncodingKey::from_secret(secret.reveal());
     jsonwebtoken::encode(&Header::default(), &claims, &key).expect("a secret signs")
+}
+
+/// A token with any header and any claims, as text.
+fn spelled(secret: &str, header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let signature = crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("a secret signs");
+    format!("{message}.{signature}")
 }
 
 fn part(value: &Value) -> String {
@@ -91,9 +130,173 @@ fn a_public_key_used_as_a_secret_signs_nothing() {
         assert!(verify(&key(KeySource::PublicKey(file("rsa.pem"))), &token).is_err());
         assert!(verify(&key(KeySource::Jwks(file("keys.json"))), &token).is_err());
     }
-    // The set has an HMAC key, which is nothing for a set of public keys.
-    let token = signed(&secret("secret"), json!({"userId": 1}));
-    assert!(verify(&key(KeySource::Jwks(file("keys.json"))), &token).is_err());
+    // The set has a secret, too: only a token that names it is verified with it.
+    let set = key(KeySource::Jwks(file("keys.json")));
+    assert!(verify(&set, &signed(&secret("secret"), json!({"userId": 1}))).is_err());
+    assert!(verify(&set, &spelled("secret", r#"{"alg":"HS256","kid":"oct"}"#, "{}")).is_ok());
+    for header in [r#"{"alg":"HS256","kid":"rsa"}"#, r#"{"alg":"HS256","kid":"enc"}"#, r#"{"alg":"RS256","kid":"oct"}"#] {
+        assert!(verify(&set, &spelled("secret", header, "{}")).is_err(), "{header}");
+        assert!(verify(&set, &spelled(RSA_PEM, header, "{}")).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn an_empty_secret_in_a_set_is_no_key() {
+    let file = TempFile::new("empty.json", jwks(&[(json!("none"), ""), (json!("good"), SECRET)]));
+    let set = key(KeySource::Jwks(file.0.clone()));
+    assert!(verify(&set, &spelled("", r#"{"alg":"HS256","kid":"none"}"#, "{}")).is_err());
+    assert!(verify(&set, &spelled(SECRET, r#"{"alg":"HS256","kid":"good"}"#, "{}")).is_ok());
+}
+
+#[test]
+fn of_the_header_only_the_algorithm_and_the_key_id_count() {
+    let odd = [
+        r#""kid":7"#,
+        r#""kid":null"#,
+        r#""kid":{}"#,
+        r#""nonce":5"#,
+        r#""typ":null"#,
+        r#""typ":["JWT"]"#,
+        r#""cty":1.5"#,
+        r#""x5c":"one""#,
+        r#""x5t":{}"#,
+        r#""jku":false"#,
+        r#""jwk":"none""#,
+        r#""zip":0"#,
+        r#""enc":[]"#,
+        r#""x":"\ud800""#,
+        r#""n":1e999"#,
+        r#""crit":null"#,
+    ];
+    for member in odd {
+        let token = spelled(SECRET, &format!(r#"{{"alg":"HS256",{member}}}"#), r#"{"userId":1}"#);
+        assert!(verify(&secret(SECRET), &token).is_ok(), "{member}");
+    }
+    for header in [
+        r#"{"alg":"HS256","crit":[]}"#,
+        r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
+        r#"{"alg":"HS256","crit":"\ud800"}"#,
+        r#"{"alg":7}"#,
+        r#"{"alg":["HS256"]}"#,
+        r#"{"alg":null}"#,
+        r#"{"alg":"HS256","alg":"none"}"#,
+        r#"{"alg":"hs256"}"#,
+        "{}",
+        "[]",
+        "7",
+        "",
+    ] {
+        assert!(verify(&secret(SECRET), &spelled(SECRET, header, "{}")).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn claims_are_of_any_type_and_as_the_issuer_wrote_them() {
+    let keys = load(&secret(SECRET));
+    for claims in [
+        r#"{"sub":5,"jti":7,"iss":null,"aud":{"a":[1.50]},"iat":"then"}"#,
+        r#"{"name":"\ud83d","n":1e999,"id":12345678901234567890123}"#,
+        r#"{ "b": 1, "a": 2, "b": 3 }"#,
+        "{}",
+    ] {
+        assert_eq!(keys.verify("k", &spelled(SECRET, r#"{"alg":"HS256"}"#, claims), at(NOW)).expect("valid"), claims);
+    }
+    for claims in ["", "[]", "7", "null", "{", r#"{"a":}"#] {
+        let refused = keys.verify("k", &spelled(SECRET, r#"{"alg":"HS256"}"#, claims), at(NOW)).expect_err("no object");
+        assert!(matches!(refused, TokenError::Invalid(_)), "{claims}");
+    }
+    for claims in [r#"{"exp":1e999}"#, r#"{"exp":"\ud800"}"#, r#"{"exp":9999999999,"exp":"x"}"#] {
+        let refused = keys.verify("k", &spelled(SECRET, r#"{"alg":"HS256"}"#, claims), at(NOW)).expect_err("no time");
+        assert!(matches!(refused, TokenError::Claims(_)), "{claims}");
+    }
+}
+
+#[test]
+fn the_id_of_a_key_may_be_a_number() {
+    let other = "another secret that is long enough as well";
+    let file = TempFile::new("ids.json", jwks(&[(json!(7), SECRET), (json!("8"), other)]));
+    let set = key(KeySource::Jwks(file.0.clone()));
+    for (secret, id) in [(SECRET, "7"), (SECRET, "\"7\""), (SECRET, "7.0"), (other, "8"), (other, "\"8\"")] {
+        let token = spelled(secret, &format!(r#"{{"alg":"HS256","kid":{id}}}"#), "{}");
+        assert!(verify(&set, &token).is_ok(), "{id}");
+    }
+    for header in
+        [r#"{"alg":"HS256","kid":8}"#, r#"{"alg":"HS256","kid":null}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"HS256","kid":[7]}"#]
+    {
+        assert!(verify(&set, &spelled(SECRET, header, "{}")).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn a_secret_may_be_bytes_and_in_a_file_as_they_are() {
+    let bytes = b"\0\xff a secret of bytes that is long enough\n";
+    let file = TempFile::new("secret.key", bytes);
+    let message = format!("{}.{}", part(&json!({"alg": "HS256"})), part(&json!({"userId": 1})));
+    let sign_with = |secret: &[u8]| {
+        let key = EncodingKey::from_secret(secret);
+        format!("{message}.{}", crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("a secret signs"))
+    };
+    for source in [KeySource::SecretBase64(Secret::new(*bytes)), KeySource::SecretFile(file.0.clone())] {
+        assert!(verify(&key(source.clone()), &sign_with(bytes)).is_ok());
+        assert!(verify(&key(source.clone()), &sign_with(bytes.trim_ascii_end())).is_err());
+        let made = sign(&key(source.clone()), Claims::new()).expect("a secret signs");
+        assert!(verify(&key(source), &made).is_ok());
+    }
+    let unfit = |content: &str| {
+        file.write(content);
+        load_error(key(KeySource::SecretFile(file.0.clone())))
+    };
+    assert!(unfit("\n").contains("is empty; anybody could sign with it"));
+    assert!(unfit(RSA_PEM).contains("is a PEM key"));
+}
+
+#[test]
+fn several_keys_are_valid_at_once_and_the_first_one_signs() {
+    let old = "the old secret, which is long enough as well";
+    let both = KeyConfig { sources: [SECRET, old].map(|text| KeySource::Secret(Secret::new(text))).to_vec(), ..secret(SECRET) };
+    for text in [SECRET, old] {
+        assert!(verify(&both, &signed(&secret(text), json!({}))).is_ok(), "{text}");
+    }
+    assert_eq!(verify(&both, &signed(&secret("a third"), json!({}))), Err("its signature was not made with this key".into()));
+    let made = sign(&both, Claims::new()).expect("a secret signs");
+    assert!(verify(&secret(SECRET), &made).is_ok() && verify(&secret(old), &made).is_err());
+
+    let public = [file("rsa.pem"), file("ec.pem")].map(KeySource::PublicKey).to_vec();
+    for token in [RS256, ES256] {
+        assert!(verify(&KeyConfig { sources: public.clone(), ..secret(SECRET) }, token).is_ok());
+    }
+}
+
+#[test]
+fn a_set_is_read_again_for_an_unknown_key_and_not_more_often_than_every_ten_seconds() {
+    let (first, second, third) = ("first, long enough not to be guessed", "second, long enough not to be guessed", "third");
+    let token = |id: &str, secret: &str| spelled(secret, &json!({"alg": "HS256", "kid": id}).to_string(), "{}");
+    let file = TempFile::new("rotated.json", jwks(&[(json!("1"), first)]));
+    let keys = load(&key(KeySource::Jwks(file.0.clone())));
+    let passes = |token: &str, after: u64| keys.verify("k", token, at(NOW + after)).is_ok();
+    assert!(passes(&token("1", first), 0));
+
+    file.write(jwks(&[(json!("1"), first), (json!("2"), second)]));
+    assert!(passes(&token("2", second), 0), "the first unknown key");
+    file.write(jwks(&[(json!("2"), second), (json!("3"), third)]));
+    assert!(!passes(&token("3", third), 9), "too soon");
+    assert!(passes(&token("1", first), 9), "a key that was taken out stays until the file is read again");
+    // A known key with a wrong signature is no reason to read.
+    assert!(!passes(&token("2", first), 11) && passes(&token("1", first), 11));
+    assert!(passes(&token("3", third), 11) && !passes(&token("1", first), 11));
+
+    for broken in ["{", r#"{"keys":[]}"#] {
+        file.write(broken);
+        assert!(!passes(&token("4", third), 30));
+        assert!(passes(&token("3", third), 30), "the keys that were read before stay");
+    }
+    std::fs::remove_file(&file.0).expect("the file is there");
+    assert!(!passes(&token("4", third), 50) && passes(&token("3", third), 50));
+    file.write(jwks(&[(json!("4"), third)]));
+    assert!(passes(&token("4", third), 70));
+    // A clock that is set back does not stop it.
+    file.write(jwks(&[(json!("5"), third)]));
+    assert!(passes(&token("5", third), 10));
 }
 
 #[test]
@@ -157,9 +360,13 @@ fn public_keys_and_sets_of_them_verify() {
     }
 }
 
+fn load_error(config: KeyConfig) -> String {
+    Keys::load(&[config]).err().expect("it cannot be used").to_string()
+}
+
 #[test]
 fn keys_that_cannot_be_used_are_refused_at_start_by_name() {
-    let told = |config: KeyConfig| Keys::load(&[config]).err().expect("it cannot be used").to_string();
+    let told = load_error;
     assert!(told(key(KeySource::PublicKey(file("keys.json")))).contains("is not a PEM file"));
     assert!(told(key(KeySource::Jwks(file("rsa.pem")))).contains("is not a JWKS"));
     assert!(told(key(KeySource::PublicKey(file("nowhere.pem")))).starts_with("keys.k: cannot read"));
@@ -197,7 +404,7 @@ fn what_is_signed_with_a_key_passes_it_and_no_other() {
 fn a_refusal_names_the_algorithm_or_the_key_for_the_operator() {
     let strong = KeyConfig { algorithms: vec!["HS512".into()], ..secret(SECRET) };
     let token = signed(&secret(SECRET), json!({"userId": 1}));
-    assert_eq!(verify(&strong, &token), Err("its algorithm is HS256, and this key takes HS512".into()));
+    assert_eq!(verify(&strong, &token), Err("its algorithm is \"HS256\", and this key takes HS512".into()));
     assert_eq!(verify(&secret("another"), &token), Err("its signature was not made with this key".into()));
 }
 
@@ -222,5 +429,7 @@ fn each_refusal_has_its_reason() {
     assert_eq!(kind(&ours, RS256.trim()), "signature");
     assert_eq!(kind(&ours, &signed(&ours, json!({"exp": "soon"}))), "claims");
     assert_eq!(kind(&KeyConfig { issuer: vec!["us".to_owned()], ..ours.clone() }, &signed(&ours, json!({}))), "claims");
+    assert_eq!(kind(&ours, &spelled(SECRET, r#"{"alg":"none"}"#, "{}")), "signature");
+    assert_eq!(kind(&key(KeySource::Jwks(file("keys.json"))), &spelled(SECRET, r#"{"alg":"HS256","kid":"else"}"#, "{}")), "key");
     assert_eq!(kind(&ours, "a.b"), "invalid");
 }

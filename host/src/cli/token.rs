@@ -70,11 +70,16 @@ pub(super) fn token(command: TokenCommand) -> Result<(), CliError> {
             let keys = Keys::load(slice::from_ref(&key))?;
             let token = if token == "-" { input().map_err(CliError::Input)? } else { token };
             match keys.verify(&key.name, token.trim(), SystemTime::now()) {
-                Ok(claims) => print(&format!("{:#}", Value::Object(claims))),
+                Ok(claims) => print(&indented(claims)),
                 Err(refused) => Err(CliError::Refused(why(&refused, seconds(SystemTime::now())))),
             }
         }
     }
+}
+
+/// JSON with a member on each line; as it is, where it has what Rust has no value for.
+fn indented(json: String) -> String {
+    serde_json::from_str::<Value>(&json).map_or(json, |value| format!("{value:#}"))
 }
 
 /// A token for this user until then.

@@ -53,6 +53,13 @@ pub(super) struct KeyValue<'t> {
     value: &'t Spanned<DeValue<'t>>,
 }
 
+impl KeyValue<'_> {
+    /// Whether the value is a list without items.
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value.get_ref().as_array().is_some_and(|list| list.is_empty())
+    }
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str, environment: Environment<'a>, known_keys: KnownKeys) -> Self {
         let sources = Sources { file: file.display().to_string(), ..Sources::default() };

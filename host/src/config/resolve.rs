@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::configuration::Config;
 use super::cors::{Origins, origin, origins};
+use super::key_source::{Secret, check_secret};
 use super::key_spec::KeySpec;
-use super::keys::{self, KeyConfig, Secret};
+use super::keys::{self, KeyConfig};
 use super::plugins::{self, PluginConfig};
 use super::problem::{Finding, PlacedProblem, Problem, Problems, is_in, with_findings};
 use super::reader::{Reader, Section};
@@ -148,7 +149,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
 /// Without a file, `JWT_SECRET` is the key `default`.
 fn default_key(reader: &mut Reader<'_>) -> Option<KeyConfig> {
     let secret = reader.variable("JWT_SECRET")?;
-    if let Err(problem) = keys::check_secret(&secret) {
+    if let Err(problem) = check_secret(secret.as_bytes()) {
         reader.variable_problem("JWT_SECRET", problem);
     }
     reader.over("keys.default.secret", Override::Variable("JWT_SECRET"));

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use super::configuration::Config;
+use super::key_source::Secret;
 use super::key_spec::{KeySpec, Row, rows};
-use super::keys::{self, KeyConfig, Secret};
+use super::keys::{self, KeyConfig};
 use super::plugins::{self, PluginConfig};
 use super::{cookie, cors, internal, limits, server, store, toml_text, wasm};
 

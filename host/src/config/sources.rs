@@ -71,7 +71,11 @@ impl fmt::Display for Override {
     }
 }
 
+/// A name that ends in `_file` has a path, and the secret is in that file.
 fn is_secret(name: &str, parts: &[&str]) -> bool {
+    if name.to_ascii_lowercase().ends_with("_file") {
+        return false;
+    }
     let plain = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
     let name = plain(name);
     parts.iter().any(|part| name.contains(&plain(part)))

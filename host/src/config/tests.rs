@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::variables::Environment;
 use super::wasm::Wasm;
-use super::{ComponentCache, Config, Flags, InstanceAllocation, Origins, Problems, resolve};
+use super::{ComponentCache, Config, Flags, InstanceAllocation, KeySource, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -357,11 +357,20 @@ secret = "-----BEGIN PUBLIC KEY-----"
 [keys.gone]
 jwks = "nowhere.json"
 algorithms = ["none"]
+[keys.bytes]
+secret_base64 = "hush, hush"
+[keys.nothing]
+secret_base64 = ["aHVzaA==", ""]
+[keys.file]
+secret_file = ["nowhere.key"]
+algorithms = ["RS256"]
+[keys.list]
+secret = []
 "#,
     );
     let expected = r#"
-innkeeper.toml:2: keys.none: the key itself is missing; give it one of `secret`, `public_key` and `jwks`
-innkeeper.toml:3: keys.both: there are several keys of one name; give it one of `secret`, `public_key` and `jwks`
+innkeeper.toml:2: keys.none: the key itself is missing; give it one of `secret`, `secret_base64`, `secret_file`, `public_key` and `jwks`; for several keys at once, a list
+innkeeper.toml:3: keys.both: there are several keys of one name; give it one of `secret`, `secret_base64`, `secret_file`, `public_key` and `jwks`; for several keys at once, a list
 innkeeper.toml:8: keys.kind.algorithms: "RS256" does not fit this key; use HS256, HS384 or HS512 with a secret
 innkeeper.toml:11: keys.public.algorithms: "HS256" does not fit this key; use one of RS, PS, ES or EdDSA with public keys
 innkeeper.toml:13: keys.odd.secret: the secret is not a string; write it like "${JWT_SECRET}"
@@ -369,8 +378,44 @@ innkeeper.toml:15: keys.pem.secret: the secret is a PEM key; anybody who has it 
 innkeeper.toml:17: keys.gone.jwks: there is no file "nowhere.json"; correct the path, which is relative to the configuration
 innkeeper.toml:18: keys.gone.algorithms: the list names no algorithm; name one, or leave the key out
 innkeeper.toml:18: keys.gone.algorithms: "none" is not a signature algorithm; known: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA
+innkeeper.toml:20: keys.bytes.secret_base64: the secret is not base64; a secret that is a text is written as `secret`
+innkeeper.toml:22: keys.nothing.secret_base64: the secret is empty; anybody could sign with it; set a long random one
+innkeeper.toml:24: keys.file.secret_file: there is no file "nowhere.key"; correct the path, which is relative to the configuration
+innkeeper.toml:27: keys.list.secret: the list names no key; name one, or leave the key out
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+}
+
+#[test]
+fn a_secret_of_bytes_is_read_as_node_reads_base64() {
+    let bytes = |written: &str| {
+        let config = read(&format!("[keys.k]\nsecret_base64 = '{written}'\n"), &nothing).expect("nothing is wrong");
+        config
+            .keys
+            .into_iter()
+            .flat_map(|key| key.sources)
+            .map(|source| match source {
+                KeySource::SecretBase64(secret) => secret.reveal().to_vec(),
+                _ => Vec::new(),
+            })
+            .collect::<Vec<_>>()
+    };
+    for written in ["+/+/AA==", "-_-_AA", " +/+/ AA==", "+/+/\tAB="] {
+        assert_eq!(bytes(written), [[0xfb, 0xff, 0xbf, 0]], "{written}");
+    }
+}
+
+#[test]
+fn several_keys_of_one_name_are_a_list_and_shown_without_the_secrets() {
+    let text = "[keys.k]\nsecret = ['${NEW}', 'old hush']\n[keys.p]\nsecret_file = 'tests.rs'\n";
+    let environment = |name: &str| (name == "NEW").then(|| "new hush".to_owned());
+    let resolved =
+        resolve::from_text(Path::new("src/config/innkeeper.toml"), text, &environment, NO_FLAGS).expect("nothing is wrong");
+    let sources: Vec<_> = resolved.config.keys.iter().map(|key| key.sources.len()).collect();
+    assert_eq!(sources, [2, 1]);
+    let shown = resolved.to_toml(true);
+    assert!(shown.contains("secret = [\"<redacted>\", \"<redacted>\"]") && !shown.contains("hush"), "{shown}");
+    assert!(shown.contains("src/config/tests.rs\""), "the path of a secret is no secret: {shown}");
 }
 
 #[test]

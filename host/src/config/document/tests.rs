@@ -9,8 +9,12 @@ use crate::config::variables::Environment;
 use crate::config::{Config, Flags, Limits, resolve};
 
 /// Keys that cannot stand beside the others of their table, as `table.key`: each is tried in the place of `instead_of`.
-const ALTERNATIVES: [(&str, &str); 2] =
-    [("keys.<name>.public_key", "keys.<name>.secret"), ("keys.<name>.jwks", "keys.<name>.secret")];
+const ALTERNATIVES: [(&str, &str); 4] = [
+    ("keys.<name>.secret_base64", "keys.<name>.secret"),
+    ("keys.<name>.secret_file", "keys.<name>.secret"),
+    ("keys.<name>.public_key", "keys.<name>.secret"),
+    ("keys.<name>.jwks", "keys.<name>.secret"),
+];
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
 /// Reads text as if it stood beside this file, which can then stand for a component, as its folder can for one of pages.
@@ -19,6 +23,7 @@ fn read(text: &str, environment: Environment<'_>) -> Config {
         .replace("\"my-plugin.wasm\"", "\"tests.rs\"")
         .replace("\"seed.json\"", "\"tests.rs\"")
         .replace("\"key.pem\"", "\"tests.rs\"")
+        .replace("\"secret.key\"", "\"tests.rs\"")
         .replace("\"jwks.json\"", "\"tests.rs\"")
         .replace("\"public\"", "\".\"");
     let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
@@ -67,7 +72,8 @@ fn the_example_uncommented_has_every_key_and_no_problem() {
     for (key, instead_of) in ALTERNATIVES {
         let others = all.iter().filter(|other| **other != key).copied().chain([instead_of]);
         // A public key goes with other algorithms than the secret of the example.
-        let text = uncommented(&others.collect::<Vec<_>>()).replace("\"HS256\"", "\"ES256\"");
+        let algorithm = if key.contains("secret") { "\"HS256\"" } else { "\"ES256\"" };
+        let text = uncommented(&others.collect::<Vec<_>>()).replace("\"HS256\"", algorithm);
         read(&text, &nothing_else);
     }
     for row in TABLES.iter().flat_map(described) {

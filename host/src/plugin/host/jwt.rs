@@ -17,7 +17,7 @@ impl InstanceState {
             return Err(Refusal::new(codes::DENIED, message));
         }
         match self.context.plugin.services.keys.verify(key, token, SystemTime::now()) {
-            Ok(claims) => Ok(serde_json::Value::Object(claims).to_string()),
+            Ok(claims) => Ok(claims),
             Err(reason) => {
                 tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
                 Err(refusal(&reason))
