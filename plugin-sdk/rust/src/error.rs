@@ -109,8 +109,7 @@ impl Error {
     }
 
     /// The code; empty if there is none. Of an error of the host it is one of `denied`, `disconnected`, `invalid`, `limit`,
-    /// `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`, those of [`jwt::verify`](crate::jwt::verify),
-    /// or one that a later host adds.
+    /// `pending`, `resumed`, `timeout`, `unavailable`, `unknown`, `unsupported`, or one that a later host adds.
     pub fn code_str(&self) -> &str {
         &self.code
     }
@@ -140,7 +139,8 @@ impl Error {
         Self { code: failure.code, message: failure.message, data: Ok(failure.data), origin: Origin::Host }
     }
 
-    /// An error as of the host, for what the host cannot check because it does not have the plugin's types.
+    /// An error as of the host.
+    #[cfg(any(not(target_family = "wasm"), test))]
     pub(crate) fn host(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.into(), origin: Origin::Host, ..Self::new(message) }
     }
