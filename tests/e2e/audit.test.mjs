@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { WAYS, connect, startHost } from "./harness/index.mjs";
+import { WAYS, configuration, connect, run, startHost, writeConfig } from "./harness/index.mjs";
 
 for (const via of WAYS) {
   test(`connections and disconnections are logged with the reason (${via})`, async (t) => {
@@ -18,3 +18,13 @@ for (const via of WAYS) {
     }
   });
 }
+
+test("the namespaces are those of the plugin's configuration, and anything else in it is refused", async (t) => {
+  const plugins = (config) => ({ audit: { namespaces: ["/game"], config } });
+  const host = await startHost(t, { plugins: plugins({ namespaces: ["/game"] }) });
+  const { id } = await connect(host, "/game");
+  await host.waitForLog(({ message }) => message === `Connected: ${id}`, "the connection is logged");
+  const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: plugins({ level: "debug" }) }))]);
+  assert.notEqual(await refused.exit(), 0);
+  assert.match(refused.text, /unknown field `level`, expected `namespaces`/);
+});

@@ -10,7 +10,7 @@ import { ask, configuration, connect, next, record, refused, run, seed, startHos
 import { inSeconds, part, token } from "./harness/token.mjs";
 
 const SECRET = "a secret of the tests that nobody could guess";
-const USERS = { ann: { name: "Ann" }, 7: { name: "Sven" } };
+const USERS = { ann: { name: "Ann" }, 7: { name: "Sven" }, "-1.5": {}, "1e+21": {} };
 
 function start(t, key = { secret: "${TEST_SECRET}" }, options = {}) {
   const store = { seed: seed(t, { users: USERS }) };
@@ -74,6 +74,16 @@ test("the user from the store is in socket.data.user, and all sockets of one use
   assert.deepEqual(heard, [told, told, []]);
 });
 
+test("the id of a user may be any number: it is the text that JavaScript makes of it", async (t) => {
+  const host = await start(t);
+  for (const userId of [7, -1.5, 1e21]) {
+    const client = await connect(host, "/chat", { auth: { token: token({ userId }, SECRET) } });
+    await ask(client, "room:join", "lobby");
+    const people = await ask(client, "room:people", "lobby");
+    assert.ok(people.some(({ id }) => id === String(userId)), JSON.stringify(people));
+  }
+});
+
 /** What `innkeeper run` says of a plugin `auth` that it does not load. */
 async function refusedAtLoad(t, auth, keys) {
   const refused = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { auth }, keys }))]);
@@ -90,7 +100,33 @@ test("a key that is not granted keeps the plugin from being loaded, with the gra
 test("a configuration that makes no sense keeps the plugin from being loaded, and the message is the plugin's", async (t) => {
   const keys = { default: { secret: SECRET } };
   const grants = ["jwt", "handshake:secrets", "store"];
-  assert.match(await refusedAtLoad(t, { grants, config: { kye: "default" } }, keys), /plugins\.auth\.config\.kye: unknown field `kye`, expected `key` or `bucket`/);
+  const mistakes = [
+    [{ kye: "default" }, /unknown field `kye`, expected one of `key`, `bucket`, `namespaces`/],
+    [{ key: "" }, /config: key: name one of \[keys\]/],
+    [{ bucket: "" }, /config: bucket: name the bucket/],
+    [{ bucket: 5 }, /config.*invalid type: integer `5`, expected a string/],
+    [{ namespaces: [] }, /config.*the list is empty, so the plugin would do nothing/],
+    [{ namespaces: ["chat"] }, /config.*"chat" is not a namespace; a name begins with "\/"/],
+    [{ namespaces: ["/", "/"] }, /config.*"\/" stands here twice/],
+  ];
+  for (const [config, told] of mistakes) {
+    const text = await refusedAtLoad(t, { grants, config }, keys);
+    assert.match(text, told);
+    assert.match(text, /plugin "?auth"?|plugins\.auth/);
+  }
+});
+
+test("a bucket that is not granted keeps the plugin from being loaded, with the grant to add", async (t) => {
+  const grants = ["jwt:default", "handshake:secrets", "store:users"];
+  assert.match(await refusedAtLoad(t, { grants, config: { bucket: "people" } }, { default: { secret: SECRET } }), /grants = \[.*"store:people"\]/);
+});
+
+test("a token is required on the namespaces of the plugin's configuration, and on no other", async (t) => {
+  const auth = { namespaces: ["/game"], config: { namespaces: ["/game"] } };
+  const host = await startHost(t, { plugins: { auth, chat: {} }, keys: { default: { secret: SECRET } }, store: { seed: seed(t, { users: USERS }) } });
+  assert.equal((await refused(host, "/game")).message, "No token");
+  await connect(host, "/game", { auth: { token: token({ userId: "ann" }, SECRET) } });
+  await connect(host, "/chat");
 });
 
 test("with a public key its own tokens pass, and an HMAC made with it does not", async (t) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ask, connect, next, refused, seed, startHost } from "./harness/index.mjs";
+import { ask, configuration, connect, next, refused, run, seed, startHost, writeConfig } from "./harness/index.mjs";
 import { inSeconds, token } from "./harness/token.mjs";
 
 const SECRET = "a secret of the tests that nobody could guess";
@@ -61,4 +61,30 @@ test("the points of a user are those of all the user's sockets", async (t) => {
   assert.equal(await ask(first, "x", 1), 1);
   assert.equal((await ask(second, "x", 1)).code, "RATE_LIMITED");
   await connect(host, "/", as("bob"));
+});
+
+test("a configuration that makes no sense keeps the plugin from being loaded, and no client reads of it", async (t) => {
+  const mistakes = [
+    [{ window_ms: 0 }, /config: window_ms: a window of 0 ms counts nothing; give at least 1/],
+    [{ points: 0 }, /config: points: with 0 every client is refused; give at least 1/],
+    [{ duration: 60 }, /config: duration: .*; write window_ms = 60000/],
+    [{ windowMs: 60000 }, /unknown field `windowMs`, expected one of `points`, `window_ms`, `per`, `namespaces`/],
+    [{ per: ["ip"] }, /unknown variant `ip`, expected one of `socket`, `user`, `address`/],
+    [{ per: [] }, /config: per: an empty list limits nothing/],
+    [{ points: "many" }, /invalid type: string "many", expected u32/],
+    [{ namespaces: ["todo"] }, /"todo" is not a namespace/],
+  ];
+  for (const [config, told] of mistakes) {
+    const host = run(t, ["run", "--config", writeConfig(t, configuration({ plugins: { "rate-limit": { config } } }))]);
+    assert.notEqual(await host.exit(), 0);
+    assert.match(host.text, told);
+  }
+});
+
+test("points are counted on the namespaces of the plugin's configuration", async (t) => {
+  const plugins = { "rate-limit": { namespaces: ["/lobby"], config: { points: 1, per: ["address"], namespaces: ["/lobby"] } }, echo: {} };
+  const host = await startHost(t, { plugins });
+  await connect(host, "/lobby");
+  assert.equal((await refused(host, "/lobby")).message, "Rate limit exceeded");
+  for (let count = 0; count < 3; count++) await connect(host, "/");
 });

@@ -20,7 +20,12 @@ fn the_log_names_sockets_that_connect_and_disconnect_and_why() {
 }
 
 #[test]
-fn a_configuration_is_refused_since_there_is_nothing_to_configure() {
-    let refusal = Host::new(crate::plugin).config(serde_json::json!({"level": "debug"})).load().unwrap_err();
-    assert!(refusal.contains("config: unknown field `level`, there are no fields"), "{refusal}");
+fn the_namespaces_are_the_operators_choice() {
+    let load = |config: serde_json::Value| Host::new(crate::plugin).config(config);
+    let host = load(serde_json::json!({"namespaces": ["/game"]}));
+    host.socket("/game").connect().unwrap();
+    assert_eq!(host.log().len(), 1);
+    assert!(host.socket("/chat").connect().is_err());
+    let refusal = load(serde_json::json!({"level": "debug"})).load().unwrap_err();
+    assert!(refusal.contains("config: unknown field `level`, expected `namespaces`"), "{refusal}");
 }

@@ -33,7 +33,9 @@ fn an_invalid_token_and_one_of_an_unknown_user_are_refused() {
         assert_eq!(refused(&host, token), "Auth failed");
     }
     for (number, claims) in
-        [json!({}), json!({"userId": ""}), json!({"userId": null}), json!({"userId": "bob"})].into_iter().enumerate()
+        [json!({}), json!({"userId": ""}), json!({"userId": null}), json!({"userId": true}), json!({"userId": "bob"})]
+            .into_iter()
+            .enumerate()
     {
         let token = number.to_string();
         host.token("default", &token, claims);
@@ -61,6 +63,36 @@ fn a_user_may_go_by_a_number() {
 }
 
 #[test]
+fn an_id_that_is_a_number_is_the_text_that_javascript_makes_of_it() {
+    let host = host();
+    for (number, id) in
+        [(json!(-3), "-3"), (json!(1.5), "1.5"), (json!(1e21), "1e+21"), (json!(9_007_199_254_740_993_u64), "9007199254740993")]
+    {
+        host.store("users").set(id, &json!({}));
+        host.token("default", id, json!({"userId": number}));
+        assert_eq!(connect(&host, json!(id)).unwrap().rooms(), [format!("user:{id}")]);
+    }
+}
+
+#[test]
+fn a_refused_token_does_not_fill_the_log_and_claims_without_a_user_do() {
+    let host = host();
+    host.token("default", "nobody's", json!({"sub": "ann"}));
+    assert_eq!(refused(&host, json!("forged")), "Auth failed");
+    assert!(host.log().is_empty(), "{:?}", host.log());
+
+    assert_eq!(refused(&host, json!("nobody's")), "Auth failed");
+    assert!(host.log()[0].message.contains("missing field `userId`"), "{:?}", host.log());
+}
+
+#[test]
+fn the_namespaces_are_the_operators_choice() {
+    let host = Host::new(crate::plugin).config(json!({"namespaces": ["/game"]}));
+    assert_eq!(host.socket("/game").connect().unwrap_err().message, "No token");
+    assert_eq!(host.socket("/chat").connect().unwrap_err().message, "Invalid namespace");
+}
+
+#[test]
 fn a_token_ends_when_it_says() {
     let host = host();
     host.advance(std::time::Duration::from_secs(1_000));
@@ -71,9 +103,13 @@ fn a_token_ends_when_it_says() {
 fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
     let refusal = |config: Value| Host::new(crate::plugin).config(config).load().unwrap_err();
 
-    assert!(refusal(json!({"kye": "default"})).contains("config: unknown field `kye`, expected `key` or `bucket`"));
+    assert!(
+        refusal(json!({"kye": "default"})).contains("config: unknown field `kye`, expected one of `key`, `bucket`, `namespaces`")
+    );
     assert!(refusal(json!({"key": ""})).contains("config: key: name one of [keys]"));
     assert!(refusal(json!({"bucket": ""})).contains("config: bucket: "));
+    assert!(refusal(json!({"namespaces": []})).contains("the list is empty"));
+    assert!(refusal(json!({"namespaces": ["game"]})).contains("\"game\" is not a namespace"));
 }
 
 #[test]

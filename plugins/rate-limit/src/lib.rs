@@ -1,4 +1,5 @@
-//! Limits how often each socket, user and address connects and emits, on `/` and `/chat`: connecting costs a point, and so does each event.
+//! Limits how often each socket, user and address connects and emits, on each of its namespaces: connecting costs a point, and so
+//! does each event.
 //!
 //! Beyond the limit a client that connects is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
 //! have `retryAfterMs` in their data. Users are those of the plugin `auth`: load it before this one.
@@ -7,7 +8,13 @@
 //! [plugins.rate-limit]
 //! component = "target/innkeeper/rate-limit.wasm"
 //! grants = ["rate-limit"]
-//! config = { points = 100, window_ms = 60000, per = ["socket", "user", "address"] }     # the defaults
+//! namespaces = ["/", "/chat"]      # allowed to it
+//!
+//! [plugins.rate-limit.config]      # the defaults
+//! points = 100
+//! window_ms = 60000
+//! per = ["socket", "user", "address"]
+//! namespaces = ["/", "/chat"]
 //! ```
 //!
 //! Behind a proxy every client has the proxy's address: leave `address` out there.
@@ -15,21 +22,27 @@
 use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{Limit, consume};
-use innkeeper_plugin::{Error, Event, Plugin, Result, Socket, config_once, export};
+use innkeeper_plugin::{Error, Event, Id, Namespaces, Plugin, Result, Socket, config, config_once, export};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn plugin() -> Result<Plugin> {
-    config_once::<Config>()?.check()?;
-    let plugin = Plugin::new()
-        .capability("rate-limit")
-        .namespace("/")
-        .connect_middleware(consume_point)
-        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
-        .namespace("/chat")
-        .connect_middleware(consume_point)
-        .middleware(|socket: &Socket, _: &mut Event| consume_point(socket));
-    Ok(plugin)
+    if let Some(seconds) = config::<Map<String, Value>>()?.get("duration") {
+        return Err(in_milliseconds(seconds));
+    }
+    let config = config_once::<Config>()?;
+    config.check()?;
+    let plugin = Plugin::new().capability("rate-limit");
+    Ok(config.namespaces.iter().fold(plugin, |plugin, name| {
+        let limited = plugin.namespace(name).connect_middleware(consume_point);
+        limited.middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
+    }))
+}
+
+/// The refusal of `duration`, the name in `rate-limiter-flexible`, where it counts seconds.
+fn in_milliseconds(seconds: &Value) -> Error {
+    let written = seconds.as_u64().map_or_else(|| "60000".to_owned(), |seconds| seconds.saturating_mul(1_000).to_string());
+    Error::new(format!("config: duration: the length of the window is in milliseconds here; write window_ms = {written}"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,6 +51,7 @@ struct Config {
     points: u32,
     window_ms: u64,
     per: Vec<Per>,
+    namespaces: Namespaces,
 }
 
 /// Whose points are counted.
@@ -51,7 +65,8 @@ enum Per {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { points: 100, window_ms: 60_000, per: vec![Per::Socket, Per::User, Per::Address] }
+        let per = vec![Per::Socket, Per::User, Per::Address];
+        Self { points: 100, window_ms: 60_000, per, namespaces: ["/", "/chat"].into() }
     }
 }
 
@@ -67,12 +82,16 @@ impl Config {
         if self.per.is_empty() {
             return Err("config: per: an empty list limits nothing; name \"socket\", \"user\" or \"address\"".into());
         }
+        let is_twice = |per: &Per| self.per.iter().filter(|other| *other == per).count() > 1;
+        if self.per.iter().any(is_twice) {
+            return Err("config: per: a word that stands there twice costs two points; keep one of them".into());
+        }
         Ok(())
     }
 }
 
 fn consume_point(socket: &Socket) -> Result<()> {
-    let Config { points, window_ms, per } = config_once::<Config>()?;
+    let Config { points, window_ms, per, .. } = config_once::<Config>()?;
     let limit = Limit { points: *points, window: Duration::from_millis(*window_ms) };
     for per in per {
         let Some(key) = key(socket, *per)? else { continue };
@@ -94,11 +113,8 @@ fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
 }
 
 fn user_key(user: &Value) -> Option<String> {
-    match user.get("id")? {
-        Value::String(id) => Some(format!("user:{id}")),
-        Value::Number(id) => Some(format!("user:{id}")),
-        _ => None,
-    }
+    let id = Id::deserialize(user.get("id")?).ok()?;
+    Some(format!("user:{id}"))
 }
 
 fn exceeded(before_next: Duration) -> Error {

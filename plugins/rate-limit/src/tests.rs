@@ -36,6 +36,14 @@ fn connecting_costs_a_point_of_the_address() {
 }
 
 #[test]
+fn the_namespaces_are_the_operators_choice() {
+    let host = Host::new(crate::plugin).config(json!({"points": 1, "namespaces": ["/game"]}));
+    host.socket("/game").connect().unwrap();
+    assert_eq!(host.socket("/game").connect().unwrap_err().message, "Rate limit exceeded");
+    assert_eq!(host.socket("/chat").connect().unwrap_err().message, "Invalid namespace");
+}
+
+#[test]
 fn a_configuration_says_what_differs_from_the_defaults() {
     let config: Config = from_str(r#"{"points": 5, "per": ["address"]}"#).unwrap();
     assert_eq!((config.points, config.window_ms, config.per), (5, 60_000, vec![Per::Address]));
@@ -45,8 +53,19 @@ fn a_configuration_says_what_differs_from_the_defaults() {
 fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
     let refusal = |config: Value| Host::new(crate::plugin).config(config).load().unwrap_err();
 
-    assert!(refusal(json!({"point": 5})).contains("config: unknown field `point`, expected one of `points`, `window_ms`, `per`"));
-    assert!(refusal(json!({"per": ["galaxy"]})).contains("config: unknown variant `galaxy`"));
+    assert!(
+        refusal(json!({"point": 5}))
+            .contains("config: unknown field `point`, expected one of `points`, `window_ms`, `per`, `namespaces`")
+    );
+    assert!(
+        refusal(json!({"duration": 30}))
+            .contains("config: duration: the length of the window is in milliseconds here; write window_ms = 30000")
+    );
+    assert!(refusal(json!({"duration": "1m"})).contains("write window_ms = 60000"));
+    let ip = refusal(json!({"per": ["ip"]}));
+    assert!(ip.contains("unknown variant `ip`, expected one of `socket`, `user`, `address`"), "{ip}");
+    assert!(refusal(json!({"per": ["user", "socket", "user"]})).contains("config: per: a word that stands there twice"));
+    assert!(refusal(json!({"namespaces": ["chat"]})).contains("\"chat\" is not a namespace"));
     assert!(refusal(json!({"per": []})).contains("config: per: "));
     assert!(refusal(json!({"points": 0})).contains("config: points: "));
     assert!(refusal(json!({"window_ms": 0})).contains("config: window_ms: "));
@@ -56,6 +75,7 @@ fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
 fn only_users_with_an_id_are_counted() {
     assert_eq!(user_key(&json!({"id": "ann"})).as_deref(), Some("user:ann"));
     assert_eq!(user_key(&json!({"id": 7})).as_deref(), Some("user:7"));
+    assert_eq!(user_key(&json!({"id": 1e21})).as_deref(), Some("user:1e+21"));
     assert_eq!(user_key(&json!({"name": "ann"})), None);
     assert_eq!(user_key(&json!("ann")), None);
 }
