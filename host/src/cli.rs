@@ -62,6 +62,10 @@ enum Command {
         /// Install the missing packages of a toolchain for plugins with apt-get, as root on Debian; otherwise the command is shown
         #[arg(long)]
         install: bool,
+        /// Use JWT_SECRET as the key, and sign the tokens of the page with it: whoever can open the page gets one [default: a new key
+        /// at each start]
+        #[arg(long)]
+        sign_with_jwt_secret: bool,
         #[command(flatten)]
         listen: Listen,
     },
@@ -96,7 +100,9 @@ pub fn main() -> ExitCode {
         Command::Build(request) => build::command(&request),
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
-        Command::Demo { folder, install, listen } => demo::demo(folder, listen.into(), install),
+        Command::Demo { folder, install, sign_with_jwt_secret, listen } => {
+            demo::demo(folder, listen.into(), install, sign_with_jwt_secret)
+        }
         Command::Config(request) => configuration::config(request),
     };
     match done {

@@ -39,7 +39,7 @@ test("two people meet, talk, and see each other leave", async (t) => {
 });
 
 test("a refused user sees why, and connects with a token that is valid", async (t) => {
-  const { browser, url } = await demo(t, { env: { JWT_SECRET: SECRET } });
+  const { browser, url } = await demo(t, { args: ["--sign-with-jwt-secret"], env: { JWT_SECRET: SECRET } });
   const tab = await openTab(browser, url);
   const refusals = { none: "The server refused you: No token", expired: "The server refused you: Auth failed", own: "The server refused you: Auth failed" };
   await tab.click("[value=own]");
@@ -281,9 +281,9 @@ test("the token is sent as `auth.token`", async (t) => {
 const SECRET = "a secret of the tests that nobody could guess";
 
 /** The running demo, on a free port and with a folder of its own, and a browser. */
-async function demo(t, { port = 0, folder = mkdtempSync(path.join(tmpdir(), "innkeeper-demo-")), env } = {}) {
+async function demo(t, { port = 0, folder = mkdtempSync(path.join(tmpdir(), "innkeeper-demo-")), args = [], env } = {}) {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const host = run(t, ["demo", "--port", String(port), "--folder", folder], { log: "info", env });
+  const host = run(t, ["demo", "--port", String(port), "--folder", folder, ...args], { log: "info", env });
   const { address } = await host.waitForLog(({ message }) => message === "listening", "the demo listens", 120_000);
   return { host, browser: port ? undefined : await startBrowser(t), url: `http://${address}/`, port: Number(address.split(":").pop()), folder };
 }

@@ -140,7 +140,10 @@ test("the client code that the demo prints works with all of its plugins", async
   const host = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept, env: KEY });
   const { address } = await host.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
   assert.deepEqual(loaded(host), ["audit", "auth", "rate-limit", "chat", "echo"]);
-  assert.match(host.text, /the demo signs with your JWT_SECRET/);
+  assert.match(host.text, /the demo does not use your JWT_SECRET, but a key of its own; --sign-with-jwt-secret changes that/);
+  const { users: [{ token }] } = JSON.parse(readFileSync(path.join(kept, "public", "users.json"), "utf8"));
+  const check = run(t, ["token", "check", token], { cwd: kept, env: KEY });
+  assert.equal(await check.exit(), 1, "no server with this secret accepts a token of the demo");
   assert.doesNotMatch(host.text, /nobody could guess|eyJ/, "neither the key nor a token is shown");
   const [, script] = /<<'END'\n([^]*?)\nEND\n/.exec(host.text);
   const pasted = script.replaceAll("127.0.0.1:<the port in the log>", address);
@@ -155,6 +158,19 @@ test("the client code that the demo prints works with all of its plugins", async
   assert.match(second.text, /another demo is running in .*; stop it, or give this one a folder of its own with --folder/);
   assert.equal(readFileSync(path.join(kept, "public", "users.json"), "utf8"), users, "the first one's tokens are left alone");
   assert.deepEqual([existsSync(path.join(kept, "store.redb")), existsSync(path.join(kept, ".innkeeper"))], [true, false]);
+});
+
+test("the demo signs with the secret of the environment only if that is asked for", async (t) => {
+  const kept = folder(t);
+  const args = ["demo", "--port", "0", "--folder", kept, "--sign-with-jwt-secret"];
+  const without = run(t, args, { cwd: kept });
+  assert.equal(await without.exit(), 1);
+  assert.match(without.text, /--sign-with-jwt-secret needs a secret: set the variable JWT_SECRET/);
+  const host = run(t, args, { cwd: kept, env: KEY });
+  await host.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
+  assert.match(host.text, /the demo signs with your JWT_SECRET, and everybody who can open its page gets a token/);
+  const { users: [{ token }] } = JSON.parse(readFileSync(path.join(kept, "public", "users.json"), "utf8"));
+  assert.equal(await run(t, ["token", "check", token], { cwd: kept, env: KEY }).exit(), 0);
 });
 
 for (const section of ["server", "internal"]) {

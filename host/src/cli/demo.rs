@@ -25,7 +25,7 @@ const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 /// The configuration of `rate-limit`: a limit that can be reached by hand, and that two tabs at one address do not share.
 const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 60000, "per": ["socket", "user"]}"#);
 
-pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Result<(), CliError> {
+pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool, sign_with_jwt_secret: bool) -> Result<(), CliError> {
     let sources = Sources::find(install)?;
     let target = &sources.target;
     let folder = folder.unwrap_or_else(|| target.demo());
@@ -34,16 +34,14 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool) -> Resu
     let mut config = Config::built_in(sources.plugins()?, &environment, flags)?;
     built_in::free_internal(&mut config);
     ports::choose(&mut config, flags)?;
-    let shared = !config.keys.is_empty();
-    if !shared {
-        config.keys.push(users::key()?);
-    }
-    let tokens = config.keys.first().map(users::tokens).transpose()?.unwrap_or_default();
+    let key = users::key(config.keys.pop(), sign_with_jwt_secret)?;
+    let tokens = users::tokens(&key)?;
+    config.keys = vec![key];
     let cannot_write = |error| CliError::Demo(folder.clone(), error);
     config.server.static_folder = Some(page::unpack(&folder, &tokens).map_err(cannot_write)?);
     config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
-    print_what_to_try(&config, shared);
+    print_what_to_try(&config);
     run::serve(config.into())
 }
 
@@ -143,16 +141,13 @@ fn has_sources(path: &Path) -> bool {
     !name.starts_with('.') && !NO_SOURCES.contains(&name.as_str())
 }
 
-fn print_what_to_try(config: &Config, shared_key: bool) {
+fn print_what_to_try(config: &Config) {
     let (host, port) = (config.server.host, config.server.port);
     let host = if host.is_unspecified() { "localhost".to_owned() } else { host.to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     // Only the server finds out which port is free, and logs it.
     let port = if port == 0 { "<the port in the log>".to_owned() } else { port.to_string() };
     let address = format!("http://{host}:{port}");
-    if shared_key {
-        say(format_args!("innkeeper: the demo signs with your JWT_SECRET, and everybody who can open its page gets a token"));
-    }
     say(format_args!(
         r#"
 {address}/  <- the chat page: open it in two tabs and sign in as two users

@@ -47,7 +47,7 @@ pub(super) enum CliError {
         #[source]
         source: io::Error,
     },
-    #[error("the system has no random bytes for a key; set the variable JWT_SECRET")]
+    #[error("the system has no random bytes for a key; set the variable JWT_SECRET and give --sign-with-jwt-secret")]
     Random(#[source] io::Error),
     #[error(transparent)]
     Auth(#[from] AuthError),

@@ -5,12 +5,11 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::auth::{Claims, SignError};
 use crate::cli::error::CliError;
+use crate::cli::output::say;
 use crate::cli::token;
 use crate::config::{KeyConfig, Secret, StoreConfig};
 
@@ -27,11 +26,30 @@ pub(super) fn store(folder: &Path) -> io::Result<StoreConfig> {
     Ok(StoreConfig { path: Some(path), seed: Some(seed), ..StoreConfig::default() })
 }
 
-/// A random key, a new one at each start.
-pub(super) fn key() -> Result<KeyConfig, CliError> {
+/// The key of the demo, and a line for the operator who has set JWT_SECRET, the key `shared`. The page hands tokens to everybody who
+/// opens it, so a key that also opens another server is used only if that was asked for.
+pub(super) fn key(shared: Option<KeyConfig>, sign_with_shared: bool) -> Result<KeyConfig, CliError> {
+    match (shared, sign_with_shared) {
+        (Some(shared), true) => {
+            say(format_args!("innkeeper: the demo signs with your JWT_SECRET, and everybody who can open its page gets a token"));
+            Ok(shared)
+        }
+        (None, true) => Err(CliError::NoKey("--sign-with-jwt-secret needs a secret: set the variable JWT_SECRET".to_owned())),
+        (Some(_), false) => {
+            say(format_args!(
+                "innkeeper: the demo does not use your JWT_SECRET, but a key of its own; --sign-with-jwt-secret changes that"
+            ));
+            random_key()
+        }
+        (None, false) => random_key(),
+    }
+}
+
+/// A new key at each start.
+fn random_key() -> Result<KeyConfig, CliError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| CliError::Random(error.into()))?;
-    Ok(KeyConfig::secret("default", Secret::new(URL_SAFE_NO_PAD.encode(secret))))
+    Ok(KeyConfig::secret("default", Secret::new(secret)))
 }
 
 /// The tokens that the page fetches: `{users: [{id, name, token}], expired}`.
@@ -53,12 +71,21 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{USERS, key, tokens};
+    use super::{USERS, key, random_key, tokens};
     use crate::auth::{Keys, TokenError};
+    use crate::config::{KeyConfig, Secret};
+
+    #[test]
+    fn a_key_of_the_environment_signs_only_if_that_was_asked_for() {
+        let shared = || KeyConfig::secret("default", Secret::new("a secret of another server"));
+        assert_ne!(key(Some(shared()), false).expect("a key").sources, shared().sources);
+        assert_eq!(key(Some(shared()), true).expect("a key").sources, shared().sources);
+        assert!(key(None, true).is_err());
+    }
 
     #[test]
     fn every_user_has_a_token_for_half_a_day_and_one_token_has_expired() {
-        let key = key().expect("a key");
+        let key = random_key().expect("a key");
         let offered: Value = serde_json::from_str(&tokens(&key).expect("tokens")).expect("JSON");
         let keys = Keys::load(std::slice::from_ref(&key)).expect("a key that can be used");
         let now = SystemTime::now();
@@ -68,6 +95,7 @@ mod tests {
         assert_eq!(users.len(), USERS.len());
         for user in users {
             let claims = verify(&user["token"], now + Duration::from_hours(11)).expect("still valid");
+            let claims: Value = serde_json::from_str(&claims).expect("JSON");
             assert_eq!(claims.get("userId"), user.get("id"));
             assert!(matches!(verify(&user["token"], now + Duration::from_hours(13)), Err(TokenError::Expired { .. })));
         }
