@@ -58,6 +58,13 @@ test("a plugin reads all values of a client's ack", async (t) => {
   }
 });
 
+test("a number that a plugin hands on is the number that came, to the last digit", async (t) => {
+  const client = await connect(await startHost(t, { plugins: ["behave"] }));
+  for (const number of [-1.25e300, 0.1 + 0.2, 5e-324, Number.MAX_VALUE, 1e21, 123456789.12345679, 2.2250738585072014e-308]) {
+    assert.deepEqual(await askAll(client, "several", number, [-number]), [[-number], number, 3]);
+  }
+});
+
 test("objects keep the order of their keys, as in JavaScript", async (t) => {
   const raw = await RawSocket.connect(await startHost(t, { plugins: ["behave"] }));
   raw.send('421["several",{"z":1,"a":{"y":1,"b":2},"m":3},1]');

@@ -48,7 +48,7 @@ pub(crate) enum LoadProblem {
     Refused { message: String },
 
     #[error(
-        "requests the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}] with secret, public_key or jwks"
+        "requests the capability \"jwt:{key}\", and there is no key {key:?}; add a table [keys.{key}], with a secret, a public key or a JWKS"
     )]
     NoKey { key: String },
 

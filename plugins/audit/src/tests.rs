@@ -27,5 +27,5 @@ fn the_namespaces_are_the_operators_choice() {
     assert_eq!(host.log().len(), 1);
     assert!(host.socket("/chat").connect().is_err());
     let refusal = load(serde_json::json!({"level": "debug"})).load().unwrap_err();
-    assert!(refusal.contains("config: unknown field `level`, expected `namespaces`"), "{refusal}");
+    assert!(refusal.contains("config: level: unknown field `level`, expected `namespaces`"), "{refusal}");
 }

@@ -104,7 +104,8 @@ fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
     let refusal = |config: Value| Host::new(crate::plugin).config(config).load().unwrap_err();
 
     assert!(
-        refusal(json!({"kye": "default"})).contains("config: unknown field `kye`, expected one of `key`, `bucket`, `namespaces`")
+        refusal(json!({"kye": "default"}))
+            .contains("config: kye: unknown field `kye`, expected one of `key`, `bucket`, `namespaces`")
     );
     assert!(refusal(json!({"key": ""})).contains("config: key: name one of [keys]"));
     assert!(refusal(json!({"bucket": ""})).contains("config: bucket: "));

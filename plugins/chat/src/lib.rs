@@ -26,8 +26,8 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use innkeeper_plugin::{Error, Field, NoConfig, Plugin, Reply, Result, Socket, config, export};
-use message::{Announcement, Id, Notification, Past, RoomId, Send};
+use innkeeper_plugin::{Error, Field, Id, NoConfig, Plugin, Reply, Result, Socket, config, export};
+use message::{Announcement, Notification, Past, RoomId, Send};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fmt::Display;

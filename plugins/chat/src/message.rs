@@ -1,8 +1,8 @@
 //! Messages of clients, and the checks of what clients send. No host is needed here.
 
+use innkeeper_plugin::Id;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
-use std::fmt;
+use serde_json::Value;
 
 /// A message to send.
 #[derive(Debug, Deserialize)]
@@ -44,23 +44,6 @@ pub(crate) struct Announcement {
 pub(crate) struct Notification {
     pub(crate) user_id: Id,
     pub(crate) text: Text,
-}
-
-/// An id as clients send it: a text, or a number, which counts as its digits. Ids in JavaScript are often numbers.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a text or a number")]
-pub(crate) enum Id {
-    Text(String),
-    Number(Number),
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => out.write_str(text),
-            Self::Number(number) => number.fmt(out),
-        }
-    }
 }
 
 /// The name of a room that clients may join. The rooms of the server are refused: a socket's own, named by its id, and a user's.

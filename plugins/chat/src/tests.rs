@@ -197,7 +197,7 @@ fn what_does_not_fit_is_refused_with_a_code_and_changes_nothing() {
 
     let error = &ann.take("error").args()[0];
     assert_eq!(error["code"], "INVALID_ARGUMENT");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("a text or a number")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("a string or a number")), "{error}");
     assert_eq!((ann.rooms(), bob.received().len()), (vec!["lobby".to_owned(), "user:ann".to_owned()], 0));
 }
 

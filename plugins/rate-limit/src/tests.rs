@@ -55,7 +55,7 @@ fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
 
     assert!(
         refusal(json!({"point": 5}))
-            .contains("config: unknown field `point`, expected one of `points`, `window_ms`, `per`, `namespaces`")
+            .contains("config: point: unknown field `point`, expected one of `points`, `window_ms`, `per`, `namespaces`")
     );
     assert!(
         refusal(json!({"duration": 30}))
