@@ -255,6 +255,11 @@ test("a cache folder that cannot be written is no reason not to start, and the l
   const host = await startHost(t, { plugins: ["echo"], wasm: { cache: kept } });
   assert.deepEqual(warned(host), []);
   assert.ok(existsSync(kept));
+  const beside = writeConfig(t, configuration({ plugins: ["echo"], wasm: { cache: "compiled" } }));
+  const plain = run(t, ["run"], { cwd: path.dirname(beside) });
+  await plain.waitForLog((line) => line.message === "listening");
+  assert.deepEqual(warned(plain), []);
+  assert.ok(existsSync(path.join(path.dirname(beside), "compiled")));
   const off = await startHost(t, { plugins: ["echo"], wasm: { cache: false }, env: { XDG_CACHE_HOME: file } });
   assert.deepEqual(warned(off), []);
 });

@@ -89,7 +89,8 @@ fn cache_in(folder: &Path) -> wasmtime::Result<Cache> {
     fs::write(&probe, [])?;
     fs::remove_file(&probe)?;
     let mut cache = CacheConfig::new();
-    cache.with_directory(folder);
+    // wasmtime refuses a relative one, and a folder is relative where the configuration is named without its folder.
+    cache.with_directory(std::path::absolute(folder)?);
     Cache::new(cache)
 }
 
