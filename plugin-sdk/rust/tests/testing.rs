@@ -420,6 +420,8 @@ fn bytes_where_a_handler_takes_json_are_an_error() {
     let ack = client.emit_for_ack("all", ());
     client.take("question").ack((1, 2));
     assert_eq!(ack.read::<(u8, u8)>(), (1, 2));
+    assert_eq!(ack.value::<Spread<u8>>().0, [1, 2]);
+    assert_eq!(ack.value::<Payload>().json(), "[1,2]");
 }
 
 #[test]

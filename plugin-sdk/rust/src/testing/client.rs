@@ -6,10 +6,9 @@ use super::ids::SocketIndex;
 use super::queue::{IncomingEvent, QueueItem};
 use super::scheduler::Scheduler;
 use super::server_socket::{ReceivedEvent, ServerSocket, SocketState};
-use crate::arguments::Arguments;
+use crate::arguments::{Argument, Arguments};
 use crate::payload::{Args, Payload};
 use innkeeper_contract::{events, reasons};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -64,13 +63,13 @@ impl Client {
         self.push(name, args, None);
     }
 
-    /// Emits an event and reads the first argument of its ack.
+    /// Emits an event and reads the first argument of its ack; all of them as a `Payload` or [`Spread`](crate::Spread).
     ///
     /// # Panics
     /// As for [`emit`](Self::emit); or if the event was not acknowledged: a handler answers by returning a [`Reply`](crate::Reply), or
     /// with an [`Ack`](crate::Ack). For an ack that comes later use [`emit_for_ack`](Self::emit_for_ack).
     #[track_caller]
-    pub fn emit_with_ack<T: DeserializeOwned>(&self, name: &str, args: impl Args) -> T {
+    pub fn emit_with_ack<T: Argument>(&self, name: &str, args: impl Args) -> T {
         self.emit_for_ack(name, args).value()
     }
 
@@ -260,12 +259,12 @@ impl Ack {
         self.client.socket(|socket| !socket.acks.contains_key(&self.id))
     }
 
-    /// The first argument of the ack.
+    /// The first argument of the ack; all of them as a `Payload` or [`Spread`](crate::Spread).
     ///
     /// # Panics
     /// If the ack has not come, or is of another type.
     #[track_caller]
-    pub fn value<T: DeserializeOwned>(&self) -> T {
+    pub fn value<T: Argument>(&self) -> T {
         self.read::<(T,)>().0
     }
 
