@@ -43,7 +43,7 @@ impl Serialize for Binary {
                 attachments.len() - 1
             })
         });
-        let number = number.ok_or_else(|| S::Error::custom("binary data outside of an event's arguments"))?;
+        let number = number.ok_or_else(|| S::Error::custom("binary data outside of an event's arguments; a bucket keeps it by `set_bytes`, all else takes a text, base64 for one"))?;
         let mut placeholder = serializer.serialize_struct("Placeholder", 2)?;
         placeholder.serialize_field(PLACEHOLDER, &true)?;
         placeholder.serialize_field(NUMBER, &number)?;

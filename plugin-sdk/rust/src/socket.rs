@@ -178,7 +178,8 @@ impl Socket {
     /// If the value cannot be written as JSON, the data of the socket would be too large, or the call has recorded as many
     /// writes as it may.
     pub fn set_data<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
-        host().set_data(&self.id, key, &serde_json::to_string(value)?)
+        let value = serde_json::to_string(value).map_err(|why| Error::internal(format!("data: {key}: {why}")))?;
+        host().set_data(&self.id, key, &value)
     }
 
     /// `delete socket.data[key]`.

@@ -19,7 +19,7 @@
 
 use crate::entries;
 pub use crate::entries::Entries;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::host;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Bucket {
     /// # Errors
     /// If the value cannot be written as JSON, or as for [`get`](Self::get).
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
-        self.set_bytes(key, &serde_json::to_vec(value)?, None)
+        self.set_bytes(key, &self.text(key, value)?, None)
     }
 
     /// Writes a value that is gone after this time.
@@ -72,7 +72,7 @@ impl Bucket {
     /// # Errors
     /// As for [`set`](Self::set).
     pub fn set_for<T: Serialize + ?Sized>(&self, key: &str, value: &T, ttl: Duration) -> Result<()> {
-        self.set_bytes(key, &serde_json::to_vec(value)?, Some(ttl))
+        self.set_bytes(key, &self.text(key, value)?, Some(ttl))
     }
 
     /// Removes a value, and returns whether there was one.
@@ -109,6 +109,7 @@ impl Bucket {
     /// # Errors
     /// As for [`set`](Self::set).
     pub fn compare_and_swap<T: Serialize + ?Sized>(&self, key: &str, expected: Option<&T>, value: Option<&T>) -> Result<bool> {
+        let text = |value: Option<&T>| value.map(|value| self.text(key, value)).transpose();
         host().store_compare_and_swap(&self.name, key, text(expected)?.as_deref(), text(value)?.as_deref())
     }
 
@@ -177,20 +178,19 @@ impl Bucket {
     pub fn scan_bytes(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>> {
         host().store_scan(&self.name, prefix, after, limit)
     }
-}
 
-fn text<T: Serialize + ?Sized>(value: Option<&T>) -> Result<Option<Vec<u8>>> {
-    Ok(value.map(serde_json::to_vec).transpose()?)
+    fn text<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<Vec<u8>> {
+        serde_json::to_vec(value).map_err(|why| Error::internal(format!("{}: {key}: {why}", self.name)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::bucket;
 
     #[test]
-    fn no_value_is_not_null() {
-        assert_eq!(text::<str>(None).unwrap(), None);
-        assert_eq!(text(Some(&None::<u8>)).unwrap(), Some(b"null".to_vec()));
-        assert_eq!(text(Some("ann")).unwrap(), Some(b"\"ann\"".to_vec()));
+    fn a_value_is_stored_as_json() {
+        assert_eq!(bucket("b").text("k", &None::<u8>).unwrap(), b"null");
+        assert_eq!(bucket("b").text("k", "ann").unwrap(), b"\"ann\"");
     }
 }

@@ -1,6 +1,6 @@
 //! Timers to set: what a program does with `setTimeout` and `setInterval`. The host keeps them, since the memory of a plugin is a cache.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{Setting, host};
 use innkeeper_contract::options;
 use serde::Serialize;
@@ -105,7 +105,8 @@ impl TimerSetting {
     /// # Errors
     /// If the data cannot be written as JSON.
     pub fn data<T: Serialize>(mut self, data: &T) -> Result<Self> {
-        self.setting.data = serde_json::to_string(data)?;
+        let name = &self.setting.name;
+        self.setting.data = serde_json::to_string(data).map_err(|why| Error::internal(format!("timer {name:?}: {why}")))?;
         Ok(self)
     }
 
