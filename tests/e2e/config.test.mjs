@@ -198,7 +198,11 @@ test("`config show` is TOML that can be read again, whatever the names are", asy
   const file = writeConfig(t, '[keys."a b"]\nsecret = "a secret of the tests that nobody could guess"\n[keys."a.b"]\nsecret = "a secret of the tests that nobody could guess"\nleeway = "1_000ms"\n');
   const shown = await config(t, ["show", "--origin", "--config", file]);
   assert.match(shown.stdout, /^\[keys\."a b"\]$/m);
-  const again = await config(t, ["check", "--config", writeConfig(t, shown.stdout)]);
+  const redacted = await config(t, ["check", "--config", writeConfig(t, shown.stdout)]);
+  assert.equal(redacted.code, 2, redacted.text);
+  assert.match(redacted.text, /keys\."a\.b"\.secret: this is what `config show` shows in place of the secret/);
+  const filledIn = shown.stdout.replaceAll("<redacted>", "a secret of the tests that nobody could guess");
+  const again = await config(t, ["check", "--config", writeConfig(t, filledIn)]);
   assert.equal(again.code, 0, again.text);
 });
 

@@ -112,7 +112,15 @@ fn secret_base64(raw: &RawValue) -> Result<Secret, Problem> {
 }
 
 fn secret_text(raw: &RawValue) -> Result<String, Problem> {
-    text(raw).map_err(|_| Problem::new("the secret is not a string", "write it like \"${JWT_SECRET}\""))
+    const REMEDY: &str = "write it like \"${JWT_SECRET}\"";
+    let written = text(raw).map_err(|_| Problem::new("the secret is not a string", REMEDY))?;
+    if written == REDACTED {
+        return Err(Problem::new(
+            "this is what `config show` shows in place of the secret, and anybody could sign with it",
+            REMEDY,
+        ));
+    }
+    Ok(written)
 }
 
 /// Refuses what cannot be a secret.

@@ -1,6 +1,7 @@
 //! The resolved configuration as TOML, each value with its source on request.
 //!
-//! What is shown can be read again, except for secrets, which are redacted: the output can be pasted into a ticket without a second look.
+//! What is shown can be read again once its secrets are filled in. They are redacted, so that the output can be pasted into a
+//! ticket without a second look.
 
 use std::fmt::Write;
 

@@ -366,6 +366,8 @@ secret_file = ["nowhere.key"]
 algorithms = ["RS256"]
 [keys.list]
 secret = []
+[keys.shown]
+secret = "<redacted>"
 "#,
     );
     let expected = r#"
@@ -382,6 +384,7 @@ innkeeper.toml:20: keys.bytes.secret_base64: the secret is not base64; a secret 
 innkeeper.toml:22: keys.nothing.secret_base64: the secret is empty; anybody could sign with it; set a long random one
 innkeeper.toml:24: keys.file.secret_file: there is no file "nowhere.key"; correct the path, which is relative to the configuration
 innkeeper.toml:27: keys.list.secret: the list names no key; name one, or leave the key out
+innkeeper.toml:29: keys.shown.secret: this is what `config show` shows in place of the secret, and anybody could sign with it; write it like "${JWT_SECRET}"
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
 }
