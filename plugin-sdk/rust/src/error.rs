@@ -23,13 +23,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// ```
 /// use innkeeper_plugin::{Error, Result};
+/// use serde_json::json;
 ///
 /// fn page(text: &str) -> Result<u32> {
 ///     if text.is_empty() {
 ///         Err("name a page")?; // the client reads it
 ///     }
 ///     if text.starts_with('-') {
-///         return Err(Error::new("no such page").code("NOT_FOUND").data(&[text])); // so does it here
+///         return Err(Error::new("no such page").code("NOT_FOUND").data(&json!({"page": text}))); // so does it here
 ///     }
 ///     Ok(text.parse::<u32>()?) // the log has why; the client gets `internal error`
 /// }
@@ -95,11 +96,20 @@ impl Error {
         self
     }
 
-    /// Adds details for the client. They are left out, with a line in the log, if they cannot be written as JSON or have a
+    /// Adds details for the client: any value for `connect_error`, and an object for the answer to an event, which has its members beside
+    /// its own fields. They are left out, with a line in the log, if they are something else, cannot be written as JSON or have a
     /// [`Binary`](crate::Binary).
     #[must_use]
     pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
         self.data = serde_json::to_string(data).map(Some).map_err(|error| error.to_string());
+        self
+    }
+
+    /// The same for the answer to an event.
+    pub(crate) fn of_event(mut self) -> Self {
+        if self.data.as_ref().is_ok_and(|data| data.as_ref().is_some_and(|data| !data.starts_with('{') && data != "null")) {
+            self.data = Err("the answer to an event has its members, so it has to be an object".to_owned());
+        }
         self
     }
 

@@ -49,14 +49,14 @@ pub(crate) fn event_middleware(router: &Router, call: EventCall) -> Verdict {
             Verdict::Rewrite(Rewrite { name, payload: payload.into() })
         }
         Ok(()) => Verdict::Pass,
-        Err(error) => refusal(error),
+        Err(error) => refusal(error.of_event()),
     }
 }
 
 pub(crate) fn event(router: &Router, call: EventCall) -> Outcome {
     let namespace = router.namespace(call.registration);
     let (socket, event) = event_of(call);
-    outcome(namespace.and_then(|namespace| namespace.run_event(&socket, event)))
+    outcome(namespace.and_then(|namespace| namespace.run_event(&socket, event)).map_err(Error::of_event))
 }
 
 pub(crate) fn disconnecting(router: &Router, registration: u32, socket: &Socket, disconnect: &Disconnect) -> Outcome {

@@ -4,8 +4,8 @@
 
 use innkeeper_plugin::testing::Host;
 use innkeeper_plugin::{
-    Binary, Error, Payload, Plugin, Reply, Result, Socket, Spread, Timer, config, jwt, log, now_ms, random_id, sleep, store,
-    timer,
+    Binary, Error, Event, Payload, Plugin, Reply, Result, Socket, Spread, Timer, config, jwt, log, now_ms, random_id, sleep,
+    store, timer,
 };
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -422,6 +422,32 @@ fn bytes_where_a_handler_takes_json_are_an_error() {
     assert_eq!(ack.read::<(u8, u8)>(), (1, 2));
     assert_eq!(ack.value::<Spread<u8>>().0, [1, 2]);
     assert_eq!(ack.value::<Payload>().json(), "[1,2]");
+}
+
+#[test]
+fn details_of_an_error_that_its_answer_cannot_take_are_logged() {
+    let host = Host::new(|| {
+        let error = || Error::new("full").data(&["a", "b"]);
+        Plugin::new()
+            .connect_middleware(move |socket: &Socket| if socket.query("no")?.is_some() { Err(error()) } else { Ok(()) })
+            .middleware(move |_: &Socket, event: &mut Event| if event.name() == "refused" { Err(error()) } else { Ok(()) })
+            .on("failed", move |_: &Socket| -> Result<()> { Err(error()) })
+            .on("null", |_: &Socket| -> Result<()> { Err(Error::new("full").data(&None::<u8>)) })
+    });
+    let client = host.socket("/").connect().unwrap();
+    let full = json!({"success": false, "error": "full", "code": "INTERNAL_ERROR"});
+
+    assert_eq!(host.socket("/").query("no", "").connect().unwrap_err().data, Some(json!(["a", "b"])));
+    assert_eq!(client.emit_with_ack::<Value>("null", ()), full);
+    assert_eq!(host.log().len(), 0);
+    for event in ["refused", "failed"] {
+        assert_eq!(client.emit_with_ack::<Value>(event, ()), full);
+        let message = host.log().last().unwrap().message.clone();
+        assert_eq!(
+            message,
+            "the data of the error \"full\" was left out: the answer to an event has its members, so it has to be an object"
+        );
+    }
 }
 
 #[test]
