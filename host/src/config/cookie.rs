@@ -102,7 +102,11 @@ pub(super) fn read(reader: &mut Reader<'_>, server: &mut Section<'_>, into: &mut
     reader.read(&mut section, KEYS, into);
     reader.set(&mut section, "name", &mut into.name, |raw| name(raw).map(Some));
     reader.set(&mut section, "max_age", &mut into.max_age, |raw| {
-        duration(Duration::from_secs(1)..=Duration::from_secs(400 * 86_400))(raw).map(Some)
+        let age = duration(Duration::from_secs(1)..=Duration::from_secs(400 * 86_400))(raw)?;
+        if age.subsec_nanos() != 0 {
+            return Err(Problem::new("a cookie's age is in whole seconds", "write it like \"24h\" or \"90s\""));
+        }
+        Ok(Some(age))
     });
     if into.same_site == "none" && !into.secure {
         let remedy = "add secure = true; browsers drop the cookie without it";

@@ -444,4 +444,8 @@ innkeeper.toml:4: server.cookie.same_site: "none" goes with `secure` only; add s
 innkeeper.toml:5: server.cookie.max_age: "10ms" is out of range; use 1s to 34560000s
 "#;
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
+    let told = problems("[server.cookie]\nmax_age = 86400500\n");
+    let expected =
+        "innkeeper.toml:2: server.cookie.max_age: a cookie's age is in whole seconds; write it like \"24h\" or \"90s\"";
+    assert_eq!(told, [expected]);
 }
