@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::host::host;
-use crate::log;
+use crate::{json, log};
 use innkeeper_contract::codes;
 use serde::de::DeserializeOwned;
 
@@ -39,7 +39,7 @@ const AUTH_FAILED: &str = "Auth failed";
 /// ```
 pub fn verify<T: DeserializeOwned>(key: &str, token: &str) -> Result<T> {
     let claims = host().verify(key, token).map_err(for_the_client)?;
-    serde_json::from_str(&claims).map_err(|error| {
+    json::read(&claims).map_err(|error| {
         log::warn(format_args!("the claims of a valid token are not what the plugin expects: {error}"));
         refusal(codes::INVALID)
     })

@@ -425,6 +425,21 @@ fn bytes_where_a_handler_takes_json_are_an_error() {
 }
 
 #[test]
+fn claims_that_the_plugin_does_not_expect_are_logged_without_a_place_in_their_text() {
+    let host = Host::new(|| {
+        Plugin::new().capability("jwt").on("verify", |_: &Socket| -> Result<()> {
+            let _: u8 = jwt::verify("default", "token")?;
+            Ok(())
+        })
+    });
+    host.token("default", "token", json!({"userId": "ann"}));
+    let client = host.socket("/").connect().unwrap();
+
+    assert_eq!(client.emit_with_ack::<Value>("verify", ())["error"], "Auth failed");
+    assert!(host.log()[0].message.ends_with("expects: invalid type: map, expected u8"), "{:?}", host.log());
+}
+
+#[test]
 fn details_of_an_error_that_its_answer_cannot_take_are_logged() {
     let host = Host::new(|| {
         let error = || Error::new("full").data(&["a", "b"]);
