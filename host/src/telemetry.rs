@@ -51,13 +51,29 @@ fn filter(environment: &dyn Fn(&str) -> Option<String>) -> (EnvFilter, Option<St
         return (builder.parse_lossy(""), None);
     };
     match builder.parse(&text) {
-        Ok(filter) => (filter, None),
+        Ok(filter) if is_about_this_server(&text) => (filter, None),
+        // A word that is no level names a target: without a word, nothing would be logged.
+        Ok(_) => {
+            let problem = format!(
+                "{name}={text:?} chooses nothing of this server; a filter is a level (error, warn, info, debug, trace, off) or \
+                 innkeeper::<module>=<level>, with commas between several; logging at info besides"
+            );
+            (EnvFilter::builder().parse_lossy(format!("info,{text}")), Some(problem))
+        }
         Err(error) => {
             let problem = format!("{name}={text:?} is not a filter ({error}), logging at info");
             let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
             (builder.parse_lossy(""), Some(problem))
         }
     }
+}
+
+/// Whether a part of the filter is for everything, or for modules of this program.
+fn is_about_this_server(filter: &str) -> bool {
+    filter.split(',').map(str::trim).any(|part| {
+        let is_module = part.strip_prefix("innkeeper").is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '=', '[']));
+        is_module || part.starts_with('[') || part.parse::<LevelFilter>().is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -76,6 +92,17 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_reported_and_info_stays() {
         assert_eq!(shown(&[("RUST_LOG", "innkeeper=loud")]), ("info".to_owned(), true));
+    }
+
+    #[test]
+    fn a_filter_that_chooses_nothing_of_this_server_is_reported_and_info_is_added() {
+        for typing_error in ["nonsense", "wran", "verbose", "innkeper=debug", "hyper=debug"] {
+            let (filter, is_reported) = shown(&[("INNKEEPER_LOG", typing_error)]);
+            assert!(is_reported && filter.contains("info"), "{typing_error}: {filter}");
+        }
+        for sound in ["off", "WARN", "3", "innkeeper=debug", "warn,hyper=debug", "innkeeper::engine", "[call]=trace"] {
+            assert!(!shown(&[("INNKEEPER_LOG", sound)]).1, "{sound}");
+        }
     }
 
     #[test]

@@ -196,13 +196,6 @@ test("a stream that breaks the websocket protocol is closed, and no other", asyn
   }
 });
 
-test("a body that is not UTF-8 is refused", async (t) => {
-  const { host, check } = await witnessed(t);
-  const polling = await RawPolling.open(host);
-  assert.equal((await polling.post(Buffer.from([0x34, 0xff]))).status, 400);
-  await check("bytes");
-});
-
 test("requests that Node's server refuses are refused with its words", async (t) => {
   const { host, check } = await witnessed(t);
   const refusals = [

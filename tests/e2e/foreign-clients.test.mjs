@@ -55,6 +55,17 @@ test("what hyper refuses in a query reaches the plugin, also on a connection tha
   assert.ok(got.includes('"plain":"{\\"id\\":\\"<1>\\"}"'), got);
 });
 
+test("a byte that is not UTF-8 in a body costs no more than itself", async (t) => {
+  const polling = await RawPolling.open(await startHost(t, { plugins: ["behave"] }));
+  await polling.post("40");
+  await polling.poll();
+  const body = Buffer.concat([Buffer.from('421["several","a'), Buffer.from([0xff]), Buffer.from('b",2]')]);
+  assert.equal((await polling.post(body)).status, 200);
+  const packets = [];
+  while (!packets.some((packet) => packet.startsWith("431"))) packets.push(...(await polling.poll()).packets);
+  assert.ok(packets.includes('431[2,"a\ufffdb",3]'), packets.join(" "));
+});
+
 test("quotes in a body stay as they are, whatever came before on the connection", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const polling = await RawPolling.open(host);

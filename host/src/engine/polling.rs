@@ -159,7 +159,7 @@ async fn send_and_wait(outbox: &Outbox, command: Command, receiver: oneshot::Rec
 /// Why a body is not read.
 enum BodyError {
     TooLarge,
-    /// Not HTTP, or not UTF-8.
+    /// Not HTTP.
     Malformed,
     Stalled,
 }
@@ -177,7 +177,8 @@ async fn read_body(mut body: Incoming, length_max: usize, timeout: Duration) -> 
         }
         text.extend_from_slice(&data);
     }
-    String::from_utf8(text).map_err(|_| BodyError::Malformed)
+    // As in Node, a byte that is not UTF-8 is replaced, and costs no more than its own packet.
+    Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// A POST under way. If it is dropped before it was answered, its client has disconnected.
