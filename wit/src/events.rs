@@ -14,6 +14,16 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
+/// What takes the place of a handler of an event whose name is reserved. It completes a sentence about that handler.
+pub fn instead_of_handler(reserved: &str) -> &'static str {
+    match reserved {
+        "connect" => "the hook for it is `connection` (in Rust `.connection(fn)`)",
+        "disconnect" => "the hook for it is `disconnect` (in Rust `.disconnect(fn)`)",
+        "disconnecting" => "the hook for it is `disconnecting` (in Rust `.disconnecting(fn)`)",
+        _ => "no client can emit it",
+    }
+}
+
 /// Whether Socket.IO reserves this name of an event between servers.
 pub fn is_reserved_between_servers(name: &str) -> bool {
     RESERVED_BETWEEN_SERVERS.contains(&name)

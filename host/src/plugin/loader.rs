@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use innkeeper_contract::hooks;
 use tokio::time::timeout;
 use wasmtime::component::Component;
 
@@ -95,6 +96,15 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list
         }
     }
     problems.extend(missing_keys(plugin, &registration.capabilities));
+    for namespace in registration.namespaces.iter().filter(|namespace| namespace.events.contains_key(hooks::CONNECTION)) {
+        // A client may emit an event of this name, so it is no error; but who ports a server means the hook.
+        tracing::warn!(
+            plugin = &*label,
+            ns = &*namespace.name,
+            "the plugin handles an event {:?} of clients; the hook that runs when a socket connects is `connection` (in Rust `.connection(fn)`)",
+            hooks::CONNECTION
+        );
+    }
     for ignored in &registration.unknown {
         tracing::warn!(plugin = &*label, "this host does not know the {ignored}, which the plugin registered: it is ignored");
     }

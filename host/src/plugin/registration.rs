@@ -143,8 +143,9 @@ impl NamespaceRegistration {
         let hooks = hooks.into_iter().map(parse).collect::<Result<_, _>>()?;
         if let Some(reserved) = namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
             let reserved = &reserved.name;
+            let instead = events::instead_of_handler(reserved);
             return Err(format!(
-                "a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; it is a hook"
+                "a handler of the event {reserved:?} on {name:?}, a name that Socket.IO keeps for itself; {instead}"
             ));
         }
         if let Some(reserved) = namespace.server_events.iter().find(|event| events::is_reserved_between_servers(event)) {

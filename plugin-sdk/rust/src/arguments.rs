@@ -193,7 +193,8 @@ fn read_with_bytes<T: DeserializeOwned>(text: &str, attachments: &[Vec<u8>]) -> 
     let (raw, length) = json::read_first::<Box<RawValue>>(text)?;
     let text = raw.get();
     // Where there cannot be a placeholder no tree is needed. The name may be written with escapes.
-    if !text.contains(PLACEHOLDER) && !text.contains("\\u00") {
+    let has_no_bytes = !text.contains(PLACEHOLDER) && !text.contains("\\u00");
+    if has_no_bytes || json::is_of_no_interest::<T>() {
         return Ok((json::read(text)?, length));
     }
     let value = WithBytes { value: json::read(text)?, attachments };

@@ -4,6 +4,7 @@ use crate::answers::Answers;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::Result;
 use crate::host::host;
+use crate::namespaces::with_slash;
 use crate::payload::Args;
 use crate::remote_socket::{Fetched, Field, RemoteSocket};
 use crate::rooms::Rooms;
@@ -15,9 +16,10 @@ pub fn io() -> Broadcast {
     of("/")
 }
 
-/// `io.of(namespace)`: all sockets of a namespace. One that this plugin does not serve needs the capability `namespaces`.
+/// `io.of(namespace)`: all sockets of a namespace. One that this plugin does not serve needs the capability `namespaces`. As in
+/// Node, a name without its slash gets it.
 pub fn of(namespace: impl Into<String>) -> Broadcast {
-    let target = Target { namespace: namespace.into(), rooms: Vec::new(), except: Vec::new(), flags: Vec::new() };
+    let target = Target { namespace: with_slash(namespace.into()), rooms: Vec::new(), except: Vec::new(), flags: Vec::new() };
     Broadcast { target, timeout: None }
 }
 

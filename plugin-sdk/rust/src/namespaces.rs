@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+/// The name of a namespace, which begins with a slash.
+pub(crate) fn with_slash(name: String) -> String {
+    if name.starts_with('/') { name } else { format!("/{name}") }
+}
+
 /// The namespaces that the operator names in a plugin's `config`: at least one, and each once. What is no namespace refuses the
 /// configuration, for the operator to read.
 ///

@@ -5,6 +5,7 @@ use crate::disconnect::{Disconnect, DisconnectHandler};
 use crate::error::{Error, Result};
 use crate::event::{Event, IntoReply};
 use crate::handler::{Handler, IntoDone, Lifecycle};
+use crate::namespaces::with_slash;
 use crate::payload::Payload;
 use crate::socket::Socket;
 use crate::timer::Timer;
@@ -160,14 +161,15 @@ impl Plugin {
         self
     }
 
-    /// `io.of(name)`: what follows belongs to this namespace.
+    /// `io.of(name)`: what follows belongs to this namespace. As in Node, a name without its slash gets it.
     #[must_use]
     pub fn namespace(self, name: impl Into<String>) -> Self {
-        self.select_namespace(name.into(), false)
+        self.select_namespace(with_slash(name.into()), false)
     }
 
     /// `io.of(/pattern/)`: what follows belongs to every namespace whose whole name the regular expression matches, and that was
-    /// not added by name. Of several patterns the first that matches counts.
+    /// not added by name. Of several patterns the first that matches counts. No host serves patterns yet: a plugin with one is
+    /// not loaded.
     #[must_use]
     pub fn namespace_pattern(self, pattern: impl Into<String>) -> Self {
         self.select_namespace(pattern.into(), true)

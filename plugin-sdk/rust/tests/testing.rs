@@ -4,7 +4,7 @@
 
 use innkeeper_plugin::testing::Host;
 use innkeeper_plugin::{
-    Binary, Error, Event, Payload, Plugin, Reply, Result, Socket, Spread, Timer, config, jwt, log, now_ms, random_id, sleep,
+    Binary, Error, Event, Payload, Plugin, Reply, Result, Socket, Spread, Timer, config, jwt, log, now_ms, of, random_id, sleep,
     store, timer,
 };
 use serde_json::{Map, Value, json};
@@ -158,8 +158,31 @@ fn a_fetched_socket_has_its_data_and_handshake_whole() {
 fn a_plugin_that_no_host_would_load_is_refused() {
     let told = |plugin: fn() -> Plugin| said(move || drop(Host::new(plugin).log()));
     assert!(told(|| Plugin::new().capability("magic")).contains("requests the capability \"magic\""));
-    assert!(told(|| Plugin::new().namespace("chat").on("x", |_: &Socket| ())).contains("begins with \"/\""));
-    assert!(told(|| Plugin::new().on("connect", |_: &Socket| ())).contains("it is a hook"));
+    assert!(told(|| Plugin::new().namespace("/a,b").on("x", |_: &Socket| ())).contains("has no comma"));
+    assert!(told(|| Plugin::new().on("connect", |_: &Socket| ())).contains("`.connection(fn)`"));
+    assert!(told(|| Plugin::new().on("disconnect", |_: &Socket| ())).contains("`.disconnect(fn)`"));
+    assert!(told(|| Plugin::new().on("newListener", |_: &Socket| ())).contains("no client can emit it"));
+}
+
+#[test]
+fn a_namespace_without_its_slash_gets_it() {
+    let plugin = || Plugin::new().namespace("chat").on("x", |_: &Socket| of("chat").emit("heard", ()));
+    let host = Host::new(plugin);
+    let ann = host.socket("/chat").connect().unwrap();
+    ann.emit("x", ());
+    ann.take("heard");
+}
+
+#[test]
+fn an_ack_of_no_interest_may_have_any_value() {
+    let plugin = || Plugin::new().on("ask", |socket: &Socket| socket.emit_with_ack::<()>("question", ()).map(|()| Reply(true)));
+    let host = Host::new(plugin);
+    let ann = host.socket("/").connect().unwrap();
+    for answer in [json!({"any": [1]}), json!(null)] {
+        let ack = ann.emit_for_ack("ask", ());
+        ann.take("question").ack(answer);
+        assert!(ack.value::<bool>());
+    }
 }
 
 #[test]

@@ -165,7 +165,8 @@ fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
     }
     match namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
         Some(reserved) => {
-            Err(format!("has a handler of the event {:?}, a name that Socket.IO reserves; it is a hook", reserved.name))
+            let instead = events::instead_of_handler(&reserved.name);
+            Err(format!("has a handler of the event {:?}, a name that Socket.IO keeps for itself; {instead}", reserved.name))
         }
         None => Ok(()),
     }
