@@ -7,6 +7,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, poll_fn},
+    io,
     net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -121,6 +122,7 @@ async fn serve_connection(
         Ok(()) => {}
         // An error ends the connection: the client disconnected, or what it sent is not HTTP.
         Err(error) if error.is_parse_too_large() => engine.log.head(address, engine.options.request_head_bytes_max),
+        Err(error) if is_stalled(&error) => engine.log.stalled(address, engine.options.body_timeout),
         Err(error) => tracing::debug!(%address, %error, "a connection ended"),
     }
     let (stream, head, unread) = parts.io.into_parts();
@@ -140,6 +142,12 @@ async fn serve_connection(
             }
         }
     }
+}
+
+/// Whether the client has taken nothing of a response for too long.
+fn is_stalled(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Serves the requests on one TCP connection.
@@ -198,15 +206,17 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 pending_response(response, cors, cookie)
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),
-            Route::Post(outbox) => pending_response(post(Arc::clone(&self.engine), outbox, body), cors, None),
+            Route::Post(outbox) => pending_response(post(Arc::clone(&self.engine), outbox, body, self.address), cors, None),
         }
     }
 }
 
-async fn post(engine: Arc<Engine>, outbox: Arc<Outbox>, body: Incoming) -> PollingResponse {
+async fn post(engine: Arc<Engine>, outbox: Arc<Outbox>, body: Incoming, address: IpAddr) -> PollingResponse {
     let response = polling::post(outbox, body, engine.options.payload_bytes_max, engine.options.body_timeout).await;
-    if matches!(response, PollingResponse::Refused(Refusal::TooLarge)) {
-        engine.log.message(engine.options.payload_bytes_max);
+    match response {
+        PollingResponse::Refused(Refusal::TooLarge) => engine.log.message(engine.options.payload_bytes_max),
+        PollingResponse::Refused(Refusal::Stalled) => engine.log.stalled(address, engine.options.body_timeout),
+        _ => {}
     }
     response
 }

@@ -143,7 +143,7 @@ pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize,
         Err(BodyError::TooLarge) => PollingResponse::Refused(Refusal::TooLarge),
         Err(BodyError::Malformed) => PollingResponse::Refused(Refusal::BadRequest),
         // The guard ends the session.
-        Err(BodyError::Stalled) => return PollingResponse::Refused(Refusal::BadRequest),
+        Err(BodyError::Stalled) => return PollingResponse::Refused(Refusal::Stalled),
     };
     guard.is_answered = true;
     response

@@ -4,7 +4,7 @@
 //! A handshake that is no handshake (an unknown transport, session or version) is logged at the level `debug` alone: nothing is to
 //! be set for it, and Node's server is silent too.
 
-use std::{io, net::IpAddr};
+use std::{io, net::IpAddr, time::Duration};
 
 use crate::{fixed_limits::REFUSAL_LINES_MAX, log_limiter::LogLimiter, reason::DisconnectReason};
 
@@ -20,6 +20,7 @@ pub(super) struct RefusalLog {
     message: LogLimiter,
     origin: LogLimiter,
     outbox: LogLimiter,
+    stalled: LogLimiter,
 }
 
 impl Default for RefusalLog {
@@ -33,6 +34,7 @@ impl Default for RefusalLog {
             message: limiter(),
             origin: limiter(),
             outbox: limiter(),
+            stalled: limiter(),
         }
     }
 }
@@ -102,14 +104,24 @@ impl RefusalLog {
         }
     }
 
+    /// The body of a request or of a response made no progress for all of `body_timeout`.
+    pub(super) fn stalled(&self, address: IpAddr, timeout: Duration) {
+        let Some(left_out) = self.stalled.admit() else { return };
+        tracing::warn!(
+            %address,
+            left_out,
+            "disconnected: the client sent or took nothing of a body for {timeout:?}, see [server] body_timeout"
+        );
+    }
+
     /// An origin that is not allowed: 403.
     pub(super) fn origin(&self, origin: &str, host: Option<&str>) {
         let Some(left_out) = self.origin.admit() else { return };
         let shown = |text: &str| text.chars().take(SHOWN_LETTERS).collect::<String>();
         let (origin, host) = (shown(origin), shown(host.unwrap_or_default()));
         tracing::warn!(
-            ?origin,
-            ?host,
+            %origin,
+            %host,
             left_out,
             "refused: a page of another origin; if its clients may connect, add the origin to [server.cors] origin. If the page is \
              this server's own, a proxy or development server has changed the header Host: list the origin, or keep Host"

@@ -27,6 +27,8 @@ pub(super) enum Refusal {
     UnsupportedVersion,
     NotFound,
     TooLarge,
+    /// The body of a POST made no progress for too long.
+    Stalled,
     TooMany,
     ShuttingDown,
 }
@@ -37,7 +39,7 @@ impl Refusal {
             Self::UnknownTransport => (StatusCode::BAD_REQUEST, r#"{"code":0,"message":"Transport unknown"}"#),
             Self::UnknownSession => (StatusCode::BAD_REQUEST, r#"{"code":1,"message":"Session ID unknown"}"#),
             Self::BadMethod => (StatusCode::BAD_REQUEST, r#"{"code":2,"message":"Bad handshake method"}"#),
-            Self::BadRequest => (StatusCode::BAD_REQUEST, r#"{"code":3,"message":"Bad request"}"#),
+            Self::BadRequest | Self::Stalled => (StatusCode::BAD_REQUEST, r#"{"code":3,"message":"Bad request"}"#),
             Self::Forbidden => (StatusCode::FORBIDDEN, r#"{"code":4,"message":"Forbidden"}"#),
             Self::UnsupportedVersion => (StatusCode::BAD_REQUEST, r#"{"code":5,"message":"Unsupported protocol version"}"#),
             Self::NotFound => (StatusCode::NOT_FOUND, ""),
