@@ -101,7 +101,8 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list
         tracing::warn!(
             plugin = &*label,
             ns = &*namespace.name,
-            "the plugin handles an event {:?} of clients; the hook that runs when a socket connects is `connection` (in Rust `.connection(fn)`)",
+            "the plugin handles an event {:?} of clients; the hook that runs when a socket connects is `connection` (in Rust \
+             `.connection(fn)`)",
             hooks::CONNECTION
         );
     }
