@@ -87,10 +87,13 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
 }
 
 fn store_file(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {
-    match text(raw)? {
-        empty if empty.is_empty() => Err(Problem::new("\"\" is not a path", "name a file, or leave the key out")),
-        written => Ok(beside(file, &written)),
+    let written = text(raw)?;
+    let remedy = "name a file, or leave the key out";
+    if written.is_empty() {
+        return Err(Problem::new("\"\" is not a path", remedy));
     }
+    let path = beside(file, &written);
+    if path.is_dir() { Err(Problem::new(format!("{written:?} is a folder"), remedy)) } else { Ok(path) }
 }
 
 fn seed(raw: &RawValue, file: &Path) -> Result<PathBuf, Problem> {

@@ -308,6 +308,14 @@ fn the_cache_is_a_folder_or_on_or_off() {
 }
 
 #[test]
+fn a_folder_is_no_file_of_the_store() {
+    assert_eq!(
+        problems("[store]\npath = '.'"),
+        ["innkeeper.toml:2: store.path: \".\" is a folder; name a file, or leave the key out"]
+    );
+}
+
+#[test]
 fn the_store_is_beside_the_configuration() {
     let config = |text: &str| read(text, &nothing).expect("nothing is wrong");
     assert_eq!(config("").store_path(), Path::new("src/config/innkeeper.redb"));
