@@ -60,7 +60,7 @@ test("the members of a room are the users that joined, and only a member may ask
 test("a user with two tabs joins with the first and leaves with the last", async (t) => {
   const SECRET = "a secret of the tests that nobody could guess";
   const store = { seed: seed(t, { users: { ann: {}, 42: { name: "Bob" } } }) };
-  const host = await startHost(t, { plugins: { auth: {}, chat: {} }, keys: { default: { secret: SECRET } }, store });
+  const host = await startHost(t, { plugins: { audit: {}, auth: {}, chat: {} }, keys: { default: { secret: SECRET } }, store });
   const as = (userId) => connect(host, "/chat", { auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
   const [ann, first, second] = [await as("ann"), await as(42), await as(42)];
   const heard = record(ann, "user:joined", "user:left");
@@ -69,7 +69,9 @@ test("a user with two tabs joins with the first and leaves with the last", async
   const bob = { id: "42", name: "Bob" };
   const people = await ask(ann, "room:people", "5");
   assert.deepEqual(people.sort((one, other) => (one.id < other.id ? -1 : 1)), [bob, { id: "ann" }]);
+  const gone = `Disconnected: ${first.id}`;
   first.disconnect();
+  await host.waitForLog((line) => line.message?.startsWith(gone), "all handlers of the first tab's disconnect have run");
   await ask(ann, "notify", { userId: 42, text: "still there?" });
   const left = next(ann, "user:left");
   await ask(second, "room:leave", 5);

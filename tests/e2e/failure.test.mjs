@@ -226,7 +226,9 @@ test("a silent failure does not appear among an operator's lines", async (t) => 
     client.emit("fail", "silence", () => assert.fail("nothing answers it"));
     await ask(client, "state");
     assert.deepEqual(heard, []);
-    const said = host.logged((line) => line.message?.includes("not for the client"));
+    const isIt = (line) => line.message?.includes("not for the client");
+    if (level === "debug") await host.waitForLog(isIt, "the failure is in the log");
+    const said = host.logged(isIt);
     assert.deepEqual(said.map((line) => [line.level, line.sid]), level === "info" ? [] : [["DEBUG", client.id]]);
   }
 });

@@ -16,7 +16,8 @@
 //! rooms, as with `room:leave`.
 //!
 //! An id may be a number: `5` and `"5"` are the same room and the same user here, and are answered as texts. Everything about a room is
-//! for its members: who is not in it gets the code `NOT_IN_ROOM`.
+//! for its members: who is not in it gets the code `NOT_IN_ROOM`. Two sockets of one user that leave in the same moment may both be
+//! announced, because their handlers run at the same time.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
 //! asked for none. Nothing that a failed event has written is applied.
