@@ -195,3 +195,14 @@ test("without a configured cookie none is set", async (t) => {
   const host = await startHost(t, { plugins: ["echo"] });
   assert.equal((await fetch(`${host.url}/socket.io/?EIO=4&transport=polling`)).headers.get("set-cookie"), null);
 });
+
+test("a handler of an event `connection` is reported when the plugin is loaded: who ports a server means the hook", async (t) => {
+  const host = await startHost(t, { plugins: { behave: { config: { mistaken: true } } } });
+  const line = await host.waitForLog(({ level, message }) => level === "WARN" && /handles an event "connection"/.test(message));
+  assert.match(line.message, /the hook .* is `connection` \(in Rust `\.connection\(fn\)`\)/);
+  assert.equal(line.ns, "/");
+  // A client may emit an event of this name.
+  const client = await connect(host);
+  client.emit("connection");
+  assert.equal(await ask(client, "transport"), "websocket");
+});

@@ -31,20 +31,16 @@ impl Namespace {
     }
 }
 
-/// Locks each of the namespaces, in the order of their names, which is the same for everybody. None may be in the list twice.
-pub(crate) fn lock_all(namespaces: &mut [Arc<Namespace>]) -> Vec<Locked<'_>> {
+/// Locks each of the namespaces once, in the order of their names, which is the same for everybody.
+pub(crate) fn lock_all(namespaces: &mut Vec<Arc<Namespace>>) -> Vec<Locked<'_>> {
     namespaces.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+    namespaces.dedup_by(|one, other| Arc::ptr_eq(one, other));
     namespaces.iter().map(|namespace| namespace.lock()).collect()
 }
 
 impl Locked<'_> {
     pub(crate) fn name(&self) -> &str {
         self.namespace.name()
-    }
-
-    /// Whether it is this namespace.
-    pub(crate) fn is(&self, namespace: &Namespace) -> bool {
-        std::ptr::eq(self.namespace, namespace)
     }
 
     /// Adds a pending socket to the namespace: from here on it can be reached. `connect` is its CONNECT packet.

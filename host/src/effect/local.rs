@@ -29,8 +29,7 @@ impl LocalEffects {
             publisher.publish(writes);
         }
         for write in writes.drain(..) {
-            let concerned = write.namespace().and_then(|concerned| namespaces.iter_mut().find(|locked| locked.is(concerned)));
-            match concerned {
+            match write.namespace().and_then(|concerned| find(namespaces, concerned)) {
                 Some(locked) => self.apply_to(locked, write),
                 None => apply_to_client(write),
             }
@@ -85,7 +84,6 @@ impl LocalEffects {
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
-        // Most sets concern no namespace, or one.
         let mut namespaces = concerned(writes, Vec::new());
         self.apply_locked(&mut lock_all(&mut namespaces), writes);
     }
@@ -109,7 +107,7 @@ impl Effects for LocalEffects {
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
         let mut namespaces = concerned(held, vec![socket.namespace().clone()]);
         let mut locked = lock_all(&mut namespaces);
-        if let Some(own) = locked.iter_mut().find(|locked| locked.is(socket.namespace())) {
+        if let Some(own) = find(&mut locked, socket.namespace()) {
             own.admit(socket, connect);
         }
         self.apply_locked(&mut locked, held);
@@ -120,14 +118,21 @@ impl Effects for LocalEffects {
     fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
 }
 
-/// The namespaces whose locks the writes need, and those that are in the list already, each once.
+/// The namespaces whose locks the writes need, behind those that are in the list already. Most sets concern none, or one.
 fn concerned(writes: &[Write], mut namespaces: Vec<Arc<Namespace>>) -> Vec<Arc<Namespace>> {
     for namespace in writes.iter().filter_map(Write::namespace) {
-        if !namespaces.iter().any(|known| Arc::ptr_eq(known, namespace)) {
+        // Saves nearly all of the doubles; `lock_all` removes the rest.
+        if !namespaces.last().is_some_and(|last| Arc::ptr_eq(last, namespace)) {
             namespaces.push(namespace.clone());
         }
     }
     namespaces
+}
+
+/// The lock of this namespace, out of those that `lock_all` took, which are in the order of their names.
+fn find<'a, 'b>(locked: &'a mut [Locked<'b>], namespace: &Namespace) -> Option<&'a mut Locked<'b>> {
+    let index = locked.binary_search_by(|locked| locked.name().cmp(namespace.name())).ok()?;
+    locked.get_mut(index)
 }
 
 /// Applies a write that needs no namespace, because it concerns one client only.

@@ -20,6 +20,8 @@ const AUTH_FAILED: &str = "Auth failed";
 /// Claims of a valid token that are not of the type `T` are refused so too, with the code `invalid`, and logged: whoever makes the
 /// tokens and the plugin disagree. An `Option` with `#[serde(default)]` lets a claim be absent.
 ///
+/// Where no claim is of interest, `jwt::verify::<()>(…)?` takes any.
+///
 /// Any other error is for the operator, a key that is not granted (`denied`) for one.
 ///
 /// ```no_run

@@ -186,6 +186,17 @@ fn an_ack_of_no_interest_may_have_any_value() {
 }
 
 #[test]
+fn claims_of_no_interest_may_have_any_shape() {
+    let plugin = || {
+        let verify = |_: &Socket, token: String| jwt::verify::<()>("default", &token).map(|()| Reply(true));
+        Plugin::new().capability("jwt").on("verify", verify)
+    };
+    let host = Host::new(plugin);
+    host.token("default", "good", json!({"userId": 42}));
+    assert!(host.socket("/").connect().unwrap().emit_with_ack::<bool>("verify", "good"));
+}
+
+#[test]
 fn what_was_not_requested_is_denied() {
     fn code<T>(result: Result<T>) -> Reply<String> {
         Reply(result.err().map(|error| error.code_str().to_owned()).unwrap_or_default())

@@ -1,7 +1,7 @@
 //! One event for each thing that a socket can do.
 //!
 //! What a client cannot see (why it was disconnected) goes to the log, where the tests read it. With `secrets = true` in its
-//! configuration it requests the capability `handshake:secrets`.
+//! configuration it requests the capability `handshake:secrets`; with `mistaken = true` it takes `connection` for an event.
 
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ fn plugin() -> Plugin {
     let numbers = ["0", "1.5", "1e+21", "1e-7", "Infinity"];
     let plugin = numbers.into_iter().fold(plugin, |plugin, name| plugin.on(name, move |_: &Socket| Reply(name)));
     let plugin = guarded_namespace(plugin.namespace("/gate"));
-    let secrets = config::<Config>().is_ok_and(|config| config.secrets);
+    let Config { secrets, mistaken } = config().unwrap_or_default();
+    let plugin = if mistaken { plugin.on("connection", |_: &Socket| {}) } else { plugin };
     if secrets { plugin.capability("handshake:secrets") } else { plugin }
 }
 
@@ -54,6 +55,7 @@ fn plugin() -> Plugin {
 #[serde(default)]
 struct Config {
     secrets: bool,
+    mistaken: bool,
 }
 
 /// Admits clients with the right word in the URL, which is read without a capability.

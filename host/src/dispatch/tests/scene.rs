@@ -1,0 +1,204 @@
+//! The scene of the tests: plugins that are closures, a sink that is a list, and one socket with its queue.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::adapter::{Adapter, Handshake, Sink, Socket, SocketId};
+use crate::dispatch::{DispatchLimits, Dispatcher, Queue};
+use crate::effect::{Flags, LocalEffects, Write};
+use crate::frame::Frame;
+use crate::packet::{EncodedPacket, Message, Payload};
+use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner, Subscription};
+use crate::reason::DisconnectReason;
+use crate::request::Request;
+
+pub(super) type Answer = Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
+pub(super) type Script = Box<dyn Fn(Call) -> Answer + Send + Sync>;
+
+/// A plugin that does what its script says, and lists its calls.
+struct Scripted {
+    name: Arc<str>,
+    calls: Arc<Mutex<Vec<String>>>,
+    script: Script,
+}
+
+impl Runner for Scripted {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Answer {
+        let what = match &call.export {
+            Export::ConnectMiddleware => "middleware".to_owned(),
+            Export::Connection { .. } => "connection".to_owned(),
+            Export::EventMiddleware(event) => format!("before {}", event.name),
+            Export::Event(event) => event.name.clone(),
+            Export::Disconnecting(disconnection) => format!("disconnecting {}", disconnection.reason.as_str()),
+            Export::Disconnect(disconnection) => format!("disconnect {}", disconnection.reason.as_str()),
+            Export::Start { .. } => "start".to_owned(),
+            Export::Timer(timer) => format!("timer {}", timer.id.name),
+        };
+        self.calls.lock().unwrap().push(format!("{}: {what}", self.name));
+        (self.script)(call)
+    }
+
+    fn call_limit(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// What a client would have received.
+#[derive(Default)]
+pub(super) struct Wire(Mutex<Vec<String>>);
+
+impl Sink for Wire {
+    fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, _volatile: bool) {
+        if !is_closed.load(SeqCst) {
+            let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
+            self.0.lock().unwrap().extend(texts);
+        }
+    }
+
+    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
+        if let Some(last) = last {
+            self.enqueue(is_closed, &EncodedPacket::Text(last), false);
+        }
+        is_closed.store(true, SeqCst);
+    }
+
+    fn close_connection(&self) {}
+
+    fn wake(&self) {}
+
+    fn transport(&self) -> &'static str {
+        "websocket"
+    }
+}
+
+/// A dispatcher with one pending socket on `/`.
+pub(super) struct Scene {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    queue: Queue,
+    pub(super) socket: Arc<Socket>,
+    wire: Arc<Wire>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+pub(super) fn scene(plugins: Vec<(&str, Script)>) -> Scene {
+    scene_with(plugins, false)
+}
+
+/// Everything that can be is overtakable.
+pub(super) fn overtakable_scene(plugins: Vec<(&str, Script)>) -> Scene {
+    scene_with(plugins, true)
+}
+
+fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
+    let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+    let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
+    let registration = |name: &str| NamespaceRegistration {
+        name: name.into(),
+        hooks: HashSet::from(every),
+        other_events: Some(Subscription { overtakable }),
+        overtakable_connection: overtakable,
+        is_listed: true,
+        ..NamespaceRegistration::default()
+    };
+    let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
+        .into_iter()
+        .map(|(name, script)| {
+            let plugin: Arc<dyn Runner> = Arc::new(Scripted { name: name.into(), calls: calls.clone(), script });
+            (plugin, vec![registration("/other"), registration("/")])
+        })
+        .collect();
+    let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
+    let dispatcher = Arc::new(Dispatcher {
+        registry: Arc::new(Registry::new(&plugins)),
+        effects: Arc::new(LocalEffects::new(1000, None)),
+        limits,
+    });
+    let wire: Arc<Wire> = Arc::default();
+    let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));
+    Scene { queue: Queue::connect(dispatcher.clone(), socket.clone()), dispatcher, socket, wire, calls }
+}
+
+fn handshake() -> Handshake {
+    let (headers, query, url) = (Vec::new(), Vec::new(), "/socket.io/".into());
+    let request = Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
+    Handshake { request: Arc::new(request), auth: None, issued_ms: 0 }
+}
+
+impl Scene {
+    pub(super) fn poll(&mut self) -> Poll<()> {
+        self.queue.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    pub(super) fn event(&mut self, name: &str, ack: Option<u64>) {
+        self.queue.push(Event { name: name.into(), payload: Payload { args: "[]".into(), attachments: Vec::new() }, ack });
+    }
+
+    pub(super) fn received(&self) -> Vec<String> {
+        std::mem::take(&mut *self.wire.0.lock().unwrap())
+    }
+
+    pub(super) fn called(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    pub(super) fn disconnect(&self, reason: DisconnectReason) {
+        self.socket.namespace().lock().disconnect(&self.socket, reason, None);
+    }
+}
+
+/// A script for the calls that `decide` has an answer for; all others end well.
+pub(super) fn script(decide: impl Fn(&Call) -> Option<CallOutcome> + Send + Sync + 'static) -> Script {
+    Box::new(move |call| {
+        let ended = decide(&call).unwrap_or(CallOutcome::Done);
+        Box::pin(async { ended })
+    })
+}
+
+pub(super) fn succeeding() -> Script {
+    script(|_| None)
+}
+
+pub(super) fn failed(message: &str, broke: bool) -> CallOutcome {
+    CallOutcome::Failed {
+        failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) },
+        broke,
+    }
+}
+
+pub(super) fn about(call: &Call) -> Arc<Socket> {
+    call.socket.clone().unwrap()
+}
+
+pub(super) fn emit(call: &Call, name: &str) {
+    let message = Message { name: name.into(), payload: Payload { args: "[]".into(), attachments: Vec::new() } };
+    call.effects.apply(&mut vec![Write::emit(about(call), message, Flags::default())]);
+}
+
+pub(super) fn ack(call: &Call) {
+    let Export::Event(event) = &call.export else { return };
+    let Some(ack) = event.ack else { return };
+    let payload = Payload { args: "[1]".into(), attachments: Vec::new() };
+    call.effects.apply(&mut vec![Write::ack(about(call), ack, payload)]);
+}
+
+/// A plugin whose calls about `export` never end, and wait overtaken if they may.
+pub(super) fn sleeping(is_about: fn(&Export) -> bool) -> Script {
+    Box::new(move |call| match is_about(&call.export) {
+        true => {
+            call.effects.release();
+            call.progress.set_yields(call.progress.is_overtakable());
+            Box::pin(std::future::pending())
+        }
+        false => Box::pin(async { CallOutcome::Done }),
+    })
+}
