@@ -47,3 +47,25 @@ pub(crate) const WASI_RESOURCES_MAX: usize = 10_000;
 pub(crate) const STORE_OPERATIONS_MAX: usize = 10_000;
 /// Bytes of values that wait to be written to the store.
 pub(crate) const STORE_WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Core modules of one component. This bound and those below are about four times what the runtimes of Python and QuickJS need, the
+/// largest that toolchains bring along: Python has 14 modules with 13,331 functions, the longest of them with 417 KiB, and QuickJS has
+/// two memories.
+pub(crate) const COMPONENT_MODULES_MAX: usize = 64;
+/// Components inside of one another.
+pub(crate) const COMPONENT_DEPTH_MAX: usize = 12;
+/// Functions of one component. Each is compiled.
+pub(crate) const COMPONENT_FUNCTIONS_MAX: usize = 60_000;
+/// Bytes of one function: some steps of a compiler take more than linear time over one.
+pub(crate) const FUNCTION_BYTES_MAX: usize = 2 << 20;
+/// Core modules that one instance of a component instantiates.
+pub(crate) const CORE_INSTANCES_MAX: usize = 64;
+/// Linear memories of one instance.
+pub(crate) const MEMORIES_MAX: usize = 8;
+/// Tables of one instance.
+pub(crate) const TABLES_MAX: usize = 8;
+
+/// Texts of one registration: names of namespaces, events, hooks, capabilities and options. A large application has some hundreds.
+pub(crate) const REGISTRATION_NAMES_MAX: usize = 10_000;
+/// Bytes of all texts of one registration.
+pub(crate) const REGISTRATION_BYTES_MAX: usize = 1 << 20;

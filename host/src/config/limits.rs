@@ -50,6 +50,8 @@ pub struct Limits {
     pub log_lines_per_call_max: usize,
     /// Keys of one plugin whose rate-limit windows are open.
     pub rate_limit_keys_max: usize,
+    /// Bytes of the file of one component.
+    pub component_bytes_max: usize,
     /// How long a shutdown waits for open calls and queued writes.
     pub drain_deadline: Duration,
 }
@@ -74,6 +76,7 @@ impl Default for Limits {
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             rate_limit_keys_max: 1_000_000,
+            component_bytes_max: 64 << 20,
             drain_deadline: Duration::from_secs(10),
         }
     }
@@ -166,6 +169,11 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "rate_limit_keys_max",
         |limits| Count(&mut limits.rate_limit_keys_max, COUNTS),
         "keys of one plugin whose rate-limit windows are open; more than the sockets, users and addresses of a minute on one machine",
+    ),
+    KeySpec::new(
+        "component_bytes_max",
+        |limits| Bytes(&mut limits.component_bytes_max, BYTES),
+        "bytes of the file of one component; Python's interpreter has 18 MiB, the largest that a toolchain brings along",
     ),
     KeySpec::new(
         "drain_deadline",

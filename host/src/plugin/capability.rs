@@ -1,5 +1,7 @@
 //! Capabilities: a registration requests them, the operator grants them, and the host denies the rest when the plugin is loaded.
 
+use std::collections::BTreeSet;
+
 use innkeeper_contract::capabilities;
 
 /// What needs a grant; everything else that a plugin can do on its own namespaces needs none.
@@ -43,14 +45,14 @@ impl Capability {
 pub(crate) enum Scope {
     Whole,
     /// The buckets, keys, hosts or namespaces that narrower entries name.
-    Parts(Vec<String>),
+    Parts(BTreeSet<String>),
 }
 
 impl Scope {
     fn covers(&self, part: &str) -> bool {
         match self {
             Self::Whole => true,
-            Self::Parts(parts) => parts.iter().any(|named| named == part),
+            Self::Parts(parts) => parts.contains(part),
         }
     }
 }
@@ -108,7 +110,7 @@ impl Capabilities {
     }
 
     /// The buckets, keys, hosts or namespaces that a narrowed capability names. None if it is whole, or not there.
-    pub(crate) fn parts(&self, capability: Capability) -> Option<&[String]> {
+    pub(crate) fn parts(&self, capability: Capability) -> Option<&BTreeSet<String>> {
         match self.scope(capability)? {
             Scope::Whole => None,
             Scope::Parts(parts) => Some(parts),
@@ -124,9 +126,11 @@ impl Capabilities {
         let listed = self.list.iter_mut().find(|(listed, _)| *listed == capability);
         match (listed, part) {
             (None, None) => self.list.push((capability, Scope::Whole)),
-            (None, Some(part)) => self.list.push((capability, Scope::Parts(vec![part.to_owned()]))),
+            (None, Some(part)) => self.list.push((capability, Scope::Parts(BTreeSet::from([part.to_owned()])))),
             (Some((_, scope)), None) => *scope = Scope::Whole,
-            (Some((_, Scope::Parts(parts))), Some(part)) => parts.push(part.to_owned()),
+            (Some((_, Scope::Parts(parts))), Some(part)) => {
+                parts.insert(part.to_owned());
+            }
             (Some((_, Scope::Whole)), Some(_)) => {}
         }
     }

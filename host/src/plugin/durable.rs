@@ -19,6 +19,8 @@ pub(crate) struct Plugin {
     /// The component's path, the grants, the plugin's own configuration, and the limits of its pool.
     pub(super) config: PluginConfig,
     pub(super) call_limits: CallLimits,
+    /// Bytes of the component's file, at most.
+    pub(super) component_bytes_max: usize,
     pub(super) engine: Arc<WasmEngine>,
     pub(super) services: Arc<HostServices>,
     pub(super) timers: Arc<PluginTimers>,
@@ -39,6 +41,7 @@ impl Plugin {
             timers: Arc::new(PluginTimers::new(name.clone())),
             name,
             call_limits: CallLimits::new(limits, &config),
+            component_bytes_max: limits.component_bytes_max,
             config,
             engine,
             services,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::parts::PartsError;
+
 /// A plugin that cannot be loaded, for one of its problems.
 #[derive(Debug, thiserror::Error)]
 #[error("plugin {plugin:?}: {problem}")]
@@ -21,6 +23,12 @@ pub(crate) struct EngineError(pub(super) wasmtime::Error);
 pub(crate) enum LoadProblem {
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+
+    #[error("{} has more than {bytes_max} bytes (component_bytes_max in [limits])", path.display())]
+    TooLarge { path: PathBuf, bytes_max: usize },
+
+    #[error("{} {source}", path.display())]
+    Parts { path: PathBuf, source: PartsError },
 
     #[error("{} is {what}; build it with `innkeeper build`", path.display())]
     NotAComponent { path: PathBuf, what: &'static str },
@@ -78,6 +86,8 @@ impl LoadProblem {
     pub(crate) fn placed(&self) -> (String, String) {
         let key = match self {
             Self::Read { .. }
+            | Self::TooLarge { .. }
+            | Self::Parts { .. }
             | Self::NotAComponent { .. }
             | Self::Invalid { .. }
             | Self::NoExports { .. }

@@ -3,7 +3,7 @@
 //! Loading has two steps, so that all problems of all plugins are found before anything is opened for one of them: a plugin is
 //! *registered*, which has no effect outside, and then *started*.
 
-use std::path::Path;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use innkeeper_contract::hooks;
@@ -12,6 +12,7 @@ use wasmtime::component::Component;
 
 use super::bindings::v0_1;
 use super::capability::{Capabilities, Capability};
+use super::component_file::ComponentFile;
 use super::contract::LinkedComponent;
 use super::durable::Plugin;
 use super::error::{LoadProblem, PluginError, namespaces_line};
@@ -23,6 +24,9 @@ use super::registration::{NamespaceRegistration, Registration};
 use super::runner::Runner;
 use super::sharing;
 use crate::store::StoreError;
+
+/// Lines of the log about one kind of thing in a registration; the rest is counted.
+const WARNINGS_SHOWN: usize = 20;
 
 /// A generation that can be called, and the namespaces that it registered.
 pub(crate) type Loaded = (Arc<dyn Runner>, Vec<NamespaceRegistration>);
@@ -96,19 +100,7 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list
         }
     }
     problems.extend(missing_keys(plugin, &registration.capabilities));
-    for namespace in registration.namespaces.iter().filter(|namespace| namespace.events.contains_key(hooks::CONNECTION)) {
-        // A client may emit an event of this name, so it is no error; but who ports a server means the hook.
-        tracing::warn!(
-            plugin = &*label,
-            ns = &*namespace.name,
-            "the plugin handles an event {:?} of clients; the hook that runs when a socket connects is `connection` (in Rust \
-             `.connection(fn)`)",
-            hooks::CONNECTION
-        );
-    }
-    for ignored in &registration.unknown {
-        tracing::warn!(plugin = &*label, "this host does not know the {ignored}, which the plugin registered: it is ignored");
-    }
+    warn_of(&label, &registration);
     context.has_timer_hook = registration.timer;
     context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
     let has_start = registration.start;
@@ -122,20 +114,43 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list
     problems
 }
 
+/// Logs what an author may not have meant.
+fn warn_of(label: &str, registration: &Registration) {
+    let named_connection = registration.namespaces.iter().filter(|namespace| namespace.events.contains_key(hooks::CONNECTION));
+    for namespace in named_connection.take(WARNINGS_SHOWN) {
+        // A client may emit an event of this name, so it is no error; but who ports a server means the hook.
+        tracing::warn!(
+            plugin = label,
+            ns = &*namespace.name,
+            "the plugin handles an event {:?} of clients; the hook that runs when a socket connects is `connection` (in Rust \
+             `.connection(fn)`)",
+            hooks::CONNECTION
+        );
+    }
+    for ignored in registration.unknown.iter().take(WARNINGS_SHOWN) {
+        tracing::warn!(plugin = label, "this host does not know the {ignored}, which the plugin registered: it is ignored");
+    }
+    if let Some(more) = registration.unknown.len().checked_sub(WARNINGS_SHOWN).filter(|more| *more > 0) {
+        tracing::warn!(plugin = label, more, "the plugin registered more that this host does not know: it is ignored");
+    }
+}
+
 /// The keys that the plugin requests by name and that the configuration does not have.
 fn missing_keys(plugin: &Plugin, requested: &Capabilities) -> Vec<LoadProblem> {
-    let named = requested.parts(Capability::Jwt).unwrap_or_default().iter();
+    let named = requested.parts(Capability::Jwt).into_iter().flatten();
     named.filter(|key| !plugin.services.keys.has(key)).map(|key| LoadProblem::NoKey { key: key.clone() }).collect()
 }
 
 /// Notes which of the namespaces the operator lists for this plugin. With a list, no other is registered.
 fn list_namespaces(plugin: &Plugin, registration: &mut Registration) -> Option<LoadProblem> {
     let listed = plugin.config.namespaces.as_ref()?;
+    let names: HashSet<&str> = listed.iter().map(String::as_str).collect();
     for namespace in &mut registration.namespaces {
-        namespace.is_listed = listed.iter().any(|name| **name == *namespace.name);
+        namespace.is_listed = names.contains(&*namespace.name);
     }
     // The key only allows: an operator who lists a namespace may believe that the plugin guards it.
-    for name in listed.iter().filter(|name| !registration.namespaces.iter().any(|namespace| *namespace.name == ***name)) {
+    let registered: HashSet<&str> = registration.namespaces.iter().map(|namespace| &*namespace.name).collect();
+    for name in listed.iter().filter(|name| !registered.contains(name.as_str())) {
         tracing::warn!(
             plugin = plugin.config.name,
             "[plugins.{}] lists the namespace {name:?}, which the plugin does not register: the plugin does nothing there",
@@ -157,11 +172,10 @@ fn names(namespaces: &[NamespaceRegistration]) -> Vec<&str> {
 
 /// Reads, compiles and links the component, on a thread where that may take its time.
 async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
-    let (engine, path) = (plugin.engine.clone(), plugin.config.component.clone());
+    let (plugin, engine) = (plugin.clone(), plugin.engine.clone());
     let compiled = tokio::task::spawn_blocking(move || {
-        let read = std::fs::read(&path);
-        let bytes = read.map_err(|source| LoadProblem::Read { path: path.clone(), source })?;
-        check_magic(&bytes, &path)?;
+        let ComponentFile { path, bytes, parts } = ComponentFile::read(&plugin.config.component, plugin.component_bytes_max)?;
+        tracing::debug!(plugin = &*plugin.name, bytes = bytes.len(), ?parts, "component read");
         let component = Component::new(engine.get(), &bytes);
         let component = component.map_err(|source| LoadProblem::Invalid { path: path.clone(), source })?;
         // Every version of the contract has it.
@@ -171,15 +185,6 @@ async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
         v0_1::Component::link(&engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
     });
     compiled.await.unwrap_or_else(|lost| Err(LoadProblem::Register { source: lost.into() }))
-}
-
-fn check_magic(bytes: &[u8], path: &Path) -> Result<(), LoadProblem> {
-    let what = match bytes {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        [0, b'a', b's', b'm', ..] => "a core module, not a component",
-        _ => "not WebAssembly",
-    };
-    Err(LoadProblem::NotAComponent { path: path.into(), what })
 }
 
 /// Makes a trial instance and calls its `register`.

@@ -6,6 +6,7 @@ use innkeeper_contract::{capabilities, events, hooks, modes, options};
 
 use super::capability::{self, Capabilities, Capability};
 use super::manifest::{Manifest, NamespaceManifest};
+use crate::fixed_limits::{REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
 
 /// The registration of a plugin, as its `register` returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,7 @@ impl Hook {
 impl Registration {
     /// Checks what a plugin returned. The error completes "its registration says …".
     pub(super) fn check(manifest: Manifest) -> Result<Self, String> {
+        check_size(&manifest)?;
         match manifest.mode.as_str() {
             modes::POOLED => {}
             modes::SHARED => return Err("mode \"shared\", which this host does not have yet".into()),
@@ -97,6 +99,7 @@ impl Registration {
         let no_capability = |name: &str| format!("the capability {name:?}; there are {}", capability::names());
         let capabilities = Capabilities::parse(&manifest.capabilities).map_err(no_capability)?;
         let mut namespaces: Vec<NamespaceRegistration> = Vec::new();
+        let mut names = HashSet::new();
         for namespace in manifest.namespaces {
             if !namespace.server_events.is_empty() && !capabilities.has(Capability::Cluster) {
                 return Err(format!(
@@ -106,7 +109,7 @@ impl Registration {
                 ));
             }
             let checked = NamespaceRegistration::check(namespace, &mut unknown)?;
-            if namespaces.iter().any(|other| other.name == checked.name) {
+            if !names.insert(checked.name.clone()) {
                 return Err(format!("the namespace {:?} twice", checked.name));
             }
             namespaces.push(checked);
@@ -162,9 +165,28 @@ impl NamespaceRegistration {
     }
 }
 
+/// Refuses a registration that is larger than any that an author writes. The host keeps most of it, and some of it in several tables.
+fn check_size(manifest: &Manifest) -> Result<(), String> {
+    let (mut texts, mut bytes) = (0, 0);
+    manifest.each_text(&mut |text| {
+        texts += 1;
+        bytes += text.len();
+    });
+    if texts > REGISTRATION_NAMES_MAX {
+        return Err(format!(
+            "{texts} names of namespaces, events, hooks, capabilities and options, and at most {REGISTRATION_NAMES_MAX} are allowed"
+        ));
+    }
+    if bytes > REGISTRATION_BYTES_MAX {
+        return Err(format!("names of {bytes} bytes together, and at most {REGISTRATION_BYTES_MAX} are allowed"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::Registration;
+    use crate::fixed_limits::{REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
     use crate::plugin::manifest::{Manifest, NamespaceManifest, SubscriptionManifest};
 
     fn manifest(namespace: NamespaceManifest) -> Manifest {
@@ -192,6 +214,20 @@ mod tests {
         assert!(refused(manifest(NamespaceManifest { events: vec![reserved], ..namespace() })).contains("keeps for itself"));
         let twice = Manifest { namespaces: vec![namespace(), namespace()], ..manifest(namespace()) };
         assert!(refused(twice).contains("twice"));
+    }
+
+    #[test]
+    fn a_registration_has_so_many_names_of_so_many_bytes_and_no_more() {
+        // The mode, the name of what made it, and the names of the namespaces.
+        let with = |count: usize, bytes: usize| {
+            let name = |number: usize| format!("/{}{number:09}", "x".repeat(bytes - 10));
+            let namespaces = (0..count).map(|number| NamespaceManifest { name: name(number), ..namespace() }).collect();
+            Registration::check(Manifest { mode: "pooled".into(), namespaces, ..Manifest::default() })
+        };
+        assert_eq!(with(REGISTRATION_NAMES_MAX - 2, 10).unwrap().namespaces.len(), REGISTRATION_NAMES_MAX - 2);
+        assert!(with(REGISTRATION_NAMES_MAX - 1, 10).unwrap_err().contains("at most"));
+        assert!(with(2, (REGISTRATION_BYTES_MAX - "pooled".len()) / 2).is_ok());
+        assert!(with(2, REGISTRATION_BYTES_MAX / 2).unwrap_err().contains("bytes together"));
     }
 
     #[test]

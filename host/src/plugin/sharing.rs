@@ -1,6 +1,6 @@
 //! Which plugins may serve a namespace together: those whose tables list it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::error::{LoadProblem, PluginError, namespaces_line};
 use super::registration::NamespaceRegistration;
@@ -8,8 +8,8 @@ use super::registration::NamespaceRegistration;
 /// A plugin's name, and what it registered.
 pub(super) type Registered<'r> = (&'r str, Vec<&'r NamespaceRegistration>);
 
-/// A problem for each namespace that plugins share without its being listed for each of them. One that has it listed is never the one
-/// refused.
+/// A problem for each plugin that shares a namespace which is not listed for it. The first such namespace is named, since the remedy
+/// names all that the plugin registers. A plugin that has a namespace listed is never the one refused for it.
 pub(super) fn problems(plugins: &[Registered<'_>]) -> Vec<PluginError> {
     let mut members: BTreeMap<&str, Vec<(&Registered<'_>, bool)>> = BTreeMap::new();
     for plugin in plugins {
@@ -17,13 +17,18 @@ pub(super) fn problems(plugins: &[Registered<'_>]) -> Vec<PluginError> {
             members.entry(&namespace.name).or_default().push((plugin, namespace.is_listed));
         }
     }
-    members.iter().filter_map(|(namespace, members)| problem(namespace, members)).collect()
+    let mut refused = HashSet::new();
+    let first = members.iter().filter_map(|(namespace, members)| problem(namespace, members, &mut refused));
+    first.collect()
 }
 
-fn problem(namespace: &str, members: &[(&Registered<'_>, bool)]) -> Option<PluginError> {
+fn problem<'r>(namespace: &str, members: &[(&Registered<'r>, bool)], refused: &mut HashSet<&'r str>) -> Option<PluginError> {
     let unlisted = || members.iter().filter(|(_, is_listed)| !is_listed).map(|(plugin, _)| *plugin);
     let (first, _) = unlisted().next()?;
     let other = members.iter().map(|((name, _), _)| name).find(|other| *other != first)?;
+    if !refused.insert(first) {
+        return None;
+    }
     let line = |(plugin, namespaces): &Registered<'_>| {
         let names = namespaces.iter().map(|registration| &*registration.name);
         format!("{} in [plugins.{plugin}]", namespaces_line(names))
@@ -64,6 +69,11 @@ mod tests {
                 "{refused:?}"
             );
         }
+        assert_eq!(
+            refused(&[a(false), ("c", namespaces(&["/", "/chat"], false))]).len(),
+            1,
+            "once, with all namespaces in the remedy"
+        );
         assert!(refused(&[a(true), b(true)]).is_empty());
         assert!(refused(&[a(false), ("c", namespaces(&["/other"], false))]).is_empty());
     }

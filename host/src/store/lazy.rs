@@ -49,7 +49,7 @@ impl LazyStore {
     }
 
     /// The store for a plugin that may use these buckets, or all of them (`None`). The file is opened if one of them is in it.
-    pub(crate) async fn for_buckets(&self, buckets: Option<&[String]>) -> Result<Arc<dyn Store>, StoreError> {
+    pub(crate) async fn for_buckets(&self, buckets: Option<&BTreeSet<String>>) -> Result<Arc<dyn Store>, StoreError> {
         match buckets {
             Some(buckets) if buckets.iter().all(|bucket| self.in_memory.contains(bucket)) => Ok(self.memory.clone()),
             _ => self.get().await,
@@ -122,6 +122,8 @@ fn problem(file: &Path, what: String) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{LazyStore, check_seed};
     use crate::store::embedded::folder;
 
@@ -139,13 +141,17 @@ mod tests {
         assert_eq!(store.get("users", "2").await.unwrap().unwrap(), b"mine");
     }
 
+    fn buckets(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     #[tokio::test]
     async fn the_file_is_made_for_buckets_that_are_in_it_and_what_is_in_memory_is_seeded_too() {
         let folder = folder("in-memory");
         let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
         std::fs::write(&seed, r#"{"presence": {"1": "here"}, "users": {"1": "Ann"}}"#).unwrap();
         let lazy = LazyStore::new(path.clone(), Some(seed), &["presence".to_owned()], 1_000);
-        let presence = lazy.for_buckets(Some(&["presence".to_owned()])).await.unwrap();
+        let presence = lazy.for_buckets(Some(&buckets(&["presence"]))).await.unwrap();
         presence.set("presence", "2", b"2".to_vec(), None).await.unwrap();
         assert!(!path.exists());
 
@@ -153,7 +159,7 @@ mod tests {
         assert!(path.exists());
         assert_eq!(all.get("presence", "2").await.unwrap().unwrap(), b"2");
         assert_eq!(presence.get("presence", "1").await.unwrap().unwrap(), br#""here""#);
-        let users = lazy.for_buckets(Some(&["presence".to_owned(), "users".to_owned()])).await.unwrap();
+        let users = lazy.for_buckets(Some(&buckets(&["presence", "users"]))).await.unwrap();
         assert_eq!(users.get("users", "1").await.unwrap().unwrap(), br#""Ann""#);
     }
 

@@ -1,5 +1,6 @@
 //! What is the same for all instances of one generation.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -19,7 +20,7 @@ pub(crate) struct GenerationContext {
     /// None if the plugin did not request the store.
     pub(crate) store: Option<Arc<dyn Store>>,
     /// The namespaces that the generation serves.
-    pub(crate) namespaces: Vec<Box<str>>,
+    pub(crate) namespaces: HashSet<Box<str>>,
     /// Whether the generation has the export for timers.
     pub(crate) has_timer_hook: bool,
     /// One permit for each instance that may wait while its socket's next event runs: such instances take no part in the work, and
@@ -30,7 +31,7 @@ pub(crate) struct GenerationContext {
 impl GenerationContext {
     /// The context of a trial instance, which may do nothing but register.
     pub(crate) fn trial(plugin: Arc<Plugin>, label: Arc<str>) -> Self {
-        let (capabilities, namespaces) = (Capabilities::default(), Vec::new());
+        let (capabilities, namespaces) = (Capabilities::default(), HashSet::new());
         let overtaken = Semaphore::new(plugin.config.limits.instances_max / INSTANCES_PER_OVERTAKEN);
         Self { plugin, label, capabilities, store: None, namespaces, has_timer_hook: false, overtaken }
     }

@@ -72,6 +72,6 @@ impl InstanceState {
     }
 
     fn serves(&self, name: &str) -> bool {
-        self.context.namespaces.iter().any(|served| **served == *name)
+        self.context.namespaces.contains(name)
     }
 }
