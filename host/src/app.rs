@@ -19,6 +19,7 @@ use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{ClientBundles, Files};
 use crate::internal;
+use crate::limit_hits::LimitHits;
 use crate::plugin::{
     self, CacheFolder, Call, EngineError, EngineOptions, Export, HostServices, LoadProblem, Plugin, PluginError, Registered,
     Registry, WasmEngine,
@@ -128,13 +129,14 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
     namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
     let limits = &config.limits;
-    let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None));
+    let limit_hits = Arc::new(LimitHits::default());
+    let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let dispatcher = Arc::new(Dispatcher { registry, effects, limits: dispatch_limits });
     start_plugins(&dispatcher).await;
-    let socket_io = SocketIo { dispatcher, adapter, limits: connection_limits(config) };
-    Ok(Engine::new(engine_options(config), Arc::new(socket_io)))
+    let socket_io = SocketIo { dispatcher, adapter, limits: connection_limits(config), limit_hits: limit_hits.clone() };
+    Ok(Engine::new(engine_options(config), Arc::new(socket_io), limit_hits))
 }
 
 /// What a component returns when it registers, in a trial instance without grants.

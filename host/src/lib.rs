@@ -17,6 +17,7 @@ mod fixed_limits;
 mod frame;
 mod internal;
 mod json;
+mod limit_hits;
 mod log_limiter;
 mod packet;
 mod plugin;

@@ -7,6 +7,7 @@ use super::publisher::Publisher;
 use super::write::{Target, Write};
 use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
 use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
+use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
 use crate::reason::DisconnectReason;
@@ -16,11 +17,12 @@ pub(crate) struct LocalEffects {
     rooms_per_socket_max: usize,
     publisher: Option<Arc<dyn Publisher>>,
     refused_joins: LogLimiter,
+    limit_hits: Arc<LimitHits>,
 }
 
 impl LocalEffects {
-    pub(crate) fn new(rooms_per_socket_max: usize, publisher: Option<Arc<dyn Publisher>>) -> Self {
-        Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX) }
+    pub(crate) fn new(rooms_per_socket_max: usize, publisher: Option<Arc<dyn Publisher>>, limit_hits: Arc<LimitHits>) -> Self {
+        Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX), limit_hits }
     }
 
     /// Applies the writes in call order, while all namespaces that they concern are locked.
@@ -69,6 +71,7 @@ impl LocalEffects {
         if locked.join(socket, rooms, self.rooms_per_socket_max).is_ok() {
             return;
         }
+        self.limit_hits.hit(LimitHit::RoomsPerSocket);
         let Some(left_out) = self.refused_joins.admit() else { return };
         let most = self.rooms_per_socket_max;
         let namespace = locked.name();

@@ -64,7 +64,7 @@ struct Node {
 
 impl Node {
     fn new(rooms_per_socket_max: usize, publisher: Option<Arc<dyn Publisher>>) -> Self {
-        Self { adapter: Adapter::default(), effects: LocalEffects::new(rooms_per_socket_max, publisher) }
+        Self { adapter: Adapter::default(), effects: LocalEffects::new(rooms_per_socket_max, publisher, Arc::default()) }
     }
 
     fn socket(&self, namespace: &str) -> (Arc<Socket>, Arc<Wire>) {

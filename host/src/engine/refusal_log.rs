@@ -1,18 +1,24 @@
 //! Lines of the log about clients that the engine refuses, disconnects or cannot serve: each names the cause and the key to set.
-//! Limited, because clients can cause them at will.
+//! Limited, because clients can cause them at will. Each bound that is hit is counted as well, and the counters are not limited.
 //!
 //! A handshake that is no handshake (an unknown transport, session or version) is logged at the level `debug` alone: nothing is to
 //! be set for it, and Node's server is silent too.
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use crate::{fixed_limits::REFUSAL_LINES_MAX, log_limiter::LogLimiter, reason::DisconnectReason};
+use crate::{
+    fixed_limits::REFUSAL_LINES_MAX,
+    limit_hits::{LimitHit, LimitHits},
+    log_limiter::LogLimiter,
+    reason::DisconnectReason,
+};
 
 /// Letters of a header that are shown. An origin is shorter.
 const SHOWN_LETTERS: usize = 200;
 
 /// One limit for each cause, so that none hides another.
 pub(super) struct RefusalLog {
+    limit_hits: Arc<LimitHits>,
     accept: LogLimiter,
     address: LogLimiter,
     head: LogLimiter,
@@ -23,10 +29,11 @@ pub(super) struct RefusalLog {
     stalled: LogLimiter,
 }
 
-impl Default for RefusalLog {
-    fn default() -> Self {
+impl RefusalLog {
+    pub(super) fn new(limit_hits: Arc<LimitHits>) -> Self {
         let limiter = || LogLimiter::new(REFUSAL_LINES_MAX);
         Self {
+            limit_hits,
             accept: limiter(),
             address: limiter(),
             head: limiter(),
@@ -37,9 +44,7 @@ impl Default for RefusalLog {
             stalled: limiter(),
         }
     }
-}
 
-impl RefusalLog {
     /// A connection could not be accepted.
     pub(super) fn accept(&self, error: &io::Error) {
         let Some(left_out) = self.accept.admit() else { return };
@@ -53,6 +58,7 @@ impl RefusalLog {
 
     /// A handshake beyond `sessions_per_address_max`: 429.
     pub(super) fn address(&self, address: IpAddr) {
+        self.limit_hits.hit(LimitHit::SessionsPerAddress);
         let Some(left_out) = self.address.admit() else { return };
         tracing::warn!(
             %address,
@@ -64,6 +70,7 @@ impl RefusalLog {
 
     /// The head of a request is longer than `request_head_bytes_max`, or has more than a hundred headers: 431.
     pub(super) fn head(&self, address: IpAddr, bytes_max: usize) {
+        self.limit_hits.hit(LimitHit::RequestHeadBytes);
         let Some(left_out) = self.head.admit() else { return };
         tracing::warn!(
             %address,
@@ -75,6 +82,7 @@ impl RefusalLog {
 
     /// A message beyond `max_http_buffer_size`: 413, or the websocket's close code 1009.
     pub(super) fn message(&self, bytes_max: usize) {
+        self.limit_hits.hit(LimitHit::MaxHttpBufferSize);
         let Some(left_out) = self.message.admit() else { return };
         tracing::warn!(
             left_out,
@@ -86,6 +94,7 @@ impl RefusalLog {
     pub(super) fn ended(&self, reason: DisconnectReason) {
         match reason {
             DisconnectReason::SlowConsumer => {
+                self.limit_hits.hit(LimitHit::OutboxBytes);
                 let Some(left_out) = self.outbox.admit() else { return };
                 tracing::warn!(
                     left_out,
@@ -93,6 +102,7 @@ impl RefusalLog {
                 );
             }
             DisconnectReason::InboundLimit => {
+                self.limit_hits.hit(LimitHit::InboundMost);
                 let Some(left_out) = self.inbound.admit() else { return };
                 tracing::warn!(
                     left_out,
@@ -106,6 +116,7 @@ impl RefusalLog {
 
     /// The body of a request or of a response made no progress for all of `body_timeout`.
     pub(super) fn stalled(&self, address: IpAddr, timeout: Duration) {
+        self.limit_hits.hit(LimitHit::BodyTimeout);
         let Some(left_out) = self.stalled.admit() else { return };
         tracing::warn!(
             %address,

@@ -14,7 +14,7 @@ use super::{
     tasks::Tasks,
     websocket::Websocket,
 };
-use crate::{fixed_limits::CLOSE_DEADLINE, reason::DisconnectReason};
+use crate::{fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason};
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
-    pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>) -> Arc<Self> {
+    pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>, limit_hits: Arc<LimitHits>) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
         let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
@@ -44,7 +44,7 @@ impl Engine {
             factory,
             registry: Registry::default(),
             addresses,
-            log: RefusalLog::default(),
+            log: RefusalLog::new(limit_hits),
             refusing: watch::Sender::new(false),
             finishing: watch::Sender::new(false),
             sessions: Arc::default(),

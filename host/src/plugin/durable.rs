@@ -10,6 +10,7 @@ use super::guest_log::GuestLog;
 use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::config::{Limits, PluginConfig};
+use crate::limit_hits::LimitHits;
 use crate::rate_limit::RateLimitTable;
 
 /// A plugin of the configuration. Its generations borrow it: timers, rate limits, counters and the bounds of its log go on when
@@ -29,6 +30,8 @@ pub(crate) struct Plugin {
     pub(super) log: GuestLog,
     /// What the host writes about failed calls.
     pub(super) failures: FailureLog,
+    /// The bounds that calls of this plugin hit.
+    pub(super) limit_hits: Arc<LimitHits>,
     generations: AtomicU64,
     calls: AtomicU64,
 }
@@ -48,6 +51,7 @@ impl Plugin {
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
             log: GuestLog::default(),
             failures: FailureLog::default(),
+            limit_hits: Arc::default(),
             generations: AtomicU64::new(0),
             calls: AtomicU64::new(0),
         }

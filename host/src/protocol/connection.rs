@@ -16,6 +16,7 @@ use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
 use crate::dispatch::{Dispatcher, Queue};
 use crate::engine::{EngineRequest, Outbox, Protocol};
 use crate::json;
+use crate::limit_hits::{LimitHit, LimitHits};
 use crate::packet::{
     ClientPacket, PacketType, PartialPacket, Payload, connect_error_packet, decode, disconnect_packet, split_event,
 };
@@ -31,6 +32,7 @@ pub(super) struct Connection {
     dispatcher: Arc<Dispatcher>,
     adapter: Arc<Adapter>,
     limits: ConnectionLimits,
+    limit_hits: Arc<LimitHits>,
     request: Arc<Request>,
     outbox: Arc<Outbox>,
     sockets: ConnectionSockets,
@@ -45,6 +47,7 @@ impl Connection {
         dispatcher: Arc<Dispatcher>,
         adapter: Arc<Adapter>,
         limits: ConnectionLimits,
+        limit_hits: Arc<LimitHits>,
         request: Arc<Request>,
         outbox: Arc<Outbox>,
     ) -> Self {
@@ -53,6 +56,7 @@ impl Connection {
             dispatcher,
             adapter,
             limits,
+            limit_hits,
             request,
             outbox,
             sockets: ConnectionSockets::default(),
@@ -83,8 +87,10 @@ impl Connection {
         if self.dispatcher.registry.chain(namespace).is_none() {
             self.refuse(namespace, INVALID_NAMESPACE);
         } else if self.sockets.len() >= self.limits.namespaces {
+            self.limit_hits.hit(LimitHit::NamespacesPerConnection);
             self.refuse(namespace, "Too many namespaces");
         } else if auth.len() > AUTH_BYTES_MAX {
+            self.limit_hits.hit(LimitHit::AuthBytes);
             self.refuse(namespace, AUTH_TOO_LARGE);
         } else if let Some(socket) = self.pending_socket(namespace, auth) {
             self.sockets.push(namespace, Queue::connect(self.dispatcher.clone(), socket));
@@ -198,6 +204,7 @@ impl Protocol for Connection {
             if self.sockets.sockets().any(|socket| socket.state() == SocketState::Connected) {
                 self.connect_timeout = None;
             } else if timeout.as_mut().poll(context).is_ready() {
+                self.limit_hits.hit(LimitHit::ConnectTimeout);
                 return Poll::Ready(EngineRequest::Close(DisconnectReason::ForcedClose));
             }
         }

@@ -120,7 +120,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
     let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
     let dispatcher = Arc::new(Dispatcher {
         registry: Arc::new(Registry::new(&plugins)),
-        effects: Arc::new(LocalEffects::new(1000, None)),
+        effects: Arc::new(LocalEffects::new(1000, None, Arc::default())),
         limits,
     });
     let wire: Arc<Wire> = Arc::default();

@@ -44,7 +44,7 @@ impl Server {
 
     pub(super) fn with_options(options: Options) -> Self {
         let recording = Arc::new(Recording::default());
-        let engine = Engine::new(options, Arc::new(Factory(Arc::clone(&recording))));
+        let engine = Engine::new(options, Arc::new(Factory(Arc::clone(&recording))), Arc::default());
         Self { engine, recording }
     }
 

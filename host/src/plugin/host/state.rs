@@ -13,8 +13,10 @@ use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Effects, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
+use crate::limit_hits::LimitHit;
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
+use crate::plugin::durable::Plugin;
 use crate::plugin::engine::instance_limits;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
@@ -94,12 +96,14 @@ impl InstanceState {
 
     /// Records a write, unless the call has recorded as many as it may.
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
-        let limits = self.context.plugin.call_limits;
-        let active = self.active()?;
+        let Plugin { call_limits: limits, limit_hits, .. } = &*self.context.plugin;
+        let active = self.active.as_mut().ok_or_else(refusals::no_call)?;
         if active.recorded.len() >= limits.writes {
+            limit_hits.hit(LimitHit::WritesPerCall);
             return Err(refusals::writes_per_call(limits.writes));
         }
         if active.recorded_bytes + write.len() > limits.write_bytes {
+            limit_hits.hit(LimitHit::WriteBytesPerCall);
             return Err(refusals::write_bytes_per_call(limits.write_bytes));
         }
         active.recorded_bytes += write.len();
@@ -111,9 +115,10 @@ impl InstanceState {
     /// What a read of this call sees.
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, Refusal> {
         let rooms_per_socket_max = self.context.plugin.call_limits.rooms_per_socket;
-        let active = self.active()?;
+        let active = self.active.as_mut().ok_or_else(refusals::no_call)?;
         active.overlay_writes += active.recorded.len();
         if active.overlay_writes > OVERLAY_WRITES_MAX {
+            self.context.plugin.limit_hits.hit(LimitHit::OverlayWrites);
             return Err(Refusal::new(codes::LIMIT, "too many reads behind too many writes of one call: flush in between"));
         }
         Ok(Overlay { effects: &*active.call.effects, recorded: &active.recorded, rooms_per_socket_max })
