@@ -21,8 +21,8 @@ use crate::files::{ClientBundles, Files};
 use crate::internal;
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
-    self, CacheFolder, Call, EngineError, EngineOptions, Export, HostServices, LoadProblem, Plugin, PluginError, Registered,
-    Registry, WasmEngine,
+    self, CacheFolder, Call, EngineError, Export, HostServices, LoadProblem, Plugin, PluginError, Registered, Registry,
+    WasmEngines,
 };
 use crate::protocol::{self, Backlog, SocketIo};
 use crate::store::{self, LazyStore, StoreError};
@@ -187,10 +187,10 @@ async fn register(
     if findings.is_empty() { Ok(registered) } else { Err(AppError::Refused(findings)) }
 }
 
-/// The plugins of the configuration, on an engine for all of them.
+/// The plugins of the configuration.
 fn plugins(config: &Config, services: &Arc<HostServices>) -> Result<Vec<Arc<Plugin>>, EngineError> {
-    let wasm = wasm_engine(config)?;
-    let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, wasm.clone(), services.clone()));
+    let engines = WasmEngines::start(&cache(&config.wasm.cache), config.wasm.instance_allocation)?;
+    let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, engines.clone(), services.clone()));
     Ok(config.plugins.iter().map(plugin).collect())
 }
 
@@ -243,18 +243,6 @@ async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
             tokio::spawn(dispatch::run_timers(dispatcher.clone(), plugin.name().clone(), timers.clone()));
         }
     }
-}
-
-/// The engine for all instances of all plugins, and for as many again while they are being replaced.
-fn wasm_engine(config: &Config) -> Result<Arc<WasmEngine>, EngineError> {
-    let instances: usize = config.plugins.iter().map(|plugin| plugin.limits.instances_max + 1).sum();
-    let memory_bytes = config.plugins.iter().map(|plugin| plugin.limits.memory_bytes_max).max().unwrap_or_default();
-    WasmEngine::start(&EngineOptions {
-        instances: (2 * instances).max(8),
-        memory_bytes,
-        cache: cache(&config.wasm.cache),
-        allocation: config.wasm.instance_allocation,
-    })
 }
 
 fn cache(configured: &ComponentCache) -> CacheFolder {

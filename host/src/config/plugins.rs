@@ -48,7 +48,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "memory_bytes_max",
         |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.memory_bytes_max, MEMORY),
-        "linear memory of one instance; Python needs 5 MiB at rest, and all instances together must fit the machine",
+        "memory of one instance, all linear memories and tables of its modules together; Python needs 5 MiB at rest, and all instances together must fit the machine",
     ),
     KeySpec::new(
         "run_ms",
@@ -90,7 +90,7 @@ pub struct PluginConfig {
 pub struct PluginLimits {
     /// Instances at once; a call beyond them waits for a free one.
     pub instances_max: usize,
-    /// Bytes of linear memory per instance.
+    /// Bytes of all linear memories and tables of one instance.
     pub memory_bytes_max: usize,
     /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`.
     pub run_deadline: Duration,

@@ -37,7 +37,7 @@ pub enum ComponentCache {
 /// How the memory of instances is allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InstanceAllocation {
-    /// For all instances at the start, if there is the address space: making an instance takes microseconds.
+    /// For all instances of a plugin when it is loaded, if there is the address space: making an instance takes microseconds.
     #[default]
     Pooling,
     /// For each instance when it is made.
@@ -60,7 +60,7 @@ pub(super) const KEYS: &[KeySpec<Wasm>] = &[
             kind: "\"pooling\" or \"on-demand\"",
             value: Some(shown_allocation(wasm.instance_allocation)),
         },
-        "\"pooling\" reserves address space for all instances at the start, about 4 GiB for each, and no memory; new instances then take microseconds. Where there is no such space (ulimit -v, 39-bit kernels), the server starts with \"on-demand\", with a line in the log",
+        "\"pooling\" reserves address space for all instances of a plugin when it is loaded, about 4 GiB for each memory, and no memory; new instances then take microseconds. Where there is no such space (ulimit -v, 39-bit kernels), the plugin is loaded with \"on-demand\", with a line in the log",
     ),
 ];
 

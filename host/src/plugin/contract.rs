@@ -3,6 +3,7 @@
 use wasmtime::Store;
 
 use super::call::Export;
+use super::engine::WasmEngine;
 use super::failure::Failure;
 use super::host::InstanceState;
 use super::manifest::Manifest;
@@ -15,6 +16,9 @@ use crate::packet::Payload;
 /// [`Runner::call`](super::Runner::call), and not another for each layer.
 pub(super) trait LinkedComponent: Send + Sync + Sized + 'static {
     type Exports: Exports;
+
+    /// The engine that its instances run on.
+    fn engine(&self) -> &WasmEngine;
 
     fn instantiate(&self, store: &mut Store<InstanceState>) -> impl Future<Output = wasmtime::Result<Self::Exports>> + Send;
 }

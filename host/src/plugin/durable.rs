@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::WasmEngine;
 use super::call_limits::CallLimits;
+use super::engine::WasmEngines;
 use super::failure_log::FailureLog;
 use super::guest_log::GuestLog;
 use super::services::HostServices;
@@ -22,7 +22,7 @@ pub(crate) struct Plugin {
     pub(super) call_limits: CallLimits,
     /// Bytes of the component's file, at most.
     pub(super) component_bytes_max: usize,
-    pub(super) engine: Arc<WasmEngine>,
+    pub(super) engines: Arc<WasmEngines>,
     pub(super) services: Arc<HostServices>,
     pub(super) timers: Arc<PluginTimers>,
     pub(super) rate_limits: RateLimitTable,
@@ -38,7 +38,7 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     /// A plugin without a generation: [`register`](super::register) makes the first.
-    pub(crate) fn new(config: PluginConfig, limits: &Limits, engine: Arc<WasmEngine>, services: Arc<HostServices>) -> Self {
+    pub(crate) fn new(config: PluginConfig, limits: &Limits, engines: Arc<WasmEngines>, services: Arc<HostServices>) -> Self {
         let name: Arc<str> = config.name.as_str().into();
         Self {
             timers: Arc::new(PluginTimers::new(name.clone())),
@@ -46,7 +46,7 @@ impl Plugin {
             call_limits: CallLimits::new(limits, &config),
             component_bytes_max: limits.component_bytes_max,
             config,
-            engine,
+            engines,
             services,
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
             log: GuestLog::default(),

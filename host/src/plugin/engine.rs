@@ -1,45 +1,39 @@
-//! The Wasm engine: one for all plugins, with interruption and, where there is the address space, a pool of memory sized from the limits.
+//! The Wasm engines: one for each loaded version of a plugin, with interruption and, where there is the address space, a pool of memory
+//! of its own. So no plugin can take another's memory, and what is loaded, changed or removed changes nothing for the others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, StoreLimits, StoreLimitsBuilder,
-};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::clock::Clock;
 use super::error::EngineError;
-use crate::config::InstanceAllocation;
+use super::parts::ComponentParts;
+use crate::config::{InstanceAllocation, PluginConfig};
 
-/// How long a guest runs before it first yields to other tasks, and the step in which its running time is counted.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
-
-/// A component is several core modules: two in Rust, up to thirteen in JavaScript, fourteen in Python.
-const CORE_INSTANCES_PER_INSTANCE: usize = 32;
-const MEMORIES_PER_INSTANCE: usize = 4;
-/// A runtime such as Python's needs far more than wasmtime's default of both.
-const TABLES_PER_INSTANCE: usize = 4;
-const TABLE_ELEMENTS: usize = 100_000;
+/// Elements of one table. A runtime such as Python's needs far more than wasmtime's default.
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
+/// Core instances that the engine itself adds to a component of several components, for the calls between them.
+const ADAPTERS: usize = 16;
+/// Instances besides those that calls may have: the trial instance, and one that is being dropped.
+const SPARE_INSTANCES: usize = 2;
 /// Behind each memory where the address space is small; without a large guard, accesses are checked in code.
 const SMALL_GUARD_BYTES: u64 = 64 << 10;
 const STACK_BYTES: usize = 2 << 20;
 const WASM_STACK_BYTES: usize = 1 << 20;
 
-/// Compiles and runs components.
-pub(crate) struct WasmEngine {
-    engine: Engine,
+/// What the engines of all plugins share.
+pub(crate) struct WasmEngines {
+    clock: Clock,
+    cache: Option<Cache>,
+    allocation: InstanceAllocation,
 }
 
-/// What an engine is made for.
-pub(crate) struct EngineOptions {
-    /// Instances at once, at most.
-    pub(crate) instances: usize,
-    /// The memory of one instance, at most.
-    pub(crate) memory_bytes: usize,
-    pub(crate) cache: CacheFolder,
-    pub(crate) allocation: InstanceAllocation,
+/// Compiles and runs one loaded version of a plugin.
+pub(super) struct WasmEngine {
+    engine: Engine,
+    parts: ComponentParts,
 }
 
 /// The folder of compiled components.
@@ -50,18 +44,56 @@ pub(crate) enum CacheFolder {
     Off,
 }
 
-impl WasmEngine {
-    /// An engine. A cache that cannot be had, and address space for all instances, are left out, with a line in the log: they only make
-    /// starts and calls faster.
-    pub(crate) fn start(options: &EngineOptions) -> Result<Arc<Self>, EngineError> {
-        let cache = open_cache(&options.cache);
-        let engine = allocate(options, cache).map_err(EngineError)?;
-        start_clock(&engine).map_err(|error| EngineError(error.into()))?;
-        Ok(Arc::new(Self { engine }))
+impl WasmEngines {
+    /// A cache that cannot be had is left out, with a line in the log: it only makes starts faster.
+    pub(crate) fn start(cache: &CacheFolder, allocation: InstanceAllocation) -> Result<Arc<Self>, EngineError> {
+        let clock = Clock::start().map_err(|error| EngineError(error.into()))?;
+        Ok(Arc::new(Self { clock, cache: open_cache(cache), allocation }))
     }
 
-    pub(crate) fn get(&self) -> &Engine {
+    /// An engine for a component of these parts, with room for as many instances as the plugin may have.
+    pub(super) fn engine(&self, plugin: &PluginConfig, parts: ComponentParts) -> Result<WasmEngine, EngineError> {
+        let parts = ComponentParts { core_instances: parts.core_instances + ADAPTERS, ..parts };
+        let engine = self.allocate(plugin, &parts).map_err(EngineError)?;
+        self.clock.add(&engine);
+        Ok(WasmEngine { engine, parts })
+    }
+
+    /// An engine with the memory of all instances reserved, or else one that allocates each instance when it is made.
+    fn allocate(&self, plugin: &PluginConfig, parts: &ComponentParts) -> wasmtime::Result<Engine> {
+        let memory_bytes = plugin.limits.memory_bytes_max;
+        let instances = plugin.limits.instances_max + SPARE_INSTANCES;
+        if self.allocation == InstanceAllocation::Pooling {
+            let mut config = configure(self.cache.clone());
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, parts)));
+            match Engine::new(&config) {
+                Ok(engine) => return Ok(engine),
+                Err(error) => tracing::warn!(
+                    plugin = plugin.name,
+                    "the address space of this system does not hold a pool of {instances} instances ({error:#}), so each is allocated on demand, which takes a little longer; allow more (ulimit -v), lower instances_max in [plugins.{}], or choose this with instance_allocation = \"on-demand\" in [wasm]",
+                    plugin.name
+                ),
+            }
+        }
+        let mut config = configure(self.cache.clone());
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        // No more than an instance may use: by default it would be 4 GiB for each.
+        config.memory_reservation(u64::try_from(memory_bytes)?);
+        config.memory_reservation_for_growth(0);
+        config.memory_guard_size(SMALL_GUARD_BYTES);
+        config.guard_before_linear_memory(false);
+        Engine::new(&config)
+    }
+}
+
+impl WasmEngine {
+    pub(super) fn get(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What one instance may consist of.
+    pub(super) fn parts(&self) -> ComponentParts {
+        self.parts
     }
 }
 
@@ -94,29 +126,6 @@ fn cache_in(folder: &Path) -> wasmtime::Result<Cache> {
     Cache::new(cache)
 }
 
-/// An engine with the memory of all instances reserved, or else one that allocates each instance when it is made.
-fn allocate(options: &EngineOptions, cache: Option<Cache>) -> wasmtime::Result<Engine> {
-    let &EngineOptions { instances, memory_bytes, .. } = options;
-    if options.allocation == InstanceAllocation::Pooling {
-        let mut config = configure(cache.clone());
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes)));
-        match Engine::new(&config) {
-            Ok(engine) => return Ok(engine),
-            Err(error) => tracing::warn!(
-                "the address space of this system does not hold a pool of {instances} instances ({error:#}), so each is allocated on demand, which takes a little longer; allow more (ulimit -v), lower instances_max of the plugins, or choose this with instance_allocation = \"on-demand\" in [wasm]"
-            ),
-        }
-    }
-    let mut config = configure(cache);
-    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-    // No more than an instance may use: by default it would be 4 GiB for each.
-    config.memory_reservation(u64::try_from(memory_bytes)?);
-    config.memory_reservation_for_growth(0);
-    config.memory_guard_size(SMALL_GUARD_BYTES);
-    config.guard_before_linear_memory(false);
-    Engine::new(&config)
-}
-
 fn configure(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
@@ -128,30 +137,19 @@ fn configure(cache: Option<Cache>) -> Config {
     config
 }
 
-/// What one instance may have besides the bytes of its memory, whoever allocates it.
-pub(super) fn instance_limits(memory_bytes: usize) -> StoreLimits {
-    StoreLimitsBuilder::new()
-        .memory_size(memory_bytes)
-        .memories(MEMORIES_PER_INSTANCE)
-        .tables(TABLES_PER_INSTANCE)
-        .table_elements(TABLE_ELEMENTS)
-        .instances(CORE_INSTANCES_PER_INSTANCE)
-        .build()
-}
-
-fn pool(instances: usize, memory_bytes: usize) -> PoolingAllocationConfig {
+fn pool(instances: usize, memory_bytes: usize, parts: &ComponentParts) -> PoolingAllocationConfig {
     let count = |of_each: usize| u32::try_from(instances.saturating_mul(of_each)).unwrap_or(u32::MAX);
     let most = |of_each: usize| u32::try_from(of_each).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(count(1));
-    pool.total_core_instances(count(CORE_INSTANCES_PER_INSTANCE));
-    pool.total_memories(count(1));
-    pool.total_tables(count(TABLES_PER_INSTANCE));
+    pool.total_core_instances(count(parts.core_instances));
+    pool.total_memories(count(parts.memories));
+    pool.total_tables(count(parts.tables));
     pool.total_stacks(count(1));
     pool.max_memory_size(memory_bytes);
-    pool.max_core_instances_per_component(most(CORE_INSTANCES_PER_INSTANCE));
-    pool.max_memories_per_component(most(MEMORIES_PER_INSTANCE));
-    pool.max_tables_per_component(most(TABLES_PER_INSTANCE));
+    pool.max_core_instances_per_component(most(parts.core_instances));
+    pool.max_memories_per_component(most(parts.memories));
+    pool.max_tables_per_component(most(parts.tables));
     pool.table_elements(TABLE_ELEMENTS);
     pool.max_component_instance_size(1 << 20);
     pool.max_core_instance_size(1 << 20);
@@ -159,17 +157,4 @@ fn pool(instances: usize, memory_bytes: usize) -> PoolingAllocationConfig {
     pool.linear_memory_keep_resident(64 << 10);
     pool.table_keep_resident(4 << 10);
     pool
-}
-
-/// Starts the clock that interrupts guests. It ends when the engine is gone.
-fn start_clock(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    let tick = move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(TICK);
-        }
-    };
-    thread::Builder::new().name("wasm-clock".into()).spawn(tick).map(drop)
 }

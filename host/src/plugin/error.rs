@@ -13,7 +13,7 @@ pub(crate) struct PluginError {
     pub(crate) problem: LoadProblem,
 }
 
-/// The engine for all plugins does not start.
+/// An engine does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the WebAssembly engine does not start: {0:#}")]
 pub(crate) struct EngineError(pub(super) wasmtime::Error);
@@ -44,6 +44,9 @@ pub(crate) enum LoadProblem {
 
     #[error("{} does not fit this host: {source:#}; the host speaks the contract innkeeper:plugin@0.1", path.display())]
     DoesNotFit { path: PathBuf, source: wasmtime::Error },
+
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 
     #[error("`register` did not answer: {source:#}")]
     Register { source: wasmtime::Error },
@@ -95,7 +98,7 @@ impl LoadProblem {
             Self::Refused { message } => return placed_by_plugin(message),
             Self::NotGranted { .. } => "grants",
             Self::NotListed { .. } | Self::Shared { .. } => "namespaces",
-            Self::Register { .. } | Self::Registration { .. } | Self::NoKey { .. } => "",
+            Self::Engine(_) | Self::Register { .. } | Self::Registration { .. } | Self::NoKey { .. } => "",
         };
         (key.to_owned(), self.to_string())
     }

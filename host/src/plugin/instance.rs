@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::call::Call;
+use super::clock::TICK;
 use super::contract::{ExportResult, Exports, LinkedComponent};
-use super::engine::TICK;
 use super::failure::Failure;
 use super::host::{ActiveCall, GenerationContext, InstanceState};
 use super::manifest::Manifest;
@@ -23,8 +23,8 @@ pub(super) struct Instance<C: LinkedComponent> {
 
 impl<C: LinkedComponent> Instance<C> {
     pub(super) async fn new(component: &C, context: &Arc<GenerationContext>) -> wasmtime::Result<Self> {
-        let mut store = Store::new(context.plugin.engine.get(), InstanceState::new(context.clone()));
-        store.limiter(|state| &mut state.limits);
+        let mut store = Store::new(component.engine().get(), InstanceState::new(context.clone(), component.engine().parts()));
+        store.limiter(|state| &mut state.memory);
         let ticks_max = ticks(context.plugin.config.limits.run_deadline);
         store.epoch_deadline_callback(move |mut context| tick(context.data_mut(), ticks_max));
         store.set_epoch_deadline(1);

@@ -172,17 +172,18 @@ fn names(namespaces: &[NamespaceRegistration]) -> Vec<&str> {
 
 /// Reads, compiles and links the component, on a thread where that may take its time.
 async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
-    let (plugin, engine) = (plugin.clone(), plugin.engine.clone());
+    let plugin = plugin.clone();
     let compiled = tokio::task::spawn_blocking(move || {
         let ComponentFile { path, bytes, parts } = ComponentFile::read(&plugin.config.component, plugin.component_bytes_max)?;
         tracing::debug!(plugin = &*plugin.name, bytes = bytes.len(), ?parts, "component read");
+        let engine = plugin.engines.engine(&plugin.config, parts)?;
         let component = Component::new(engine.get(), &bytes);
         let component = component.map_err(|source| LoadProblem::Invalid { path: path.clone(), source })?;
         // Every version of the contract has it.
         if component.get_export_index(None, "register").is_none() {
             return Err(LoadProblem::NoExports { path });
         }
-        v0_1::Component::link(&engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
+        v0_1::Component::link(engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
     });
     compiled.await.unwrap_or_else(|lost| Err(LoadProblem::Register { source: lost.into() }))
 }

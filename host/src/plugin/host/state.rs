@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, codes, refusals};
 use tokio::time::Instant;
-use wasmtime::StoreLimits;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -17,14 +16,15 @@ use crate::limit_hits::LimitHit;
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
 use crate::plugin::durable::Plugin;
-use crate::plugin::engine::instance_limits;
+use crate::plugin::memory::InstanceMemory;
+use crate::plugin::parts::ComponentParts;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
 pub(crate) struct InstanceState {
     pub(crate) context: Arc<GenerationContext>,
     /// None between calls, and while `register` answers.
     pub(crate) active: Option<ActiveCall>,
-    pub(crate) limits: StoreLimits,
+    pub(in crate::plugin) memory: InstanceMemory,
     pub(crate) clock: RunClock,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -60,10 +60,10 @@ impl WasiView for InstanceState {
 }
 
 impl InstanceState {
-    pub(crate) fn new(context: Arc<GenerationContext>) -> Self {
-        let limits = instance_limits(context.plugin.call_limits.memory_bytes);
+    pub(in crate::plugin) fn new(context: Arc<GenerationContext>, parts: ComponentParts) -> Self {
+        let memory = InstanceMemory::new(context.plugin.call_limits.memory_bytes, parts, context.plugin.limit_hits.clone());
         let (wasi, table) = (wasi::empty_context(&context), resource_table());
-        Self { context, active: None, limits, clock: RunClock::default(), wasi, table }
+        Self { context, active: None, memory, clock: RunClock::default(), wasi, table }
     }
 
     /// A call begins.

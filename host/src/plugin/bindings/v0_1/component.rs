@@ -15,23 +15,30 @@ use crate::plugin::host::InstanceState;
 type Host = HasSelf<InstanceState>;
 
 /// A component whose imports and exports are those of this version.
-pub(in crate::plugin) struct Component(PluginPre<InstanceState>);
+pub(in crate::plugin) struct Component {
+    instantiate: PluginPre<InstanceState>,
+    engine: WasmEngine,
+}
 
 impl Component {
     /// Links a component. The error names the import or export that does not fit.
-    pub(in crate::plugin) fn link(engine: &WasmEngine, component: &component::Component) -> wasmtime::Result<Self> {
+    pub(in crate::plugin) fn link(engine: WasmEngine, component: &component::Component) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(engine.get());
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         add_imports(&mut linker)?;
-        Ok(Self(PluginPre::new(linker.instantiate_pre(component)?)?))
+        Ok(Self { instantiate: PluginPre::new(linker.instantiate_pre(component)?)?, engine })
     }
 }
 
 impl LinkedComponent for Component {
     type Exports = Exports;
 
+    fn engine(&self) -> &WasmEngine {
+        &self.engine
+    }
+
     async fn instantiate(&self, store: &mut Store<InstanceState>) -> wasmtime::Result<Exports> {
-        self.0.instantiate_async(store).await
+        self.instantiate.instantiate_async(store).await
     }
 }
 
