@@ -18,6 +18,7 @@ use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{ClientBundles, Files};
+use crate::host_names::HostNames;
 use crate::internal;
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
@@ -77,8 +78,9 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
     tracing::info!(address = address_of(&listener), "listening");
     if let Some(listener) = internal_listener {
         tracing::info!(address = address_of(&listener), "internal interface listening");
+        let host_names = HostNames::new(&config.internal.hosts, config.internal.host);
         // Ends with the runtime: it has nothing that could be lost.
-        tokio::spawn(internal::serve(listener, config.server.keep_alive, engine.shutting_down()));
+        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, engine.shutting_down()));
     }
     // Ends with `refuse_new`, which the drain calls.
     tokio::spawn(engine.clone().serve(listener));
@@ -286,6 +288,7 @@ fn engine_options(config: &Config) -> Options {
         websocket: server.transports.websocket,
         allow_upgrades: server.allow_upgrades,
         origins: origins(&server.cors),
+        host_names: HostNames::new(&server.hosts, server.host),
         cookie: server.cookie.name.as_ref().map(|name| Cookie::new(name, &server.cookie.attributes())),
         files: files(server),
         keep_alive: server.keep_alive,

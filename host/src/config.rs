@@ -12,6 +12,7 @@ mod cors;
 mod document;
 mod field;
 mod grants;
+mod hosts;
 mod internal;
 mod key_source;
 mod key_spec;

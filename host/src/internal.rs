@@ -4,11 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::fixed_limits::REFUSAL_LINES_MAX;
+use crate::host_names::{self, HostNames};
 use crate::log_limiter::LogLimiter;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +21,12 @@ use tokio::sync::watch;
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request.
-pub(crate) async fn serve(listener: TcpListener, keep_alive: Duration, shutting_down: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    host_names: HostNames,
+    keep_alive: Duration,
+    shutting_down: watch::Receiver<bool>,
+) {
     let failures = LogLimiter::new(REFUSAL_LINES_MAX);
     loop {
         let stream = match listener.accept().await {
@@ -37,13 +44,16 @@ pub(crate) async fn serve(listener: TcpListener, keep_alive: Duration, shutting_
                 continue;
             }
         };
-        let shutting_down = shutting_down.clone();
+        let (shutting_down, host_names) = (shutting_down.clone(), host_names.clone());
         // Ends with the connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(keep_alive);
-            let service =
-                service_fn(|request| std::future::ready(Ok::<_, Infallible>(respond(&request, *shutting_down.borrow()))));
+            let service = service_fn(|request: Request<Incoming>| {
+                let (parts, _) = request.into_parts();
+                let refused = refusal(&parts, &host_names);
+                std::future::ready(Ok::<_, Infallible>(refused.unwrap_or_else(|| respond(&parts, *shutting_down.borrow()))))
+            });
             let served = server.serve_connection(TokioIo::new(stream), service).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");
@@ -52,9 +62,21 @@ pub(crate) async fn serve(listener: TcpListener, keep_alive: Duration, shutting_
     }
 }
 
-fn respond(request: &Request<Incoming>, is_shutting_down: bool) -> Response<Full<Bytes>> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    match request.uri().path() {
+/// The response to a request that names no host, or one that is not served.
+fn refusal(request: &Parts, host_names: &HostNames) -> Option<Response<Full<Bytes>>> {
+    match host_names::host_of(request) {
+        Err(_) => Some(response(StatusCode::BAD_REQUEST, r#"{"error":"the request has no valid host"}"#.into())),
+        Ok(Some(host)) if !host_names.serve(&host) => {
+            let error = r#"{"error":"this host name is not served; see [internal] hosts of innkeeper.toml"}"#;
+            Some(response(StatusCode::FORBIDDEN, error.into()))
+        }
+        Ok(_) => None,
+    }
+}
+
+fn respond(request: &Parts, is_shutting_down: bool) -> Response<Full<Bytes>> {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    match request.uri.path() {
         "/healthz" | "/version" if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         // A balancer that asks sends no more clients here.
         "/healthz" if is_shutting_down => response(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"shutting down"}"#.into()),
@@ -68,9 +90,10 @@ fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
 }

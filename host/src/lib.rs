@@ -15,6 +15,7 @@ mod engine;
 mod files;
 mod fixed_limits;
 mod frame;
+mod host_names;
 mod internal;
 mod json;
 mod limit_hits;

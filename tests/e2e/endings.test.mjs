@@ -21,7 +21,7 @@ test("a held poll reads CLOSE when the client answers no ping, when a second pol
 
   const hasty = await RawPolling.open(other);
   const [held, unfinished] = [hasty.poll(), await tcp(other)];
-  const head = `POST /socket.io/?EIO=4&transport=polling&sid=${hasty.sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n40`;
+  const head = `POST /socket.io/?EIO=4&transport=polling&sid=${hasty.sid} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n40`;
   unfinished.write(head);
   // A POST that came too early is answered "ok"; then the unfinished one has not begun, and another follows.
   await eventually("the second POST is refused", async () => (await hasty.post("3")).status === 400);
@@ -135,7 +135,7 @@ test("body_timeout: an upload that stands still is given up, a slow one is not",
     const { sid } = await RawPolling.open(host);
     const stream = await tcp(host);
     const answer = new Promise((resolve) => stream.once("data", (bytes) => resolve(bytes.toString().slice(9, 12))));
-    const head = `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\nContent-Length: ${text.length}\r\n\r\n`;
+    const head = `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${text.length}\r\n\r\n`;
     stream.write(head);
     for (const letter of text) {
       await pause();

@@ -21,7 +21,7 @@ test("a page of another origin is refused, and the log names the origin and the 
 
 test("origins that are no web page's pass where they are the server's own, or listed", async (t) => {
   const origin = ["https://page.example", "https://*.good.example", "null", "file://", "wss://listed.example"];
-  const host = await startHost(t, { plugins: ["echo"], server: { cors: { origin } } });
+  const host = await startHost(t, { plugins: ["echo"], server: { hosts: ["own.example"], cors: { origin } } });
   const status = async (headers) => (await request(host, { path: POLLING, headers })).status;
   // The server's own address, as a client on a phone has it.
   for (const own of ["wss://own.example", "wss://own.example:443", "https://own.example", "HTTPS://OWN.example"]) {
@@ -65,11 +65,11 @@ test("a body that stands still is in the log with its key, an upload and a downl
   const server = { body_timeout: "300ms", static_folder: folder };
   const uploads = await startHost(t, { plugins: ["echo"], server });
   const { sid } = await RawPolling.open(uploads);
-  (await tcp(uploads)).write(`POST ${POLLING}&sid=${sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n40`);
+  (await tcp(uploads)).write(`POST ${POLLING}&sid=${sid} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n40`);
   await warning(uploads, /body_timeout/);
   const downloads = await startHost(t, { server });
   const stream = (await tcp(downloads)).on("error", () => {}).pause();
-  stream.write("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+  stream.write("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await warning(downloads, /body_timeout/);
 });
 

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::field::Field::{Boolean, Host, Port};
+use super::field::Field::{Boolean, Custom, Host, Port};
+use super::hosts;
 use super::key_spec::KeySpec;
 use super::reader::{Reader, Section};
 
@@ -13,13 +14,15 @@ pub struct Internal {
     pub enabled: bool,
     /// Address to listen on: the admin interface must not be reachable from the network.
     pub host: IpAddr,
+    /// The host names that are served, besides addresses and localhost.
+    pub hosts: Vec<String>,
     /// TCP port, 0 for a free one. The default is next to the port for clients.
     pub port: u16,
 }
 
 impl Default for Internal {
     fn default() -> Self {
-        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 3002 }
+        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), hosts: Vec::new(), port: 3002 }
     }
 }
 
@@ -35,6 +38,12 @@ pub(super) const KEYS: &[KeySpec<Internal>] = &[
         |internal: &mut Internal| Host(&mut internal.host),
         "address to listen on; the interface must not be reachable from the clients' network",
     ),
+    KeySpec::new(
+        "hosts",
+        |internal: &mut Internal| Custom { kind: hosts::KIND, value: hosts::shown(&internal.hosts) },
+        "the host names that are served, as `hosts` in `[server]`",
+    )
+    .example("[\"monitor.example.com\"]"),
     KeySpec::new("port", |internal: &mut Internal| Port(&mut internal.port), "TCP port, 0 for a free one"),
 ];
 
@@ -42,5 +51,6 @@ pub(super) const KEYS: &[KeySpec<Internal>] = &[
 pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, into: &mut Internal) {
     let mut section = reader.section(root, "internal");
     reader.read(&mut section, KEYS, into);
+    hosts::read(reader, &mut section, &mut into.hosts);
     reader.close(section);
 }

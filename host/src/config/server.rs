@@ -10,6 +10,7 @@ use super::cookie::{self, Cookie};
 use super::cors::{self, Cors};
 use super::field::Field::{Boolean, Bytes, Custom, Duration as Time, Host, Port, Text};
 use super::field::{BYTES, DURATIONS};
+use super::hosts;
 use super::key_spec::KeySpec;
 use super::paths::{beside, shown};
 use super::problem::Problem;
@@ -23,6 +24,8 @@ const FOLDER_KIND: &str = "folder, relative to the configuration";
 pub struct Server {
     /// Address to listen on.
     pub host: IpAddr,
+    /// The host names that are served, besides addresses and localhost; none: any, or on a loopback address no other.
+    pub hosts: Vec<String>,
     /// TCP port, 0 for a free one. 3001 is the port of the guide's examples.
     pub port: u16,
     /// Begins and ends with a slash. Socket.IO's `path`, default `/socket.io/`.
@@ -70,6 +73,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            hosts: Vec::new(),
             port: 3001,
             path: "/socket.io/".to_owned(),
             ping_interval: Duration::from_secs(25),
@@ -108,6 +112,12 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
     )
     .variable("INNKEEPER_HOST")
     .flag("--host"),
+    KeySpec::new(
+        "hosts",
+        |server: &mut Server| Custom { kind: hosts::KIND, value: hosts::shown(&server.hosts) },
+        "the host names that are served, besides addresses and localhost, which always are; \"*.example.com\" is every subdomain. Without this key any name is, or, if `host` is a loopback address, no other: else a page of another site could point a name of its own at this machine and be taken for a page of this server (DNS rebinding). A proxy on this machine that keeps Host needs its sites' names here",
+    )
+    .example("[\"rt.example.com\"]"),
     KeySpec::new(
         "path",
         |server: &mut Server| Text("path, begins with a slash", &mut server.path, path),
@@ -196,6 +206,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
     if let Some(entry) = reader.entry(&mut section, "transports") {
         into.transports = transports(reader, &entry);
     }
+    hosts::read(reader, &mut section, &mut into.hosts);
     reader.set(&mut section, "static_folder", &mut into.static_folder, |raw| folder(raw, file));
     // The folder need not be there yet: the response to a request for the client says what is missing.
     reader.set(&mut section, "client_folder", &mut into.client_folder, |raw| Ok(Some(beside(file, &text(raw)?))));

@@ -22,9 +22,9 @@ pub(super) enum Message<'a> {
 /// A violation of RFC 6455 by the client. Each has its code for the close frame (section 7.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// 1002: not a frame that may come now.
+    /// 1002: not a frame that may come now, or a close frame whose content is none.
     Protocol,
-    /// 1007: text that is not UTF-8.
+    /// 1007: text, or the reason in a close frame, that is not UTF-8.
     Text,
     /// 1009: a message beyond the limit.
     TooBig,
@@ -146,7 +146,10 @@ impl Decoder {
         on_message: &mut impl FnMut(Message<'_>) -> Flow<E>,
     ) -> Result<Flow<E>, Violation> {
         match header.opcode {
-            OpCode::Control(Control::Close) => Ok(on_message(Message::Close)),
+            OpCode::Control(Control::Close) => {
+                check_close(payload)?;
+                Ok(on_message(Message::Close))
+            }
             OpCode::Control(Control::Ping) => Ok(on_message(Message::Ping(payload))),
             OpCode::Control(_) => Ok(Flow::Next),
             OpCode::Data(Data::Text) if header.is_final => Ok(on_message(Message::Text(utf8(payload)?))),
@@ -192,6 +195,18 @@ fn parse(window: &[u8]) -> Result<Option<ParsedHeader>, Violation> {
     // Far above every limit, but small enough that adding to it cannot overflow.
     let length = usize::try_from(length.min(u64::from(u32::MAX))).map_err(|_| Violation::TooBig)?;
     Ok(Some((header, mask, header_length, length)))
+}
+
+/// Checks the content of a close frame: nothing, or a code that may be sent (RFC 6455, section 7.4), and a reason.
+fn check_close(payload: &[u8]) -> Result<(), Violation> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(()) } else { Err(Violation::Protocol) };
+    };
+    utf8(reason)?;
+    match u16::from_be_bytes(*code) {
+        1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(()),
+        _ => Err(Violation::Protocol),
+    }
 }
 
 fn utf8(payload: &[u8]) -> Result<&str, Violation> {
@@ -263,6 +278,13 @@ mod tests {
         let twice = [masked(0x01, b"x"), masked(0x81, b"y")].concat();
         for bytes in [unmasked, reserved_bit, reserved_code, loose_end, long_ping, split_ping, twice] {
             assert_eq!(collect(&[&bytes], 1000).1, Some(Violation::Protocol), "{bytes:?}");
+        }
+        for content in [&[3][..], &[0, 0], &[3, 0xec], &[3, 0xed], &[3, 0xee], &[3, 0xf7], &[7, 0xd0], &[0x13, 0x88]] {
+            assert_eq!(collect(&[&masked(0x88, content)], 1000), (Vec::new(), Some(Violation::Protocol)), "{content:?}");
+        }
+        assert_eq!(collect(&[&masked(0x88, b"\x03\xe8\xff")], 1000), (Vec::new(), Some(Violation::Text)));
+        for content in [&b""[..], b"\x03\xe8", b"\x03\xe8bye", b"\x0b\xb8", b"\x13\x87"] {
+            assert_eq!(collect(&[&masked(0x88, content)], 1000), (vec!["c".to_owned()], None), "{content:?}");
         }
         assert_eq!(collect(&[&masked(0x81, b"\xff")], 1000).1, Some(Violation::Text));
         assert_eq!(collect(&[&masked(0x81, b"12345")], 4).1, Some(Violation::TooBig));

@@ -3,10 +3,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use hyper::{
-    HeaderMap, Method,
+    HeaderMap, Method, Version,
     header::{
-        CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-        UPGRADE,
+        CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
     http::request::Parts,
 };
@@ -57,7 +56,8 @@ pub(super) struct NewSession {
 type Query = Vec<(Box<str>, Box<str>)>;
 
 /// Decides what a request is, or why it is refused.
-pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<Route, Refusal> {
+/// `host` is the one that the request is for.
+pub(super) fn route(engine: &Engine, parts: &Parts, host: Option<&str>, address: IpAddr) -> Result<Route, Refusal> {
     let path = parts.uri.path();
     if !is_endpoint(&engine.options.path, path) || engine.options.files.is_client(path) {
         return Err(Refusal::NotFound);
@@ -65,7 +65,6 @@ pub(super) fn route(engine: &Engine, parts: &Parts, address: IpAddr) -> Result<R
     // An empty header counts as none: no page sends it.
     let origin = parts.headers.get(ORIGIN).filter(|origin| !origin.is_empty());
     let origin = origin.map(|origin| latin1(origin.as_bytes()));
-    let host = header_text(&parts.headers, &HOST);
     if !engine.options.origins.allow(origin.as_deref(), host) {
         engine.log.origin(origin.as_deref().unwrap_or_default(), host);
         return Err(Refusal::Forbidden);
@@ -142,6 +141,7 @@ fn route_of_handshake(
 fn accept(parts: &Parts) -> Result<Accept, Refusal> {
     let headers = &parts.headers;
     let is_upgrade = parts.method == Method::GET
+        && parts.version >= Version::HTTP_11
         && has_token(headers, &UPGRADE, "websocket")
         && has_token(headers, &CONNECTION, "upgrade")
         && matches!(header_text(headers, &SEC_WEBSOCKET_VERSION), Some("13" | "8"));

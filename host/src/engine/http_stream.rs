@@ -2,7 +2,7 @@
 //! a websocket handshake back, and gives a client up that takes nothing.
 //!
 //! The session's first write sends that response together with the OPEN packet: one packet on the wire instead of two, which
-//! is a sixth of what a connect costs.
+//! is a sixth of what a connect costs. The service says when it has answered a handshake; the stream looks at no response.
 
 use std::{
     io::{self, IoSlice},
@@ -21,20 +21,24 @@ use tokio::time::{Sleep, sleep};
 
 use super::{byte_stream::ByteStream, request_target::RequestTarget};
 
-/// The begin of the response to a websocket handshake: Switching Protocols.
-const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 /// Bytes of one read in a head; few heads are longer.
 const HEAD_READ_BYTES: usize = 2048;
 
-/// Set by the service when it has got a request without a body; taken by the stream, which then expects the next request.
-pub(super) type HasNoBody = Arc<AtomicBool>;
+/// What the service tells the stream below it. Both run in one task.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// The service has got a request without a body. Taken by the stream, which then expects the next request.
+    pub(super) has_no_body: AtomicBool,
+    /// The service has answered 101: hyper writes that response and nothing after it.
+    pub(super) is_switching: AtomicBool,
+}
 
 pub(super) struct HttpStream {
     io: TokioIo<ByteStream>,
-    /// The head of the response, and what hyper wrote after it.
+    /// The response to a websocket handshake, and what hyper had not yet written before it.
     held_back: Vec<u8>,
     target: RequestTarget,
-    has_no_body: HasNoBody,
+    notes: Arc<Notes>,
     /// Bytes with escapes that hyper has not taken yet.
     escaped: Vec<u8>,
     /// How long a response may make no progress.
@@ -44,12 +48,12 @@ pub(super) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: ByteStream, has_no_body: HasNoBody, patience: Duration) -> Self {
+    pub(super) fn new(stream: ByteStream, notes: Arc<Notes>, patience: Duration) -> Self {
         Self {
             io: TokioIo::new(stream),
             held_back: Vec::new(),
             target: RequestTarget::default(),
-            has_no_body,
+            notes,
             escaped: Vec::new(),
             patience,
             stalled: None,
@@ -89,8 +93,8 @@ impl Read for HttpStream {
             return Poll::Ready(Ok(()));
         }
         // The flag was set by the task that polls here.
-        if self.has_no_body.load(Ordering::Relaxed) {
-            self.has_no_body.store(false, Ordering::Relaxed);
+        if self.notes.has_no_body.load(Ordering::Relaxed) {
+            self.notes.has_no_body.store(false, Ordering::Relaxed);
             self.target.begin_next();
         }
         if !self.target.scans() {
@@ -115,7 +119,7 @@ impl Read for HttpStream {
 
 impl Write for HttpStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if bytes.starts_with(SWITCHING) || !self.held_back.is_empty() {
+        if self.notes.is_switching.load(Ordering::Relaxed) {
             self.held_back.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
@@ -136,7 +140,7 @@ impl Write for HttpStream {
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if slices.first().is_some_and(|first| first.starts_with(SWITCHING)) || !self.held_back.is_empty() {
+        if self.notes.is_switching.load(Ordering::Relaxed) {
             slices.iter().for_each(|slice| self.held_back.extend_from_slice(slice));
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }

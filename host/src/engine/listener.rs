@@ -20,7 +20,8 @@ use http_body_util::{Either as Body, Full};
 use hyper::{
     Response,
     body::{Body as _, Incoming},
-    header::HeaderValue,
+    header::{HeaderValue, TRANSFER_ENCODING},
+    http::{request::Parts, uri::Authority},
     server::conn::http1,
     service::Service,
 };
@@ -33,7 +34,7 @@ use super::{
     closing::{self, ClientSide},
     command::Command,
     handshake::{self, Route, Upgrade},
-    http_stream::{HasNoBody, HttpStream},
+    http_stream::{HttpStream, Notes},
     options::Options,
     outbox::Outbox,
     polling,
@@ -43,7 +44,7 @@ use super::{
     tasks::TaskGuard,
     websocket::Websocket,
 };
-use crate::{files::Content, frame::Frame};
+use crate::{files::Content, frame::Frame, host_names};
 
 /// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
 /// the processor.
@@ -83,10 +84,9 @@ pub(super) fn http(options: &Options) -> http1::Builder {
 
 /// Serves the requests on a connection, in a task of its own.
 pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
-    let has_no_body = HasNoBody::default();
-    let stream = HttpStream::new(stream, Arc::clone(&has_no_body), engine.options.body_timeout);
-    let service =
-        HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), has_no_body };
+    let notes = Arc::<Notes>::default();
+    let stream = HttpStream::new(stream, Arc::clone(&notes), engine.options.body_timeout);
+    let service = HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), notes };
     let http = http.serve_connection(stream, service);
     // Ends with the connection: when no request comes within `keep_alive`, and when a body stalls.
     tokio::spawn(serve_connection(http, engine.streams.begin(), engine.finishing.subscribe()));
@@ -156,7 +156,7 @@ struct HttpService {
     address: IpAddr,
     /// What the stream is for, once a request is for a websocket.
     upgrade: Mutex<Option<Upgrade>>,
-    has_no_body: HasNoBody,
+    notes: Arc<Notes>,
 }
 
 /// A response of the engine, or a file.
@@ -171,10 +171,14 @@ impl Service<hyper::Request<Incoming>> for HttpService {
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         if body.is_end_stream() {
-            self.has_no_body.store(true, Ordering::Relaxed);
+            self.notes.has_no_body.store(true, Ordering::Relaxed);
         }
         let options = &self.engine.options;
-        let route = match handshake::route(&self.engine, &parts, self.address) {
+        let host = match self.checked_host(&parts) {
+            Ok(host) => host,
+            Err(refusal) => return ready_response(refusal.into_response(), Cors::none()),
+        };
+        let route = match handshake::route(&self.engine, &parts, host.as_ref().map(Authority::as_str), self.address) {
             Ok(route) => route,
             // Not the endpoint; perhaps it is a file.
             Err(Refusal::NotFound) => match options.files.respond(&parts) {
@@ -197,6 +201,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                     Upgrade::Probe(_) => None,
                 };
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+                self.notes.is_switching.store(true, Ordering::Relaxed);
                 ready_response(response::switching(accept, cookie), Cors::none())
             }
             Route::Open(mut new_session) => {
@@ -206,8 +211,37 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 pending_response(response, cors, cookie)
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),
-            Route::Post(outbox) => pending_response(post(Arc::clone(&self.engine), outbox, body, self.address), cors, None),
+            Route::Post(outbox) => {
+                let response = post(Arc::clone(&self.engine), outbox, body, self.address);
+                let response = pending_response(response, cors, None);
+                if !parts.headers.contains_key(TRANSFER_ENCODING) {
+                    return response;
+                }
+                // hyper has dropped a length beside the encoding. A proxy that goes by the length sees another request behind the
+                // body than this server does, so none is read there (RFC 9112, section 6.3).
+                Either::Right(Box::pin(async { Ok(response::with_close(response.await?)) }))
+            }
         }
+    }
+}
+
+impl HttpService {
+    /// The host that a request is for. What hyper lets pass and RFC 9112 does not is refused here, because a proxy in front may read
+    /// it differently.
+    fn checked_host(&self, parts: &Parts) -> Result<Option<Authority>, Refusal> {
+        let mut encodings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+        let is_chunked = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if encodings.next().is_some_and(|first| !is_chunked(first)) || encodings.next().is_some() {
+            return Err(Refusal::BadRequest);
+        }
+        let host = host_names::host_of(parts).map_err(|_| Refusal::BadRequest)?;
+        if let Some(host) = &host
+            && !self.engine.options.host_names.serve(host)
+        {
+            self.engine.log.host(host.as_str());
+            return Err(Refusal::Forbidden);
+        }
+        Ok(host)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{cookie::Cookie, origins::Origins};
-use crate::files::Files;
+use crate::{files::Files, host_names::HostNames};
 
 /// The options of the engine. The defaults are those of Node's server where it has them.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) allow_upgrades: bool,
     /// The origins of the pages that may connect.
     pub(crate) origins: Origins,
+    /// The host names under which the server may be asked.
+    pub(crate) host_names: HostNames,
     /// The cookie that the response to a handshake sets.
     pub(crate) cookie: Option<Cookie>,
     /// The files that are served beside the endpoint.
@@ -56,6 +58,7 @@ impl Default for Options {
             websocket: true,
             allow_upgrades: true,
             origins: Origins::default(),
+            host_names: HostNames::default(),
             cookie: None,
             files: Files::default(),
             request_head_bytes_max: 32 << 10,

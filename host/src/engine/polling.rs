@@ -142,6 +142,10 @@ pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize,
         }
         Err(BodyError::TooLarge) => PollingResponse::Refused(Refusal::TooLarge),
         Err(BodyError::Malformed) => PollingResponse::Refused(Refusal::BadRequest),
+        Err(BodyError::NotText) => {
+            outbox.abort(DisconnectReason::ParseError);
+            PollingResponse::Refused(Refusal::BadRequest)
+        }
         // The guard ends the session.
         Err(BodyError::Stalled) => return PollingResponse::Refused(Refusal::Stalled),
     };
@@ -161,6 +165,8 @@ enum BodyError {
     TooLarge,
     /// Not HTTP.
     Malformed,
+    /// Not UTF-8, which a websocket refuses as well.
+    NotText,
     Stalled,
 }
 
@@ -177,8 +183,7 @@ async fn read_body(mut body: Incoming, length_max: usize, timeout: Duration) -> 
         }
         text.extend_from_slice(&data);
     }
-    // As in Node, a byte that is not UTF-8 is replaced, and costs no more than its own packet.
-    Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    String::from_utf8(text).map_err(|_| BodyError::NotText)
 }
 
 /// A POST under way. If it is dropped before it was answered, its client has disconnected.

@@ -22,6 +22,7 @@ pub(super) struct RefusalLog {
     accept: LogLimiter,
     address: LogLimiter,
     head: LogLimiter,
+    host: LogLimiter,
     inbound: LogLimiter,
     message: LogLimiter,
     origin: LogLimiter,
@@ -37,6 +38,7 @@ impl RefusalLog {
             accept: limiter(),
             address: limiter(),
             head: limiter(),
+            host: limiter(),
             inbound: limiter(),
             message: limiter(),
             origin: limiter(),
@@ -77,6 +79,17 @@ impl RefusalLog {
             left_out,
             "refused: the head of a request is longer than {bytes_max} bytes, or has more than 100 headers; large cookies or a token \
              in the query may be the cause, see [limits] request_head_bytes_max"
+        );
+    }
+
+    /// A host name that is not served: 403.
+    pub(super) fn host(&self, host: &str) {
+        let Some(left_out) = self.host.admit() else { return };
+        let host = shown(host);
+        tracing::warn!(
+            %host,
+            left_out,
+            "refused: a request for a host name that is not served; if it is a name of this server, add it to [server] hosts"
         );
     }
 
@@ -128,7 +141,6 @@ impl RefusalLog {
     /// An origin that is not allowed: 403.
     pub(super) fn origin(&self, origin: &str, host: Option<&str>) {
         let Some(left_out) = self.origin.admit() else { return };
-        let shown = |text: &str| text.chars().take(SHOWN_LETTERS).collect::<String>();
         let (origin, host) = (shown(origin), shown(host.unwrap_or_default()));
         tracing::warn!(
             %origin,
@@ -138,4 +150,8 @@ impl RefusalLog {
              this server's own, a proxy or development server has changed the header Host: list the origin, or keep Host"
         );
     }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_LETTERS).collect()
 }

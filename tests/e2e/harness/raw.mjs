@@ -3,7 +3,7 @@
 import http from "node:http";
 import net from "node:net";
 import WebSocket from "ws";
-import { within } from "./wait.mjs";
+import { eventually, within } from "./wait.mjs";
 
 /** A websocket on which the test says every Engine.IO packet itself. The server's pings are answered unless `pong` is false. */
 export class RawSocket {
@@ -113,6 +113,81 @@ export async function tcp(host) {
   host.clients.add({ close: () => socket.destroy() });
   await within("TCP connects", new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject)));
   return socket;
+}
+
+/** A TCP connection and all that the server sends on it. */
+export class RawStream {
+  /** What arrived, one character for each byte. */
+  got = "";
+  isClosed = false;
+
+  static async open(host) {
+    return new RawStream(host, await tcp(host));
+  }
+
+  /** On a websocket: `sid` is the engine's id. */
+  static async websocket(host, query = "EIO=4&transport=websocket") {
+    const raw = await RawStream.open(host);
+    raw.write(upgradeRequest(host, query));
+    await eventually("the websocket opens", () => raw.got.includes("\r\n\r\n"));
+    return raw;
+  }
+
+  constructor(host, stream) {
+    Object.assign(this, { host, stream });
+    stream.setEncoding("latin1").on("data", (data) => (this.got += data));
+    /** Resolves when the connection has ended. */
+    this.closed = new Promise((resolve) => stream.on("error", () => {}).on("close", resolve));
+    this.closed.then(() => (this.isClosed = true));
+  }
+
+  write(bytes) {
+    this.stream.write(bytes);
+  }
+
+  /** The status codes of all responses so far. */
+  get statuses() {
+    return [...this.got.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status));
+  }
+
+  /** Resolves to the first status code. */
+  async status() {
+    await eventually("an answer arrives", () => this.statuses.length > 0);
+    return this.statuses[0];
+  }
+
+  /** Resolves to the code of the server's close frame, on a websocket. */
+  async closeCode() {
+    await eventually("a close frame arrives", () => /\x88\x02..$/s.test(this.got));
+    return Buffer.from(this.got.slice(-2), "latin1").readUInt16BE();
+  }
+
+  end() {
+    return within("the server closes the connection", this.closed);
+  }
+
+  close() {
+    this.stream.destroy();
+  }
+}
+
+/** The request for a websocket. */
+export function upgradeRequest(host, query = "EIO=4&transport=websocket", headers = []) {
+  const lines = [
+    `GET /socket.io/?${query} HTTP/1.1`, `Host: ${host.address}`, "Connection: Upgrade", "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", ...headers, "", "",
+  ];
+  return lines.join("\r\n");
+}
+
+/** One frame of a client; the mask is zeros. `head` is its first byte: FIN, the reserved bits and the opcode. */
+export function frame(data, head = 0x81) {
+  const payload = Buffer.from(data);
+  const length = Buffer.alloc(payload.length < 126 ? 1 : payload.length < 65536 ? 3 : 9);
+  if (length.length === 1) length[0] = 0x80 | payload.length;
+  else if (length.length === 3) length.writeUInt16BE(payload.length, 1), (length[0] = 0x80 | 126);
+  else length.writeBigUInt64BE(BigInt(payload.length), 1), (length[0] = 0x80 | 127);
+  return Buffer.concat([Buffer.of(head), length, Buffer.alloc(4), payload]);
 }
 
 function parsed(text) {

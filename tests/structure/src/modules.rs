@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 28] = [
+const ARROWS: [(&str, &[&str]); 29] = [
     // Leaves: they use no other.
     ("fixed_limits", &[]),
     ("frame", &[]),
+    ("host_names", &[]),
     ("json", &[]),
     ("limit_hits", &[]),
     ("log_limiter", &[]),
@@ -23,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("config", &["text_file"]),
     ("telemetry", &[]),
     ("text_file", &[]),
-    ("internal", &["fixed_limits", "log_limiter"]),
+    ("internal", &["fixed_limits", "host_names", "log_limiter"]),
     ("files", &["fixed_limits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits", "text_file"]),
@@ -31,7 +32,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
-    ("engine", &["files", "fixed_limits", "frame", "limit_hits", "log_limiter", "packet", "reason", "request"]),
+    ("engine", &["files", "fixed_limits", "frame", "host_names", "limit_hits", "log_limiter", "packet", "reason", "request"]),
     ("effect", &["adapter", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
     (
         "plugin",
@@ -66,6 +67,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
             "effect",
             "engine",
             "files",
+            "host_names",
             "internal",
             "limit_hits",
             "plugin",
@@ -87,7 +89,7 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
-    ("hyper", &["engine", "files", "internal"]),
+    ("hyper", &["engine", "files", "host_names", "internal"]),
     ("hyper_util", &["engine", "internal"]),
     ("redb", &["store"]),
     ("tungstenite", &["engine"]),

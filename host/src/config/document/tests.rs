@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{docs, example};
+use crate::config::internal::Internal;
 use crate::config::schema::{TABLES, described};
 use crate::config::variables::Environment;
 use crate::config::{Config, Flags, Limits, resolve};
@@ -64,9 +65,10 @@ fn the_example_uncommented_has_every_key_and_no_problem() {
     let text = uncommented(&all);
     let config = read(&text, &nothing_else);
     let defaults = Config::default();
-    // The one limit without a default has an example.
+    // What has no default has an example.
     let limits = Limits { sessions_per_address_max: Some(100), ..defaults.limits };
-    assert_eq!((config.limits, config.internal), (limits, defaults.internal));
+    let internal = Internal { hosts: vec!["monitor.example.com".to_owned()], ..defaults.internal };
+    assert_eq!((config.limits, config.internal), (limits, internal));
     assert_eq!((config.plugins.len(), config.keys.len()), (1, 1));
 
     for (key, instead_of) in ALTERNATIVES {

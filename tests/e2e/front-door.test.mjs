@@ -1,0 +1,230 @@
+// Attacks on the clients' port, byte for byte: what the attacker sees, what the log has, how another client fares, and what memory
+// the server holds.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { RawPolling, RawStream, ask, connect, eventually, frame, request, startHost, upgradeRequest } from "./harness/index.mjs";
+
+const MIB = 1 << 20;
+const OPEN = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1";
+
+/** A host with a client that is served whatever the attacker does: `check` says so, and that nothing is in the log as an error. */
+async function attacked(t, options = {}) {
+  const host = await startHost(t, { plugins: ["behave"], ...options });
+  const neighbour = await connect(host);
+  const check = async (what) => {
+    assert.deepEqual(await ask(neighbour, "rooms"), [neighbour.id], `the neighbour is served after ${what}`);
+    assert.deepEqual(host.logged("ERROR"), [], `no error is in the log after ${what}`);
+  };
+  return { host, neighbour, check };
+}
+
+/** Resident memory of the host. */
+function resident(host) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${host.pid}/status`, "utf8"))[1]) * 1024;
+}
+
+/** One request on a connection of its own: lines of its head, and its body. */
+async function exchange(host, lines, body = "") {
+  const raw = await RawStream.open(host);
+  raw.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  return raw;
+}
+
+test("a text that looks like the answer to a websocket handshake is a text", async (t) => {
+  const text = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-pages-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  // A file is sent in pieces of 64 KiB: the second begins with the text.
+  const page = "x".repeat(64 << 10) + text;
+  writeFileSync(path.join(folder, "page.txt"), page);
+  const { host, check } = await attacked(t, { server: { static_folder: folder } });
+  assert.equal((await request(host, { path: "/page.txt" })).text, page);
+  const reader = await RawPolling.open(host);
+  await reader.post("40");
+  await reader.poll();
+  const value = text.repeat(5_000);
+  await reader.post(`421["several","a",1]\x1e422["several",${JSON.stringify(value)},1]`);
+  let got = "";
+  while (!got.includes("432[")) got += (await reader.poll()).text;
+  assert.ok(got.includes(JSON.stringify(value)));
+  await check("a text");
+});
+
+test("requests that are sent ahead cost no more than those that wait for each other", async (t) => {
+  const { host, check } = await attacked(t);
+  const before = resident(host);
+  const pipelined = (count) => `${OPEN}\r\nHost: ${host.address}\r\n\r\n`.repeat(count);
+  // Nothing of the responses is read.
+  const raws = await Promise.all(Array.from({ length: 4 }, () => RawStream.open(host)));
+  for (const raw of raws) raw.stream.pause();
+  for (const raw of raws) raw.write(pipelined(500));
+  await check("pipelined requests");
+  assert.ok(resident(host) - before < 64 * MIB, `${(resident(host) - before) / MIB} MiB`);
+  raws.forEach((raw) => raw.close());
+  // In front of a websocket, too: the responses arrive in order, and the websocket works.
+  const raw = await RawStream.open(host);
+  raw.write(pipelined(3) + upgradeRequest(host));
+  await eventually("all are answered", () => raw.statuses.join() === "200,200,200,101");
+  raw.write(frame("40"));
+  await eventually("CONNECT is answered", () => raw.got.includes("40{"));
+});
+
+const POST = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1";
+/** Requests that a proxy in front may read differently, each refused with 400; `Host` is added if there is none. */
+const AMBIGUOUS = {
+  "no host": [[OPEN, "X: y"], "no host"],
+  "two hosts": [[OPEN, "Host: a", "Host: b"]],
+  "the same host twice": [[OPEN, "Host: 127.0.0.1", "Host: 127.0.0.1"]],
+  "an empty host": [[OPEN, "Host:"]],
+  "a host with a path": [[OPEN, "Host: a/b"]],
+  "a host with a user": [[OPEN, "Host: a@127.0.0.1"]],
+  "a target with a user": [["GET http://a@127.0.0.1/socket.io/?EIO=4&transport=polling HTTP/1.1", "Host: 127.0.0.1"]],
+  "chunked twice in one line": [[POST, "Transfer-Encoding: chunked, chunked"], "0\r\n\r\n"],
+  "chunked twice in two lines": [[POST, "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], "0\r\n\r\n"],
+  "an encoding before chunked": [[POST, "Transfer-Encoding: gzip, chunked"], "0\r\n\r\n"],
+  "an encoding behind chunked": [[POST, "Transfer-Encoding: chunked, identity"], "0\r\n\r\n"],
+  "an encoding that is none": [[POST, "Transfer-Encoding: xchunked"], "0\r\n\r\n"],
+  "chunked in HTTP/1.0": [[POST.replace("1.1", "1.0"), "Transfer-Encoding: chunked"], "0\r\n\r\n"],
+  "two lengths": [[POST, "Content-Length: 1", "Content-Length: 2"], "4"],
+  "two lengths in one line": [[POST, "Content-Length: 1, 1"], "4"],
+  "a length with a sign": [[POST, "Content-Length: +1"], "4"],
+  "a length that is none": [[POST, "Content-Length: 0x1"], "4"],
+  "a line that goes on": [[OPEN, "X: y", " Z: w"]],
+  "a space before the colon": [[OPEN, "Host : 127.0.0.1"]],
+  "a name with a space": [[OPEN, "X y: z"]],
+  "a carriage return in a value": [[OPEN, "X: y\rZ: w"]],
+  "a zero in a value": [[OPEN, "X: y\0"]],
+  "a request of HTTP/2": [["PRI * HTTP/2.0"]],
+};
+
+test("a request that two servers could read differently is refused", async (t) => {
+  const { host, check } = await attacked(t);
+  for (const [what, [lines, body]] of Object.entries(AMBIGUOUS)) {
+    const hasHost = what === "no host" || lines.some((line) => line.startsWith("Host"));
+    const raw = await exchange(host, hasHost ? lines : [...lines, `Host: ${host.address}`], body === "no host" ? "" : body);
+    assert.equal(await raw.status(), 400, what);
+    raw.close();
+    await check(what);
+  }
+});
+
+test("what stands behind a body is the next request, whatever its length claims", async (t) => {
+  const { host, check } = await attacked(t);
+  const polling = await RawPolling.open(host);
+  // RFC 9112: the encoding counts and not the length, and the connection is not used again.
+  const smuggled = `GET /smuggled HTTP/1.1\r\nHost: ${host.address}\r\n\r\n`;
+  const both = [POST.replace("sid=x", `sid=${polling.sid}`), `Host: ${host.address}`, "Content-Length: 6", "Transfer-Encoding: chunked"];
+  const raw = await exchange(host, both, `2\r\n40\r\n0\r\n\r\n${smuggled}`);
+  await raw.end();
+  assert.deepEqual(raw.statuses, [200]);
+  await check("both lengths");
+  const bare = await RawStream.open(host);
+  bare.write(`GET /a HTTP/1.1\nHost: ${host.address}\n\n`);
+  assert.equal(await bare.status(), 404, "RFC 9112: a line feed alone may end a line");
+});
+
+test("the host in the target counts, and not the header beside it", async (t) => {
+  const { host } = await attacked(t);
+  const target = (name) => `GET http://${name}/socket.io/?EIO=4&transport=polling HTTP/1.1`;
+  const port = host.address.split(":")[1];
+  const status = async (name, header, origin) =>
+    (await exchange(host, [target(name), `Host: ${header}`, ...(origin ? [`Origin: ${origin}`] : [])])).status();
+  assert.equal(await status(host.address, host.address), 200);
+  assert.equal(await status("evil.example", host.address), 403);
+  assert.equal(await status(`localhost:${port}`, host.address, `http://localhost:${port}`), 200);
+  assert.equal(await status(`localhost:${port}`, host.address, `http://${host.address}`), 403);
+});
+
+test("a name that somebody points at this machine is no name of this server (DNS rebinding)", async (t) => {
+  const { host, check } = await attacked(t);
+  const status = async (base, name, path = "/socket.io/?EIO=4&transport=polling") =>
+    (await request(host, { base, path, headers: { host: name } })).status;
+  for (const name of ["evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example"]) {
+    assert.equal(await status(host.url, name), 403, name);
+    assert.equal(await status(host.url, name, "/index.html"), 403, name);
+    assert.equal(await status(host.internal, name, "/healthz"), 403, name);
+  }
+  for (const name of ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]:3001", "192.0.2.7"]) {
+    assert.equal(await status(host.url, name), 200, name);
+    assert.equal(await status(host.internal, name, "/healthz"), 200, name);
+  }
+  const line = await host.waitForLog((line) => line.message?.includes("[server] hosts"), "the key is in the log");
+  assert.equal(line.host, "evil.example");
+  await check("rebinding");
+  const named = await startHost(t, { server: { hosts: ["rt.example", "*.apps.example"] }, internal: { hosts: ["monitor"] } });
+  assert.equal(await status(named.url, "rt.example:443"), 200);
+  assert.equal(await status(named.url, "a.apps.example"), 200);
+  assert.equal(await status(named.url, "apps.example"), 403);
+  assert.equal(await status(named.internal, "monitor", "/healthz"), 200);
+  assert.equal(await status(named.internal, "rt.example", "/healthz"), 403);
+});
+
+/** What a client may not send on a websocket, with the code of RFC 6455, section 7.4. */
+const FRAMES = {
+  "no mask": [Buffer.from([0x81, 0x02, 0x34, 0x30]), 1002],
+  "the first reserved bit": [frame("40", 0xc1), 1002],
+  "the second reserved bit": [frame("40", 0xa1), 1002],
+  "the third reserved bit": [frame("40", 0x91), 1002],
+  "an unknown opcode": [frame("40", 0x83), 1002],
+  "an unknown control frame": [frame("40", 0x8b), 1002],
+  "a continuation of nothing": [frame("40", 0x80), 1002],
+  "a message in the middle of one": [Buffer.concat([frame("40", 0x01), frame("40")]), 1002],
+  "a fragmented ping": [frame("x", 0x09), 1002],
+  "a fragmented close": [frame("", 0x08), 1002],
+  "a ping of 126 bytes": [frame(Buffer.alloc(126), 0x89), 1002],
+  "a close of 126 bytes": [frame(Buffer.concat([Buffer.from([3, 232]), Buffer.alloc(124, "x")]), 0x88), 1002],
+  "a close of one byte": [frame(Buffer.from([3]), 0x88), 1002],
+  "a close with the code 0": [frame(Buffer.from([0, 0]), 0x88), 1002],
+  "a close with the code 999": [frame(Buffer.from([0x03, 0xe7]), 0x88), 1002],
+  "a close with the code 1005, which is never sent": [frame(Buffer.from([0x03, 0xed]), 0x88), 1002],
+  "a close with the code 5000": [frame(Buffer.from([0x13, 0x88]), 0x88), 1002],
+  "a close whose reason is not UTF-8": [frame(Buffer.from([0x03, 0xe8, 0xff]), 0x88), 1007],
+  "a text that is not UTF-8": [frame(Buffer.from([0x34, 0xff])), 1007],
+  "a fragmented text that is not UTF-8": [Buffer.concat([frame("4", 0x01), frame(Buffer.from([0xff]), 0x80)]), 1007],
+  "a length of 2^63": [Buffer.from([0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 1009],
+  "a message beyond the limit": [Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x41, 0, 0, 0, 0]), 1009],
+};
+
+test("each breach of RFC 6455 ends the websocket with its code", async (t) => {
+  const { host, check } = await attacked(t);
+  for (const [what, [bytes, code]] of Object.entries(FRAMES)) {
+    const raw = await RawStream.websocket(host);
+    raw.write(bytes);
+    assert.equal(await raw.closeCode(), code, what);
+    raw.close();
+    await check(what);
+  }
+  for (const content of [[], [0x03, 0xe8], [0x03, 0xe8, 0x62, 0x79, 0x65], [0x0b, 0xb8], [0x13, 0x87]]) {
+    const raw = await RawStream.websocket(host);
+    raw.write(frame(Buffer.from(content), 0x88));
+    assert.equal(await raw.closeCode(), 1000, `${content}`);
+  }
+});
+
+test("a body that is not UTF-8 ends the session, as such a frame does", async (t) => {
+  const { host, check } = await attacked(t);
+  const polling = await RawPolling.open(host);
+  await polling.post("40");
+  await polling.poll();
+  assert.equal((await polling.post(Buffer.from([0x34, 0x32, 0xff]))).status, 400);
+  await eventually("the session has ended", async () => [200, 400].includes((await polling.poll()).status));
+  assert.equal((await polling.post("40")).json.message, "Session ID unknown");
+  await check("a body that is not UTF-8");
+});
+
+test("no response lets a browser guess what it is", async (t) => {
+  const { host } = await attacked(t);
+  const polling = await RawPolling.open(host);
+  const answers = [
+    await polling.post("40"),
+    await polling.poll(),
+    await request(host, { path: "/socket.io/?EIO=4&transport=pigeon" }),
+    await request(host, { path: "/socket.io/socket.io.min.js" }),
+    await request(host, { base: host.internal, path: "/version" }),
+  ];
+  assert.deepEqual(answers.map((answer) => answer.headers["x-content-type-options"]), answers.map(() => "nosniff"));
+});
