@@ -3,7 +3,7 @@
 //! The bytes are unmasked in place, in the reader's scratch buffer, and the message borrows them from there. Only a frame that
 //! has not arrived whole, or a message of several frames, is copied; between messages a decoder holds no buffer.
 
-use std::{io::Cursor, str};
+use std::io::Cursor;
 
 use tungstenite::protocol::frame::{
     FrameHeader,
@@ -82,7 +82,7 @@ impl Decoder {
         if self.undecoded.is_empty() {
             let (used, flow) = self.run(input, length_max, on_message)?;
             if let Some(rest @ [_, ..]) = input.get(used..) {
-                self.undecoded = rest.to_vec();
+                self.undecoded = kept(rest);
             }
             return Ok(flow);
         }
@@ -209,8 +209,16 @@ fn check_close(payload: &[u8]) -> Result<(), Violation> {
     }
 }
 
+/// The begin of a frame, with room for the rest of it; not more room than has arrived, because a header alone can announce much.
+fn kept(begin: &[u8]) -> Vec<u8> {
+    let whole = parse(begin).ok().flatten().map_or(0, |(_, _, header_length, length)| header_length + length);
+    let mut kept = Vec::with_capacity(whole.clamp(begin.len(), begin.len() * 2));
+    kept.extend_from_slice(begin);
+    kept
+}
+
 fn utf8(payload: &[u8]) -> Result<&str, Violation> {
-    str::from_utf8(payload).map_err(|_| Violation::Text)
+    simdutf8::basic::from_utf8(payload).map_err(|_| Violation::Text)
 }
 
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {

@@ -2,7 +2,7 @@
 
 use innkeeper_contract::limits::JSON_DEPTH_MAX as DEPTH_MAX;
 
-use super::text::decode_string;
+use super::text::{decode_string, plain_bytes};
 
 /// Why text is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -262,8 +262,7 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         let bytes = self.text.as_bytes();
         loop {
-            let rest = bytes.get(self.at..).unwrap_or_default();
-            self.at += rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(rest.len());
+            self.at += plain_bytes(bytes.get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -312,9 +311,7 @@ impl<'a> Scanner<'a> {
 
     fn digits(&mut self) -> Result<(), Invalid> {
         let from = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
+        self.skip(|byte| byte.is_ascii_digit());
         if self.at == from { self.fault("expected a digit") } else { Ok(()) }
     }
 
@@ -327,9 +324,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn spaces(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        // Between most tokens there is no space: one comparison then.
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         }
+    }
+
+    /// Walks over the bytes of this kind.
+    fn skip(&mut self, is_of_kind: impl Fn(u8) -> bool) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(|byte| !is_of_kind(*byte)).unwrap_or(rest.len());
     }
 
     fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Invalid> {
