@@ -94,7 +94,8 @@ pub(crate) fn component_of(folder: &std::path::Path) -> PathBuf {
 pub fn main() -> ExitCode {
     // Exits by itself, with code 2 on wrong usage.
     let cli = Cli::parse();
-    telemetry::init();
+    // Dropped last: the lines of the log are written by then.
+    let _log = telemetry::init();
     let done = match cli.command {
         Command::Run { config, listen } => run::run(config, listen.into()),
         Command::Build(request) => build::command(&request),

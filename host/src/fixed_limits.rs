@@ -32,6 +32,14 @@ pub(crate) const REFUSED_JOIN_LINES_MAX: u32 = 20;
 /// Bytes of a line that a guest prints; a longer one is cut in two. The host keeps a line until it ends.
 pub(crate) const PRINTED_LINE_BYTES_MAX: usize = 4_096;
 
+/// Bytes of one value in a line of the log, as it is written; what is more is cut off. Enough for the backtrace of a failed call.
+pub(crate) const LOG_VALUE_BYTES_MAX: usize = 8 << 10;
+/// Bytes of a line of the log, as it is written: what collects logs cuts lines at 16 KiB (Docker, containerd), in the middle of
+/// their JSON.
+pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 << 10;
+/// Bytes of lines of the log that wait to be written. Beyond it lines are dropped and counted: nothing waits for a reader.
+pub(crate) const LOG_QUEUE_BYTES_MAX: usize = 4 << 20;
+
 /// One of so many instances of a plugin may wait while its socket's next event runs (`overtakable`): the other half is for calls
 /// that have not begun.
 pub(crate) const INSTANCES_PER_OVERTAKEN: usize = 2;

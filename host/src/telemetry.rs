@@ -1,46 +1,101 @@
-//! Logs: readable lines on a terminal, JSON elsewhere, always on stderr.
+//! The log: readable lines on a terminal, JSON elsewhere, always on stderr.
 //!
 //! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both hold a filter of `tracing-subscriber` (`info,innkeeper=debug`).
+//! Lines go into a queue, which one thread writes: nothing waits for the reader of the log, and nothing fails with it.
 
+mod line;
 mod printable;
+mod queue;
 
-use std::fmt;
 use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use line::Style;
 
 pub(crate) use printable::printable;
+pub(crate) use queue::LogQueue;
 
 const FILTER_VARIABLES: [&str; 2] = ["INNKEEPER_LOG", "RUST_LOG"];
+/// The target of what a command says: it is no line of the log, but goes the same way, so that neither overtakes the other.
+const COMMAND: &str = "innkeeper::command";
+/// How long a command waits for its lines to be written, and the program, at its end, for those of the log.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Starts logging for this process. A second call does nothing.
-pub(crate) fn init() {
-    let (filter, problem) = filter(&|name| std::env::var(name).ok());
-    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
-    // An error says that a subscriber was set before: that one stays.
-    let _already = if io::stderr().is_terminal() {
-        builder.with_target(false).fmt_fields(TextFields).try_init()
-    } else {
-        builder.json().flatten_event(true).try_init()
-    };
-    if let Some(problem) = problem {
-        tracing::warn!("{problem}");
+/// The log of this process. Its drop waits until the last lines are written, but not for long.
+pub(crate) struct Log {
+    queue: Arc<LogQueue>,
+}
+
+impl Log {
+    /// The lines that wait to be written.
+    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
+    pub(crate) fn queue(&self) -> &Arc<LogQueue> {
+        &self.queue
     }
 }
 
-/// Message and fields of a readable line. JSON has an escape of its own for line breaks, and is read by programs.
-struct TextFields;
-
-impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut text = String::new();
-        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
-        printable::write_entry(&mut writer, &text)
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.queue.flush(PATIENCE);
     }
+}
+
+/// Starts logging for this process. A second call does nothing.
+pub(crate) fn init() -> Log {
+    let (filter, problem) = filter(&|name| std::env::var(name).ok());
+    let queue = Arc::new(LogQueue::default());
+    let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = if io::stderr().is_terminal() { Style::Text { coloured } } else { Style::Json };
+    let layer = LogLayer { style, queue: queue.clone() };
+    let is_command = filter_fn(|metadata: &Metadata<'_>| metadata.target() == COMMAND);
+    // An error says that a subscriber was set before: that one stays.
+    if tracing_subscriber::registry().with(layer.with_filter(filter.or(is_command))).try_init().is_ok() {
+        queue::spawn(&queue, io::stderr());
+        std::panic::set_hook(Box::new(log_panic));
+    }
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
+    }
+    Log { queue }
+}
+
+/// A line of a command on stderr. One that cannot be written, or is not read, is no error. What a plugin or a file has put into
+/// the line cannot act on the terminal.
+pub(crate) fn say(line: &str) {
+    tracing::info!(target: COMMAND, "{}", printable(line));
+}
+
+/// Puts every event into the queue, as a line.
+struct LogLayer {
+    style: Style,
+    queue: Arc<LogQueue>,
+}
+
+impl<S: Subscriber> Layer<S> for LogLayer {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        if event.metadata().target() == COMMAND {
+            self.queue.push(&line::message(event));
+            // A program that the command starts may write next.
+            self.queue.flush(PATIENCE);
+        } else {
+            self.queue.push(&line::line(self.style, event));
+        }
+    }
+}
+
+/// A panic is a line of the log, too: the standard hook would wait for its reader.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(tracing::field::display);
+    tracing::error!(location, "a task panicked: {}", info.payload_as_str().unwrap_or("without a text"));
 }
 
 /// The filter, and the problem to log if the chosen one cannot be read.

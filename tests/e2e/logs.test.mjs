@@ -1,8 +1,13 @@
-// The log: what clients and plugins write into it cannot forge a line or act on a terminal, and nothing is in it that is empty.
+// The log: what clients and plugins write into it cannot forge a line or act on a terminal, no line is longer than it may be,
+// nothing is in it that is empty, and the server does not depend on it: it may be full, broken or not read.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
 import test from "node:test";
-import { PROGRAM, ask, configuration, connect, eventually, run, startHost, writeConfig } from "./harness/index.mjs";
+import { PROGRAM, ask, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
 
 /** Runs a program with a terminal of its own, and copies what it writes to the standard output. */
 const TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])";
@@ -19,8 +24,8 @@ test("on a terminal, control characters are escaped and further lines of an entr
   await ask(client, "log", `logged\u001b]0;title\u0007\n${FORGED}\u009b2J`, `a\n${FORGED}`);
   await eventually("the last line is there", () => plain().includes("logged"));
 
-  assert.ok(plain().includes(`out: printed\\x1b[2J\\r${FORGED}\\u{202e}`), plain());
-  assert.ok(plain().includes(`logged\\x1b]0;title\\x07\n    | ${FORGED}\\u{9b}2J`), plain());
+  assert.ok(plain().includes(`out: printed\\u{1b}[2J\\r${FORGED}\\u{202e}`), plain());
+  assert.ok(plain().includes(`logged\\u{1b}]0;title\\u{7}\n    | ${FORGED}\\u{9b}2J`), plain());
   assert.ok(plain().includes(`fields="field=a\\n${FORGED}"`), plain());
   for (const line of plain().split("\n")) assert.ok(!line.startsWith("2026-01-01"), line);
   assert.doesNotMatch(plain(), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -36,4 +41,83 @@ test("in JSON, a line of a plugin has fields and a socket only where there are s
   assert.deepEqual(["fields" in printed, "sid" in printed], [false, false]);
   const logged = await host.waitForLog((line) => line.message === "with fields");
   assert.deepEqual([logged.fields, logged.sid], ["field=1\n2", client.id]);
+});
+
+test("LOG_LINE_BYTES_MAX, LOG_VALUE_BYTES_MAX: a line of any length is cut where it is written, and stays JSON", async (t) => {
+  const host = await startHost(t, { plugins: ["standard"] });
+  const client = await connect(host);
+  await ask(client, "log", "long field", `"${"x".repeat(500_000)}`);
+  await ask(client, "log", `\u202e${"y".repeat(500_000)}`, "short");
+
+  const field = await host.waitForLog((line) => line.message === "long field");
+  assert.ok(field.fields.startsWith('field="xxx') && field.sid === client.id, "what is not long is whole");
+  const message = await host.waitForLog((line) => line.message?.endsWith("yyy"));
+  assert.ok(message.message.startsWith("\u202ey") && message.fields === "field=short");
+  assert.ok(!host.text.includes("\u202e"), "escaped also in JSON: somebody may look at it");
+  for (const line of host.text.split("\n")) assert.ok(Buffer.byteLength(line) < 16 << 10, `${line.length} bytes`);
+});
+
+/** Starts the server with its stderr as the shell's `redirection` has it. Nothing can be learnt from the log, so the ports are chosen here. */
+async function startWithLogAt(t, redirection, plugins = ["standard", "echo"]) {
+  const [port, internal] = await Promise.all([freePort(), freePort()]);
+  const named = Object.fromEntries(plugins.map((name) => [name, name === "standard" ? { config: { namespace: "/standard" } } : {}]));
+  const file = writeConfig(t, configuration({ plugins: named, server: { port }, internal: { port: internal } }));
+  const host = run(t, ["-c", `exec "$0" run --config "$1" ${redirection}`, PROGRAM, file], { program: "bash" });
+  Object.assign(host, { address: `127.0.0.1:${port}`, url: `http://127.0.0.1:${port}`, internal: `http://127.0.0.1:${internal}` });
+  await eventually("it serves", async () => (await request(host, { path: "/healthz", base: host.internal })).status === 200, 60_000);
+  return host;
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+for (const [what, redirection] of [["whose disk is full", "2>/dev/full"], ["whose reader is gone", "2> >(exec true)"]]) {
+  test(`a log ${what} costs no client anything, and the end is in order`, async (t) => {
+    const host = await startWithLogAt(t, redirection);
+    const client = await connect(host);
+    const standard = await connect(host, "/standard");
+    for (let number = 0; number < 100; number++) await ask(standard, "log", `line ${number}`, "x");
+    assert.equal(await ask(client, "echo", "still here"), "still here");
+    const reason = new Promise((resolve) => client.on("disconnect", resolve));
+    assert.equal(await host.stop(), 0);
+    assert.equal(await reason, "transport close", "the drain has closed it");
+  });
+}
+
+test("LOG_QUEUE_BYTES_MAX: a log that nobody reads holds up nobody, and once it is read it says how many lines it lost", async (t) => {
+  const fifo = path.join(path.dirname(writeConfig(t, "")), "log");
+  execFileSync("mkfifo", [fifo]);
+  // A reader that reads nothing yet.
+  const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const host = await startWithLogAt(t, `2>"${fifo}"`);
+  const client = await connect(host);
+  const standard = await connect(host, "/standard");
+  // More than the queue and the pipe hold.
+  const line = "z".repeat(4_000);
+  for (let number = 0; number < 1_500; number++) await ask(standard, "log", line, "x");
+  assert.equal(await ask(client, "echo", "still here"), "still here");
+
+  let text = "";
+  const part = Buffer.alloc(1 << 20);
+  const read = () => {
+    try {
+      text += part.subarray(0, readSync(reader, part)).toString();
+    } catch (error) {
+      assert.equal(error.code, "EAGAIN");
+    }
+    return text;
+  };
+  const reported = await eventually("the loss is reported", () => /"dropped":(\d+)/.exec(read()));
+  const seen = text.split("\n").filter((line) => line.includes("zzz")).length;
+  assert.equal(seen + Number(reported[1]), 1_500);
+
+  for (let number = 0; number < 1_500; number++) await ask(standard, "log", line, "x");
+  assert.equal(await host.stop(), 0, "it ends also while nobody reads");
 });

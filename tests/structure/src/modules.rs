@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 29] = [
     ("reason", &[]),
     ("request", &[]),
     ("config", &["text_file"]),
-    ("telemetry", &[]),
+    ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
     ("internal", &["fixed_limits", "host_names", "log_limiter"]),
     ("files", &["fixed_limits", "log_limiter"]),
