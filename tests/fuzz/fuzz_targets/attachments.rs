@@ -1,0 +1,5 @@
+//! Packets with attachments.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| innkeeper_fuzz::attachments(data));

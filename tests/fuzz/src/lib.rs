@@ -1,0 +1,221 @@
+//! What the fuzz targets run: the parts of the host that read bytes of strangers, each with the properties that must hold for any
+//! bytes. A panic is a finding.
+//!
+//! The files of the host are compiled into this crate as they stand, and only those: a fuzzer instruments all that it is linked
+//! with, and with the whole host that would be Wasmtime and its compiler.
+
+#![allow(dead_code, unused_imports, clippy::all, reason = "of the host's files only a part is called here")]
+
+#[path = "../../../host/src"]
+mod host {
+    pub(crate) mod config;
+    pub(crate) mod fixed_limits;
+    pub(crate) mod frame;
+    pub(crate) mod json;
+    pub(crate) mod packet;
+    pub(crate) mod text_file;
+
+    pub(crate) mod engine {
+        mod decoder;
+        mod payload;
+
+        use decoder::{Decoder, Flow, Message, Violation};
+
+        /// A message that was decoded, as a value.
+        #[derive(Debug, PartialEq)]
+        enum Decoded {
+            Text(String),
+            Binary(Vec<u8>),
+            Control(String),
+        }
+
+        /// What a stream of frames decodes to, read in pieces of these lengths in turn.
+        fn decode(stream: &[u8], lengths: &[usize]) -> (Vec<Decoded>, Option<Violation>) {
+            const LENGTH_MAX: usize = 1_000;
+            let (mut decoder, mut decoded, mut rest, mut turn) = (Decoder::default(), Vec::new(), stream, 0);
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(lengths[turn % lengths.len()].clamp(1, rest.len()));
+                (rest, turn) = (behind, turn + 1);
+                let mut piece = piece.to_vec();
+                let result = decoder.decode(&mut piece, LENGTH_MAX, &mut |message| {
+                    decoded.push(match message {
+                        Message::Text(text) => Decoded::Text(text.to_owned()),
+                        Message::Binary(bytes) => Decoded::Binary(bytes.to_owned()),
+                        control => Decoded::Control(format!("{control:?}")),
+                    });
+                    Flow::<()>::Next
+                });
+                if let Err(violation) = result {
+                    return (decoded, Some(violation));
+                }
+            }
+            for one in &decoded {
+                let length = match one {
+                    Decoded::Text(text) => text.len(),
+                    Decoded::Binary(bytes) => bytes.len(),
+                    Decoded::Control(_) => 0,
+                };
+                assert!(length <= LENGTH_MAX);
+            }
+            (decoded, None)
+        }
+
+        /// How a stream is cut into reads changes nothing. The first byte says how.
+        pub fn websocket(data: &[u8]) {
+            let Some((cut, stream)) = data.split_first() else { return };
+            let pieces = decode(stream, &[usize::from(cut % 7) + 1, usize::from(cut / 7) + 1]);
+            assert_eq!(decode(stream, &[usize::MAX]), pieces);
+        }
+
+        /// A body has as many packets as separators and one more; what is decoded of base64 encodes to the same bytes again.
+        pub fn payload(data: &[u8]) {
+            use base64::Engine as _;
+            let body = String::from_utf8_lossy(data);
+            let packets: Vec<&str> = payload::split(&body).collect();
+            assert_eq!(packets.join("\u{1e}"), body);
+            for binary in packets.iter().filter_map(|packet| packet.strip_prefix('b')) {
+                let bytes = payload::decode_binary(binary);
+                let encoded = base64::engine::general_purpose::STANDARD.encode(&bytes);
+                assert_eq!(payload::decode_binary(&encoded), bytes);
+                let frames = [crate::frame::Frame::binary(&bytes), crate::frame::Frame::text(&[b"4", b"2"])].into();
+                assert_eq!(payload::join(&frames), format!("b{encoded}\u{1e}42").into_bytes());
+            }
+        }
+    }
+
+    pub(crate) mod plugin {
+        mod parts;
+
+        pub fn component(data: &[u8]) {
+            let _ = parts::ComponentParts::of(data);
+        }
+    }
+}
+
+use host::{config, fixed_limits, frame, json, packet, text_file};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+pub use host::engine::{payload, websocket};
+pub use host::plugin::component;
+
+/// Whether serde_json takes a text for JSON. None beyond the depth that it allows, which is less than ours.
+fn is_json(text: &str) -> Option<bool> {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Some(true),
+        Err(error) if error.to_string().contains("recursion limit") => None,
+        Err(_) => Some(false),
+    }
+}
+
+/// What a packet is decoded to, is JSON, and its event is an array without its first element.
+pub fn packet(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(packet) = packet::decode(&text, 10) else { return };
+    assert!(packet.attachments <= 10 && text.ends_with(packet.body));
+    if let Ok((_, args)) = packet::split_event(packet.body, packet.attachments) {
+        assert_ne!(is_json(&args), Some(false), "{args:?}");
+        assert_ne!(is_json(packet.body), Some(false), "{:?}", packet.body);
+    }
+}
+
+/// With attachments every placeholder stands for one of them, and each has one. The first byte says how many there are.
+pub fn attachments(data: &[u8]) {
+    let Some((&count, rest)) = data.split_first() else { return };
+    let (count, text) = (usize::from(count % 11), String::from_utf8_lossy(rest));
+    if count == 0 || json::array(&text, count).is_err() {
+        return;
+    }
+    let Ok(value) = serde_json::from_str::<Value>(&text) else { return };
+    let (mut seen, mut open) = (vec![false; count], vec![&value]);
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) if members.get("_placeholder") == Some(&Value::Bool(true)) => {
+                let number = members.get("num").and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+                let seen = number.and_then(|number| seen.get_mut(number));
+                *seen.unwrap_or_else(|| panic!("a placeholder without attachment in {text:?}")) = true;
+            }
+            Value::Object(members) => open.extend(members.values()),
+            _ => {}
+        }
+    }
+    assert!(seen.iter().all(|seen| *seen), "an attachment without placeholder in {text:?}");
+}
+
+/// The validator agrees with serde_json, and a string is the same after it was encoded and decoded.
+pub fn json(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(is_json) = is_json(&text) {
+        assert_eq!(json::value(&text).is_ok(), is_json, "{text:?}");
+        let first = text.trim_start_matches([' ', '\t', '\n', '\r']).chars().next();
+        assert_eq!(json::array(&text, 0).is_ok(), is_json && first == Some('['), "{text:?}");
+        assert_eq!(json::object(&text).is_ok(), is_json && first == Some('{'), "{text:?}");
+    }
+    if let Err(invalid) = json::array_with_name(&text, 0) {
+        assert!(!invalid.to_string().is_empty());
+    }
+    let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
+    if trimmed.starts_with('"') && json::value(trimmed).is_ok() {
+        let decoded = json::decode_string(trimmed);
+        if let Ok(expected) = serde_json::from_str::<String>(trimmed) {
+            assert_eq!(decoded, expected);
+        }
+    }
+    let mut quoted = String::new();
+    json::push_string(&mut quoted, &text);
+    assert_eq!(is_json(&quoted), Some(true));
+    assert_eq!(json::decode_string(&quoted), text);
+}
+
+/// Whatever a guest writes as the name and the arguments of an event is that name and those arguments for the client, and no more.
+pub fn guest_text(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (name, args) = text.split_once('\n').unwrap_or(("event", &text));
+    let payload = packet::Payload { args: args.to_owned(), attachments: Vec::new() };
+    let Ok(payload) = payload.validate() else { return };
+    assert_eq!(payload.len(), args.len());
+    let encoded = packet::PacketParts::event("/zoo", name, &payload, Some(7)).encode();
+    let others = [
+        packet::PacketParts::ack("/", 7, &payload).encode(),
+        packet::connect_error_packet("/zoo", name, Some(args)),
+        packet::connect_packet("/zoo", "aaaaaaaaaaaaaaaaaaaa"),
+    ];
+    for frame in others.iter().flat_map(|packet| packet.frames()).chain([&packet::disconnect_packet("/zoo")]) {
+        assert!(!frame.is_binary() && !frame.packet().contains(&0x1e));
+    }
+    // Its placeholder is one only if there is something to stand for.
+    let attached = packet::Payload { args: args.to_owned(), attachments: vec![data.to_owned()] };
+    if let Ok(attached) = attached.validate() {
+        assert!(packet::PacketParts::event("/", name, &attached, None).encode().frames()[1].is_binary());
+        assert!(packet::PacketParts::ack("/", 1, &attached).encode().frames()[0].packet().starts_with(b"461-"));
+    }
+    let [frame] = encoded.frames() else { panic!("{} frames", encoded.frames().len()) };
+    let sent = str::from_utf8(frame.packet()).unwrap_or_else(|error| panic!("{error} in {text:?}"));
+    assert!(!sent.contains('\u{1e}'), "it ends a packet of a polling body: {sent:?}");
+    let decoded = packet::decode(sent.strip_prefix('4').unwrap_or_default(), 0).unwrap_or_else(|_| panic!("{sent:?}"));
+    assert_eq!((decoded.namespace, decoded.ack), ("/zoo", Some(7)));
+    let (decoded_name, decoded_args) = packet::split_event(decoded.body, 0).unwrap_or_else(|error| panic!("{error} in {sent:?}"));
+    assert_eq!(decoded_name, name);
+    let values = |text: &str| serde_json::from_str::<Vec<Value>>(text).ok();
+    assert_eq!(values(&decoded_args), values(args));
+}
+
+/// A configuration is read, or each of its problems has a sentence.
+pub fn configuration(data: &[u8]) {
+    let file = std::env::temp_dir().join(format!("innkeeper-fuzz-{}.toml", std::process::id()));
+    if std::fs::write(&file, data).is_err() {
+        return;
+    }
+    let environment = |name: &str| (name.len() % 2 == 0).then(|| name.to_owned());
+    match config::Reading::of(&file, &environment, config::Flags::default()) {
+        Ok(reading) => {
+            drop(reading.checkable());
+            match reading.with(Vec::new()) {
+                Ok(resolved) => assert!(resolved.to_toml(true).contains("[server]")),
+                Err(problems) => assert!(!problems.to_string().is_empty()),
+            }
+        }
+        Err(problems) => assert!(!problems.to_string().is_empty()),
+    }
+}
