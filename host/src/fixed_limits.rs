@@ -22,8 +22,6 @@ pub(crate) const OPEN_FILES_MAX: usize = 256;
 pub(crate) const FAILURE_LINES_MAX: u32 = 20;
 /// Lines of the level `error` of one plugin in ten seconds, for the same reason.
 pub(crate) const GUEST_ERROR_LINES_MAX: u32 = 20;
-/// Lines of all other levels of one plugin in ten seconds: enough for a line with each of a thousand events a second.
-pub(crate) const GUEST_LINES_MAX: u32 = 10_000;
 /// Lines of the log in ten seconds about clients that are refused for one reason, and about files that cannot be served: clients can
 /// cause any number, and a few show what is to be set.
 pub(crate) const REFUSAL_LINES_MAX: u32 = 5;

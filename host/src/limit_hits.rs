@@ -72,7 +72,9 @@ limits! {
     StoreWaitingBytes = "STORE_WAITING_BYTES_MAX",
 
     // The log.
-    GuestLines = "GUEST_LINES_MAX",
+    FailureLines = "FAILURE_LINES_MAX",
+    GuestErrorLines = "GUEST_ERROR_LINES_MAX",
+    LogBytesPerDay = "log_bytes_per_day_max",
 }
 
 /// How often each bound was hit.

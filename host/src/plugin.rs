@@ -19,6 +19,7 @@ mod guest_log;
 mod host;
 mod instance;
 mod loader;
+mod log_ration;
 mod manifest;
 mod memory;
 mod outcome;

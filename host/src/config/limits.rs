@@ -48,6 +48,8 @@ pub struct Limits {
     pub open_acks_per_socket_max: usize,
     /// Log lines of one call; what is more is counted and dropped.
     pub log_lines_per_call_max: usize,
+    /// Bytes of the log that the lines of one plugin take in a day.
+    pub log_bytes_per_day_max: usize,
     /// Keys of one plugin whose rate-limit windows are open.
     pub rate_limit_keys_max: usize,
     /// Bytes of the file of one component.
@@ -75,6 +77,7 @@ impl Default for Limits {
             data_bytes_max: defaults::DATA_BYTES_MAX,
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
+            log_bytes_per_day_max: 1 << 30,
             rate_limit_keys_max: 1_000_000,
             component_bytes_max: 64 << 20,
             drain_deadline: Duration::from_secs(10),
@@ -164,6 +167,11 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "log_lines_per_call_max",
         |limits| Count(&mut limits.log_lines_per_call_max, COUNTS),
         "log lines of one call; what is more is counted and dropped",
+    ),
+    KeySpec::new(
+        "log_bytes_per_day_max",
+        |limits| Bytes(&mut limits.log_bytes_per_day_max, BYTES),
+        "bytes of the log that the lines of one plugin take in a day, an hour's share of them at once; what is more is counted and dropped. A line with each of 50 events a second, all day: what the rotation of a log is usually set up for",
     ),
     KeySpec::new(
         "rate_limit_keys_max",

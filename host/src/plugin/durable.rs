@@ -7,6 +7,7 @@ use super::call_limits::CallLimits;
 use super::engine::WasmEngines;
 use super::failure_log::FailureLog;
 use super::guest_log::GuestLog;
+use super::log_ration::LogRation;
 use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::config::{Limits, PluginConfig};
@@ -40,6 +41,7 @@ impl Plugin {
     /// A plugin without a generation: [`register`](super::register) makes the first.
     pub(crate) fn new(config: PluginConfig, limits: &Limits, engines: Arc<WasmEngines>, services: Arc<HostServices>) -> Self {
         let name: Arc<str> = config.name.as_str().into();
+        let (ration, limit_hits) = (Arc::new(LogRation::new(limits.log_bytes_per_day_max)), Arc::<LimitHits>::default());
         Self {
             timers: Arc::new(PluginTimers::new(name.clone())),
             name,
@@ -49,9 +51,9 @@ impl Plugin {
             engines,
             services,
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
-            log: GuestLog::default(),
-            failures: FailureLog::default(),
-            limit_hits: Arc::default(),
+            log: GuestLog::new(ration.clone(), limit_hits.clone()),
+            failures: FailureLog::new(ration, limit_hits.clone()),
+            limit_hits,
             generations: AtomicU64::new(0),
             calls: AtomicU64::new(0),
         }

@@ -1,24 +1,33 @@
 //! Lines of the log about calls that failed.
 
+use std::sync::Arc;
+
+use super::log_ration::LogRation;
 use crate::adapter::Socket;
-use crate::fixed_limits::FAILURE_LINES_MAX;
+use crate::fixed_limits::{FAILURE_LINES_MAX, LOG_VALUE_BYTES_MAX};
+use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 
 /// The failures of all generations of one plugin, limited, because clients can provoke them at will.
 pub(super) struct FailureLog {
+    ration: Arc<LogRation>,
     limiter: LogLimiter,
-}
-
-impl Default for FailureLog {
-    fn default() -> Self {
-        Self { limiter: LogLimiter::new(FAILURE_LINES_MAX) }
-    }
+    limit_hits: Arc<LimitHits>,
 }
 
 impl FailureLog {
+    pub(super) fn new(ration: Arc<LogRation>, limit_hits: Arc<LimitHits>) -> Self {
+        Self { ration, limiter: LogLimiter::new(FAILURE_LINES_MAX), limit_hits }
+    }
+
     /// A call failed: the plugin broke, or reported a failure that no client sees. `plugin` is `plugin@generation`.
     pub(super) fn write(&self, plugin: &str, what: &str, socket: Option<&Socket>, cause: &str) {
-        let Some(left_out) = self.limiter.admit() else { return };
+        let Some(left_out) = self.limiter.admit() else {
+            self.limit_hits.hit(LimitHit::FailureLines);
+            return;
+        };
+        // The failures of one day may be the plugin's last: the log has them also where the plugin has written too much.
+        self.ration.take((what.len() + cause.len()).min(LOG_VALUE_BYTES_MAX), true);
         if left_out > 0 {
             tracing::error!(plugin, left_out, "failures like the next were left out of the log");
         }

@@ -1,6 +1,7 @@
 //! `log` and `config`: lines of a guest for the operator, and the operator's configuration of the plugin.
 
 use super::state::InstanceState;
+use crate::limit_hits::LimitHit;
 use crate::plugin::call::Export;
 use crate::plugin::guest_log::About;
 
@@ -18,9 +19,12 @@ impl InstanceState {
             (active.log_lines, active.call.socket.as_ref().map(|socket| socket.id()), event)
         });
         if lines > most {
+            self.context.plugin.limit_hits.hit(LimitHit::LogLinesPerCall);
             if lines == most + 1 {
-                let plugin = label;
-                tracing::warn!(plugin, "a call writes at most {most} log lines (log_lines_per_call_max): the rest is dropped");
+                let about = About { sid: sid.as_ref().map(|sid| sid.as_str()), event };
+                let message = format!("a call writes at most {most} log lines (log_lines_per_call_max): the rest is dropped");
+                // One of the plugin's own lines, since each call can have it.
+                self.context.plugin.log.line("warn", label, &about, &message, &[]);
             }
             return;
         }
