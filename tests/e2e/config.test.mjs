@@ -60,16 +60,16 @@ test("`config show` without a file shows the built-in configuration with the ref
   assert.equal(code, 0);
   for (const part of ["[server]\nport = 3001\n", "[plugins.echo]\n", "[plugins.chat]\n"]) assert.ok(stdout.includes(part), stdout);
   const plugins = (text) => [...text.matchAll(/^\[plugins\.([^\]]+)\]$/gm)].map(([, name]) => name);
-  assert.deepEqual(plugins(stdout), ["audit", "rate-limit", "chat", "echo"]);
+  assert.deepEqual(plugins(stdout), ["audit", "attempts", "rate-limit", "chat", "echo"]);
   const keyed = await config(t, ["show"], { JWT_SECRET: "a secret of the tests that nobody could guess" });
-  assert.deepEqual(plugins(keyed.stdout), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.deepEqual(plugins(keyed.stdout), ["audit", "attempts", "auth", "rate-limit", "chat", "echo"]);
   assert.doesNotMatch(keyed.stdout + keyed.text, /nobody could guess/);
 });
 
 test("`config check` without a file says what would be loaded, and that every client may connect without a key", async (t) => {
   const { code, stdout, text } = await config(t, ["check"]);
   assert.equal(code, 0, text);
-  const granted = { audit: "no grants, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
+  const granted = { audit: "no grants, on /, /chat", attempts: "granted rate-limit, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
   for (const [name, grants] of Object.entries(granted)) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, ${grants}$`, "m"));
   assert.doesNotMatch(stdout, /the plugin auth/);
   assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
@@ -82,7 +82,7 @@ test("`config check` accepts the configuration in docs/guide.md", async (t) => {
   writeFileSync(path.join(path.dirname(file), "users.json"), '{"users": {"ann": {"name": "Ann"}}}');
   const { code, stdout, text } = await config(t, ["check", "--config", file], { JWT_SECRET: "a secret of 32 bytes, or of more" });
   assert.equal(code, 0, text);
-  assert.match(stdout, /audit[^]*auth[^]*rate-limit[^]*chat/);
+  assert.match(stdout, /audit[^]*attempts[^]*auth[^]*rate-limit[^]*chat/);
 });
 
 test("a byte order mark in a file that an operator writes is no text, and UTF-16 is named", async (t) => {

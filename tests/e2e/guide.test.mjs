@@ -211,10 +211,11 @@ function row(name, body) {
   for (const via of WAYS_OF_BOTH_CLIENTS) test(`guide ${name} (${via})`, (t) => body(t, via));
 }
 
-/** A host as the guide has it. */
+/** A host as the guide has it. `limit` changes the configuration of both plugins that limit. */
 function guide(t, { server } = {}, limit = { points: 1_000 }) {
+  const limiter = (per) => ({ component: "rate-limit", grants: ["rate-limit"], namespaces: ["/", "/chat"], config: { per, ...limit } });
   return startHost(t, {
-    plugins: { audit: {}, auth: {}, "rate-limit": { config: limit }, chat: {}, echo: {} },
+    plugins: { audit: {}, attempts: limiter(["address"]), auth: {}, "rate-limit": limiter(["user", "socket"]), chat: {}, echo: {} },
     server: { ping_timeout: "60s", transports: ["websocket", "polling"], cors: { credentials: true }, ...server },
     keys: { default: { secret: "${JWT_SECRET}" } },
     store: { seed: seed(t, { users: USERS }) },

@@ -142,13 +142,17 @@ test("OVERLAY_WRITES_MAX: reads behind very many writes of one call are refused"
   assert.deepEqual(await askAll(client, "peek", 20_000, 1_001), [1_000, "limit"]);
 });
 
-test("rate_limit_keys_max: with a full table new keys are over their limit, and the log says why", async (t) => {
-  const config = { points: 100, window_ms: 60_000, per: ["socket"] };
-  const host = await startHost(t, { plugins: { "rate-limit": { config }, echo: {} }, limits: { rate_limit_keys_max: 1 } });
-  const first = await connect(host);
-  assert.equal((await refused(host, "/")).message, "Rate limit exceeded");
-  assert.equal(await ask(first, "echo", "hello"), "hello");
-  await host.waitForLog((line) => line.level === "WARN" && /rate_limit_keys_max/.test(line.message), "the log says why");
+test("rate_limit_keys_max: in a full table newcomers have their points, who is beyond the limit stays refused, and the log says why", async (t) => {
+  const config = { points: 2, window_ms: 60_000, per: ["socket"] };
+  const host = await startHost(t, { plugins: { "rate-limit": { config }, echo: {} }, limits: { rate_limit_keys_max: 2 } });
+  const abuser = await connect(host);
+  assert.deepEqual([await ask(abuser, "x", 1), await ask(abuser, "x", 2)], [1, 2]);
+  assert.equal((await ask(abuser, "x", 3)).code, "RATE_LIMITED");
+  for (let count = 0; count < 5; count++) assert.equal(await ask(await connect(host), "x", count), count);
+  assert.equal((await ask(abuser, "x", 3)).code, "RATE_LIMITED");
+  const warned = (line) => line.level === "WARN" && /rate_limit_keys_max/.test(line.message);
+  await host.waitForLog(warned, "the log says why");
+  assert.equal(host.logged(warned).length, 1, "once, and not for each key");
 });
 
 test("INSTANCES_PER_OVERTAKEN: beside half of the instances that wait overtaken, the queue stands", async (t) => {

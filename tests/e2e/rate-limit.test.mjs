@@ -24,7 +24,7 @@ for (const via of ["websocket", "polling"]) {
   });
 
   test(`events beyond the limit of a socket are rejected with a code and the time to wait (${via})`, async (t) => {
-    const host = await start(t, { points: 3, per: ["socket"] });
+    const host = await start(t, { points: 2, per: ["socket"] });
     const client = await connect(host, "/", { via });
     assert.deepEqual([await ask(client, "a", 1), await ask(client, "b", 2)], [1, 2]);
     const told = await ask(client, "c", 3);
@@ -53,6 +53,7 @@ test("when the window has closed there are points again", async (t) => {
 });
 
 test("the points of a user are those of all the user's sockets", async (t) => {
+  // Each connect costs one, too.
   const plugins = { auth: {}, "rate-limit": { config: { points: 3, per: ["user"] } }, echo: {} };
   const store = { seed: seed(t, { users: { ann: {}, bob: {} } }) };
   const host = await startHost(t, { plugins, store, keys: { default: { secret: SECRET } } });
@@ -63,13 +64,24 @@ test("the points of a user are those of all the user's sockets", async (t) => {
   await connect(host, "/", as("bob"));
 });
 
+test("wrong tokens are counted by a limiter before auth, and cost no user a point", async (t) => {
+  const limiter = (config) => ({ component: "rate-limit", grants: ["rate-limit"], namespaces: ["/", "/chat"], config });
+  const plugins = { attempts: limiter({ points: 5, per: ["address"] }), auth: {}, "rate-limit": limiter({ points: 1, per: ["user"] }), echo: {} };
+  const store = { seed: seed(t, { users: { ann: {} } }) };
+  const host = await startHost(t, { plugins, store, keys: { default: { secret: SECRET } } });
+  const auth = (secret) => ({ auth: { token: token({ userId: "ann", exp: inSeconds(600) }, secret) } });
+  for (let count = 0; count < 4; count++) assert.equal((await refused(host, "/", auth(`${SECRET}?`))).message, "Auth failed");
+  await connect(host, "/", auth(SECRET));
+  assert.equal((await refused(host, "/", auth(`${SECRET}?`))).message, "Rate limit exceeded");
+});
+
 test("a configuration that makes no sense keeps the plugin from being loaded, and no client reads of it", async (t) => {
   const mistakes = [
     [{ window_ms: 0 }, /config(: |\.)window_ms: a window of 0 ms counts nothing; give at least 1/],
     [{ points: 0 }, /config(: |\.)points: with 0 every client is refused; give at least 1/],
     [{ duration: 60 }, /config(: |\.)duration: .*; write window_ms = 60000/],
     [{ windowMs: 60000 }, /unknown field `windowMs`, expected one of `points`, `window_ms`, `per`, `namespaces`/],
-    [{ per: ["ip"] }, /unknown variant `ip`, expected one of `socket`, `user`, `address`/],
+    [{ per: ["ip"] }, /unknown variant `ip`, expected one of `address`, `user`, `socket`/],
     [{ per: [] }, /config(: |\.)per: an empty list limits nothing/],
     [{ points: "many" }, /invalid type: string "many", expected u32/],
     [{ namespaces: ["todo"] }, /"todo" is not a namespace/],

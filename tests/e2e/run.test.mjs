@@ -100,12 +100,12 @@ test("without a configuration the plugins that are built are loaded, and auth wi
     return Object.assign(host, { url: `http://${address}` });
   };
   const open = await started({ JWT_SECRET: "" });
-  assert.deepEqual(loaded(open), ["audit", "rate-limit", "chat", "echo"]);
+  assert.deepEqual(loaded(open), ["audit", "attempts", "rate-limit", "chat", "echo"]);
   assert.match(open.text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
   assert.deepEqual(await ask(await connect(open, "/chat"), "room:join", "lobby"), { success: true });
 
   const closed = await started(KEY);
-  assert.deepEqual(loaded(closed), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.deepEqual(loaded(closed), ["audit", "attempts", "auth", "rate-limit", "chat", "echo"]);
   assert.doesNotMatch(closed.text, /every client may connect|nobody could guess/);
   assert.match(closed.text, /`innkeeper store set users ann /);
   for (const namespace of ["/", "/chat"]) assert.equal((await refused(closed, namespace)).message, "No token");
@@ -139,7 +139,7 @@ test("the client code that the demo prints works with all of its plugins", async
   const kept = folder(t);
   const host = run(t, ["demo", "--port", "0", "--folder", kept], { cwd: kept, env: KEY });
   const { address } = await host.waitForLog((line) => line.message === "listening", "the demo listens", 120_000);
-  assert.deepEqual(loaded(host), ["audit", "auth", "rate-limit", "chat", "echo"]);
+  assert.deepEqual(loaded(host), ["audit", "attempts", "auth", "rate-limit", "chat", "echo"]);
   assert.match(host.text, /the demo does not use your JWT_SECRET, but a key of its own; --sign-with-jwt-secret changes that/);
   const { users: [{ token }] } = JSON.parse(readFileSync(path.join(kept, "public", "users.json"), "utf8"));
   const check = run(t, ["token", "check", token], { cwd: kept, env: KEY });

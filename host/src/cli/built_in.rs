@@ -17,7 +17,7 @@ use super::reference::{AUTH, REFERENCE_PLUGINS};
 pub(super) fn reference_plugins() -> Result<Vec<PluginConfig>, CliError> {
     let target = paths::own_target().ok_or(CliError::NoConfiguration)?;
     let plugins = REFERENCE_PLUGINS.iter().filter(|plugin| plugin.name != AUTH || has_key());
-    Ok(plugins.map(|plugin| plugin.configured(target.component(plugin.name))).collect())
+    Ok(plugins.map(|plugin| plugin.configured(target.component(plugin.folder))).collect())
 }
 
 /// The reference plugins that are built.

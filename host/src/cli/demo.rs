@@ -14,7 +14,7 @@ use super::config_file::environment;
 use super::error::CliError;
 use super::output::say;
 use super::paths::Target;
-use super::reference::REFERENCE_PLUGINS;
+use super::reference::{ATTEMPTS, REFERENCE_PLUGINS};
 use super::{build, built_in, paths, run};
 
 /// What a component depends on, relative to the workspace.
@@ -22,8 +22,9 @@ const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "
 /// Folders that hold no sources.
 const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 
-/// The configuration of `rate-limit`: a limit that can be reached by hand, and that two tabs at one address do not share.
-const RATE_LIMIT: (&str, &str) = ("rate-limit", r#"{"points": 100, "window_ms": 60000, "per": ["socket", "user"]}"#);
+/// The configuration of `attempts`: more points, because the limit of a user shall be reached by hand, and by two tabs at one
+/// address each on its own.
+const ATTEMPTS_CONFIG: &str = r#"{"points": 1000, "per": ["address"]}"#;
 
 pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool, sign_with_jwt_secret: bool) -> Result<(), CliError> {
     let sources = Sources::find(install)?;
@@ -83,23 +84,23 @@ impl Sources {
         let changed = paths.filter_map(|path| newest(&path)).max();
         let mut plugins = Vec::new();
         for reference in &REFERENCE_PLUGINS {
-            let component = self.target.component(reference.name);
+            let component = self.target.component(reference.folder);
             if !is_fresh(&component, changed) {
-                self.build(reference.name, &component)?;
+                self.build(reference.folder, &component)?;
             }
             let mut plugin = reference.configured(component);
-            if reference.name == RATE_LIMIT.0 {
-                RATE_LIMIT.1.clone_into(&mut plugin.config);
+            if reference.name == ATTEMPTS {
+                ATTEMPTS_CONFIG.clone_into(&mut plugin.config);
             }
             plugins.push(plugin);
         }
         Ok(plugins)
     }
 
-    fn build(&self, name: &str, component: &Path) -> Result<(), CliError> {
+    fn build(&self, folder: &str, component: &Path) -> Result<(), CliError> {
         let checkout = self.checkout.as_ref().ok_or(CliError::NoSources)?;
         build::build(&build::BuildArgs {
-            folder: checkout.join("plugins").join(name),
+            folder: checkout.join("plugins").join(folder),
             output: Some(component.to_owned()),
             target_dir: Some(self.target.folder.clone()),
             install: self.install,

@@ -78,7 +78,7 @@ impl Default for Limits {
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             log_bytes_per_day_max: 1 << 30,
-            rate_limit_keys_max: 1_000_000,
+            rate_limit_keys_max: 250_000,
             component_bytes_max: 64 << 20,
             drain_deadline: Duration::from_secs(10),
         }
@@ -176,7 +176,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "rate_limit_keys_max",
         |limits| Count(&mut limits.rate_limit_keys_max, COUNTS),
-        "keys of one plugin whose rate-limit windows are open; more than the sockets, users and addresses of a minute on one machine",
+        "keys of one plugin whose rate-limit windows are open, about 100 bytes each; in a full table a new key displaces one that is within its limit. More than the sockets, users and addresses of a minute on one machine",
     ),
     KeySpec::new(
         "component_bytes_max",

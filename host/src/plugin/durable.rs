@@ -12,6 +12,7 @@ use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::config::{Limits, PluginConfig};
 use crate::limit_hits::LimitHits;
+use crate::log_limiter::LogLimiter;
 use crate::rate_limit::RateLimitTable;
 
 /// A plugin of the configuration. Its generations borrow it: timers, rate limits, counters and the bounds of its log go on when
@@ -27,6 +28,8 @@ pub(crate) struct Plugin {
     pub(super) services: Arc<HostServices>,
     pub(super) timers: Arc<PluginTimers>,
     pub(super) rate_limits: RateLimitTable,
+    /// Says that the table is full.
+    pub(super) rate_limit_log: LogLimiter,
     /// What guests write and print.
     pub(super) log: GuestLog,
     /// What the host writes about failed calls.
@@ -51,6 +54,7 @@ impl Plugin {
             engines,
             services,
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
+            rate_limit_log: LogLimiter::new(1),
             log: GuestLog::new(ration.clone(), limit_hits.clone()),
             failures: FailureLog::new(ration, limit_hits.clone()),
             limit_hits,

@@ -1,21 +1,29 @@
-//! Limits how often each socket, user and address connects and emits, on each of its namespaces: connecting costs a point, and so
-//! does each event.
+//! Limits how often each address, user and socket connects and emits, on each of its namespaces: an event costs each of them a
+//! point, and connecting costs the address and the user one.
 //!
 //! Beyond the limit a client that connects is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
-//! have `retryAfterMs` in their data. Users are those of the plugin `auth`: load it before this one.
+//! have `retryAfterMs` in their data. Points are taken from the address first, then from the user and the socket, and the first that
+//! has none left ends it: what an address may not do costs nobody else a point.
+//!
+//! Users are those of the plugin `auth`, so users are counted behind it. Addresses are counted before it: else wrong tokens cost
+//! nothing. The component is loaded twice:
 //!
 //! ```toml
-//! [plugins.rate-limit]
+//! [plugins.attempts]               # before auth
 //! component = "target/innkeeper/rate-limit.wasm"
 //! grants = ["rate-limit"]
 //! namespaces = ["/", "/chat"]      # allowed to it
+//! config = { per = ["address"] }
 //!
-//! [plugins.rate-limit.config]      # the defaults
-//! points = 100
-//! window_ms = 60000
-//! per = ["socket", "user", "address"]
+//! [plugins.rate-limit]             # behind auth
+//! component = "target/innkeeper/rate-limit.wasm"
+//! grants = ["rate-limit"]
 //! namespaces = ["/", "/chat"]
+//! config = { per = ["user", "socket"] }
 //! ```
+//!
+//! The other keys of `config`, with their defaults: `points = 100`, `window_ms = 60000`, `namespaces = ["/", "/chat"]`. Without `per`
+//! all three are counted.
 //!
 //! Behind a proxy every client has the proxy's address: leave `address` out there.
 
@@ -34,8 +42,8 @@ fn plugin() -> Result<Plugin> {
     config.check()?;
     let plugin = Plugin::new().capability("rate-limit");
     Ok(config.namespaces.iter().fold(plugin, |plugin, name| {
-        let limited = plugin.namespace(name).connect_middleware(consume_point);
-        limited.middleware(|socket: &Socket, _: &mut Event| consume_point(socket))
+        let limited = plugin.namespace(name).connect_middleware(|socket: &Socket| consume_point(socket, &AT_CONNECT));
+        limited.middleware(|socket: &Socket, _: &mut Event| consume_point(socket, &AT_EVENTS))
     }))
 }
 
@@ -58,14 +66,19 @@ struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Per {
-    Socket,
-    User,
     Address,
+    User,
+    Socket,
 }
+
+/// From the general to the particular.
+const AT_EVENTS: [Per; 3] = [Per::Address, Per::User, Per::Socket];
+/// A socket that is not connected has no key of its own: a client that is refused again and again would fill the table with them.
+const AT_CONNECT: [Per; 2] = [Per::Address, Per::User];
 
 impl Default for Config {
     fn default() -> Self {
-        let per = vec![Per::Socket, Per::User, Per::Address];
+        let per = AT_EVENTS.to_vec();
         Self { points: 100, window_ms: 60_000, per, namespaces: ["/", "/chat"].into() }
     }
 }
@@ -80,7 +93,7 @@ impl Config {
             return Err("config: window_ms: a window of 0 ms counts nothing; give at least 1".into());
         }
         if self.per.is_empty() {
-            return Err("config: per: an empty list limits nothing; name \"socket\", \"user\" or \"address\"".into());
+            return Err("config: per: an empty list limits nothing; name \"address\", \"user\" or \"socket\"".into());
         }
         let is_twice = |per: &Per| self.per.iter().filter(|other| *other == per).count() > 1;
         if self.per.iter().any(is_twice) {
@@ -90,11 +103,12 @@ impl Config {
     }
 }
 
-fn consume_point(socket: &Socket) -> Result<()> {
+/// Takes a point from each of these that the configuration names, and stops at the first that has none left.
+fn consume_point(socket: &Socket, counted: &[Per]) -> Result<()> {
     let Config { points, window_ms, per, .. } = config_once::<Config>()?;
     let limit = Limit { points: *points, window: Duration::from_millis(*window_ms) };
-    for per in per {
-        let Some(key) = key(socket, *per)? else { continue };
+    for counted in counted.iter().filter(|counted| per.contains(counted)) {
+        let Some(key) = key(socket, *counted)? else { continue };
         let decision = consume(&key, 1, limit)?;
         if !decision.allowed {
             return Err(exceeded(decision.before_next));
@@ -106,9 +120,9 @@ fn consume_point(socket: &Socket) -> Result<()> {
 /// The key of the points. None if there is no such thing: a socket without authentication has no user.
 fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
     Ok(match per {
-        Per::Socket => Some(format!("socket:{}", socket.id())),
-        Per::User => socket.data::<Value>("user")?.and_then(|user| user_key(&user)),
         Per::Address => Some(format!("address:{}", socket.address()?)),
+        Per::User => socket.data::<Value>("user")?.and_then(|user| user_key(&user)),
+        Per::Socket => Some(format!("socket:{}", socket.id())),
     })
 }
 

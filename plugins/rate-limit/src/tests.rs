@@ -14,11 +14,13 @@ fn host(config: Value) -> Host {
 fn beyond_the_limit_events_are_refused_until_the_window_closes() {
     let host = host(json!({"points": 3, "window_ms": 10_000, "per": ["socket"]}));
     let client = host.socket("/").connect().unwrap();
+    client.emit("do", ());
     host.advance(Duration::from_secs(4));
     (0..3).for_each(|_| client.emit("do", ()));
 
     let told = json!([{"code": "RATE_LIMITED", "message": "Rate limit exceeded", "retryAfterMs": 6_000}]);
-    assert_eq!(client.received(), [("done", json!([])), ("done", json!([])), ("error", told)]);
+    let done = || ("done", json!([]));
+    assert_eq!(client.received(), [done(), done(), done(), ("error", told)]);
     host.advance(Duration::from_secs(6));
     client.emit("do", ());
     assert_eq!(client.received(), [("done", json!([]))]);
@@ -33,6 +35,28 @@ fn connecting_costs_a_point_of_the_address() {
 
     assert_eq!((&*refused.message, refused.data), ("Rate limit exceeded", Some(json!({"retryAfterMs": 60_000}))));
     assert!(host.socket("/").address("10.0.0.2").connect().is_ok());
+}
+
+#[test]
+fn whoever_the_address_refuses_costs_nobody_else_a_point() {
+    let auth = || {
+        Plugin::new()
+            .connect_middleware(|socket: &Socket| socket.set_data("user", &json!({"id": socket.handshake()?.query("user")})))
+    };
+    let host = Host::chain().plugin("auth", auth).plugin("rate-limit", crate::plugin).config(json!({"points": 3}));
+    let connects = |user: &str, address: &str| host.socket("/").query("user", user).address(address).connect().is_ok();
+
+    assert!((0..3).all(|_| connects("bob", "10.0.0.1")));
+    assert!(!(0..5).any(|_| connects("ann", "10.0.0.1")), "this address has no points left");
+    assert!((0..3).all(|_| connects("ann", "10.0.0.2")), "and ann has all of hers");
+}
+
+#[test]
+fn connecting_costs_a_socket_no_point() {
+    let host = host(json!({"points": 1, "per": ["socket"]}));
+    let client = host.socket("/").connect().unwrap();
+    client.emit("do", ());
+    assert_eq!(client.received(), [("done", json!([]))]);
 }
 
 #[test]
@@ -63,7 +87,7 @@ fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
     );
     assert!(refusal(json!({"duration": "1m"})).contains("write window_ms = 60000"));
     let ip = refusal(json!({"per": ["ip"]}));
-    assert!(ip.contains("unknown variant `ip`, expected one of `socket`, `user`, `address`"), "{ip}");
+    assert!(ip.contains("unknown variant `ip`, expected one of `address`, `user`, `socket`"), "{ip}");
     assert!(refusal(json!({"per": ["user", "socket", "user"]})).contains("config: per: a word that stands there twice"));
     assert!(refusal(json!({"namespaces": ["chat"]})).contains("\"chat\" is not a namespace"));
     assert!(refusal(json!({"per": []})).contains("config: per: "));

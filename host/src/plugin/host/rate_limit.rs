@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::state::InstanceState;
 use super::ticket::{HostAnswer, Ticket};
+use crate::limit_hits::LimitHit;
 use crate::plugin::capability::Capability;
 use crate::rate_limit::Decision;
 
@@ -26,6 +27,16 @@ impl InstanceState {
         let active = self.begin_question()?;
         let window = Duration::from_millis(window_ms).min(RATE_LIMIT_WINDOW_MAX);
         let decision = plugin.rate_limits.consume(key, points, limit, window, Instant::now());
+        if decision.displaced {
+            plugin.limit_hits.hit(LimitHit::RateLimitKeys);
+            if plugin.rate_limit_log.admit().is_some() {
+                let plugin = &*plugin.name;
+                tracing::warn!(
+                    plugin,
+                    "the table of rate limits is full (rate_limit_keys_max): new keys displace those within their limit"
+                );
+            }
+        }
         Ok(active.tickets.add(Ticket::future(ready(Ok(HostAnswer::Decision(decision))), active.ends_at)))
     }
 
