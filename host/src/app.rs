@@ -82,6 +82,8 @@ pub(crate) async fn run(config: Config) -> Result<(), AppError> {
         // Ends with the runtime: it has nothing that could be lost.
         tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, engine.shutting_down()));
     }
+    // Ends with the runtime.
+    tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
     tokio::spawn(engine.clone().serve(listener));
     signals.first().await;
@@ -282,6 +284,7 @@ fn engine_options(config: &Config) -> Options {
         upgrade_timeout: server.upgrade_timeout,
         payload_bytes_max: server.max_http_buffer_size,
         outbox_bytes_max: config.limits.outbox_bytes_max,
+        outboxes_bytes_max: config.limits.outboxes_bytes_max,
         request_head_bytes_max: config.limits.request_head_bytes_max,
         sessions_per_address_max: config.limits.sessions_per_address_max,
         polling: server.transports.polling,

@@ -31,5 +31,6 @@ mod scenarios;
 mod store;
 mod telemetry;
 mod text_file;
+mod waiting_bytes;
 
 pub use config::Config;

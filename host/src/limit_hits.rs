@@ -37,7 +37,10 @@ limits! {
     MaxHttpBufferSize = "max_http_buffer_size",
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",
+    OutboxesBytes = "outboxes_bytes_max",
     RequestHeadBytes = "request_head_bytes_max",
+    /// A client did not take in time what waited for it.
+    UnreadTime = "ping_timeout",
     SessionsPerAddress = "sessions_per_address_max",
 
     // Packets and sockets of one connection: `protocol` and `dispatch`.

@@ -65,6 +65,6 @@ impl DisconnectReason {
     /// Whether the server disconnected the socket from its namespace while the connection goes on: then packets for the
     /// namespace that the client sent before it received DISCONNECT are ignored.
     pub(crate) const fn is_server_disconnect(self) -> bool {
-        matches!(self, Self::ServerNamespaceDisconnect)
+        matches!(self, Self::ServerNamespaceDisconnect | Self::SlowConsumer)
     }
 }

@@ -228,3 +228,70 @@ test("no response lets a browser guess what it is", async (t) => {
   ];
   assert.deepEqual(answers.map((answer) => answer.headers["x-content-type-options"]), answers.map(() => "nosniff"));
 });
+
+/** A client that connects to these namespaces of the guest `crowd` on one websocket, and reads nothing from then on. */
+async function silent(host, namespaces = ["/"]) {
+  const raw = await RawStream.websocket(host);
+  for (const namespace of namespaces) raw.write(frame(`40${namespace === "/" ? "" : `${namespace},`}`));
+  await eventually("all are connected", () => raw.got.match(/\{"sid":"[\w-]{20}"\}/g)?.length === namespaces.length);
+  raw.stream.pause();
+  return raw;
+}
+
+const FLOOD = frame('42["flood",20,100000]');
+
+test("a plugin that floods a client disconnects it from its own namespace, and the others stay", async (t) => {
+  const host = await startHost(t, { plugins: { crowd: { namespaces: ["/", "/b"] } }, limits: { outbox_bytes_max: "4MiB", write_bytes_per_call_max: "4MiB" } });
+  const raw = await silent(host, ["/", "/b"]);
+  const flooded = () => host.logs.find((line) => line.message?.startsWith("disconnected from its namespace"));
+  await eventually("the socket is disconnected", () => {
+    if (!flooded()) raw.write(FLOOD);
+    return flooded();
+  });
+  assert.match(flooded().message, /outbox_bytes_max/);
+  assert.equal(flooded().namespace, "/");
+  raw.stream.resume();
+  await eventually("the client reads of it", () => raw.got.endsWith("\x81\x0241"));
+  // What it sent before it read that is ignored, and its other namespace is served.
+  raw.write(FLOOD);
+  raw.write(frame('42/b,1["join","r"]'));
+  await eventually("the other namespace is served", () => raw.got.includes("43/b,1[true]"));
+  raw.write(frame("40"));
+  await eventually("it may connect again", () => raw.got.match(/\x8140\{"sid"|40\{"sid"/g).length === 2);
+});
+
+test("clients that read nothing cost no more together than outboxes_bytes_max", async (t) => {
+  const limits = { outbox_bytes_max: "16MiB", outboxes_bytes_max: "24MiB" };
+  const host = await startHost(t, { plugins: ["crowd"], limits });
+  const neighbour = await connect(host);
+  const before = resident(host);
+  const raws = await Promise.all(Array.from({ length: 20 }, () => silent(host)));
+  const pollings = await Promise.all(Array.from({ length: 10 }, () => RawPolling.open(host)));
+  let most = 0;
+  for (let round = 0; round < 6; round++) {
+    for (const raw of raws) if (!raw.isClosed) raw.write(FLOOD);
+    for (const polling of pollings) {
+      await polling.post(round ? '42["flood",9,100000]' : "40");
+      const unread = await RawStream.open(host);
+      unread.stream.pause();
+      unread.write(`GET /socket.io/?EIO=4&transport=polling&sid=${polling.sid} HTTP/1.1\r\nHost: ${host.address}\r\n\r\n`);
+    }
+    assert.equal(await ask(neighbour, "number", round), round);
+    most = Math.max(most, resident(host) - before);
+  }
+  await host.waitForLog((line) => line.message?.includes("outboxes_bytes_max"), "the key is in the log");
+  // Instances of the plugin, and what the connections cost, besides.
+  assert.ok(most < (24 + 64) * MIB, `${most / MIB} MiB`);
+  assert.ok(neighbour.connected);
+});
+
+test("a client that answers PINGs without reading them does not stay", async (t) => {
+  const server = { ping_interval: "400ms", ping_timeout: "400ms" };
+  const host = await startHost(t, { plugins: ["crowd"], server });
+  const raw = await silent(host);
+  for (let count = 0; count < 5; count++) raw.write(FLOOD);
+  const answers = setInterval(() => raw.write(frame("3")), 50);
+  t.after(() => clearInterval(answers));
+  const line = await host.waitForLog((line) => line.message?.includes("did not read"), "the client is disconnected");
+  assert.match(line.message, /ping_interval and ping_timeout/);
+});

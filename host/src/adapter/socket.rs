@@ -12,7 +12,7 @@ use super::index::{HasId, SocketIndex};
 use super::question::{AskedSocket, Question};
 use super::rooms::RoomTable;
 use super::sink::Sink;
-use crate::frame::Frame;
+use crate::frame::{Frame, SocketShare};
 use crate::packet::{EncodedPacket, Payload};
 use crate::reason::DisconnectReason;
 
@@ -56,8 +56,8 @@ pub(crate) struct Socket {
     sink: Arc<dyn Sink>,
     /// Written under the namespace's lock (or by the connection's task while pending), read anywhere.
     state: AtomicU8,
-    /// Read and written under the sink's lock: once it is set, nothing more is queued for this socket.
-    is_closed: AtomicBool,
+    /// This socket's part of the sink.
+    share: SocketShare,
     /// How many rooms it is in, besides its own. Written under the namespace's lock; read without, as an estimate.
     rooms: AtomicUsize,
     /// Whether there are due timers that the queue has not taken; saves the lock in every turn of the connection.
@@ -89,13 +89,14 @@ struct Disconnection {
 impl Socket {
     /// A pending socket.
     pub(crate) fn new(id: SocketId, namespace: Arc<Namespace>, handshake: Handshake, sink: Arc<dyn Sink>) -> Self {
+        let share = sink.open_socket();
         Self {
             id,
             namespace,
             handshake,
             sink,
             state: AtomicU8::new(SocketState::Pending as u8),
-            is_closed: AtomicBool::new(false),
+            share,
             rooms: AtomicUsize::new(0),
             has_new_due_timers: AtomicBool::new(false),
             guarded: Mutex::default(),
@@ -140,13 +141,18 @@ impl Socket {
         self.rooms.store(rooms, Ordering::Relaxed);
     }
 
+    /// This socket's part of the sink.
+    pub(crate) fn share(&self) -> SocketShare {
+        self.share
+    }
+
     /// Queues a packet for the client. Does nothing once the socket is disconnected.
     pub(crate) fn enqueue(&self, packet: &EncodedPacket, volatile: bool) {
-        self.sink.enqueue(&self.is_closed, packet, volatile);
+        self.sink.enqueue(self.share, packet, volatile);
     }
 
     pub(super) fn close(&self, last: Option<Frame>) {
-        self.sink.close_socket(&self.is_closed, last);
+        self.sink.close_socket(self.share, last);
     }
 
     /// Why the socket was disconnected, once it is.
@@ -292,6 +298,13 @@ impl Socket {
 
     fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // One that never connected is closed by nobody else.
+        self.close(None);
     }
 }
 

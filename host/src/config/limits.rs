@@ -22,6 +22,8 @@ pub struct Limits {
     pub request_head_bytes_max: usize,
     /// Bytes queued to one connection.
     pub outbox_bytes_max: usize,
+    /// Bytes queued to all connections together.
+    pub outboxes_bytes_max: usize,
     /// Events received and not yet handled, per connection, above which reading pauses.
     pub inbound_high_events: usize,
     /// The same in bytes.
@@ -64,6 +66,7 @@ impl Default for Limits {
             sessions_per_address_max: None,
             request_head_bytes_max: 32 << 10,
             outbox_bytes_max: 16 << 20,
+            outboxes_bytes_max: 256 << 20,
             inbound_high_events: 1_000,
             inbound_high_bytes: 1 << 20,
             inbound_max_events: 20_000,
@@ -102,6 +105,11 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "outbox_bytes_max",
         |limits| Bytes(&mut limits.outbox_bytes_max, BYTES),
         "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not use up the machine's memory",
+    ),
+    KeySpec::new(
+        "outboxes_bytes_max",
+        |limits| Bytes(&mut limits.outboxes_bytes_max, BYTES),
+        "bytes queued to all connections together, what several wait for counted once; past them the clients for which the most waits are disconnected. Sixteen clients that read nothing of a full `outbox_bytes_max`",
     ),
     KeySpec::new(
         "inbound_high_events",

@@ -85,7 +85,7 @@ innkeeper.toml:19: limits.attachments_max: 0 is out of range; use 1 to 10000000
 innkeeper.toml:20: limits.inbound_max_events: `limits.inbound_high_events` (1000) is above `limits.inbound_max_events` (500); lower the first or raise the second
 innkeeper.toml:21: limits.data_bytes_max: "64 kilobytes" is not a size; write "64KiB", "8MiB", "1MB" or a number of bytes
 innkeeper.toml:22: limits.drain_deadline: true is not a duration; write "25s", "500ms", "2m" or a number of milliseconds
-innkeeper.toml:23: limits.quux: unknown key; known here: sessions_per_address_max, request_head_bytes_max, outbox_bytes_max, inbound_high_events, inbound_high_bytes, inbound_max_events, inbound_max_bytes, attachments_max, namespaces_per_connection_max, writes_per_call_max, write_bytes_per_call_max, open_calls_per_socket, rooms_per_socket_max, data_bytes_max, open_acks_per_socket_max, log_lines_per_call_max, rate_limit_keys_max, drain_deadline
+innkeeper.toml:23: limits.quux: unknown key; known here: KEYS OF LIMITS
 innkeeper.toml:25: plugins.chat.component: there is no file "nowhere.wasm"; build it (`innkeeper build <its folder>`) or correct the path, which is relative to the configuration
 innkeeper.toml:26: plugins.chat.grants: "stor" is not a capability; did you mean "store"?
 innkeeper.toml:26: plugins.chat.grants: "store:" names no bucket; write "store:users", one entry for each bucket: a name of 1 to 64 bytes
@@ -104,6 +104,8 @@ innkeeper.toml:31: plugins."my plugin".config.ratio: nan is not a number in JSON
 innkeeper.toml:33: plugins.echo: a table is expected, not a value of type string; begin it with [plugins.echo]
 innkeeper.toml:34: severs: unknown key; did you mean `server`?
 "#;
+    let keys: Vec<_> = super::limits::KEYS.iter().map(|key| key.name).collect();
+    let expected = expected.replace("KEYS OF LIMITS", &keys.join(", "));
     assert_eq!(told, expected.trim().lines().collect::<Vec<_>>(), "{told:#?}");
 }
 

@@ -1,13 +1,12 @@
 //! What is applied, in which order, and what the publisher receives.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::publisher::Publisher;
 use super::{Effects, Flags, LocalEffects, Overlay, Target, Write};
 use crate::adapter::{Adapter, Handshake, Namespace, RoomFilter, Sink, Socket, SocketId};
-use crate::frame::Frame;
+use crate::frame::{Frame, SocketShare};
 use crate::packet::{EncodedPacket, Message, Payload, connect_packet};
 use crate::request::Request;
 
@@ -16,12 +15,16 @@ use crate::request::Request;
 struct Wire(Mutex<Vec<String>>);
 
 impl Sink for Wire {
-    fn enqueue(&self, _is_closed: &AtomicBool, packet: &EncodedPacket, _volatile: bool) {
+    fn open_socket(&self) -> SocketShare {
+        SocketShare::CONNECTION
+    }
+
+    fn enqueue(&self, _owner: SocketShare, packet: &EncodedPacket, _volatile: bool) {
         let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
         self.0.lock().unwrap().extend(texts);
     }
 
-    fn close_socket(&self, _is_closed: &AtomicBool, _last: Option<Frame>) {}
+    fn close_socket(&self, _owner: SocketShare, _last: Option<Frame>) {}
 
     fn close_connection(&self) {}
 

@@ -1,10 +1,11 @@
-//! What requests send to a session's task.
+//! What requests and the outbox send to a session's task.
 
 use tokio::sync::oneshot::Sender;
 
 use super::{response::PollingResponse, websocket::Websocket};
+use crate::frame::SocketShare;
 
-/// A request of the client's, for the session's task.
+/// Something that the session's task has to do.
 pub(super) enum Command {
     /// A GET: the response is sent when there are packets.
     Poll(Sender<PollingResponse>),
@@ -12,4 +13,6 @@ pub(super) enum Command {
     Post(String, Sender<PollingResponse>),
     /// A websocket that the session may upgrade to.
     Probe(Box<Websocket>),
+    /// Not of a request: so much waits for this socket that it has to be disconnected from its namespace.
+    DisconnectSocket(SocketShare),
 }

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Sleep, sleep};
@@ -31,6 +32,19 @@ pub(super) struct Notes {
     pub(super) has_no_body: AtomicBool,
     /// The service has answered 101: hyper writes that response and nothing after it.
     pub(super) is_switching: AtomicBool,
+    /// The session behind the response that is being written has been given up.
+    is_cut: AtomicBool,
+    /// The task, while its client takes nothing.
+    stalled: AtomicWaker,
+}
+
+impl Notes {
+    /// Ends the connection, and drops what is still to be written.
+    pub(super) fn cut(&self) {
+        // Release pairs with `watch`, which registers its waker before it reads the flag.
+        self.is_cut.store(true, Ordering::Release);
+        self.stalled.wake();
+    }
 }
 
 pub(super) struct HttpStream {
@@ -79,8 +93,11 @@ impl HttpStream {
             return written;
         }
         let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(stalled.as_mut().poll(cx));
+        self.notes.stalled.register(cx.waker());
+        if !self.notes.is_cut.load(Ordering::Acquire) {
+            let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+            ready!(stalled.as_mut().poll(cx));
+        }
         self.io.inner().reset_on_drop();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -210,7 +210,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 session::start(&self.engine, new_session, InitialTransport::Polling(poll));
                 pending_response(response, cors, cookie)
             }
-            Route::Poll(outbox) => pending_response(polling::poll(outbox), cors, None),
+            Route::Poll(outbox) => pending_response(polling::poll(outbox, Arc::clone(&self.notes)), cors, None),
             Route::Post(outbox) => {
                 let response = post(Arc::clone(&self.engine), outbox, body, self.address);
                 let response = pending_response(response, cors, None);

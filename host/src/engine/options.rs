@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) payload_bytes_max: usize,
     /// Bytes that may wait for one client. A client with more is a slow consumer and is disconnected.
     pub(crate) outbox_bytes_max: usize,
+    /// Bytes that may wait for all clients together. Beyond it those for which the most waits are disconnected.
+    pub(crate) outboxes_bytes_max: usize,
     /// Whether sessions may be opened by polling.
     pub(crate) polling: bool,
     /// Whether sessions may be opened by websocket.
@@ -54,6 +56,7 @@ impl Default for Options {
             upgrade_timeout: Duration::from_secs(10),
             payload_bytes_max: 1_000_000,
             outbox_bytes_max: 16 << 20,
+            outboxes_bytes_max: 256 << 20,
             polling: true,
             websocket: true,
             allow_upgrades: true,

@@ -5,21 +5,32 @@
 //! task is in a turn nothing wakes it, because it looks into the outbox again before its turn ends. The acks of a handler
 //! therefore cost no wake-up.
 
+mod queue;
+
 use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
-use super::command::Command;
-use crate::{frame::Frame, reason::DisconnectReason};
+use tokio::time::Instant;
 
-/// Bytes that a websocket takes at once. They count against the bound until all of them are written.
-const BATCH_BYTES: usize = 256 * 1024;
+use self::queue::{MakeRoom, Queue};
+use super::{command::Command, http_stream::Notes};
+use crate::{
+    frame::{Frame, SocketShare},
+    limit_hits::LimitHit,
+    reason::DisconnectReason,
+    waiting_bytes::WaitingBytes,
+};
+
+/// Bytes of a queue that its transport will take at once. They count among the bytes of all connections only if it does not.
+const READY_BYTES: usize = 64 * 1024;
 
 /// What became of the frames of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +52,15 @@ pub(super) enum CloseRequest {
     Shutdown(DisconnectReason),
     /// The connection ends at once; what is queued is dropped.
     Abort(DisconnectReason),
+    /// The same, because the client does not read; the limit says how that was found.
+    Slow(LimitHit),
 }
 
 /// The outgoing queue of one connection, bounded in bytes, and the commands for its session's task.
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
-    bytes_max: usize,
+    /// The bytes that wait in all outboxes of the host.
+    waiting: Arc<WaitingBytes>,
     /// Written by the session's task only, at the upgrade.
     websocket: AtomicBool,
     /// A POST of this session is under way. A second one at the same time is an error of the client.
@@ -54,9 +68,9 @@ pub(crate) struct Outbox {
 }
 
 struct OutboxState {
-    queue: VecDeque<Frame>,
-    /// The bytes in the queue, and those that the transport has taken but not written.
-    bytes: usize,
+    queue: Queue,
+    /// The HTTP connection on which the last response to a poll is being written.
+    response: Option<Arc<Notes>>,
     commands: Vec<Command>,
     waker: Option<Waker>,
     close_request: Option<CloseRequest>,
@@ -98,16 +112,16 @@ impl CloseRequest {
         match self {
             Self::Disconnect => 0,
             Self::Shutdown(_) => 1,
-            Self::Abort(_) => 2,
+            Self::Abort(_) | Self::Slow(_) => 2,
         }
     }
 }
 
 impl Outbox {
-    pub(super) fn new(bytes_max: usize, websocket: bool) -> Self {
+    pub(super) fn new(bytes_max: usize, waiting: Arc<WaitingBytes>, websocket: bool) -> Self {
         let state = OutboxState {
-            queue: VecDeque::new(),
-            bytes: 0,
+            queue: Queue::new(bytes_max),
+            response: None,
             commands: Vec::new(),
             waker: None,
             close_request: None,
@@ -118,41 +132,59 @@ impl Outbox {
             closed: false,
             ended: false,
         };
-        Self { state: Mutex::new(state), bytes_max, websocket: AtomicBool::new(websocket), posting: AtomicBool::new(false) }
+        Self { state: Mutex::new(state), waiting, websocket: AtomicBool::new(websocket), posting: AtomicBool::new(false) }
     }
 
-    /// Queues the frames of one packet, all together or not at all. `is_closed` belongs to the packet's socket and is read under
-    /// the lock: nothing passes once it is set. A volatile packet is dropped unless nothing waits and the transport is ready.
-    pub(crate) fn enqueue(&self, is_closed: &AtomicBool, frames: &[Frame], volatile: bool) -> EnqueueOutcome {
+    /// Makes the part of a new socket. It is open until `close_socket`.
+    pub(crate) fn open_socket(&self) -> SocketShare {
+        self.lock().queue.open()
+    }
+
+    /// Queues the frames of one packet, all together or not at all. Nothing passes for a socket that is closed. A volatile packet is
+    /// dropped unless nothing waits and the transport is ready.
+    ///
+    /// Over the bound the socket for which the most waits is disconnected, if the connection has others; else the connection is.
+    pub(crate) fn enqueue(&self, owner: SocketShare, frames: &[Frame], volatile: bool) -> EnqueueOutcome {
+        // Dropped behind the lock: it may be long.
+        let mut evicted = VecDeque::new();
         let mut state = self.lock();
-        // Relaxed: `is_closed` is only written under this lock.
-        if state.closed || is_closed.load(Ordering::Relaxed) || volatile && (state.bytes > 0 || state.blocked) {
+        if state.closed || !state.queue.is_open(owner) || volatile && (state.queue.bytes() > 0 || state.blocked) {
             return EnqueueOutcome::Dropped;
         }
-        let length: usize = frames.iter().map(Frame::len).sum();
-        if state.bytes.saturating_add(length) > self.bytes_max {
-            state.closed = true;
-            state.request_close(CloseRequest::Abort(DisconnectReason::SlowConsumer));
-            return EnqueueOutcome::Overflow;
+        match state.queue.make_room(owner, frames.iter().map(Frame::cost).sum(), &mut evicted) {
+            MakeRoom::Fits => {}
+            MakeRoom::Evicted(fullest) => {
+                state.commands.push(Command::DisconnectSocket(fullest));
+                state.wake();
+            }
+            MakeRoom::Full => {
+                state.closed = true;
+                state.request_close(CloseRequest::Slow(LimitHit::OutboxBytes));
+                return EnqueueOutcome::Overflow;
+            }
         }
-        state.bytes += length;
-        state.queue.extend(frames.iter().cloned());
+        if !state.queue.is_open(owner) {
+            return EnqueueOutcome::Dropped;
+        }
+        if state.blocked || state.queue.bytes() >= READY_BYTES {
+            frames.iter().for_each(|frame| frame.count_as_waiting(&self.waiting));
+        }
+        state.queue.push(owner, frames);
         if !state.blocked {
             state.wake();
         }
         EnqueueOutcome::Queued
     }
 
-    /// Queues the last frame of a socket and sets its `is_closed`, so that nothing can follow. Does nothing if it is set already.
-    pub(crate) fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
+    /// Queues the last frame of a socket and closes its part, so that nothing can follow. Does nothing if it is closed already.
+    pub(crate) fn close_socket(&self, owner: SocketShare, last: Option<Frame>) {
         let mut state = self.lock();
-        if is_closed.swap(true, Ordering::Relaxed) || state.closed {
+        if !state.queue.close(owner) || state.closed {
             return;
         }
         if let Some(frame) = last {
             // One small frame beyond the bound does no harm: nothing of this socket can follow it.
-            state.bytes += frame.len();
-            state.queue.push_back(frame);
+            state.queue.push(SocketShare::CONNECTION, &[frame]);
             if !state.blocked {
                 state.wake();
             }
@@ -194,11 +226,24 @@ impl Outbox {
         self.lock().request_close(CloseRequest::Abort(reason));
     }
 
+    /// Asks for the end of the session, because too much waits in all outboxes.
+    pub(super) fn relieve(&self) {
+        self.lock().request_close(CloseRequest::Slow(LimitHit::OutboxesBytes));
+    }
+
     /// Queues a frame of the engine itself. It belongs to no socket, and no bound holds it back.
     pub(super) fn push_engine_frame(&self, frame: Frame) {
-        let mut state = self.lock();
-        state.bytes += frame.len();
-        state.queue.push_back(frame);
+        self.lock().queue.push(SocketShare::CONNECTION, &[frame]);
+    }
+
+    /// Bytes that wait, those that the transport has taken and not written included.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().queue.bytes()
+    }
+
+    /// The count of the bytes that wait in all outboxes.
+    pub(super) fn waiting(&self) -> &Arc<WaitingBytes> {
+        &self.waiting
     }
 
     /// Sends a command to the task. Returns the command if the session has ended.
@@ -241,6 +286,9 @@ impl Outbox {
     /// Ends the turn. False if something arrived meanwhile; then the turn goes on.
     pub(super) fn end_turn(&self, blocked: bool) -> bool {
         let mut state = self.lock();
+        if blocked && !state.blocked {
+            state.queue.count_as_waiting(&self.waiting);
+        }
         state.blocked = blocked;
         if state.close_request.is_some()
             || state.protocol_woken
@@ -249,9 +297,7 @@ impl Outbox {
         {
             return false;
         }
-        if state.queue.is_empty() && state.queue.capacity() > 0 {
-            state.queue = VecDeque::new();
-        }
+        state.queue.shrink();
         state.in_turn = false;
         true
     }
@@ -259,35 +305,37 @@ impl Outbox {
     /// Fills `batch`, which is empty, for a websocket. The `written` bytes of the batch before count no longer. Returns the bytes
     /// of the new batch.
     pub(super) fn refill(&self, batch: &mut VecDeque<Frame>, written: usize) -> usize {
-        let mut state = self.lock();
-        state.bytes = state.bytes.saturating_sub(written);
-        if state.bytes <= BATCH_BYTES {
-            mem::swap(batch, &mut state.queue);
-            return state.bytes;
-        }
-        let mut taken = 0;
-        while taken < BATCH_BYTES {
-            let Some(frame) = state.queue.pop_front() else { break };
-            taken += frame.len();
-            batch.push_back(frame);
-        }
-        taken
+        self.lock().queue.refill(batch, written)
     }
 
-    /// Takes the frames that fit into a polling body of `length_max` bytes, at least one frame.
-    pub(super) fn take_for_body(&self, length_max: usize, measure: fn(&Frame) -> usize) -> VecDeque<Frame> {
+    /// Takes the frames that fit into a polling body of `length_max` bytes, at least one frame, and their cost. They count until
+    /// `body_dropped`.
+    pub(super) fn take_for_body(&self, length_max: usize) -> (VecDeque<Frame>, usize) {
+        self.lock().queue.take(length_max)
+    }
+
+    /// A body has been written, or is not going to be.
+    pub(super) fn body_dropped(&self, bytes: usize) {
         let mut state = self.lock();
-        let (mut taken, mut length) = (VecDeque::new(), 0);
-        while let Some(next) = state.queue.front() {
-            length += measure(next);
-            if length > length_max && !taken.is_empty() {
-                break;
-            }
-            let Some(frame) = state.queue.pop_front() else { break };
-            state.bytes = state.bytes.saturating_sub(frame.len());
-            taken.push_back(frame);
+        state.queue.left(bytes);
+        state.response = None;
+    }
+
+    /// The response to a poll is being written on this HTTP connection.
+    pub(super) fn set_response(&self, connection: &Arc<Notes>) {
+        self.lock().response = Some(Arc::clone(connection));
+    }
+
+    /// Ends the HTTP connection on which a response to a poll is being written, if there is one.
+    pub(super) fn cut_response(&self) {
+        if let Some(connection) = self.lock().response.take() {
+            connection.cut();
         }
-        taken
+    }
+
+    /// By when all that waits now has to have left, if anything waits. Only a client that takes something in time moves it.
+    pub(super) fn drain_deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.lock().queue.drain_deadline(Instant::now(), timeout)
     }
 
     /// Accepts no frame any more. What is in the queue is still delivered, unless it is to be discarded.
@@ -295,10 +343,9 @@ impl Outbox {
         let mut state = self.lock();
         state.closed = true;
         if discard {
-            let queue = mem::take(&mut state.queue);
-            state.bytes = 0;
+            let frames = state.queue.discard();
             drop(state);
-            drop(queue);
+            drop(frames);
         }
     }
 
@@ -307,7 +354,7 @@ impl Outbox {
         let mut state = self.lock();
         state.closed = true;
         state.ended = true;
-        let unsent = (mem::take(&mut state.queue), state.waker.take());
+        let unsent = (state.queue.discard(), state.waker.take());
         let commands = mem::take(&mut state.commands);
         drop(state);
         drop(unsent);
@@ -320,116 +367,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering::SeqCst},
-        },
-        task::Wake,
-    };
-
-    use super::*;
-
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, SeqCst);
-        }
-    }
-
-    fn open() -> AtomicBool {
-        AtomicBool::new(false)
-    }
-
-    fn frame() -> Frame {
-        Frame::text(&[b"12345678"])
-    }
-
-    #[test]
-    fn past_the_bound_nothing_is_taken_and_the_connection_is_marked() {
-        let outbox = Outbox::new(25, true);
-        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
-        assert_eq!(outbox.enqueue(&open(), &[frame()], false), EnqueueOutcome::Overflow);
-        assert_eq!(outbox.enqueue(&open(), &[Frame::text(&[])], false), EnqueueOutcome::Dropped);
-        let (request, _) = outbox.begin_turn(Waker::noop());
-        assert_eq!(request, Some(CloseRequest::Abort(DisconnectReason::SlowConsumer)));
-    }
-
-    #[test]
-    fn the_frames_of_a_packet_go_together_or_not_at_all() {
-        let outbox = Outbox::new(25, true);
-        assert_eq!(outbox.enqueue(&open(), &[frame(), frame(), frame()], false), EnqueueOutcome::Overflow);
-        assert_eq!(outbox.take_for_body(100, Frame::len).len(), 0);
-    }
-
-    #[test]
-    fn written_bytes_make_room() {
-        let outbox = Outbox::new(25, true);
-        let mut batch = VecDeque::new();
-        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
-        let written = outbox.refill(&mut batch, 0);
-        assert_eq!((batch.len(), written), (2, 20));
-        batch.clear();
-        outbox.refill(&mut batch, written);
-        assert_eq!(outbox.enqueue(&open(), &[frame(), frame()], false), EnqueueOutcome::Queued);
-    }
-
-    #[test]
-    fn nothing_follows_the_last_frame_of_a_socket() {
-        let outbox = Outbox::new(1000, true);
-        let (gone, other) = (open(), open());
-        outbox.close_socket(&gone, Some(Frame::text(&[b"41"])));
-        outbox.close_socket(&gone, Some(Frame::text(&[b"41"])));
-        assert_eq!(outbox.enqueue(&gone, &[frame()], false), EnqueueOutcome::Dropped);
-        assert_eq!(outbox.enqueue(&other, &[frame()], false), EnqueueOutcome::Queued);
-        assert_eq!(outbox.take_for_body(1000, Frame::len), [Frame::text(&[b"41"]), frame()]);
-    }
-
-    #[test]
-    fn volatile_is_dropped_unless_nothing_waits_and_the_transport_is_ready() {
-        let outbox = Outbox::new(1000, true);
-        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Queued);
-        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped);
-        let mut batch = VecDeque::new();
-        let taken = outbox.refill(&mut batch, 0);
-        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped, "taken, but not written");
-        batch.clear();
-        outbox.refill(&mut batch, taken);
-        assert!(outbox.end_turn(true));
-        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Dropped, "no poll");
-        assert!(outbox.end_turn(false));
-        assert_eq!(outbox.enqueue(&open(), &[frame()], true), EnqueueOutcome::Queued);
-    }
-
-    #[test]
-    fn a_task_is_woken_only_between_turns_and_only_once() {
-        let outbox = Outbox::new(1000, true);
-        let count = Arc::new(Count(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&count));
-        outbox.begin_turn(&waker);
-        outbox.enqueue(&open(), &[frame()], false);
-        assert_eq!(count.0.load(SeqCst), 0);
-        assert!(!outbox.end_turn(false), "the queue is not empty");
-        outbox.take_for_body(1000, Frame::len);
-        assert!(outbox.end_turn(false));
-        outbox.enqueue(&open(), &[frame()], false);
-        outbox.enqueue(&open(), &[frame()], false);
-        assert_eq!(count.0.load(SeqCst), 1);
-        outbox.begin_turn(&waker);
-        assert!(outbox.end_turn(true));
-        outbox.enqueue(&open(), &[frame()], false);
-        assert_eq!(count.0.load(SeqCst), 1, "a blocked transport wakes the task itself");
-        outbox.close();
-        assert_eq!(count.0.load(SeqCst), 2);
-    }
-
-    #[test]
-    fn a_body_takes_what_fits_but_at_least_one() {
-        let outbox = Outbox::new(1000, false);
-        outbox.enqueue(&open(), &[frame(), frame(), frame()], false);
-        assert_eq!(outbox.take_for_body(1, Frame::len).len(), 1);
-        assert_eq!(outbox.take_for_body(20, Frame::len).len(), 2);
-    }
-}
+mod tests;

@@ -20,11 +20,12 @@ use tokio::{
 
 use super::{
     command::Command,
+    http_stream::Notes,
     outbox::Outbox,
     payload,
     response::{PollingResponse, Refusal},
 };
-use crate::reason::DisconnectReason;
+use crate::{reason::DisconnectReason, waiting_bytes::Waiting};
 
 /// The state of the held poll after an attempt to answer it.
 #[derive(PartialEq, Eq)]
@@ -92,13 +93,17 @@ impl HeldRequests {
 
     /// Answers the held poll with what is queued, or with `last_packet` if nothing is. CLOSE is sent alone in this way, because the
     /// official client ignores what is in one body with it.
-    pub(super) fn answer_poll(&mut self, outbox: &Outbox, length_max: usize, last_packet: Option<&[u8]>) -> PollOutcome {
+    pub(super) fn answer_poll(
+        &mut self,
+        outbox: &Arc<Outbox>,
+        length_max: usize,
+        last_packet: Option<&'static [u8]>,
+    ) -> PollOutcome {
         let Some(poll) = self.poll.take() else { return PollOutcome::NoPoll };
-        let frames = outbox.take_for_body(length_max, payload::encoded_length);
-        let (body, answered) = match (frames.is_empty(), last_packet) {
-            (false, _) => (payload::join(&frames), PollOutcome::NoPoll),
-            (true, Some(packet)) => (packet.to_vec(), PollOutcome::LastSent),
-            (true, None) => {
+        let (body, answered) = match (PacketsBody::take(outbox, length_max), last_packet) {
+            (Some(body), _) => (Bytes::from_owner(body), PollOutcome::NoPoll),
+            (None, Some(packet)) => (Bytes::from_static(packet), PollOutcome::LastSent),
+            (None, None) => {
                 self.poll = Some(poll);
                 return PollOutcome::Waiting;
             }
@@ -110,9 +115,43 @@ impl HeldRequests {
     /// Answers everything that is held: polling ends here, by the upgrade.
     pub(super) fn release_all(&mut self) {
         if let Some(poll) = self.poll.take() {
-            let _ = poll.send(PollingResponse::Packets(payload::NOOP.to_vec()));
+            let _ = poll.send(PollingResponse::Packets(Bytes::from_static(payload::NOOP)));
         }
         self.release_post();
+    }
+}
+
+/// Packets for a poll. They count in the outbox until hyper has written them.
+pub(super) struct PacketsBody {
+    bytes: Vec<u8>,
+    /// What they cost in the outbox.
+    cost: usize,
+    outbox: Arc<Outbox>,
+    _waiting: Waiting,
+}
+
+impl PacketsBody {
+    /// What is queued, as far as it fits into `length_max` bytes, or at least one packet; `None` if nothing is.
+    fn take(outbox: &Arc<Outbox>, length_max: usize) -> Option<Self> {
+        let (frames, cost) = outbox.take_for_body(length_max);
+        if frames.is_empty() {
+            return None;
+        }
+        let bytes = payload::join(&frames);
+        let waiting = outbox.waiting().add(bytes.len());
+        Some(Self { bytes, cost, outbox: Arc::clone(outbox), _waiting: waiting })
+    }
+}
+
+impl AsRef<[u8]> for PacketsBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for PacketsBody {
+    fn drop(&mut self) {
+        self.outbox.body_dropped(self.cost);
     }
 }
 
@@ -122,10 +161,12 @@ pub(super) fn handshake_poll() -> (Command, impl Future<Output = PollingResponse
     (Command::Poll(sender), async { receiver.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession)) })
 }
 
-/// Serves a GET.
-pub(super) async fn poll(outbox: Arc<Outbox>) -> PollingResponse {
+/// Serves a GET. `connection` is the one on which it came.
+pub(super) async fn poll(outbox: Arc<Outbox>, connection: Arc<Notes>) -> PollingResponse {
     let (sender, receiver) = oneshot::channel();
-    send_and_wait(&outbox, Command::Poll(sender), receiver).await
+    let response = send_and_wait(&outbox, Command::Poll(sender), receiver).await;
+    outbox.set_response(&connection);
+    response
 }
 
 /// Serves a POST. `timeout` is how long its body may make no progress.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::outbox::Outbox;
-use crate::{reason::DisconnectReason, request::Request};
+use crate::{frame::SocketShare, reason::DisconnectReason, request::Request};
 
 /// Makes the Socket.IO side of each connection.
 pub(crate) trait ProtocolFactory: Send + Sync {
@@ -28,6 +28,10 @@ pub(crate) trait Protocol: Send {
 
     /// Whether more may be read now. While the answer is no, reading pauses, but never longer than half of the ping timeout.
     fn accepts(&self) -> bool;
+
+    /// So much waits for one of the sockets that it has to be disconnected, so that the others can stay. Returns its namespace, for
+    /// the log, unless it is disconnected already.
+    fn disconnect_socket(&mut self, socket: SocketShare) -> Option<Arc<str>>;
 
     /// `Outbox::close` was called: the last frames are to be queued now. They are delivered; `closed("forced close")` follows
     /// at once.

@@ -103,17 +103,34 @@ impl RefusalLog {
         );
     }
 
+    /// A client is disconnected because it does not read what was sent to it; `limit` says how that was found.
+    pub(super) fn slow(&self, limit: LimitHit) {
+        self.limit_hits.hit(limit);
+        let Some(left_out) = self.outbox.admit() else { return };
+        let found = match limit {
+            LimitHit::OutboxesBytes => "more than [limits] outboxes_bytes_max waited for all clients together, and most for it",
+            LimitHit::UnreadTime => "what waited was not taken within [server] ping_interval and ping_timeout together",
+            _ => "more than [limits] outbox_bytes_max waited",
+        };
+        tracing::warn!(left_out, "disconnected: a client did not read what was sent to it, and {found}");
+    }
+
+    /// A socket is disconnected from its namespace so that the connection can stay.
+    pub(super) fn slow_socket(&self, namespace: &str) {
+        self.limit_hits.hit(LimitHit::OutboxBytes);
+        let Some(left_out) = self.outbox.admit() else { return };
+        let namespace = shown(namespace);
+        tracing::warn!(
+            %namespace,
+            left_out,
+            "disconnected from its namespace: a client did not read what was sent to it, and more than [limits] outbox_bytes_max waited, \
+             most of it for this namespace"
+        );
+    }
+
     /// A session ended, for one of the reasons for which a limit can be set.
     pub(super) fn ended(&self, reason: DisconnectReason) {
         match reason {
-            DisconnectReason::SlowConsumer => {
-                self.limit_hits.hit(LimitHit::OutboxBytes);
-                let Some(left_out) = self.outbox.admit() else { return };
-                tracing::warn!(
-                    left_out,
-                    "disconnected: a client did not read what was sent to it, and more than [limits] outbox_bytes_max waited"
-                );
-            }
             DisconnectReason::InboundLimit => {
                 self.limit_hits.hit(LimitHit::InboundMost);
                 let Some(left_out) = self.inbound.admit() else { return };

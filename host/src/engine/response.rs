@@ -64,7 +64,7 @@ impl Refusal {
 /// The response to a GET or a POST of a polling session.
 pub(super) enum PollingResponse {
     /// 200 with packets.
-    Packets(Vec<u8>),
+    Packets(Bytes),
     /// 200 with "ok", for a POST.
     Accepted,
     Refused(Refusal),
@@ -74,7 +74,7 @@ impl PollingResponse {
     pub(super) fn into_response(self) -> EngineResponse {
         match self {
             // Never text/html: the packets hold what other clients sent.
-            Self::Packets(body) => with_body("text/plain; charset=UTF-8", Bytes::from(body)),
+            Self::Packets(body) => with_body("text/plain; charset=UTF-8", body),
             Self::Accepted => with_body("text/html", Bytes::from_static(b"ok")),
             Self::Refused(refusal) => refusal.into_response(),
         }

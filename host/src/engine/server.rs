@@ -1,8 +1,14 @@
 //! All sessions of one listener: what they share, how they are counted, and how all of them end.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{
     addresses::SessionsPerAddress,
@@ -14,7 +20,10 @@ use super::{
     tasks::Tasks,
     websocket::Websocket,
 };
-use crate::{fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason};
+use crate::{fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason, waiting_bytes::WaitingBytes};
+
+/// How long after clients were disconnected, because too much waited for all together, the count is looked at again.
+const RELIEF_PAUSE: Duration = Duration::from_millis(20);
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
@@ -27,6 +36,8 @@ pub(crate) struct Engine {
     pub(super) refusing: watch::Sender<bool>,
     /// HTTP connections end with the response that is under way. Set once, when the last session has ended.
     pub(super) finishing: watch::Sender<bool>,
+    /// The bytes that wait in all outboxes.
+    pub(super) waiting: Arc<WaitingBytes>,
     pub(super) sessions: Arc<Tasks>,
     /// Streams that no session has: HTTP connections, and websockets that are being closed.
     pub(super) streams: Arc<Tasks>,
@@ -38,6 +49,7 @@ impl Engine {
     /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
     pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>, limit_hits: Arc<LimitHits>) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
+        let waiting = WaitingBytes::new(options.outboxes_bytes_max);
         let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,
@@ -47,10 +59,21 @@ impl Engine {
             log: RefusalLog::new(limit_hits),
             refusing: watch::Sender::new(false),
             finishing: watch::Sender::new(false),
+            waiting,
             sessions: Arc::default(),
             streams: Arc::default(),
             closing: OnceLock::new(),
         })
+    }
+
+    /// Disconnects those clients for which the most waits, whenever too much waits for all of them together. Never ends.
+    pub(crate) async fn relieve_outboxes(self: Arc<Self>) {
+        loop {
+            self.waiting.exceeded().await;
+            self.registry.relieve(self.waiting.excess());
+            // The sessions need a moment to drop what they hold.
+            sleep(RELIEF_PAUSE).await;
+        }
     }
 
     /// Stops accepting. A handshake on a TCP connection that is open already is answered 503.

@@ -51,7 +51,7 @@ pub(super) enum InitialTransport {
 pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
     let NewSession { session_id, address_permit, request, .. } = new_session;
     let is_websocket = matches!(transport, InitialTransport::Websocket(..));
-    let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, is_websocket));
+    let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, Arc::clone(&engine.waiting), is_websocket));
     let open = handshake::open_packet(&engine.options, session_id, is_websocket);
     let transport = match transport {
         InitialTransport::Websocket(websocket, head) => {
@@ -115,7 +115,7 @@ impl Session {
             if self.is_protocol_done && matches!(self.state, SessionState::Gone) {
                 return Poll::Ready(());
             }
-            more |= self.check_deadlines(cx, timer.as_mut());
+            more |= self.check_deadlines(cx, timer.as_mut(), blocked);
             if !more && self.outbox.end_turn(blocked) {
                 return Poll::Pending;
             }
@@ -131,6 +131,7 @@ impl Session {
             }
             Some(CloseRequest::Shutdown(reason)) => self.shut_down(reason),
             Some(CloseRequest::Abort(reason)) => self.abort(reason),
+            Some(CloseRequest::Slow(limit)) => self.abort_slow(limit),
             Some(CloseRequest::Disconnect) | None => {}
         }
     }
@@ -153,6 +154,11 @@ impl Session {
             (Command::Poll(request) | Command::Post(_, request), _) => {
                 let refusal = if is_over { Refusal::UnknownSession } else { Refusal::BadRequest };
                 let _ = request.send(PollingResponse::Refused(refusal));
+            }
+            (Command::DisconnectSocket(socket), _) => {
+                if let Some(namespace) = self.protocol.disconnect_socket(socket) {
+                    self.engine.log.slow_socket(&namespace);
+                }
             }
             // A second websocket, as in Node: the handshake was granted, and the websocket is closed.
             (Command::Probe(websocket), _) => self.engine.close_websocket(*websocket, 1000, ClientSide::Open),
@@ -282,7 +288,10 @@ impl Session {
         }
         match &mut self.transport {
             Transport::Websocket(websocket) => match websocket.write(cx, |batch, written| self.outbox.refill(batch, written)) {
-                Poll::Pending => return true,
+                Poll::Pending => {
+                    websocket.count_as_waiting(self.outbox.waiting());
+                    return true;
+                }
                 Poll::Ready(Ok(())) => return self.close_written(),
                 Poll::Ready(Err(_)) => self.end_gone(DisconnectReason::TransportClose),
             },

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -14,7 +15,7 @@ use super::{
     byte_stream::ByteStream,
     decoder::{Decoder, Flow, Message, Violation},
 };
-use crate::frame::Frame;
+use crate::{frame::Frame, waiting_bytes::WaitingBytes};
 
 /// Bytes of one read.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -58,6 +59,8 @@ pub(super) struct Websocket {
     first_written: usize,
     /// Bytes for which the batch counts in the outbox.
     batch_bytes: usize,
+    /// The batch counts among the bytes that wait in all outboxes.
+    batch_is_counted: bool,
     /// The answer to the client's last ping; older ones need none (RFC 6455, section 5.5.3).
     pong: Option<Frame>,
 }
@@ -72,6 +75,7 @@ impl Websocket {
             batch: VecDeque::new(),
             first_written: 0,
             batch_bytes: 0,
+            batch_is_counted: false,
             pong: None,
         }
     }
@@ -145,6 +149,7 @@ impl Websocket {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.write_batch(cx))?;
+            self.batch_is_counted = false;
             self.batch_bytes = refill(&mut self.batch, std::mem::take(&mut self.batch_bytes));
             self.batch.extend(self.pong.take());
             if self.batch.is_empty() {
@@ -201,6 +206,13 @@ impl Websocket {
             written -= left;
             self.first_written = 0;
             self.batch.pop_front();
+        }
+    }
+
+    /// Counts the batch among the bytes that wait, because the client does not take it.
+    pub(super) fn count_as_waiting(&mut self, count: &Arc<WaitingBytes>) {
+        if !std::mem::replace(&mut self.batch_is_counted, true) {
+            self.batch.iter().for_each(|frame| frame.count_as_waiting(count));
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,6 +14,7 @@ use super::sockets::{ConnectionSockets, NamespaceSlot};
 use crate::adapter::{Adapter, Handshake, Socket, SocketId, SocketState};
 use crate::dispatch::{Dispatcher, Queue};
 use crate::engine::{EngineRequest, Outbox, Protocol};
+use crate::frame::SocketShare;
 use crate::json;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::packet::{
@@ -23,9 +23,6 @@ use crate::packet::{
 use crate::plugin::Event;
 use crate::reason::DisconnectReason;
 use crate::request::Request;
-
-/// The closed flag of packets that belong to no socket: it is never set.
-static NEVER_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.
 pub(super) struct Connection {
@@ -114,7 +111,7 @@ impl Connection {
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
-        self.outbox.enqueue(&NEVER_CLOSED, connect_error_packet(namespace, message, None).frames(), false);
+        self.outbox.enqueue(SocketShare::CONNECTION, connect_error_packet(namespace, message, None).frames(), false);
     }
 
     fn disconnect(&mut self, namespace: &str) -> Result<(), DisconnectReason> {
@@ -215,6 +212,12 @@ impl Protocol for Connection {
     /// of them wait for.
     fn accepts(&self) -> bool {
         !self.sockets.backlog().exceeds(self.limits.high) || self.sockets.sockets().any(|socket| socket.has_open_question())
+    }
+
+    fn disconnect_socket(&mut self, socket: SocketShare) -> Option<Arc<str>> {
+        let socket = self.sockets.sockets().find(|one| one.share() == socket)?;
+        disconnect(socket, DisconnectReason::SlowConsumer, true);
+        Some(socket.namespace().name().into())
     }
 
     fn closing(&mut self) {

@@ -1,20 +1,22 @@
 //! The engine's outbox as the sink of its connection's sockets.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::adapter::Sink;
 use crate::engine::Outbox;
-use crate::frame::Frame;
+use crate::frame::{Frame, SocketShare};
 use crate::packet::EncodedPacket;
 
 impl Sink for Outbox {
-    fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, volatile: bool) {
-        // An outbox over its bound marks itself, and its connection's task ends the connection: there is nothing to do here.
-        Self::enqueue(self, is_closed, packet.frames(), volatile);
+    fn open_socket(&self) -> SocketShare {
+        Self::open_socket(self)
     }
 
-    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
-        Self::close_socket(self, is_closed, last);
+    fn enqueue(&self, owner: SocketShare, packet: &EncodedPacket, volatile: bool) {
+        // An outbox over its bound marks itself, and its connection's task does what follows from that: there is nothing to do here.
+        Self::enqueue(self, owner, packet.frames(), volatile);
+    }
+
+    fn close_socket(&self, owner: SocketShare, last: Option<Frame>) {
+        Self::close_socket(self, owner, last);
     }
 
     fn close_connection(&self) {

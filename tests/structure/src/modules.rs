@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 29] = [
+const ARROWS: [(&str, &[&str]); 30] = [
     // Leaves: they use no other.
     ("fixed_limits", &[]),
-    ("frame", &[]),
+    ("frame", &["waiting_bytes"]),
     ("host_names", &[]),
     ("json", &[]),
     ("limit_hits", &[]),
@@ -22,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 29] = [
     ("reason", &[]),
     ("request", &[]),
     ("config", &["text_file"]),
+    ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
     ("internal", &["fixed_limits", "host_names", "log_limiter"]),
@@ -32,7 +33,21 @@ const ARROWS: [(&str, &[&str]); 29] = [
     ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
     ("adapter", &["frame", "packet", "reason", "request"]),
-    ("engine", &["files", "fixed_limits", "frame", "host_names", "limit_hits", "log_limiter", "packet", "reason", "request"]),
+    (
+        "engine",
+        &[
+            "files",
+            "fixed_limits",
+            "frame",
+            "host_names",
+            "limit_hits",
+            "log_limiter",
+            "packet",
+            "reason",
+            "request",
+            "waiting_bytes",
+        ],
+    ),
     ("effect", &["adapter", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
     (
         "plugin",

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::adapter::{Adapter, Handshake, Sink, Socket, SocketId};
 use crate::dispatch::{DispatchLimits, Dispatcher, Queue};
 use crate::effect::{Flags, LocalEffects, Write};
-use crate::frame::Frame;
+use crate::frame::{Frame, SocketShare};
 use crate::packet::{EncodedPacket, Message, Payload};
 use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner, Subscription};
 use crate::reason::DisconnectReason;
@@ -55,21 +55,28 @@ impl Runner for Scripted {
 
 /// What a client would have received.
 #[derive(Default)]
-pub(super) struct Wire(Mutex<Vec<String>>);
+pub(super) struct Wire {
+    packets: Mutex<Vec<String>>,
+    is_closed: AtomicBool,
+}
 
 impl Sink for Wire {
-    fn enqueue(&self, is_closed: &AtomicBool, packet: &EncodedPacket, _volatile: bool) {
-        if !is_closed.load(SeqCst) {
+    fn open_socket(&self) -> SocketShare {
+        SocketShare::CONNECTION
+    }
+
+    fn enqueue(&self, _owner: SocketShare, packet: &EncodedPacket, _volatile: bool) {
+        if !self.is_closed.load(SeqCst) {
             let texts = packet.frames().iter().map(|frame| String::from_utf8_lossy(frame.packet()).into_owned());
-            self.0.lock().unwrap().extend(texts);
+            self.packets.lock().unwrap().extend(texts);
         }
     }
 
-    fn close_socket(&self, is_closed: &AtomicBool, last: Option<Frame>) {
+    fn close_socket(&self, owner: SocketShare, last: Option<Frame>) {
         if let Some(last) = last {
-            self.enqueue(is_closed, &EncodedPacket::Text(last), false);
+            self.enqueue(owner, &EncodedPacket::Text(last), false);
         }
-        is_closed.store(true, SeqCst);
+        self.is_closed.store(true, SeqCst);
     }
 
     fn close_connection(&self) {}
@@ -144,7 +151,7 @@ impl Scene {
     }
 
     pub(super) fn received(&self) -> Vec<String> {
-        std::mem::take(&mut *self.wire.0.lock().unwrap())
+        std::mem::take(&mut *self.wire.packets.lock().unwrap())
     }
 
     pub(super) fn called(&self) -> Vec<String> {

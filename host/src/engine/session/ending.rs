@@ -12,6 +12,7 @@ use crate::{
         session_end::{Delivery, SessionEnd},
     },
     fixed_limits::{CLOSE_DEADLINE, POLL_GAP},
+    limit_hits::LimitHit,
     reason::DisconnectReason,
 };
 
@@ -33,7 +34,7 @@ impl Session {
                 let until = Instant::now() + self.engine.options.ping_timeout;
                 self.state = SessionState::Closing { until, delivery: end.delivery };
                 if self.outbox.is_websocket() {
-                    self.engine.registry.remove(&self.session_id);
+                    self.engine.registry.hide(&self.session_id);
                 }
             }
             (Delivery::CloseOnly(code), Transport::Websocket(_)) => self.close_websocket(code, ClientSide::Open),
@@ -51,6 +52,15 @@ impl Session {
     pub(super) fn abort(&mut self, reason: DisconnectReason) {
         self.reset_on_drop();
         self.end(SessionEnd::new(reason, Delivery::CloseOnly(1008)));
+    }
+
+    /// Ends the session of a client that does not read, also if it is being closed: a response that is on its way is cut off.
+    pub(super) fn abort_slow(&mut self, limit: LimitHit) {
+        if !matches!(self.state, SessionState::Gone) {
+            self.engine.log.slow(limit);
+            self.outbox.cut_response();
+            self.abort(DisconnectReason::SlowConsumer);
+        }
     }
 
     /// Ends the session because the server shuts down. A client that is not there is not waited for: one without a request, unless

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     engine::{Engine, EngineRequest, Options, Outbox, Protocol, ProtocolFactory, byte_stream::ByteStream, listener},
-    frame::Frame,
+    frame::{Frame, SocketShare},
     reason::DisconnectReason,
     request::Request,
 };
@@ -146,6 +146,10 @@ impl Protocol for Recorder {
         !self.recording.is_full.load(SeqCst)
     }
 
+    fn disconnect_socket(&mut self, _socket: SocketShare) -> Option<Arc<str>> {
+        None
+    }
+
     fn closing(&mut self) {
         self.record("closing".to_owned(), Some("4closing"));
     }
@@ -157,7 +161,7 @@ impl Protocol for Recorder {
 }
 
 fn emit(outbox: &Outbox, packet: &str) {
-    outbox.enqueue(&AtomicBool::new(false), &[Frame::text(&[packet.as_bytes()])], false);
+    outbox.enqueue(SocketShare::CONNECTION, &[Frame::text(&[packet.as_bytes()])], false);
 }
 
 /// Runs all tasks until they wait, without moving the clock.

@@ -122,13 +122,12 @@ pub(super) fn data_object(data: &BTreeMap<Box<str>, Box<str>>) -> String {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
 
     use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
     use super::{FetchFields, Fetched};
     use crate::adapter::{Adapter, Handshake, RoomFilter, Sink, Socket, SocketId};
-    use crate::frame::Frame;
+    use crate::frame::{Frame, SocketShare};
     use crate::packet::{EncodedPacket, connect_packet};
     use crate::reason::DisconnectReason;
     use crate::request::Request;
@@ -137,9 +136,13 @@ mod tests {
     struct Unread;
 
     impl Sink for Unread {
-        fn enqueue(&self, _is_closed: &AtomicBool, _packet: &EncodedPacket, _volatile: bool) {}
+        fn open_socket(&self) -> SocketShare {
+            SocketShare::CONNECTION
+        }
 
-        fn close_socket(&self, _is_closed: &AtomicBool, _last: Option<Frame>) {}
+        fn enqueue(&self, _owner: SocketShare, _packet: &EncodedPacket, _volatile: bool) {}
+
+        fn close_socket(&self, _owner: SocketShare, _last: Option<Frame>) {}
 
         fn close_connection(&self) {}
 
