@@ -1,11 +1,13 @@
 //! Builds the server out of its modules and runs it until a signal ends it. There are no globals: a module is given what it
 //! needs.
 
+mod metrics;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use innkeeper_contract::kinds;
 use tokio::net::TcpListener;
@@ -19,7 +21,7 @@ use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
 use crate::files::{ClientBundles, Files};
 use crate::host_names::HostNames;
-use crate::internal;
+use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
     self, CacheFolder, Call, EngineError, Export, HostServices, LoadProblem, Plugin, PluginError, Registered, Registry,
@@ -27,6 +29,9 @@ use crate::plugin::{
 };
 use crate::protocol::{self, Backlog, SocketIo};
 use crate::store::{self, LazyStore, StoreError};
+use crate::telemetry::LogQueue;
+
+use metrics::Sources;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,26 +71,41 @@ fn flag(section: &str) -> &'static str {
     if section == "server" { "--port or " } else { "" }
 }
 
-/// Runs the server. Returns when a signal has ended it.
-pub(crate) async fn run(config: Config) -> Result<(), AppError> {
+/// The modules, put together.
+pub(crate) struct Server {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) sources: Arc<Sources>,
+}
+
+/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written.
+pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
     let listener = listen((config.server.host, config.server.port).into(), "server").await?;
     let internal_listener = match &config.internal {
         internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal").await?),
         _ => None,
     };
-    let engine = build(&config, store_of(&config)).await?;
-    tracing::info!(address = address_of(&listener), "listening");
+    let sources = Arc::new(OnceLock::new());
+    let page = {
+        let sources = sources.clone();
+        move || metrics::page(sources.get(), &log)
+    };
+    let status = Status::starting(page);
     if let Some(listener) = internal_listener {
         tracing::info!(address = address_of(&listener), "internal interface listening");
         let host_names = HostNames::new(&config.internal.hosts, config.internal.host);
-        // Ends with the runtime: it has nothing that could be lost.
-        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, engine.shutting_down()));
+        // From here on, so that a start that takes long can be seen. Ends with the runtime: it has nothing that could be lost.
+        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone()));
     }
+    let server = build(&config, store_of(&config)).await?;
+    let engine = server.engine;
+    let _set_once = sources.set(server.sources);
+    tracing::info!(address = address_of(&listener), "listening");
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
     tokio::spawn(engine.clone().serve(listener));
+    status.set_ready(engine.shutting_down());
     signals.first().await;
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
     Ok(())
@@ -115,7 +135,7 @@ pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
 }
 
 /// Loads the plugins and puts the modules together, from the adapter outwards.
-pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engine>, AppError> {
+pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let (services, findings) = services(config, adapter.clone(), store);
     let registered = register(config, &services, findings).await?;
@@ -132,15 +152,19 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Arc<Engin
     tracing::debug!(?namespaces, "namespaces registered");
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
     namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
+    metrics::name_events(&adapter, &registry);
     let limits = &config.limits;
     let limit_hits = Arc::new(LimitHits::default());
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
-    let dispatcher = Arc::new(Dispatcher { registry, effects, limits: dispatch_limits });
+    let dispatcher = Arc::new(Dispatcher { registry: registry.clone(), effects, limits: dispatch_limits });
     start_plugins(&dispatcher).await;
-    let socket_io = SocketIo { dispatcher, adapter, limits: connection_limits(config), limit_hits: limit_hits.clone() };
-    Ok(Engine::new(engine_options(config), Arc::new(socket_io), limit_hits))
+    let socket_io =
+        SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
+    let engine = Engine::new(engine_options(config), Arc::new(socket_io), limit_hits.clone());
+    let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits });
+    Ok(Server { engine, sources })
 }
 
 /// What a component returns when it registers, in a trial instance without grants.

@@ -95,14 +95,14 @@ pub fn main() -> ExitCode {
     // Exits by itself, with code 2 on wrong usage.
     let cli = Cli::parse();
     // Dropped last: the lines of the log are written by then.
-    let _log = telemetry::init();
+    let log = telemetry::init();
     let done = match cli.command {
-        Command::Run { config, listen } => run::run(config, listen.into()),
+        Command::Run { config, listen } => run::run(config, listen.into(), &log),
         Command::Build(request) => build::command(&request),
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
         Command::Demo { folder, install, sign_with_jwt_secret, listen } => {
-            demo::demo(folder, listen.into(), install, sign_with_jwt_secret)
+            demo::demo(folder, listen.into(), install, sign_with_jwt_secret, &log)
         }
         Command::Config(request) => configuration::config(request),
     };

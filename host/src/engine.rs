@@ -21,6 +21,7 @@ mod byte_stream;
 mod closing;
 mod command;
 mod cookie;
+mod counters;
 mod decoder;
 mod handshake;
 mod heartbeat;

@@ -38,6 +38,10 @@ pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 << 10;
 /// Bytes of lines of the log that wait to be written. Beyond it lines are dropped and counted: nothing waits for a reader.
 pub(crate) const LOG_QUEUE_BYTES_MAX: usize = 4 << 20;
 
+/// Names that have a label of their own in `/metrics`: events of one plugin, namespaces of the host. The page of a plugin that
+/// registers ten thousand would have a hundred thousand lines; what is more shares the label `other`.
+pub(crate) const METRIC_NAMES_MAX: usize = 200;
+
 /// One of so many instances of a plugin may wait while its socket's next event runs (`overtakable`): the other half is for calls
 /// that have not begun.
 pub(crate) const INSTANCES_PER_OVERTAKEN: usize = 2;

@@ -1,11 +1,14 @@
 //! The internal listener: HTTP for the operator's tools, never for clients.
 
+mod status;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::fixed_limits::REFUSAL_LINES_MAX;
 use crate::host_names::{self, HostNames};
 use crate::log_limiter::LogLimiter;
+use crate::metrics;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,18 +18,19 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+
+use status::Phase;
+
+pub(crate) use status::Status;
 
 /// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is served.
+const PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/version"];
+
 /// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    host_names: HostNames,
-    keep_alive: Duration,
-    shutting_down: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(listener: TcpListener, host_names: HostNames, keep_alive: Duration, status: Status) {
     let failures = LogLimiter::new(REFUSAL_LINES_MAX);
     loop {
         let stream = match listener.accept().await {
@@ -44,7 +48,7 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let (shutting_down, host_names) = (shutting_down.clone(), host_names.clone());
+        let (status, host_names) = (status.clone(), host_names.clone());
         // Ends with the connection.
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http1::Builder::new();
@@ -52,7 +56,7 @@ pub(crate) async fn serve(
             let service = service_fn(|request: Request<Incoming>| {
                 let (parts, _) = request.into_parts();
                 let refused = refusal(&parts, &host_names);
-                std::future::ready(Ok::<_, Infallible>(refused.unwrap_or_else(|| respond(&parts, *shutting_down.borrow()))))
+                std::future::ready(Ok::<_, Infallible>(refused.unwrap_or_else(|| respond(&parts, &status))))
             });
             let served = server.serve_connection(TokioIo::new(stream), service).await;
             if let Err(error) = served {
@@ -74,16 +78,42 @@ fn refusal(request: &Parts, host_names: &HostNames) -> Option<Response<Full<Byte
     }
 }
 
-fn respond(request: &Parts, is_shutting_down: bool) -> Response<Full<Bytes>> {
+fn respond(request: &Parts, status: &Status) -> Response<Full<Bytes>> {
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    let is_there = PATHS.contains(&request.uri.path());
     match request.uri.path() {
-        "/healthz" | "/version" if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
-        // A balancer that asks sends no more clients here.
-        "/healthz" if is_shutting_down => response(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"shutting down"}"#.into()),
-        "/healthz" => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
+        _ if is_there && !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
+        "/healthz" => health(status.phase()),
+        "/readyz" => readiness(status.phase()),
+        "/metrics" => page(status.metrics()),
         "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
-        _ => response(StatusCode::NOT_FOUND, r#"{"error":"not found; there are /healthz and /version"}"#.into()),
+        _ => response(StatusCode::NOT_FOUND, format!(r#"{{"error":"not found; there are {}"}}"#, PATHS.join(", "))),
     }
+}
+
+/// Whether the process works: a supervisor that reads anything else restarts it, so a start that takes long is no reason.
+fn health(phase: Phase) -> Response<Full<Bytes>> {
+    match phase {
+        Phase::Starting | Phase::Ready => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
+        // A balancer that asks here and not for /readyz sends no more clients.
+        Phase::Draining => response(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"shutting down"}"#.into()),
+    }
+}
+
+/// Whether clients can be sent here.
+fn readiness(phase: Phase) -> Response<Full<Bytes>> {
+    let (status, word) = match phase {
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Ready => (StatusCode::OK, "ready"),
+        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    };
+    response(status, format!(r#"{{"status":"{word}"}}"#))
+}
+
+fn page(text: String) -> Response<Full<Bytes>> {
+    let mut response = response(StatusCode::OK, text);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+    response
 }
 
 fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {

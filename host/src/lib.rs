@@ -20,6 +20,7 @@ mod internal;
 mod json;
 mod limit_hits;
 mod log_limiter;
+mod metrics;
 mod packet;
 mod plugin;
 mod protocol;

@@ -20,7 +20,6 @@ macro_rules! limits {
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The label of `/metrics`: the key of the configuration that changes the bound, else the name of its constant.
-            #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
             pub(crate) const fn label(self) -> &'static str {
                 match self {
                     $(Self::$variant => $label,)*
@@ -108,7 +107,6 @@ impl LimitHits {
     }
 
     /// The bounds that were hit, with the number of hits.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(crate) fn counted(&self) -> impl Iterator<Item = (LimitHit, u64)> {
         let counted = LimitHit::ALL.iter().zip(&self.counters);
         counted.map(|(limit, counter)| (*limit, counter.load(Ordering::Relaxed))).filter(|(_, hits)| *hits > 0)

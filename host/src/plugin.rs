@@ -5,6 +5,7 @@
 mod bindings;
 mod call;
 mod call_limits;
+mod call_metrics;
 mod capability;
 mod clock;
 mod component_file;
@@ -45,6 +46,7 @@ pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::{NamespaceRegistration, Subscription};
 pub(crate) use registry::{Chain, Member, Registry};
+pub(crate) use runner::Figures;
 #[cfg(test)]
 pub(crate) use runner::Runner;
 pub(crate) use services::HostServices;

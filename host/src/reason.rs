@@ -31,6 +31,21 @@ pub(crate) enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// All reasons, in the order of their numbers.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::TransportClose,
+        Self::TransportError,
+        Self::PingTimeout,
+        Self::ParseError,
+        Self::ForcedClose,
+        Self::ClientNamespaceDisconnect,
+        Self::ServerNamespaceDisconnect,
+        Self::ServerShuttingDown,
+        Self::SlowConsumer,
+        Self::InboundLimit,
+        Self::Refused,
+    ];
+
     /// The reason as Socket.IO spells it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

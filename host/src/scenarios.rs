@@ -77,7 +77,7 @@ impl RealServer {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             let address = listener.local_addr().unwrap();
             let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
-            let engine = app::build(&config, store).await.unwrap();
+            let engine = app::build(&config, store).await.unwrap().engine;
             tokio::spawn(engine.serve(listener));
             address
         });

@@ -37,7 +37,6 @@ pub(crate) struct Log {
 
 impl Log {
     /// The lines that wait to be written.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(crate) fn queue(&self) -> &Arc<LogQueue> {
         &self.queue
     }

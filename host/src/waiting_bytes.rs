@@ -42,10 +42,15 @@ impl WaitingBytes {
         self.exceeded.notified().await;
     }
 
+    /// How many there are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// How many have to go, with an eighth of the bound to spare, so that the next message does not exceed it again; zero if there are
     /// not too many.
     pub(crate) fn excess(&self) -> usize {
-        let bytes = self.bytes.load(Ordering::Relaxed);
+        let bytes = self.bytes();
         if bytes > self.bytes_max { bytes - (self.bytes_max - self.bytes_max / 8) } else { 0 }
     }
 }

@@ -17,7 +17,7 @@ test("on a terminal, control characters are escaped and further lines of an entr
   const file = writeConfig(t, configuration({ plugins: ["standard"] }));
   const host = run(t, ["-c", TERMINAL, PROGRAM, "run", "--config", file], { program: "python3" });
   const plain = () => host.stdout.replaceAll(/\u001b\[\d*m/g, "").replaceAll("\r\n", "\n");
-  const [, address] = await eventually("it listens", () => / listening address="([\d.:]+)"/.exec(plain()), 60_000);
+  const [, address] = await eventually("it listens", () => /INFO listening address="([\d.:]+)"/.exec(plain()), 60_000);
   const client = await connect(Object.assign(host, { url: `http://${address}` }));
 
   await ask(client, "print", `printed\u001b[2J\r${FORGED}\u202e`);
@@ -64,7 +64,7 @@ async function startWithLogAt(t, redirection, plugins = ["standard", "echo"]) {
   const file = writeConfig(t, configuration({ plugins: named, server: { port }, internal: { port: internal } }));
   const host = run(t, ["-c", `exec "$0" run --config "$1" ${redirection}`, PROGRAM, file], { program: "bash" });
   Object.assign(host, { address: `127.0.0.1:${port}`, url: `http://127.0.0.1:${port}`, internal: `http://127.0.0.1:${internal}` });
-  await eventually("it serves", async () => (await request(host, { path: "/healthz", base: host.internal })).status === 200, 60_000);
+  await eventually("it serves", async () => (await request(host, { path: "/readyz", base: host.internal })).status === 200, 60_000);
   return host;
 }
 

@@ -25,6 +25,11 @@ impl Namespace {
         Locked { namespace: self, members: self.members.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
+    /// How many sockets are connected.
+    pub(crate) fn sockets(&self) -> usize {
+        self.lock().members.len()
+    }
+
     /// An ack id for a question. Relaxed, because each id only has to differ from the ids before it.
     pub(crate) fn question_id(&self) -> u64 {
         self.questions.fetch_add(1, Ordering::Relaxed)
@@ -86,14 +91,24 @@ impl Locked<'_> {
         self.members.rooms_of(id)
     }
 
-    /// Queues a packet for every socket that the filter selects.
-    pub(crate) fn broadcast(&self, filter: &RoomFilter, packet: &EncodedPacket, volatile: bool) {
-        self.members.each(filter, |socket| socket.enqueue(packet, volatile));
+    /// Queues a packet for every socket that the filter selects. Returns how many those are.
+    pub(crate) fn broadcast(&self, filter: &RoomFilter, packet: &EncodedPacket, volatile: bool) -> usize {
+        let mut sockets = 0;
+        self.members.each(filter, |socket| {
+            sockets += 1;
+            socket.enqueue(packet, volatile);
+        });
+        sockets
     }
 
-    /// Asks every socket that the filter selects.
-    pub(crate) fn ask(&self, filter: &RoomFilter, ack: u64, packet: &EncodedPacket, question: &Arc<Question>) {
-        self.members.each(filter, |socket| self.ask_socket(socket, ack, packet, question));
+    /// Asks every socket that the filter selects. Returns how many those are.
+    pub(crate) fn ask(&self, filter: &RoomFilter, ack: u64, packet: &EncodedPacket, question: &Arc<Question>) -> usize {
+        let mut sockets = 0;
+        self.members.each(filter, |socket| {
+            sockets += 1;
+            self.ask_socket(socket, ack, packet, question);
+        });
+        sockets
     }
 
     /// Asks one socket.

@@ -31,6 +31,15 @@ impl Adapter {
         self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// All namespaces, by their names.
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = namespaces.values().cloned().collect();
+        drop(namespaces);
+        all.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        all
+    }
+
     /// The connected socket with this id, in whichever namespace it is.
     pub(crate) fn find(&self, id: SocketId) -> Option<Arc<Socket>> {
         self.sockets.find(&id)

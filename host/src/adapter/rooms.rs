@@ -44,6 +44,11 @@ impl<S: Clone> RoomTable<S> {
         self.sockets.insert(id, Member { socket, in_own_room: true, rooms: Vec::new() });
     }
 
+    /// How many sockets there are.
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// Removes a socket. Returns the rooms that it was in.
     pub(super) fn remove(&mut self, id: SocketId) -> Vec<Arc<str>> {
         let Some(member) = self.sockets.remove(&id) else { return Vec::new() };

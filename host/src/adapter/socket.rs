@@ -13,6 +13,7 @@ use super::question::{AskedSocket, Question};
 use super::rooms::RoomTable;
 use super::sink::Sink;
 use crate::frame::{Frame, SocketShare};
+use crate::metrics::EventCounters;
 use crate::packet::{EncodedPacket, Payload};
 use crate::reason::DisconnectReason;
 
@@ -24,15 +25,27 @@ pub(crate) struct Namespace {
     pub(super) members: Mutex<RoomTable<Arc<Socket>>>,
     /// Ack ids of questions to clients; a question to a room has one for all sockets that it asks.
     pub(super) questions: AtomicU64,
+    events: EventCounters,
 }
 
 impl Namespace {
     pub(super) fn new(name: &str, index: Arc<SocketIndex<Arc<Socket>>>) -> Self {
-        Self { name: name.into(), index, members: Mutex::default(), questions: AtomicU64::new(0) }
+        Self {
+            name: name.into(),
+            index,
+            members: Mutex::default(),
+            questions: AtomicU64::new(0),
+            events: EventCounters::default(),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What `/metrics` shows of the namespace's events.
+    pub(crate) fn events(&self) -> &EventCounters {
+        &self.events
     }
 }
 

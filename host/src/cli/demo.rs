@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::{Config, Flags, PluginConfig};
+use crate::telemetry::Log;
 
 use super::config_file::environment;
 use super::error::CliError;
@@ -26,7 +27,13 @@ const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 /// address each on its own.
 const ATTEMPTS_CONFIG: &str = r#"{"points": 1000, "per": ["address"]}"#;
 
-pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool, sign_with_jwt_secret: bool) -> Result<(), CliError> {
+pub(super) fn demo(
+    folder: Option<PathBuf>,
+    flags: Flags,
+    install: bool,
+    sign_with_jwt_secret: bool,
+    log: &Log,
+) -> Result<(), CliError> {
     let sources = Sources::find(install)?;
     let target = &sources.target;
     let folder = folder.unwrap_or_else(|| target.demo());
@@ -43,7 +50,7 @@ pub(super) fn demo(folder: Option<PathBuf>, flags: Flags, install: bool, sign_wi
     config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
     print_what_to_try(&config);
-    run::serve(config.into())
+    run::serve(config.into(), log)
 }
 
 /// Locks the folder of the demo: a second demo in it would replace the tokens of the first, and could not open its store.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::app::{self, AppError};
 use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
+use crate::telemetry::Log;
 
 use super::built_in::{built_plugins, free_internal, report_open};
 use super::config_file::{self, FILE, environment};
@@ -16,18 +17,18 @@ use super::reference::AUTH;
 /// How long a shutdown waits for what runs in blocking threads (a compilation).
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
 
-pub(super) fn run(file: Option<PathBuf>, flags: Flags) -> Result<(), CliError> {
+pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), CliError> {
     let resolved = match config_file::find(file) {
         Some(file) => sound(Reading::of(&file, &environment, flags)?)?,
         None => without_file(flags)?.into(),
     };
-    serve(resolved)
+    serve(resolved, log)
 }
 
 /// Runs the server on a runtime of its own until it has drained.
-pub(super) fn serve(Resolved { config, sources }: Resolved) -> Result<(), CliError> {
+pub(super) fn serve(Resolved { config, sources }: Resolved, log: &Log) -> Result<(), CliError> {
     file_handles::raise_limit();
-    match on_runtime(app::run(config))? {
+    match on_runtime(app::run(config, log.queue().clone()))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),
     }

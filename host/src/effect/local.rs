@@ -43,7 +43,10 @@ impl LocalEffects {
             Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
                 apply_to_client(write);
             }
-            Write::Broadcast { target, packet, .. } => locked.broadcast(&target.rooms, &packet, target.flags.volatile),
+            Write::Broadcast { target, message, packet } => {
+                let sockets = locked.broadcast(&target.rooms, &packet, target.flags.volatile);
+                target.namespace.events().delivered(&message.name, sockets);
+            }
             Write::Join { socket, rooms } => self.join(locked, &socket, &rooms),
             Write::Leave { socket, rooms } => locked.leave(&socket, &rooms),
             Write::JoinAll { target, rooms } => {
@@ -100,10 +103,14 @@ impl Effects for LocalEffects {
         let ack = namespace.question_id();
         let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(ack)).encode();
         let locked = namespace.lock();
-        match target {
-            QuestionTarget::Socket(socket) => locked.ask_socket(socket, ack, &packet, &question),
+        let sockets = match target {
+            QuestionTarget::Socket(socket) => {
+                locked.ask_socket(socket, ack, &packet, &question);
+                1
+            }
             QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
-        }
+        };
+        namespace.events().delivered(&message.name, sockets);
         (ack, question)
     }
 
@@ -141,7 +148,10 @@ fn find<'a, 'b>(locked: &'a mut [Locked<'b>], namespace: &Namespace) -> Option<&
 /// Applies a write that needs no namespace, because it concerns one client only.
 fn apply_to_client(write: Write) {
     match write {
-        Write::Emit { socket, packet, flags, .. } => socket.enqueue(&packet, flags.volatile),
+        Write::Emit { socket, message, packet, flags } => {
+            socket.enqueue(&packet, flags.volatile);
+            socket.namespace().events().delivered(&message.name, usize::from(socket.state() == SocketState::Connected));
+        }
         Write::Ack { socket, ack, packet, .. } => {
             if socket.close_ack(ack) {
                 socket.enqueue(&packet, false);

@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     addresses::SessionsPerAddress,
     closing::{self, ClientSide},
+    counters::SessionCounters,
     options::Options,
     protocol::ProtocolFactory,
     refusal_log::RefusalLog,
@@ -32,6 +33,7 @@ pub(crate) struct Engine {
     pub(super) registry: Registry,
     pub(super) addresses: Arc<SessionsPerAddress>,
     pub(super) log: RefusalLog,
+    pub(super) counters: SessionCounters,
     /// No new connections and handshakes. Set once, by `refuse_new`.
     pub(super) refusing: watch::Sender<bool>,
     /// HTTP connections end with the response that is under way. Set once, when the last session has ended.
@@ -57,6 +59,7 @@ impl Engine {
             registry: Registry::default(),
             addresses,
             log: RefusalLog::new(limit_hits),
+            counters: SessionCounters::default(),
             refusing: watch::Sender::new(false),
             finishing: watch::Sender::new(false),
             waiting,
@@ -106,6 +109,21 @@ impl Engine {
     /// Sessions whose task has not ended.
     pub(crate) fn connections(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// TCP connections that no session has: those that HTTP is spoken on, and websockets that are being closed.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Bytes that wait for clients.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.bytes()
+    }
+
+    /// The sessions that were opened and closed.
+    pub(crate) fn counters(&self) -> &SessionCounters {
+        &self.counters
     }
 
     pub(super) fn refuses(&self) -> bool {

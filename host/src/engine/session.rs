@@ -66,6 +66,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
     };
     outbox.push_engine_frame(open);
     engine.registry.add(session_id, Arc::clone(&outbox));
+    engine.counters.opened(is_websocket);
     if let Some(&reason) = engine.closing.get() {
         outbox.close_for_shutdown(reason);
     }
@@ -275,6 +276,7 @@ impl Session {
                         polling.release_all();
                     }
                     self.outbox.set_websocket();
+                    self.engine.counters.upgraded();
                 }
                 true
             }

@@ -11,6 +11,7 @@ use innkeeper_contract::codes::SATURATED;
 use tokio::time::{Instant, timeout_at};
 
 use super::call::{Call, CallOutcome, Export};
+use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
 use super::failure::Failure;
 use super::failure_log::FailureLog;
@@ -18,7 +19,7 @@ use super::host::{CallTimeExceeded, GenerationContext};
 use super::instance::RunTimeExceeded;
 use super::outcome::outcome;
 use super::pool::{self, InstancePool};
-use super::runner::Runner;
+use super::runner::{Figures, Runner};
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 
@@ -27,14 +28,15 @@ pub(super) struct Generation<C: LinkedComponent> {
     context: Arc<GenerationContext>,
     pool: Arc<InstancePool<C>>,
     has_start: bool,
+    metrics: CallMetrics,
 }
 
 impl<C: LinkedComponent> Generation<C> {
-    pub(super) fn new(component: C, context: GenerationContext, has_start: bool) -> Self {
+    pub(super) fn new(component: C, context: GenerationContext, has_start: bool, metrics: CallMetrics) -> Self {
         let context = Arc::new(context);
         let pool = Arc::new(InstancePool::new(component, context.clone()));
         pool::spawn_trimming(&pool);
-        Self { context, pool, has_start }
+        Self { context, pool, has_start, metrics }
     }
 }
 
@@ -44,11 +46,21 @@ impl<C: LinkedComponent> Runner for Generation<C> {
     }
 
     fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
-        Box::pin(async move { self.run(call).await })
+        Box::pin(async move {
+            let (export, begun) = (call.export.clone(), Instant::now());
+            let outcome = self.run(call).await;
+            self.metrics.ended(&export, begun.elapsed(), &outcome);
+            outcome
+        })
     }
 
     fn call_limit(&self) -> Duration {
         self.context.plugin.config.limits.call_deadline
+    }
+
+    fn figures(&self) -> Option<Figures<'_>> {
+        let plugin = &self.context.plugin;
+        Some(Figures { calls: &self.metrics, limit_hits: &plugin.limit_hits, timers: plugin.timers.len() })
     }
 
     fn timers(&self) -> Option<&Arc<PluginTimers>> {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use wasmtime::component::Component;
 
 use super::bindings::v0_1;
+use super::call_metrics::CallMetrics;
 use super::capability::{Capabilities, Capability};
 use super::component_file::ComponentFile;
 use super::contract::LinkedComponent;
@@ -104,11 +105,12 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list
     context.has_timer_hook = registration.timer;
     context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
     let has_start = registration.start;
+    let metrics = CallMetrics::new(&label, &registration.namespaces);
     list.push(Registered {
         plugin: plugin.clone(),
         namespaces: registration.namespaces,
         sdk: registration.sdk,
-        start: Box::new(move |context| Arc::new(Generation::new(component, context, has_start))),
+        start: Box::new(move |context| Arc::new(Generation::new(component, context, has_start, metrics))),
         context,
     });
     problems

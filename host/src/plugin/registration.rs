@@ -125,6 +125,13 @@ impl NamespaceRegistration {
         self.events.get(event).or(self.other_events.as_ref())
     }
 
+    /// The events that have a handler, in the order of their names: labels in `/metrics`.
+    pub(crate) fn event_labels(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<_> = self.events.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names.into_iter()
+    }
+
     /// Adds to `unknown` what this host does not know.
     fn check(namespace: NamespaceManifest, unknown: &mut Vec<String>) -> Result<Self, String> {
         let name = namespace.name;

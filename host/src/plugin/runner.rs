@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Call, CallOutcome};
+use super::call_metrics::CallMetrics;
 use super::timers::PluginTimers;
+use crate::limit_hits::LimitHits;
 
 /// A generation of a plugin, as its callers see it. Whether an instance serves one call at a time or many, and which version of
 /// the contract it speaks, is the generation's own matter.
@@ -19,6 +21,11 @@ pub(crate) trait Runner: Send + Sync {
     /// The longest that a call may take, waiting included.
     fn call_limit(&self) -> Duration;
 
+    /// What `/metrics` shows of the plugin.
+    fn figures(&self) -> Option<Figures<'_>> {
+        None
+    }
+
     /// The timers of the plugin.
     fn timers(&self) -> Option<&Arc<PluginTimers>> {
         None
@@ -28,4 +35,13 @@ pub(crate) trait Runner: Send + Sync {
     fn has_start(&self) -> bool {
         false
     }
+}
+
+/// What `/metrics` shows of a plugin.
+pub(crate) struct Figures<'a> {
+    /// Of the generation.
+    pub(crate) calls: &'a CallMetrics,
+    pub(crate) limit_hits: &'a LimitHits,
+    /// Timers that are set.
+    pub(crate) timers: usize,
 }

@@ -77,6 +77,11 @@ impl Timers for PluginTimers {
 }
 
 impl PluginTimers {
+    /// How many timers are set.
+    pub(super) fn len(&self) -> usize {
+        self.lock().by_key.len()
+    }
+
     pub(crate) fn new(plugin: Arc<str>) -> Self {
         Self { plugin, table: Mutex::default(), changed: Notify::new() }
     }

@@ -136,6 +136,7 @@ impl Connection {
         }
         match self.sockets.slot(packet.namespace) {
             NamespaceSlot::Occupied(queue) if queue.socket().state() == SocketState::Connected => {
+                queue.socket().namespace().events().received(&name);
                 let payload = Payload { args, attachments };
                 queue.push(Event { name: name.into_owned(), payload, ack: packet.ack });
                 self.check_backlog()

@@ -66,7 +66,6 @@ impl LogQueue {
     }
 
     /// How many lines were dropped.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
     }

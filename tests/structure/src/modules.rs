@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 30] = [
+const ARROWS: [(&str, &[&str]); 31] = [
     // Leaves: they use no other.
     ("fixed_limits", &[]),
     ("frame", &["waiting_bytes"]),
     ("host_names", &[]),
     ("json", &[]),
     ("limit_hits", &[]),
+    ("metrics", &[]),
     ("log_limiter", &[]),
     // Packets are text and frames.
     ("packet", &["frame", "json"]),
@@ -25,14 +26,14 @@ const ARROWS: [(&str, &[&str]); 30] = [
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
-    ("internal", &["fixed_limits", "host_names", "log_limiter"]),
+    ("internal", &["fixed_limits", "host_names", "log_limiter", "metrics"]),
     ("files", &["fixed_limits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits", "text_file"]),
     // Keys come out of the configuration.
     ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
-    ("adapter", &["frame", "packet", "reason", "request"]),
+    ("adapter", &["frame", "metrics", "packet", "reason", "request"]),
     (
         "engine",
         &[
@@ -60,6 +61,7 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "json",
             "limit_hits",
             "log_limiter",
+            "metrics",
             "packet",
             "rate_limit",
             "reason",
@@ -82,14 +84,17 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "effect",
             "engine",
             "files",
+            "fixed_limits",
             "host_names",
             "internal",
             "limit_hits",
+            "metrics",
             "plugin",
             "rate_limit",
             "protocol",
             "adapter",
             "store",
+            "telemetry",
         ],
     ),
     ("cli", &["app", "auth", "config", "store", "telemetry", "text_file"]),
@@ -100,7 +105,8 @@ const ARROWS: [(&str, &[&str]); 30] = [
 ];
 
 /// Foreign crates that only some modules may use.
-const FOREIGN: [(&str, &[&str]); 9] = [
+const FOREIGN: [(&str, &[&str]); 10] = [
+    ("prometheus_client", &["metrics"]),
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),

@@ -20,7 +20,10 @@ impl Session {
     /// Ends the session. One that still delivers what was queued stops that for every other delivery.
     pub(super) fn end(&mut self, end: SessionEnd) {
         match self.state {
-            SessionState::Open => self.protocol.closed(end.reason),
+            SessionState::Open => {
+                self.engine.counters.closed(self.outbox.is_websocket(), end.reason);
+                self.protocol.closed(end.reason);
+            }
             SessionState::Closing { .. } if !matches!(end.delivery, Delivery::Flush(_)) => {}
             SessionState::Closing { .. } | SessionState::Gone => return,
         }

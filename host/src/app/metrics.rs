@@ -1,0 +1,182 @@
+//! The families of `/metrics`: each number is read where it arises. `docs/metrics.md` lists them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::adapter::Adapter;
+use crate::engine::Engine;
+use crate::fixed_limits::METRIC_NAMES_MAX;
+use crate::limit_hits::LimitHits;
+use crate::metrics::{self, EventCounters, Labels, Page};
+use crate::plugin::{Figures, Registry};
+use crate::telemetry::LogQueue;
+
+/// The label of the namespaces without one of their own.
+const OTHER: &str = "other";
+
+/// What the page reads.
+pub(crate) struct Sources {
+    pub(super) engine: Arc<Engine>,
+    pub(super) adapter: Arc<Adapter>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) limit_hits: Arc<LimitHits>,
+}
+
+/// The page of `/metrics`. Without sources the server is starting.
+pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> String {
+    let (sources, log) = (sources.cloned(), log.clone());
+    metrics::page(Arc::new(move |page: &mut Page<'_>| {
+        of_program(page, &log)?;
+        let Some(sources) = &sources else { return Ok(()) };
+        of_sessions(page, &sources.engine)?;
+        of_namespaces(page, &sources.adapter)?;
+        of_plugins(page, sources)
+    }))
+}
+
+/// Gives the events of the registrations labels of their own: the first of each plugin, by their names.
+pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
+    for namespace in adapter.namespaces() {
+        let Some(chain) = registry.chain(namespace.name()) else { continue };
+        let events = chain.members.iter().flat_map(|member| member.registration.event_labels().take(METRIC_NAMES_MAX));
+        namespace.events().name(events.map(Into::into));
+    }
+}
+
+fn of_program(page: &mut Page<'_>, log: &LogQueue) -> fmt::Result {
+    let build = vec![("version", env!("CARGO_PKG_VERSION"))];
+    page.gauge("innkeeper_build_info", "The program; always 1.", vec![(build, 1.0)])?;
+    page.counter(
+        "innkeeper_log_lines_dropped",
+        "Lines of the log that could not be written, or were not read in time.",
+        vec![(Labels::new(), log.dropped())],
+    )
+}
+
+fn of_sessions(page: &mut Page<'_>, engine: &Engine) -> fmt::Result {
+    let sessions = engine.counters();
+    page.gauge(
+        "innkeeper_connections",
+        "Connections of Engine.IO that are open, by transport.",
+        sessions.open().into_iter().map(|(transport, open)| (vec![("transport", transport)], number(open))).collect(),
+    )?;
+    page.counter(
+        "innkeeper_connections_opened",
+        "Connections that were opened, by the transport of their handshake.",
+        sessions.all_opened().into_iter().map(|(transport, opened)| (vec![("transport", transport)], opened)).collect(),
+    )?;
+    page.counter(
+        "innkeeper_connections_upgraded",
+        "Connections that went from polling to websocket.",
+        vec![(Labels::new(), sessions.all_upgraded())],
+    )?;
+    let closed = sessions.all_closed().into_iter();
+    page.counter(
+        "innkeeper_connections_closed",
+        "Connections that were closed, by transport and reason.",
+        closed.map(|(transport, reason, closed)| (vec![("transport", transport), ("reason", reason)], closed)).collect(),
+    )?;
+    page.gauge(
+        "innkeeper_sessions",
+        "Connections that are open, and those whose last handlers still run.",
+        vec![(Labels::new(), size(engine.connections()))],
+    )?;
+    page.gauge(
+        "innkeeper_http_connections",
+        "TCP connections that no websocket has taken over, and websockets that are being closed.",
+        vec![(Labels::new(), size(engine.streams()))],
+    )?;
+    page.gauge(
+        "innkeeper_outbox_bytes",
+        "Bytes that wait for clients, of all connections together.",
+        vec![(Labels::new(), size(engine.waiting_bytes()))],
+    )
+}
+
+fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
+    let namespaces = adapter.namespaces();
+    let (named, others) = namespaces.split_at(namespaces.len().min(METRIC_NAMES_MAX));
+    let mut sockets: Vec<_> =
+        named.iter().map(|namespace| (vec![("namespace", namespace.name())], size(namespace.sockets()))).collect();
+    let (mut received, mut delivered) = (Vec::new(), Vec::new());
+    for namespace in named {
+        let counted = namespace.events().counted();
+        for (event, was_received, was_delivered) in counted {
+            let labels = vec![("namespace", namespace.name()), ("event", event)];
+            received.push((labels.clone(), was_received));
+            delivered.push((labels, was_delivered));
+        }
+    }
+    if !others.is_empty() {
+        let sums = others.iter().map(|namespace| sum(namespace.events()));
+        let (was_received, was_delivered) = sums.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        let labels = vec![("namespace", OTHER), ("event", OTHER)];
+        received.push((labels.clone(), was_received));
+        delivered.push((labels, was_delivered));
+        sockets.push((vec![("namespace", OTHER)], size(others.iter().map(|namespace| namespace.sockets()).sum())));
+    }
+    page.gauge("innkeeper_sockets", "Sockets that are connected, by namespace.", sockets)?;
+    page.counter(
+        "innkeeper_events_received",
+        "Events of clients, by namespace and event; those that no plugin registered are \"other\".",
+        received,
+    )?;
+    page.counter("innkeeper_events_delivered", "Events of plugins, once for each socket that they were sent to.", delivered)
+}
+
+fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
+    let plugins = sources.registry.plugins();
+    let plugins: Vec<(&str, Figures<'_>)> =
+        plugins.iter().filter_map(|plugin| Some((&**plugin.name(), plugin.figures()?))).collect();
+    let mut durations = Vec::new();
+    let mut failures = Vec::new();
+    let mut hits: Vec<_> =
+        sources.limit_hits.counted().map(|(limit, hits)| (vec![("limit", limit.label()), ("plugin", "")], hits)).collect();
+    for (plugin, figures) in &plugins {
+        let (plugin, calls) = (*plugin, figures.calls);
+        let plugin_labels = || vec![("plugin", plugin), ("generation", calls.generation())];
+        for (export, event, histogram) in calls.durations() {
+            let mut labels = plugin_labels();
+            labels.extend([("export", export), ("event", event)]);
+            durations.push((labels, histogram));
+        }
+        for (kind, count) in calls.failures() {
+            let mut labels = plugin_labels();
+            labels.push(("kind", kind));
+            failures.push((labels, count));
+        }
+        let counted = figures.limit_hits.counted();
+        hits.extend(counted.map(|(limit, hits)| (vec![("limit", limit.label()), ("plugin", plugin)], hits)));
+    }
+    page.histogram("innkeeper_handler_duration_seconds", "How long calls of plugins took, waiting included.", durations)?;
+    page.counter(
+        "innkeeper_call_failures",
+        "Calls that failed: reported by the plugin, without a free instance in time, or because the plugin broke.",
+        failures,
+    )?;
+    page.counter(
+        "innkeeper_limit_hits",
+        "How often a limit was hit, by its key in the configuration or its constant; without a plugin, limits of clients and of the host.",
+        hits,
+    )?;
+    page.gauge(
+        "innkeeper_timers",
+        "Timers that are set.",
+        plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.timers))).collect(),
+    )
+}
+
+fn sum(events: &EventCounters) -> (u64, u64) {
+    events.counted().into_iter().fold((0, 0), |(all_received, all_delivered), (_, received, delivered)| {
+        (all_received + received, all_delivered + delivered)
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges of Prometheus are floating point")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+fn size(value: usize) -> f64 {
+    number(u64::try_from(value).unwrap_or(u64::MAX))
+}
