@@ -3,5 +3,6 @@
 export * from "./client.mjs";
 export * from "./host.mjs";
 export * from "./paths.mjs";
+export * from "./process.mjs";
 export * from "./raw.mjs";
 export * from "./wait.mjs";

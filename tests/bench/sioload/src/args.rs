@@ -20,6 +20,7 @@ pub(crate) struct Args {
     pub(crate) conns: usize,
     pub(crate) depth: usize,
     pub(crate) size: usize,
+    pub(crate) argument: String,
     pub(crate) duration: f64,
     pub(crate) warmup: f64,
     pub(crate) count: Option<u64>,
@@ -49,6 +50,7 @@ modes
   broadcast  room fan-out: publishers emit, everyone else in the room receives
   idle       open connections, hold them, read the server's memory
   churn      connect, CONNECT, DISCONNECT, close, again
+  press      every connection emits --ev-echo with --argument, waits for any answer, and emits again
   jwt        like churn, with an auth token in CONNECT; counts ok and refused
 
 options (defaults in brackets)
@@ -60,6 +62,7 @@ options (defaults in brackets)
   --conns N             connections [100]; for churn/jwt: concurrent slots
   --depth N             outstanding messages per connection (echo) [1]
   --size BYTES          JSON payload size [100]
+  --argument JSON       what press emits [null]
   --duration S          measured seconds [5]
   --count N             measure N messages instead of a duration (echo, broadcast publishes)
   --warmup S            [1]
@@ -121,6 +124,7 @@ pub(crate) fn parse() -> Result<Args, String> {
         conns: 100,
         depth: 1,
         size: 100,
+        argument: "null".into(),
         duration: 5.0,
         warmup: 1.0,
         count: None,
@@ -169,6 +173,10 @@ pub(crate) fn parse() -> Result<Args, String> {
             "--conns" => a.conns = n(&k, &v)?,
             "--depth" => a.depth = n(&k, &v)?,
             "--size" => a.size = n(&k, &v)?,
+            "--argument" => {
+                serde_json::from_str::<serde_json::Value>(&v).map_err(|e| format!("--argument: {e}"))?;
+                a.argument = v
+            }
             "--duration" => a.duration = n(&k, &v)?,
             "--warmup" => a.warmup = n(&k, &v)?,
             "--count" => a.count = Some(n(&k, &v)?),

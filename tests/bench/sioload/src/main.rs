@@ -10,6 +10,7 @@ mod echo;
 mod engine;
 mod idle;
 mod pacer;
+mod press;
 mod procstat;
 mod ws;
 
@@ -104,6 +105,7 @@ fn main() {
         "echo" => echo::run(&a),
         "broadcast" => broadcast::run(&a),
         "idle" => idle::run(&a),
+        "press" => press::run(&a),
         "churn" | "jwt" => cycle::run(&a),
         m => Err(format!("unknown mode {m}\n{}", args::HELP)),
     };

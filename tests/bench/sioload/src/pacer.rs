@@ -27,9 +27,13 @@ impl Pacer {
         Some(due)
     }
 
-    /// How long to wait for input: a millisecond less than to the next due time (epoll counts in those), then spinning.
+    /// How long to wait for input: a millisecond less than to the next due time (epoll counts in those), then spinning. At low
+    /// rates nothing spins, because the processor may be the server's: messages are up to a millisecond late then.
     pub(crate) fn wait(&self, now: u64) -> Duration {
         let left = self.next.saturating_sub(now);
+        if self.step_ns > 4e6 {
+            return Duration::from_nanos(left);
+        }
         Duration::from_nanos(if left > 1_500_000 { left - 1_000_000 } else { 0 })
     }
 }
