@@ -14,6 +14,9 @@ pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// no client that has been away for longer.
 pub(crate) const POLL_GAP: Duration = Duration::from_millis(500);
 
+/// Parameters of a URL's query; what stands behind them is ignored, as in Node's `querystring`.
+pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
+
 /// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the process's handles, and
 /// most of those are for connections.
 pub(crate) const OPEN_FILES_MAX: usize = 256;

@@ -37,6 +37,7 @@ limits! {
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",
     OutboxesBytes = "outboxes_bytes_max",
+    QueryNames = "QUERY_NAMES_MAX",
     RequestHeadBytes = "request_head_bytes_max",
     /// A client did not take in time what waited for it.
     UnreadTime = "ping_timeout",

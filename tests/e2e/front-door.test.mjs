@@ -54,6 +54,19 @@ test("a text that looks like the answer to a websocket handshake is a text", asy
   await check("a text");
 });
 
+test("a connection whose query has very many names costs what it sent", async (t) => {
+  const { host, check } = await attacked(t);
+  const before = resident(host);
+  const path = `/socket.io/?EIO=4&transport=polling${"&a".repeat(7_500)}`;
+  for (let opened = 0; opened < 300; opened += 50) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => request(host, { path })));
+    for (const { status } of answers) assert.equal(status, 200);
+  }
+  const each = (resident(host) - before) / 300;
+  assert.ok(each < 64 << 10, `${Math.round(each)} bytes for each`);
+  await check("such queries");
+});
+
 test("requests that are sent ahead cost no more than those that wait for each other", async (t) => {
   const { host, check } = await attacked(t);
   const before = resident(host);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RawSocket, ask, askAll, connect, eventually, refused, request, startHost } from "./harness/index.mjs";
+import { RawPolling, RawSocket, ask, askAll, connect, eventually, refused, request, startHost } from "./harness/index.mjs";
 
 /** No deadline of the host comes to the rescue before a test gives up. */
 const LONG = { run_ms: 30_000, call_ms: 60_000 };
@@ -177,12 +177,27 @@ test("request_head_bytes_max: a request with a larger head is refused, and the l
     return (await request(host, { path, headers: { filler: "x".repeat(bytes) } })).status;
   };
   const byDefault = await startHost(t);
-  assert.equal(await status(byDefault, 31 << 10), 200);
-  assert.equal(await status(byDefault, 33 << 10), 431);
+  assert.equal(await status(byDefault, 15 << 10), 200);
+  assert.equal(await status(byDefault, 17 << 10), 431);
   await byDefault.waitForLog((line) => line.level === "WARN" && /request_head_bytes_max/.test(line.message), "the log says why");
   const larger = await startHost(t, { limits: { request_head_bytes_max: "48KiB" } });
   assert.equal(await status(larger, 33 << 10), 200);
   assert.equal(await status(larger, 50 << 10), 431);
+});
+
+test("QUERY_NAMES_MAX: what stands behind the first thousand parameters is ignored", async (t) => {
+  const host = await startHost(t, { plugins: ["behave"] });
+  const plain = async (others) => {
+    const { text } = await request(host, { path: `/socket.io/?EIO=4&transport=polling&${"x&".repeat(others)}plain=1` });
+    const client = new RawPolling(host, JSON.parse(text.slice(1)).sid);
+    await client.post("40");
+    await eventually("the socket is connected", async () => (await client.poll()).text.includes('40{"sid"'));
+    await client.post('421["handshake"]');
+    const { packets } = await client.poll();
+    return JSON.parse(packets.find((packet) => packet.startsWith("431[")).slice(3))[0].plain;
+  };
+  assert.equal(await plain(997), "1");
+  assert.equal(await plain(998), null);
 });
 
 test("sessions_per_address_max: a handshake beyond it is answered 429 until a session ends, and the log names the key", async (t) => {

@@ -1,4 +1,5 @@
-//! Names of the fields that `sockets.get-handshake` and `sockets.fetch` take. Both lists are open.
+//! Names of the fields that `sockets.get-handshake` and `sockets.fetch` take. Both lists are open. `get-handshake` takes one parameter or
+//! one header too: `query:token`, `headers:origin`.
 
 /// The address of the peer.
 pub const ADDRESS: &str = "address";
@@ -16,6 +17,16 @@ pub const ROOMS: &str = "rooms";
 pub const DATA: &str = "data";
 /// `fetch` only: the handshake, with its query, address and URL.
 pub const HANDSHAKE: &str = "handshake";
+
+/// The field that is one of many: `query:token` for [`QUERY`] and `token`.
+pub fn one(field: &str, name: &str) -> String {
+    format!("{field}:{name}")
+}
+
+/// The name of the one of many that a field is: `token` if it is `query:token` and the field of all is [`QUERY`].
+pub fn one_of<'a>(requested: &'a str, field: &str) -> Option<&'a str> {
+    requested.strip_prefix(field)?.strip_prefix(':')
+}
 
 /// The fields of `get-handshake`.
 pub const OF_HANDSHAKE: [&str; 5] = [ADDRESS, QUERY, URL, HEADERS, AUTH];

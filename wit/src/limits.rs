@@ -18,6 +18,8 @@ pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub const PAGE_ENTRIES_MAX: u32 = 10_000;
 /// Bytes of a page of fetched sockets, unless its first socket alone has more.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
+/// Fields that a handshake is asked for at once.
+pub const HANDSHAKE_FIELDS_MAX: usize = 100;
 /// Open questions of a call.
 pub const OPEN_TICKETS_MAX: usize = 1_000;
 

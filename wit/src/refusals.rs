@@ -87,6 +87,11 @@ pub fn write_bytes_per_call(most: usize) -> Refusal {
     Refusal::limit(format!("a call records at most {most} bytes (write_bytes_per_call_max)"))
 }
 
+/// A handshake that is asked for too many fields.
+pub fn handshake_fields() -> Refusal {
+    Refusal::limit(format!("a handshake is asked for at most {} fields at once", limits::HANDSHAKE_FIELDS_MAX))
+}
+
 /// A question beyond the open ones that a call may have.
 pub fn open_tickets() -> Refusal {
     Refusal::limit(format!("a call has at most {} open questions", limits::OPEN_TICKETS_MAX))

@@ -64,7 +64,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions_per_address_max: None,
-            request_head_bytes_max: 32 << 10,
+            request_head_bytes_max: 16 << 10,
             outbox_bytes_max: 16 << 20,
             outboxes_bytes_max: 256 << 20,
             inbound_high_events: 1_000,
@@ -99,7 +99,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "request_head_bytes_max",
         |limits| Bytes(&mut limits.request_head_bytes_max, HEAD_BYTES),
-        "bytes of the head of one HTTP request; a longer one is answered 431. Browsers and proxies stay below 16 KiB, cookies and the query included",
+        "bytes of the head of one HTTP request; a longer one is answered 431. Node's default; browsers and proxies stay below it, cookies and the query included. A connection keeps the text of its head",
     ),
     KeySpec::new(
         "outbox_bytes_max",

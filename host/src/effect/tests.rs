@@ -71,8 +71,7 @@ impl Node {
     }
 
     fn socket(&self, namespace: &str) -> (Arc<Socket>, Arc<Wire>) {
-        let (headers, query, url) = (Vec::new(), Vec::new(), "/socket.io/".into());
-        let request = Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
+        let request = Request::new(std::iter::empty(), "/socket.io/", IpAddr::V4(Ipv4Addr::LOCALHOST));
         let handshake = Handshake { request: Arc::new(request), auth: None, issued_ms: 0 };
         let (wire, namespace): (Arc<Wire>, _) = (Arc::default(), self.adapter.namespace(namespace));
         let socket = Arc::new(Socket::new(SocketId::random().unwrap(), namespace, handshake, wire.clone()));

@@ -1,6 +1,6 @@
 //! The checks of a request to the endpoint, in the order of Node's server, and the first packet of a session.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use hyper::{
     HeaderMap, Method, Version,
@@ -9,7 +9,6 @@ use hyper::{
     },
     http::request::Parts,
 };
-use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
@@ -20,7 +19,12 @@ use super::{
     server::Engine,
     session_id::SessionId,
 };
-use crate::{frame::Frame, packet::OpenPacket, request::Request};
+use crate::{
+    fixed_limits::QUERY_NAMES_MAX,
+    frame::Frame,
+    packet::OpenPacket,
+    request::{Request, query_parameters},
+};
 
 /// The kinds of request that the engine serves.
 pub(super) enum Route {
@@ -53,8 +57,6 @@ pub(super) struct NewSession {
     pub(super) request: Request,
 }
 
-type Query = Vec<(Box<str>, Box<str>)>;
-
 /// Decides what a request is, or why it is refused.
 /// `host` is the one that the request is for.
 pub(super) fn route(engine: &Engine, parts: &Parts, host: Option<&str>, address: IpAddr) -> Result<Route, Refusal> {
@@ -72,15 +74,18 @@ pub(super) fn route(engine: &Engine, parts: &Parts, host: Option<&str>, address:
     if parts.method == Method::OPTIONS {
         return Ok(Route::Options);
     }
-    let query = decode_query(parts.uri.query().unwrap_or_default());
-    let sid = query_value(&query, "sid").filter(|sid| !sid.is_empty());
-    let is_websocket = match query_value(&query, "transport") {
+    let query = parts.uri.query().unwrap_or_default();
+    if query.split('&').filter(|pair| !pair.is_empty()).nth(QUERY_NAMES_MAX).is_some() {
+        engine.log.query();
+    }
+    let sid = query_value(query, "sid").filter(|sid| !sid.is_empty());
+    let is_websocket = match query_value(query, "transport").as_deref() {
         Some("polling") if engine.options.polling => false,
         Some("websocket") if engine.options.websocket || sid.is_some() => true,
         _ => return Err(Refusal::UnknownTransport),
     };
     match sid {
-        Some(sid) => route_of_session(engine, parts, sid, is_websocket),
+        Some(sid) => route_of_session(engine, parts, &sid, is_websocket),
         None => route_of_handshake(engine, parts, query, address, is_websocket),
     }
 }
@@ -110,7 +115,7 @@ fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: boo
 fn route_of_handshake(
     engine: &Engine,
     parts: &Parts,
-    query: Query,
+    query: &str,
     address: IpAddr,
     is_websocket: bool,
 ) -> Result<Route, Refusal> {
@@ -118,7 +123,7 @@ fn route_of_handshake(
         return Err(Refusal::BadMethod);
     }
     let accept = if is_websocket { Some(accept(parts)?) } else { None };
-    if query_value(&query, "EIO") != Some("4") {
+    if query_value(query, "EIO").as_deref() != Some("4") {
         return Err(Refusal::UnsupportedVersion);
     }
     if engine.refuses() {
@@ -130,7 +135,7 @@ fn route_of_handshake(
     };
     let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
     let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
-    let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, query, address) };
+    let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, address) };
     Ok(match accept {
         Some(accept) => Route::Websocket(accept, Upgrade::New(new_session)),
         None => Route::Open(new_session),
@@ -171,17 +176,14 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
     headers.get(name)?.to_str().ok()
 }
 
-fn opening_request(parts: &Parts, query: Query, address: IpAddr) -> Request {
-    let mut headers = Vec::with_capacity(parts.headers.len());
-    for (name, value) in &parts.headers {
-        headers.push((name.as_str().into(), latin1(value.as_bytes())));
-    }
-    let url = parts.uri.path_and_query().map_or("/", |path| path.as_str()).into();
-    Request { headers, url, query, address, secure: false }
+fn opening_request(parts: &Parts, address: IpAddr) -> Request {
+    let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), latin1(value.as_bytes())));
+    let url = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    Request::new(headers, url, address)
 }
 
 /// A header's value as Node reads it: UTF-8 is not guaranteed, so every byte is one character.
-fn latin1(value: &[u8]) -> Box<str> {
+fn latin1(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
         Ok(text) if text.is_ascii() => text.into(),
         _ => value.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
@@ -189,29 +191,8 @@ fn latin1(value: &[u8]) -> Box<str> {
 }
 
 /// The last value of this key, as in Node's server: some clients add their own `transport` to one that is there.
-fn query_value<'a>(query: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
-    query.iter().rfind(|(name, _)| &**name == key).map(|(_, value)| &**value)
-}
-
-/// Decodes `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stays as it is.
-fn decode_query(query: &str) -> Query {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let mut decoded: Query = pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
-        .collect();
-    decoded.shrink_to_fit();
-    decoded
-}
-
-fn decode(text: &str) -> Box<str> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return text.into();
-    }
-    // No escape contains a `+`, so the order of the two does not matter.
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into()
+fn query_value<'a>(query: &'a str, key: &str) -> Option<Cow<'a, str>> {
+    query_parameters(query).filter(|(name, _)| name == key).last().map(|(_, value)| value)
 }
 
 /// The OPEN packet of a session that these options allow.
@@ -229,25 +210,6 @@ pub(super) fn open_packet(options: &Options, session_id: SessionId, is_websocket
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn query(text: &str) -> Vec<(String, String)> {
-        decode_query(text).into_iter().map(|(name, value)| (name.into(), value.into())).collect()
-    }
-
-    fn pair(name: &str, value: &str) -> (String, String) {
-        (name.to_owned(), value.to_owned())
-    }
-
-    #[test]
-    fn a_query_is_decoded_whatever_it_holds() {
-        assert_eq!(query("a=%"), [pair("a", "%")]);
-        assert_eq!(query("a=%4"), [pair("a", "%4")]);
-        assert_eq!(query("a=%zz%+"), [pair("a", "%zz% ")]);
-        assert_eq!(query("a=%ff"), [pair("a", "\u{fffd}")]);
-        assert_eq!(query("&&=&a"), [pair("", ""), pair("a", "")]);
-        assert_eq!(query(""), []);
-        assert_eq!(query("EIO=4&x=a%20b+c%C3%a9&x=2=3"), [pair("EIO", "4"), pair("x", "a b cé"), pair("x", "2=3")]);
-    }
 
     #[test]
     fn the_last_slash_of_the_path_may_be_left_out() {

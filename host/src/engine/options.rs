@@ -64,7 +64,7 @@ impl Default for Options {
             host_names: HostNames::default(),
             cookie: None,
             files: Files::default(),
-            request_head_bytes_max: 32 << 10,
+            request_head_bytes_max: 16 << 10,
             keep_alive: Duration::from_secs(90),
             body_timeout: Duration::from_secs(120),
             sessions_per_address_max: None,

@@ -82,6 +82,11 @@ impl RefusalLog {
         );
     }
 
+    /// A query with more parameters than are read. Nobody is refused for it, so it is only counted.
+    pub(super) fn query(&self) {
+        self.limit_hits.hit(LimitHit::QueryNames);
+    }
+
     /// A host name that is not served: 403.
     pub(super) fn host(&self, host: &str) {
         let Some(left_out) = self.host.admit() else { return };

@@ -221,7 +221,7 @@ impl Socket {
     /// # Errors
     /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn query(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.handshake_with(&[fields::QUERY])?.query(name).map(str::to_owned))
+        Ok(self.handshake_with(&[&fields::one(fields::QUERY, name)])?.query(name).map(str::to_owned))
     }
 
     /// `socket.handshake.query`: all parameters of the request's URL, in the order received.
@@ -245,7 +245,7 @@ impl Socket {
     /// # Errors
     /// If the socket is not there any more, or of a namespace that the plugin may not name.
     pub fn header(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.handshake_with(&[fields::HEADERS])?.header(name).map(str::to_owned))
+        Ok(self.handshake_with(&[&fields::one(fields::HEADERS, name)])?.header(name).map(str::to_owned))
     }
 
     /// `socket.handshake.auth[key]`: `None` without the capability `handshake:secrets`.

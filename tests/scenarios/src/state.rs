@@ -9,6 +9,7 @@ use std::time::Duration;
 list![
     data_belongs_to_its_socket,
     a_handshake_is_json_with_the_names_of_socket_io,
+    one_parameter_and_one_header_are_read_by_their_names,
     the_store_keeps_what_a_failed_call_wrote,
     the_store_adds_swaps_and_scans,
     the_entries_of_a_bucket_are_read_page_by_page,
@@ -43,6 +44,13 @@ fn a_handshake_is_json_with_the_names_of_socket_io(server: &dyn TestServer) {
     assert!(handshake["issued"].is_u64() && handshake["headers"]["host"].is_string(), "{handshake}");
     assert!(handshake["time"].as_str().unwrap().contains("GMT+0000"), "{handshake}");
     assert!(ann.asks_for(json!("queries")).as_array().unwrap().contains(&json!(["EIO", "4"])));
+}
+
+fn one_parameter_and_one_header_are_read_by_their_names(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let handshake = ann.asks_for(json!("handshake"));
+    let read = ann.asks(json!([{"query": "EIO"}, {"query": "nothing"}, {"header": "host"}, {"header": "nothing"}]));
+    assert_eq!(read, json!(["4", null, handshake["headers"]["host"], null]));
 }
 
 fn the_store_keeps_what_a_failed_call_wrote(server: &dyn TestServer) {

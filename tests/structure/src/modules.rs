@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     // Packets are text and frames.
     ("packet", &["frame", "json"]),
     ("reason", &[]),
-    ("request", &[]),
+    ("request", &["fixed_limits"]),
     ("config", &["text_file"]),
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),

@@ -136,8 +136,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
 }
 
 fn handshake() -> Handshake {
-    let (headers, query, url) = (Vec::new(), Vec::new(), "/socket.io/".into());
-    let request = Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
+    let request = Request::new(std::iter::empty(), "/socket.io/", IpAddr::V4(Ipv4Addr::LOCALHOST));
     Handshake { request: Arc::new(request), auth: None, issued_ms: 0 }
 }
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use innkeeper_contract::fields;
 use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
-use super::handshake::{GuestHandshake, HandshakeFields};
+use super::handshake::{GuestHandshake, HandshakeFields, Names};
 use crate::adapter::{Socket, SocketState};
 use crate::json;
 
 /// The fields that are requested of each socket besides its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FetchFields {
     pub(crate) rooms: bool,
     pub(crate) data: bool,
@@ -49,7 +49,8 @@ impl FetchFields {
         let has = |name: &str| names.iter().any(|field| field == name);
         let basics = has(fields::HANDSHAKE);
         let (headers, auth) = (has(fields::HEADERS), has(fields::AUTH));
-        let handshake = HandshakeFields { address: basics, query: basics, url: basics, headers, auth };
+        let handshake =
+            HandshakeFields { address: basics, query: Names::all_if(basics), url: basics, headers: Names::all_if(headers), auth };
         let is_wanted = basics || headers || auth;
         Self { rooms: has(fields::ROOMS), data: has(fields::DATA), handshake: is_wanted.then_some(handshake) }
     }
@@ -88,7 +89,7 @@ impl Fetched {
             true => socket.namespace().lock().rooms_of(socket.id())?.iter().map(|room| room.as_ref().into()).collect(),
             false => Vec::new(),
         };
-        let handshake = self.fields.handshake.map(|fields| GuestHandshake::of(socket, fields, self.with_secrets));
+        let handshake = self.fields.handshake.as_ref().map(|fields| GuestHandshake::of(socket, fields, self.with_secrets));
         let data = self.fields.data.then(|| socket.with_data(data_object));
         Some(RemoteSocket { id: socket.id().to_string(), handshake, rooms, data })
     }
@@ -155,9 +156,8 @@ mod tests {
 
     fn sockets(count: usize) -> Vec<Arc<Socket>> {
         let namespace = Adapter::default().namespace("/");
-        let headers = vec![("cookie".into(), "secret".into()), ("origin".into(), "page".into())];
-        let (query, url) = (Vec::new(), "/socket.io/".into());
-        let request = Arc::new(Request { headers, query, url, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false });
+        let headers = [("cookie", "secret".into()), ("origin", "page".into())];
+        let request = Arc::new(Request::new(headers.into_iter(), "/socket.io/", IpAddr::V4(Ipv4Addr::LOCALHOST)));
         for _ in 0..count {
             let handshake = Handshake { request: request.clone(), auth: Some("{}".into()), issued_ms: 7 };
             let socket = Socket::new(SocketId::random().unwrap(), namespace.clone(), handshake, Arc::new(Unread));

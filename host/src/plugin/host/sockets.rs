@@ -15,7 +15,7 @@ use crate::plugin::validate;
 
 impl InstanceState {
     /// The fields of a socket's handshake.
-    pub(crate) fn handshake(&mut self, socket: &str, fields: HandshakeFields) -> Result<GuestHandshake, Refusal> {
+    pub(crate) fn handshake(&mut self, socket: &str, fields: &HandshakeFields) -> Result<GuestHandshake, Refusal> {
         let socket = self.socket(socket)?;
         Ok(GuestHandshake::of(&socket, fields, self.has(Capability::HandshakeSecrets)))
     }

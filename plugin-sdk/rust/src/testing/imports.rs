@@ -18,7 +18,7 @@ use crate::host::{Answers, Handshake, Host, Page, RemoteSocket, Setting};
 use crate::payload::Payload;
 use innkeeper_contract::capabilities::{self, SECRET_HEADERS};
 use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
-use innkeeper_contract::fields::{ADDRESS, AUTH, DATA, HANDSHAKE, HEADERS, QUERY, ROOMS, URL};
+use innkeeper_contract::fields::{self, ADDRESS, AUTH, DATA, HANDSHAKE, HEADERS, QUERY, ROOMS, URL};
 use innkeeper_contract::flags::LOCAL;
 use innkeeper_contract::limits::{
     LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
@@ -152,7 +152,11 @@ impl Host for CallHost {
     fn fetch(&self, target: &Target, fields: &[String], _timeout: Option<Duration>) -> Result<Page> {
         let wants = |field: &str| fields.iter().any(|wanted| wanted == field);
         // Of the handshake itself, the address, the query and the URL are one field.
-        let wants_of_handshake = |field: &str| wants(if matches!(field, AUTH | HEADERS) { field } else { HANDSHAKE });
+        let wants_of_handshake = |field: &str| match field {
+            AUTH | HEADERS => wants(field),
+            ADDRESS | QUERY | URL => wants(HANDSHAKE),
+            _ => false,
+        };
         let with_handshake = [HANDSHAKE, AUTH, HEADERS].into_iter().any(wants);
         self.with(|call, state| {
             call.check_target(state, target)?;
@@ -356,8 +360,9 @@ impl CallHost {
 fn visible_handshake(call: &Recording, state: &HostState, socket: SocketIndex, wants: &dyn Fn(&str) -> bool) -> Handshake {
     let mut handshake = state.sockets[socket].handshake.clone();
     let with_secrets = call.plugin.can(capabilities::HANDSHAKE_SECRETS);
-    handshake.headers.retain(|(name, _)| wants(HEADERS) && (with_secrets || !SECRET_HEADERS.contains(&name.as_str())));
-    handshake.query.retain(|_| wants(QUERY));
+    let wants_one = |field: &str, name: &str| wants(field) || wants(&fields::one(field, name));
+    handshake.headers.retain(|(name, _)| wants_one(HEADERS, name) && (with_secrets || !SECRET_HEADERS.contains(&name.as_str())));
+    handshake.query.retain(|(name, _)| wants_one(QUERY, name));
     handshake.auth = handshake.auth.filter(|_| wants(AUTH) && with_secrets);
     if !wants(ADDRESS) {
         handshake.address.clear();

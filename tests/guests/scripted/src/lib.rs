@@ -53,6 +53,9 @@ enum Step {
     /// As JSON.
     Handshake,
     Queries,
+    /// One parameter.
+    Query(String),
+    Header(String),
     Disconnect(bool),
     DisconnectAll(String, bool),
     Fetch(String),
@@ -316,6 +319,8 @@ impl<'a> Run<'a> {
             Step::DataAll => json!(self.socket()?.data_all::<Map<String, Value>>()?),
             Step::Handshake => json!(self.socket()?.handshake()?),
             Step::Queries => json!(self.socket()?.queries()?),
+            Step::Query(name) => json!(self.socket()?.query(&name)?),
+            Step::Header(name) => json!(self.socket()?.header(&name)?),
             Step::Fetch(room) => self.fetch(&room)?,
             Step::FetchFields(room, fields) => self.fetch_fields(&room, &fields)?,
             Step::Count(room, local) => json!(self.members(&room, local)?.count()?),

@@ -6,7 +6,7 @@ use crate::plugin::host::{FetchFields, GuestHandshake, HandshakeFields, Instance
 
 impl Host for InstanceState {
     fn get_handshake(&mut self, socket: String, fields: Vec<String>) -> Result<Handshake, Failure> {
-        Ok(self.handshake(&socket, HandshakeFields::parse(&fields))?.into())
+        Ok(self.handshake(&socket, &HandshakeFields::parse(&fields)?)?.into())
     }
 
     fn get_data(&mut self, socket: String) -> Result<String, Failure> {
