@@ -7,7 +7,7 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import test from "node:test";
-import { PROGRAM, ask, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
+import { PROGRAM, ask, configuration, connect, connected, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
 
 /** Runs a program with a terminal of its own, and copies what it writes to the standard output. */
 const TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])";
@@ -120,4 +120,39 @@ test("LOG_QUEUE_BYTES_MAX: a log that nobody reads holds up nobody, and once it 
 
   for (let number = 0; number < 1_500; number++) await ask(standard, "log", line, "x");
   assert.equal(await host.stop(), 0, "it ends also while nobody reads");
+});
+
+test("all lines about one connection have its number, and none has its session's id", async (t) => {
+  const host = await startHost(t, { plugins: { faulty: {}, standard: { config: { namespace: "/standard" } } }, log: "innkeeper=debug" });
+  const [ann, bob] = [await connect(host, "/", { via: "upgrade" }), await connect(host)];
+  const session = ann.io.engine.id;
+  const standard = await connected(ann.io.socket("/standard"));
+  await ask(standard, "log", "hello", "x");
+  await ask(ann, "fail", "panic");
+  await ask(bob, "fail", "panic");
+  const sids = { [ann.id]: "/", [standard.id]: "/standard" };
+  ann.io.engine.close();
+  const { conn } = await host.waitForLog((line) => line.message === "a connection is closed", "ann's connection is closed");
+  await eventually("her sockets are disconnected", () => host.logged((line) => line.message === "a socket is disconnected").length === 2);
+
+  const lines = host.logged((line) => line.conn === conn);
+  const told = lines.map(({ message, ns }) => (/ failed: |^panicked/.exec(message)?.[0] ?? message) + (ns ? ` ${ns}` : ""));
+  assert.equal(told[0], "a connection is opened");
+  // The upgrade and the first CONNECT go side by side.
+  const expected = [
+    "a connection is opened",
+    "a connection is upgraded to websocket",
+    "a socket is connected /",
+    "a socket is connected /standard",
+    "hello",
+    "panicked",
+    " failed:  /",
+    "a connection is closed",
+    "a socket is disconnected /",
+    "a socket is disconnected /standard",
+  ];
+  assert.deepEqual(told.sort(), expected.sort());
+  for (const { sid, ns } of lines.filter((line) => line.sid)) assert.ok(sid in sids && (!ns || sids[sid] === ns));
+  assert.equal(host.logged((line) => / failed: /.test(line.message) && line.conn !== conn && line.sid === bob.id).length, 1);
+  assert.ok(!host.text.includes(session), "whoever has the session's id can read what the client gets");
 });

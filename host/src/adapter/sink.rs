@@ -21,6 +21,9 @@ pub(crate) trait Sink: Send + Sync {
     /// Wakes the connection's task, because something changed that is in no queue of the task's own.
     fn wake(&self);
 
+    /// The number of the connection in the log.
+    fn connection(&self) -> u64;
+
     /// `polling` or `websocket`.
     fn transport(&self) -> &'static str;
 }

@@ -128,6 +128,11 @@ impl Socket {
         &self.handshake
     }
 
+    /// The number of the connection in the log.
+    pub(crate) fn connection(&self) -> u64 {
+        self.sink.connection()
+    }
+
     pub(crate) fn sink(&self) -> &Arc<dyn Sink> {
         &self.sink
     }

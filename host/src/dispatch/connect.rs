@@ -34,6 +34,11 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
     }
     let reached = pending.connection(&chain, &progress).await;
     pending.release();
+    let socket = &pending.socket;
+    if socket.state() == SocketState::Connected {
+        let (conn, ns, sid) = (socket.connection(), socket.namespace().name(), socket.id());
+        tracing::debug!(conn, ns, %sid, "a socket is connected");
+    }
     reached
 }
 
@@ -114,6 +119,8 @@ impl PendingConnect {
 
     fn refuse(&self, refusal: &Failure) {
         let namespace = self.socket.namespace();
+        let (conn, ns, sid) = (self.socket.connection(), namespace.name(), self.socket.id());
+        tracing::debug!(conn, ns, %sid, "a socket is refused: {}", refusal.message);
         self.socket.enqueue(&connect_error_packet(namespace.name(), &refusal.message, refusal.data.as_deref()), false);
         namespace.lock().disconnect(&self.socket, DisconnectReason::Refused, None);
     }

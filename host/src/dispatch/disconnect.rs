@@ -17,6 +17,8 @@ pub(super) async fn disconnect(
     progress: Arc<Progress>,
 ) {
     let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
+    let (conn, ns, sid) = (socket.connection(), socket.namespace().name(), socket.id());
+    tracing::debug!(conn, ns, %sid, reason = reason.as_str(), "a socket is disconnected");
     let disconnection = Disconnection { reason, details: None };
     for (hook, export) in [
         (Hook::Disconnecting, Export::Disconnecting(disconnection.clone())),

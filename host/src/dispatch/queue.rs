@@ -197,7 +197,7 @@ impl Queue {
     fn drop_waiting(&mut self) {
         let dropped = self.waiting.len();
         if dropped > 0 {
-            tracing::debug!(sid = %self.socket.id(), dropped, "events of a disconnected socket were dropped");
+            tracing::debug!(conn = self.socket.connection(), sid = %self.socket.id(), dropped, "events of a disconnected socket were dropped");
         }
         self.waiting = VecDeque::new();
         self.waiting_bytes = 0;

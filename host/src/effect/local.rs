@@ -79,6 +79,7 @@ impl LocalEffects {
         let most = self.rooms_per_socket_max;
         let namespace = locked.name();
         tracing::warn!(
+            conn = socket.connection(),
             ns = namespace,
             sid = %socket.id(),
             left_out,
@@ -156,7 +157,7 @@ fn apply_to_client(write: Write) {
             if socket.close_ack(ack) {
                 socket.enqueue(&packet, false);
             } else {
-                tracing::debug!(sid = %socket.id(), ack, "a second ack, or one to a disconnected socket, was dropped");
+                tracing::debug!(conn = socket.connection(), sid = %socket.id(), ack, "a second ack, or one to a disconnected socket, was dropped");
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),

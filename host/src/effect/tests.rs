@@ -30,6 +30,10 @@ impl Sink for Wire {
 
     fn wake(&self) {}
 
+    fn connection(&self) -> u64 {
+        1
+    }
+
     fn transport(&self) -> &'static str {
         "websocket"
     }

@@ -248,7 +248,7 @@ impl HttpService {
 async fn post(engine: Arc<Engine>, outbox: Arc<Outbox>, body: Incoming, address: IpAddr) -> PollingResponse {
     let response = polling::post(outbox, body, engine.options.payload_bytes_max, engine.options.body_timeout).await;
     match response {
-        PollingResponse::Refused(Refusal::TooLarge) => engine.log.message(engine.options.payload_bytes_max),
+        PollingResponse::Refused(Refusal::TooLarge) => engine.log.message(None, engine.options.payload_bytes_max),
         PollingResponse::Refused(Refusal::Stalled) => engine.log.stalled(address, engine.options.body_timeout),
         _ => {}
     }

@@ -65,6 +65,8 @@ pub(crate) struct Outbox {
     websocket: AtomicBool,
     /// A POST of this session is under way. A second one at the same time is an error of the client.
     posting: AtomicBool,
+    /// The number of the connection in the log.
+    connection: u64,
 }
 
 struct OutboxState {
@@ -118,7 +120,8 @@ impl CloseRequest {
 }
 
 impl Outbox {
-    pub(super) fn new(bytes_max: usize, waiting: Arc<WaitingBytes>, websocket: bool) -> Self {
+    /// `connection`: the number of the connection in the log.
+    pub(super) fn new(bytes_max: usize, waiting: Arc<WaitingBytes>, websocket: bool, connection: u64) -> Self {
         let state = OutboxState {
             queue: Queue::new(bytes_max),
             response: None,
@@ -132,7 +135,13 @@ impl Outbox {
             closed: false,
             ended: false,
         };
-        Self { state: Mutex::new(state), waiting, websocket: AtomicBool::new(websocket), posting: AtomicBool::new(false) }
+        let (websocket, posting) = (AtomicBool::new(websocket), AtomicBool::new(false));
+        Self { state: Mutex::new(state), waiting, websocket, posting, connection }
+    }
+
+    /// The number of the connection in the log.
+    pub(crate) const fn connection(&self) -> u64 {
+        self.connection
     }
 
     /// Makes the part of a new socket. It is open until `close_socket`.

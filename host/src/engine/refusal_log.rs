@@ -99,17 +99,18 @@ impl RefusalLog {
     }
 
     /// A message beyond `max_http_buffer_size`: 413, or the websocket's close code 1009.
-    pub(super) fn message(&self, bytes_max: usize) {
+    pub(super) fn message(&self, conn: Option<u64>, bytes_max: usize) {
         self.limit_hits.hit(LimitHit::MaxHttpBufferSize);
         let Some(left_out) = self.message.admit() else { return };
         tracing::warn!(
+            conn,
             left_out,
             "disconnected: a message of the client is longer than {bytes_max} bytes, see [server] max_http_buffer_size"
         );
     }
 
     /// A client is disconnected because it does not read what was sent to it; `limit` says how that was found.
-    pub(super) fn slow(&self, limit: LimitHit) {
+    pub(super) fn slow(&self, conn: u64, limit: LimitHit) {
         self.limit_hits.hit(limit);
         let Some(left_out) = self.outbox.admit() else { return };
         let found = match limit {
@@ -117,16 +118,17 @@ impl RefusalLog {
             LimitHit::UnreadTime => "what waited was not taken within [server] ping_interval and ping_timeout together",
             _ => "more than [limits] outbox_bytes_max waited",
         };
-        tracing::warn!(left_out, "disconnected: a client did not read what was sent to it, and {found}");
+        tracing::warn!(conn, left_out, "disconnected: a client did not read what was sent to it, and {found}");
     }
 
     /// A socket is disconnected from its namespace so that the connection can stay.
-    pub(super) fn slow_socket(&self, namespace: &str) {
+    pub(super) fn slow_socket(&self, conn: u64, namespace: &str) {
         self.limit_hits.hit(LimitHit::OutboxBytes);
         let Some(left_out) = self.outbox.admit() else { return };
         let namespace = shown(namespace);
         tracing::warn!(
-            %namespace,
+            conn,
+            ns = %namespace,
             left_out,
             "disconnected from its namespace: a client did not read what was sent to it, and more than [limits] outbox_bytes_max waited, \
              most of it for this namespace"
@@ -134,12 +136,13 @@ impl RefusalLog {
     }
 
     /// A session ended, for one of the reasons for which a limit can be set.
-    pub(super) fn ended(&self, reason: DisconnectReason) {
+    pub(super) fn ended(&self, conn: u64, reason: DisconnectReason) {
         match reason {
             DisconnectReason::InboundLimit => {
                 self.limit_hits.hit(LimitHit::InboundMost);
                 let Some(left_out) = self.inbound.admit() else { return };
                 tracing::warn!(
+                    conn,
                     left_out,
                     "disconnected: a client sent faster than its events are handled, and more waited than [limits] \
                      inbound_max_events or inbound_max_bytes"

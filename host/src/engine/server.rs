@@ -1,7 +1,10 @@
 //! All sessions of one listener: what they share, how they are counted, and how all of them end.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -34,6 +37,8 @@ pub(crate) struct Engine {
     pub(super) addresses: Arc<SessionsPerAddress>,
     pub(super) log: RefusalLog,
     pub(super) counters: SessionCounters,
+    /// The number of the last connection.
+    connections: AtomicU64,
     /// No new connections and handshakes. Set once, by `refuse_new`.
     pub(super) refusing: watch::Sender<bool>,
     /// HTTP connections end with the response that is under way. Set once, when the last session has ended.
@@ -60,6 +65,7 @@ impl Engine {
             addresses,
             log: RefusalLog::new(limit_hits),
             counters: SessionCounters::default(),
+            connections: AtomicU64::new(0),
             refusing: watch::Sender::new(false),
             finishing: watch::Sender::new(false),
             waiting,
@@ -124,6 +130,12 @@ impl Engine {
     /// The sessions that were opened and closed.
     pub(crate) fn counters(&self) -> &SessionCounters {
         &self.counters
+    }
+
+    /// The number of a new connection in the log. Not the id of its session: whoever has that can read what the client gets.
+    pub(super) fn next_connection(&self) -> u64 {
+        // Relaxed: each only has to differ from those before it.
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn refuses(&self) -> bool {

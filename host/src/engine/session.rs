@@ -51,7 +51,9 @@ pub(super) enum InitialTransport {
 pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
     let NewSession { session_id, address_permit, request, .. } = new_session;
     let is_websocket = matches!(transport, InitialTransport::Websocket(..));
-    let outbox = Arc::new(Outbox::new(engine.options.outbox_bytes_max, Arc::clone(&engine.waiting), is_websocket));
+    let (bytes_max, conn) = (engine.options.outbox_bytes_max, engine.next_connection());
+    let outbox = Arc::new(Outbox::new(bytes_max, Arc::clone(&engine.waiting), is_websocket, conn));
+    tracing::debug!(conn, address = %request.address, transport = outbox.transport(), "a connection is opened");
     let open = handshake::open_packet(&engine.options, session_id, is_websocket);
     let transport = match transport {
         InitialTransport::Websocket(websocket, head) => {
@@ -158,7 +160,7 @@ impl Session {
             }
             (Command::DisconnectSocket(socket), _) => {
                 if let Some(namespace) = self.protocol.disconnect_socket(socket) {
-                    self.engine.log.slow_socket(&namespace);
+                    self.engine.log.slow_socket(self.outbox.connection(), &namespace);
                 }
             }
             // A second websocket, as in Node: the handshake was granted, and the websocket is closed.
@@ -220,7 +222,7 @@ impl Session {
             ReadOutcome::Ended(end) => self.end(end),
             ReadOutcome::Violation(violation) => {
                 if violation == Violation::TooBig {
-                    self.engine.log.message(self.engine.options.payload_bytes_max);
+                    self.engine.log.message(Some(self.outbox.connection()), self.engine.options.payload_bytes_max);
                 }
                 self.end(SessionEnd::violation(violation))
             }
@@ -277,6 +279,7 @@ impl Session {
                     }
                     self.outbox.set_websocket();
                     self.engine.counters.upgraded();
+                    tracing::debug!(conn = self.outbox.connection(), "a connection is upgraded to websocket");
                 }
                 true
             }

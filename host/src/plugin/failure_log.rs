@@ -33,8 +33,8 @@ impl FailureLog {
         }
         match socket {
             Some(socket) => {
-                let (sid, ns) = (socket.id(), socket.namespace().name());
-                tracing::error!(plugin, ns, %sid, "{what} failed: {cause}");
+                let (conn, sid, ns) = (socket.connection(), socket.id(), socket.namespace().name());
+                tracing::error!(plugin, conn, ns, %sid, "{what} failed: {cause}");
             }
             None => tracing::error!(plugin, "{what} failed: {cause}"),
         }
@@ -42,7 +42,8 @@ impl FailureLog {
 
     /// A plugin refused an event silently: nothing that concerns the operator, so it does not count for the limit of the others.
     pub(super) fn write_silent(plugin: &str, what: &str, socket: Option<&Socket>, cause: &str) {
+        let conn = socket.map(Socket::connection);
         let (sid, ns) = socket.map(|socket| (socket.id(), socket.namespace().name())).unzip();
-        tracing::debug!(plugin, ns, sid = sid.map(tracing::field::display), "{what} was refused silently: {cause}");
+        tracing::debug!(plugin, conn, ns, sid = sid.map(tracing::field::display), "{what} was refused silently: {cause}");
     }
 }

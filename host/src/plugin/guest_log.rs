@@ -57,6 +57,8 @@ impl GuestLog {
 /// What the call was about that wrote a line. What it does not have is not in the line.
 #[derive(Default)]
 pub(super) struct About<'a> {
+    /// The number of the connection.
+    pub(super) conn: Option<u64>,
     pub(super) sid: Option<&'a str>,
     pub(super) event: Option<&'a str>,
 }
@@ -75,13 +77,13 @@ fn is_chosen(level: &str) -> bool {
 fn write(level: &str, plugin: &str, about: &About<'_>, message: &str, fields: &str) {
     // Most lines have no fields: an empty text would look like one.
     let fields = Some(fields).filter(|fields| !fields.is_empty());
-    let About { sid, event } = *about;
+    let About { conn, sid, event } = *about;
     match level {
-        "error" => tracing::error!(plugin, sid, event, fields, "{message}"),
-        "warn" => tracing::warn!(plugin, sid, event, fields, "{message}"),
-        "debug" => tracing::debug!(plugin, sid, event, fields, "{message}"),
-        "trace" => tracing::trace!(plugin, sid, event, fields, "{message}"),
-        _ => tracing::info!(plugin, sid, event, fields, "{message}"),
+        "error" => tracing::error!(plugin, conn, sid, event, fields, "{message}"),
+        "warn" => tracing::warn!(plugin, conn, sid, event, fields, "{message}"),
+        "debug" => tracing::debug!(plugin, conn, sid, event, fields, "{message}"),
+        "trace" => tracing::trace!(plugin, conn, sid, event, fields, "{message}"),
+        _ => tracing::info!(plugin, conn, sid, event, fields, "{message}"),
     }
 }
 

@@ -27,6 +27,10 @@ impl Sink for Outbox {
         Self::wake(self);
     }
 
+    fn connection(&self) -> u64 {
+        Self::connection(self)
+    }
+
     fn transport(&self) -> &'static str {
         Self::transport(self)
     }

@@ -23,7 +23,7 @@ fn frame() -> Frame {
 
 /// An outbox for as many frames like `frame`.
 fn outbox(frames: usize) -> Arc<Outbox> {
-    Arc::new(Outbox::new(frames * frame().cost(), WaitingBytes::new(usize::MAX), true))
+    Arc::new(Outbox::new(frames * frame().cost(), WaitingBytes::new(usize::MAX), true, 1))
 }
 
 /// The packets that are taken next.
@@ -56,7 +56,7 @@ fn the_frames_of_a_packet_go_together_or_not_at_all() {
 
 #[test]
 fn an_empty_packet_costs_its_memory() {
-    let outbox = Outbox::new(1_000_000, WaitingBytes::new(usize::MAX), true);
+    let outbox = Outbox::new(1_000_000, WaitingBytes::new(usize::MAX), true, 1);
     let queued = (0..).take_while(|_| outbox.enqueue(CONNECTION, &[text("")], false) == EnqueueOutcome::Queued);
     assert!(queued.count() < 20_000);
 }
@@ -198,7 +198,7 @@ fn a_body_takes_what_fits_but_at_least_one_and_counts_until_it_is_dropped() {
 fn what_is_shared_by_clients_that_do_not_read_counts_once() {
     let shared = text(&"x".repeat(1_000));
     let waiting = WaitingBytes::new(2 * shared.cost() - 1);
-    let outboxes: Vec<_> = (0..2).map(|_| Outbox::new(1_000_000, Arc::clone(&waiting), true)).collect();
+    let outboxes: Vec<_> = (0..2).map(|_| Outbox::new(1_000_000, Arc::clone(&waiting), true, 1)).collect();
     outboxes.iter().for_each(|outbox| {
         outbox.enqueue(CONNECTION, &[shared.clone()], false);
     });

@@ -27,8 +27,9 @@ impl Session {
             SessionState::Closing { .. } if !matches!(end.delivery, Delivery::Flush(_)) => {}
             SessionState::Closing { .. } | SessionState::Gone => return,
         }
-        self.engine.log.ended(end.reason);
-        tracing::debug!(reason = end.reason.as_str(), transport = self.outbox.transport(), "session ends");
+        let (conn, reason, transport) = (self.outbox.connection(), end.reason.as_str(), self.outbox.transport());
+        self.engine.log.ended(conn, end.reason);
+        tracing::debug!(conn, reason, transport, "a connection is closed");
         self.end_probe();
         self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
         match (end.delivery, &self.transport) {
@@ -60,7 +61,7 @@ impl Session {
     /// Ends the session of a client that does not read, also if it is being closed: a response that is on its way is cut off.
     pub(super) fn abort_slow(&mut self, limit: LimitHit) {
         if !matches!(self.state, SessionState::Gone) {
-            self.engine.log.slow(limit);
+            self.engine.log.slow(self.outbox.connection(), limit);
             self.outbox.cut_response();
             self.abort(DisconnectReason::SlowConsumer);
         }

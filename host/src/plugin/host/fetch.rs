@@ -149,6 +149,10 @@ mod tests {
 
         fn wake(&self) {}
 
+        fn connection(&self) -> u64 {
+            1
+        }
+
         fn transport(&self) -> &'static str {
             "websocket"
         }

@@ -19,7 +19,9 @@ impl InstanceState {
         match self.context.plugin.services.keys.verify(key, token, SystemTime::now()) {
             Ok(claims) => Ok(claims),
             Err(reason) => {
-                tracing::debug!(plugin = &*self.context.label, key, %reason, "a token was refused");
+                let socket = self.active.as_ref().and_then(|active| active.call.socket.as_ref());
+                let (conn, sid) = socket.map(|socket| (socket.connection(), tracing::field::display(socket.id()))).unzip();
+                tracing::debug!(plugin = &*self.context.label, conn, sid, key, %reason, "a token was refused");
                 Err(refusal(&reason))
             }
         }
