@@ -162,7 +162,7 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Server, A
     start_plugins(&dispatcher).await;
     let socket_io =
         SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
-    let engine = Engine::new(engine_options(config), Arc::new(socket_io), limit_hits.clone());
+    let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone());
     let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits });
     Ok(Server { engine, sources })
 }
@@ -299,7 +299,7 @@ fn connection_limits(config: &Config) -> protocol::ConnectionLimits {
     }
 }
 
-fn engine_options(config: &Config) -> Options {
+fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
     let server = &config.server;
     Options {
         path: server.path.clone(),
@@ -317,16 +317,17 @@ fn engine_options(config: &Config) -> Options {
         origins: origins(&server.cors),
         host_names: HostNames::new(&server.hosts, server.host),
         cookie: server.cookie.name.as_ref().map(|name| Cookie::new(name, &server.cookie.attributes())),
-        files: files(server),
+        files: files(server, limit_hits),
         keep_alive: server.keep_alive,
         body_timeout: server.body_timeout,
+        body_rate_min: server.body_rate_min,
     }
 }
 
 /// The files beside the endpoint. Its path has a slash at both ends, which `config` has checked.
-fn files(server: &config::Server) -> Files {
+fn files(server: &config::Server, limit_hits: &Arc<LimitHits>) -> Files {
     let client = ClientBundles { endpoint: server.path.clone(), folder: server.client_folder.clone() };
-    Files::new(server.static_folder.clone(), server.serve_client.then_some(client))
+    Files::new(server.static_folder.clone(), server.serve_client.then_some(client), limit_hits.clone())
 }
 
 fn origins(cors: &config::Cors) -> Origins {

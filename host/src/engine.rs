@@ -31,6 +31,7 @@ mod listener;
 mod options;
 mod origins;
 mod outbox;
+mod pace;
 mod payload;
 mod polling;
 mod probe;

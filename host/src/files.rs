@@ -8,6 +8,7 @@ mod content;
 mod find;
 mod log;
 mod mime;
+mod open;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,17 +16,18 @@ use std::sync::Arc;
 
 use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+    HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::fixed_limits::OPEN_FILES_MAX;
+use crate::limit_hits::LimitHits;
 use conditions::Answer;
 pub(crate) use content::Content;
 use find::{Lookup, OpenFile, Unreadable};
 use log::FileLog;
+pub(crate) use open::CutConnection;
+use open::{Acquired, FilePermit, OpenFiles};
 
 /// The bundles of the official client that Node's server serves.
 const BUNDLES: [&str; 4] = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
@@ -38,8 +40,7 @@ const NO_CLIENT: &str = "the Socket.IO client is not here; install it (npm insta
 pub(crate) struct Files {
     folder: Option<Arc<Path>>,
     client: Option<Arc<ClientBundles>>,
-    /// One permit for each file that may be open.
-    open: Arc<Semaphore>,
+    open: Arc<OpenFiles>,
     log: Arc<FileLog>,
 }
 
@@ -63,20 +64,24 @@ pub(crate) struct ClientBundles {
 
 impl Files {
     /// `client`: with `None` the official client is not served.
-    pub(crate) fn new(folder: Option<PathBuf>, client: Option<ClientBundles>) -> Self {
-        let open = Arc::new(Semaphore::new(OPEN_FILES_MAX));
-        Self { folder: folder.map(Into::into), client: client.map(Arc::new), open, log: Arc::default() }
+    pub(crate) fn new(folder: Option<PathBuf>, client: Option<ClientBundles>, limit_hits: Arc<LimitHits>) -> Self {
+        let log = Arc::new(FileLog::new(limit_hits));
+        Self { folder: folder.map(Into::into), client: client.map(Arc::new), open: Arc::default(), log }
     }
 
-    /// The response to a request, if the request can be for a file.
-    pub(crate) fn respond(&self, request: &Parts) -> Option<impl Future<Output = Response<Content>> + Send + use<>> {
+    /// The response to a request, if the request can be for a file. `cut` ends the connection of the request.
+    pub(crate) fn respond(
+        &self,
+        request: &Parts,
+        cut: CutConnection,
+    ) -> Option<impl Future<Output = Response<Content>> + Send + use<>> {
         let located = self.locate(request.uri.path())?;
         let (open, log) = (Arc::clone(&self.open), Arc::clone(&self.log));
         let (method, headers) = (request.method.clone(), request.headers.clone());
         let query = request.uri.query().map(str::to_owned);
         Some(async move {
             let is_client = located.is_client;
-            let response = respond(located, &method, &headers, query.as_deref(), open, log).await;
+            let response = respond(located, &method, &headers, query.as_deref(), (&open, cut), log).await;
             // The bundles are public. A page of another origin that imports one as a module needs the header.
             if is_client { with_header(response, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")) } else { response }
         })
@@ -108,7 +113,7 @@ impl ClientBundles {
 
 impl Default for Files {
     fn default() -> Self {
-        Self::new(None, None)
+        Self::new(None, None, Arc::default())
     }
 }
 
@@ -117,7 +122,7 @@ async fn respond(
     method: &Method,
     headers: &HeaderMap,
     query: Option<&str>,
-    open: Arc<Semaphore>,
+    (open, cut): (&Arc<OpenFiles>, CutConnection),
     log: Arc<FileLog>,
 ) -> Response<Content> {
     if method != Method::GET && method != Method::HEAD {
@@ -128,9 +133,17 @@ async fn respond(
         log.no_client();
         return text_response(StatusCode::NOT_FOUND, NO_CLIENT);
     };
-    let Ok(permit) = open.try_acquire_owned() else {
-        log.too_many();
-        return text_response(StatusCode::SERVICE_UNAVAILABLE, "too many files are open, try again\n");
+    let permit = match open.acquire(cut) {
+        Acquired::Free(permit) => permit,
+        Acquired::InPlaceOf(permit) => {
+            log.made_room();
+            permit
+        }
+        Acquired::None => {
+            log.too_many();
+            let response = text_response(StatusCode::SERVICE_UNAVAILABLE, "too many files are open, try again\n");
+            return with_header(response, RETRY_AFTER, HeaderValue::from_static("1"));
+        }
     };
     // Blocks: it may wait for a disk.
     let found = tokio::task::spawn_blocking({
@@ -164,7 +177,7 @@ fn file_response(
     file: OpenFile,
     method: &Method,
     headers: &HeaderMap,
-    permit: OwnedSemaphorePermit,
+    permit: FilePermit,
     log: Arc<FileLog>,
 ) -> io::Result<Response<Content>> {
     let (bytes, version, content_type) = (file.bytes, file.version.clone(), mime::content_type(&file.path));
@@ -243,28 +256,27 @@ mod tests {
 
     fn files() -> Files {
         let client = ClientBundles { endpoint: "/socket.io/".to_owned(), folder: None };
-        Files::new(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))), Some(client))
+        Files::new(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))), Some(client), std::sync::Arc::default())
     }
 
     async fn status(files: &Files, method: &str, path: &str) -> StatusCode {
         let (parts, ()) = Request::builder().method(method).uri(path).body(()).unwrap().into_parts();
-        files.respond(&parts).unwrap().await.status()
+        files.respond(&parts, Box::new(|| {})).unwrap().await.status()
     }
 
     #[tokio::test]
     async fn beyond_the_open_files_a_client_gets_503() {
         let files = files();
-        let taken = files.open.clone().acquire_many_owned(u32::try_from(OPEN_FILES_MAX).unwrap()).await.unwrap();
+        let taken: Vec<_> = (0..OPEN_FILES_MAX).map(|_| files.open.acquire(Box::new(|| {}))).collect();
         assert_eq!(status(&files, "GET", "/Cargo.toml").await, StatusCode::SERVICE_UNAVAILABLE);
         drop(taken);
         assert_eq!(status(&files, "GET", "/Cargo.toml").await, StatusCode::OK);
-        assert_eq!(files.open.available_permits(), OPEN_FILES_MAX);
     }
 
     #[tokio::test]
     async fn without_a_folder_there_is_no_response() {
         let (parts, ()) = Request::builder().uri("/index.html").body(()).unwrap().into_parts();
-        assert!(Files::default().respond(&parts).is_none());
+        assert!(Files::default().respond(&parts, Box::new(|| {})).is_none());
         assert_eq!(status(&files(), "POST", "/Cargo.toml").await, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(status(&files(), "GET", "/socket.io/socket.io.min.js.map").await, StatusCode::NOT_FOUND);
     }

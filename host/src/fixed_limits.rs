@@ -20,6 +20,9 @@ pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
 /// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the process's handles, and
 /// most of those are for connections.
 pub(crate) const OPEN_FILES_MAX: usize = 256;
+/// How long nothing of a file was taken by its client when the file may have to make room for another: a slow client takes a piece in
+/// this time, and it only matters while all files are open.
+pub(crate) const FILE_STALL: Duration = Duration::from_secs(1);
 
 /// Lines of the log about failed calls of one plugin in ten seconds, because clients can provoke failures at will.
 pub(crate) const FAILURE_LINES_MAX: u32 = 20;

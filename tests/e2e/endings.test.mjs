@@ -130,7 +130,7 @@ test("keep_alive: a connection without a request is closed, on both listeners, a
 });
 
 test("body_timeout: an upload that stands still is given up, a slow one is not", async (t) => {
-  const host = await startHost(t, { plugins: ["echo"], server: { body_timeout: "500ms" } });
+  const host = await startHost(t, { plugins: ["echo"], server: { body_timeout: "500ms", body_rate_min: 1 } });
   const upload = async (text, pause) => {
     const { sid } = await RawPolling.open(host);
     const stream = await tcp(host);

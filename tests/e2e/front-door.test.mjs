@@ -27,6 +27,14 @@ function resident(host) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${host.pid}/status`, "utf8"))[1]) * 1024;
 }
 
+/** Resolves when the memory of the host is back, when the attackers have gone: within a twentieth of `before`, and 16 MiB. */
+function memoryIsBack(host, before) {
+  const back = () => resident(host) < before * 1.05 + 16 * MIB;
+  return eventually("the memory is back", back).catch((error) => {
+    throw new Error(`${resident(host) / MIB} MiB, after ${before / MIB} MiB`, { cause: error });
+  });
+}
+
 /** One request on a connection of its own: lines of its head, and its body. */
 async function exchange(host, lines, body = "") {
   const raw = await RawStream.open(host);
@@ -277,15 +285,18 @@ test("clients that read nothing cost no more together than outboxes_bytes_max", 
   const limits = { outbox_bytes_max: "16MiB", outboxes_bytes_max: "24MiB" };
   const host = await startHost(t, { plugins: ["crowd"], limits });
   const neighbour = await connect(host);
+  // The instances have grown as far as they will.
+  await Promise.all(Array.from({ length: 8 }, () => ask(neighbour, "flood", 20, 100_000)));
   const before = resident(host);
   const raws = await Promise.all(Array.from({ length: 20 }, () => silent(host)));
   const pollings = await Promise.all(Array.from({ length: 10 }, () => RawPolling.open(host)));
   let most = 0;
   for (let round = 0; round < 6; round++) {
-    for (const raw of raws) if (!raw.isClosed) raw.write(FLOOD);
+    for (const raw of raws.slice(0, 20)) if (!raw.isClosed) raw.write(FLOOD);
     for (const polling of pollings) {
       await polling.post(round ? '42["flood",9,100000]' : "40");
       const unread = await RawStream.open(host);
+      raws.push(unread);
       unread.stream.pause();
       unread.write(`GET /socket.io/?EIO=4&transport=polling&sid=${polling.sid} HTTP/1.1\r\nHost: ${host.address}\r\n\r\n`);
     }
@@ -296,6 +307,8 @@ test("clients that read nothing cost no more together than outboxes_bytes_max", 
   // Instances of the plugin, and what the connections cost, besides.
   assert.ok(most < (24 + 64) * MIB, `${most / MIB} MiB`);
   assert.ok(neighbour.connected);
+  raws.forEach((raw) => raw.close());
+  await memoryIsBack(host, before);
 });
 
 test("a client that answers PINGs without reading them does not stay", async (t) => {
@@ -307,4 +320,151 @@ test("a client that answers PINGs without reading them does not stay", async (t)
   t.after(() => clearInterval(answers));
   const line = await host.waitForLog((line) => line.message?.includes("did not read"), "the client is disconnected");
   assert.match(line.message, /ping_interval and ping_timeout/);
+});
+
+/** A host with a large file and a small one. */
+async function fileServer(t, server = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-pages-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(path.join(folder, "small.txt"), "small");
+  writeFileSync(path.join(folder, "large.bin"), Buffer.alloc(32 * MIB));
+  return attacked(t, { server: { static_folder: folder, ...server } });
+}
+
+test("readers that read nothing keep nobody from a file", async (t) => {
+  const { host, check } = await fileServer(t);
+  const large = `GET /large.bin HTTP/1.1\r\nHost: ${host.address}\r\n\r\n`;
+  const readers = [];
+  for (let count = 0; count < 300; count++) {
+    const reader = await RawStream.open(host);
+    reader.stream.pause();
+    reader.write(large);
+    readers.push(reader);
+  }
+  const status = async () => (await request(host, { path: "/small.txt" })).status;
+  await eventually("the file is served", async () => (await status()) === 200);
+  // Whoever reads gets the whole of it meanwhile.
+  const whole = await RawStream.open(host);
+  let bytes = 0;
+  whole.stream.removeAllListeners("data").setEncoding(null).on("data", (data) => (bytes += Buffer.byteLength(data, "latin1")));
+  whole.write(large);
+  await eventually("the large one, too", () => bytes > 32 * MIB);
+  await host.waitForLog((line) => line.message?.includes("files are being sent"), "that it is so is in the log");
+  await check("300 readers");
+  readers.forEach((reader) => reader.close());
+});
+
+test("body_rate_min: a body that trickles is given up, in both directions", async (t) => {
+  const { host, check } = await fileServer(t, { body_timeout: "1s", body_rate_min: "1MiB" });
+  // A piece of what was sent in each tenth of a second: never still for a second, and far below the rate.
+  const reader = await RawStream.open(host);
+  reader.stream.pause();
+  reader.write(`GET /large.bin HTTP/1.1\r\nHost: ${host.address}\r\n\r\n`);
+  const reads = setInterval(() => reader.stream.read(20_000), 100);
+  t.after(() => clearInterval(reads));
+  const { sid } = await RawPolling.open(host);
+  const upload = await RawStream.open(host);
+  upload.write(`POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: ${host.address}\r\nContent-Length: 500000\r\n\r\n`);
+  const writes = setInterval(() => upload.write("4".repeat(1_000)), 100);
+  t.after(() => clearInterval(writes));
+  assert.equal(await upload.status(), 400);
+  clearInterval(writes);
+  await eventually("both are in the log", () => host.logged((line) => line.message?.includes("body_rate_min")).length >= 2);
+  await check("trickles");
+});
+
+test("a head that trickles, a body that never comes and half an upgrade are given up", async (t) => {
+  const server = { keep_alive: "700ms", body_timeout: "700ms", upgrade_timeout: "700ms", connect_timeout: "700ms" };
+  const { host, check } = await attacked(t, { server });
+  const before = resident(host);
+  const raws = await Promise.all(Array.from({ length: 300 }, () => RawStream.open(host)));
+  const { sid } = await RawPolling.open(host);
+  const timers = raws.map((raw, index) => {
+    if (index % 3 === 0) return setInterval(() => raw.isClosed || raw.write("X: y\r\n"), 100, raw.write(`${OPEN}\r\n`));
+    if (index % 3 === 1) raw.write(`${POST.replace("sid=x", `sid=${sid}`)}\r\nHost: ${host.address}\r\nContent-Length: 9\r\n\r\n4`);
+    // A websocket that never says which namespace.
+    else raw.write(upgradeRequest(host));
+    return undefined;
+  });
+  t.after(() => timers.forEach(clearInterval));
+  await Promise.all(raws.map((raw) => raw.end()));
+  // The websocket of an upgrade that never goes on; the session stays on polling.
+  const polling = await RawPolling.open(host);
+  await polling.post("40");
+  const half = await RawStream.websocket(host, `EIO=4&transport=websocket&sid=${polling.sid}`);
+  half.write(frame("2probe"));
+  await half.end();
+  assert.equal((await polling.poll()).status, 200);
+  assert.ok(resident(host) - before < 48 * MIB, `${(resident(host) - before) / MIB} MiB`);
+  await check("slow clients");
+  await memoryIsBack(host, before);
+});
+
+test("a flood of frames that say nothing keeps nobody waiting", async (t) => {
+  const { host, check } = await attacked(t);
+  const before = resident(host);
+  const floods = {
+    pings: frame(Buffer.alloc(125), 0x89),
+    pongs: frame("", 0x8a),
+    "empty binary frames": Buffer.concat([frame("", 0x02), ...Array.from({ length: 100 }, () => frame("", 0x00))]),
+    "empty fragments": Buffer.concat([frame("4", 0x01), ...Array.from({ length: 100 }, () => frame("", 0x00))]),
+    "Engine.IO pongs": frame("3"),
+    "unknown acks": frame("431[]"),
+    "events for nobody": frame('42["nobody"]'),
+  };
+  const raws = [];
+  for (const [what, bytes] of Object.entries(floods)) {
+    const raw = await RawStream.websocket(host);
+    raw.write(frame("40"));
+    await eventually("it is connected", () => raw.got.includes("40{"));
+    // The pongs of the server are not read.
+    raw.stream.pause();
+    const block = Buffer.concat(Array.from({ length: Math.ceil(100_000 / bytes.length) }, () => bytes));
+    for (let count = 0; count < 30; count++) raw.write(block);
+    raws.push(raw);
+    await check(what);
+  }
+  assert.ok(resident(host) - before < 64 * MIB, `${(resident(host) - before) / MIB} MiB`);
+  raws.forEach((raw) => raw.close());
+  await check("floods");
+  await memoryIsBack(host, before);
+});
+
+test("what is too large is refused before it has arrived", async (t) => {
+  const { host, check } = await attacked(t);
+  const head = `Host: ${host.address}`;
+  const { sid } = await RawPolling.open(host);
+  const post = POST.replace("sid=x", `sid=${sid}`);
+  const chunk = "4".repeat(60_000);
+  const oversize = {
+    "a target": [431, [`GET /socket.io/?EIO=4&transport=polling&x=${"x".repeat(100_000)} HTTP/1.1`, head]],
+    "a header": [431, [OPEN, head, `Cookie: ${"x".repeat(100_000)}`]],
+    "a number of headers": [431, [OPEN, head, ...Array.from({ length: 200 }, (_, index) => `X-${index}: y`)]],
+    "an announced body": [413, [post, head, "Content-Length: 99999999999"]],
+    "a chunked body": [413, [post, head, "Transfer-Encoding: chunked"], `${`${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(20)}`],
+    "a length beyond all numbers": [400, [post, head, `Content-Length: ${"9".repeat(40)}`]],
+    "a chunk beyond all numbers": [400, [post, head, "Transfer-Encoding: chunked"], `${"f".repeat(17)}\r\n`],
+  };
+  for (const [what, [status, lines, body]] of Object.entries(oversize)) {
+    const answered = await (await exchange(host, lines, body)).status();
+    // A target beyond 64 KiB has a status of its own.
+    assert.ok(answered === status || (what === "a target" && answered === 414), `${what}: ${answered}`);
+    await check(what);
+  }
+});
+
+test("a page of another site opens no websocket with the cookies of its visitor (cross-site websocket hijacking)", async (t) => {
+  const { host, check } = await attacked(t);
+  for (const origin of ["https://evil.example", "null", `https://${host.address}.evil.example`, `http://user@${host.address}`]) {
+    const raw = await RawStream.open(host);
+    raw.write(upgradeRequest(host, undefined, [`Origin: ${origin}`, "Cookie: io=secret"]));
+    assert.equal(await raw.status(), 403, origin);
+    const polling = await exchange(host, [OPEN, `Host: ${host.address}`, `Origin: ${origin}`, "Cookie: io=secret"]);
+    assert.equal(await polling.status(), 403, origin);
+    assert.ok(!/access-control-allow-origin/i.test(polling.got), origin);
+  }
+  const own = await RawStream.open(host);
+  own.write(upgradeRequest(host, undefined, [`Origin: ${host.url}`]));
+  assert.equal(await own.status(), 101);
+  await check("foreign pages");
 });

@@ -1,6 +1,7 @@
 //! `[server]`: the listener for clients.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use super::problem::Problem;
 use super::reader::{KeyValue, Reader, Section};
 use super::value::{RawValue, once, text, word};
 
+/// Where a rate may lie, in bytes of a second.
+const RATES: RangeInclusive<usize> = 1..=1 << 30;
 const FOLDER_KIND: &str = "folder, relative to the configuration";
 
 /// The listener for clients. If Socket.IO has the key too, its comment says so and the default is the same.
@@ -40,8 +43,10 @@ pub struct Server {
     pub connect_timeout: Duration,
     /// How long a connection stays open without a request. Node's `server.keepAliveTimeout`, there 5 seconds.
     pub keep_alive: Duration,
-    /// How long the body of a request or a response may make no progress.
+    /// The time in which a body has to move by `body_rate_min` of each second.
     pub body_timeout: Duration,
+    /// Bytes of the body of a request or of a response that have to move in a second.
+    pub body_rate_min: usize,
     /// Bytes of one message, on both transports. Socket.IO's `maxHttpBufferSize`.
     pub max_http_buffer_size: usize,
     /// Socket.IO's `transports`.
@@ -82,6 +87,7 @@ impl Default for Server {
             connect_timeout: Duration::from_secs(45),
             keep_alive: Duration::from_secs(90),
             body_timeout: Duration::from_secs(120),
+            body_rate_min: 1 << 10,
             max_http_buffer_size: 1_000_000,
             transports: Transports::default(),
             allow_upgrades: true,
@@ -156,7 +162,12 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
     KeySpec::new(
         "body_timeout",
         |server: &mut Server| Time(&mut server.body_timeout, DURATIONS),
-        "how long the body of a request or of a response (a file, for one) may make no progress before the connection is closed; no bound for the whole",
+        "in this time the body of a request or of a response (a file, for one) has to move by `body_rate_min` of each second, or the connection is closed; no bound for the whole",
+    ),
+    KeySpec::new(
+        "body_rate_min",
+        |server: &mut Server| Bytes(&mut server.body_rate_min, RATES),
+        "bytes of a body that have to move in a second, on the average of each `body_timeout`: a fifth of what the slowest phones reach. The body of a request is also over in time if it ends sooner",
     ),
     KeySpec::new(
         "max_http_buffer_size",

@@ -12,15 +12,17 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Sleep, sleep};
 
-use super::{byte_stream::ByteStream, request_target::RequestTarget};
+use super::{
+    byte_stream::ByteStream,
+    pace::{LeastPace, Pace},
+    request_target::RequestTarget,
+};
 
 /// Bytes of one read in a head; few heads are longer.
 const HEAD_READ_BYTES: usize = 2048;
@@ -55,22 +57,19 @@ pub(super) struct HttpStream {
     notes: Arc<Notes>,
     /// Bytes with escapes that hyper has not taken yet.
     escaped: Vec<u8>,
-    /// How long a response may make no progress.
-    patience: Duration,
-    /// Set while the client takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// How fast the client takes the responses.
+    pace: Pace,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: ByteStream, notes: Arc<Notes>, patience: Duration) -> Self {
+    pub(super) fn new(stream: ByteStream, notes: Arc<Notes>, least_pace: LeastPace) -> Self {
         Self {
             io: TokioIo::new(stream),
             held_back: Vec::new(),
             target: RequestTarget::default(),
             notes,
             escaped: Vec::new(),
-            patience,
-            stalled: None,
+            pace: Pace::new(least_pace),
         }
     }
 
@@ -85,18 +84,16 @@ impl HttpStream {
         buffer.put_slice(self.escaped.drain(..length).as_slice());
     }
 
-    /// The result of a write, or an error if nothing could be written for too long. The client takes nothing then, so what the
-    /// kernel still has is dropped too.
+    /// The result of a write, or an error if too little could be written. The client takes nothing then, so what the kernel still
+    /// has is dropped too.
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stalled = None;
+        if let Poll::Ready(result) = &written {
+            self.pace.moved(*result.as_ref().unwrap_or(&0));
             return written;
         }
-        let patience = self.patience;
         self.notes.stalled.register(cx.waker());
         if !self.notes.is_cut.load(Ordering::Acquire) {
-            let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-            ready!(stalled.as_mut().poll(cx));
+            ready!(self.pace.poll_too_slow(cx));
         }
         self.io.inner().reset_on_drop();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

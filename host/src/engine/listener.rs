@@ -44,7 +44,11 @@ use super::{
     tasks::TaskGuard,
     websocket::Websocket,
 };
-use crate::{files::Content, frame::Frame, host_names};
+use crate::{
+    files::{Content, CutConnection},
+    frame::Frame,
+    host_names,
+};
 
 /// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
 /// the processor.
@@ -85,7 +89,7 @@ pub(super) fn http(options: &Options) -> http1::Builder {
 /// Serves the requests on a connection, in a task of its own.
 pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
     let notes = Arc::<Notes>::default();
-    let stream = HttpStream::new(stream, Arc::clone(&notes), engine.options.body_timeout);
+    let stream = HttpStream::new(stream, Arc::clone(&notes), engine.options.least_pace());
     let service = HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), notes };
     let http = http.serve_connection(stream, service);
     // Ends with the connection: when no request comes within `keep_alive`, and when a body stalls.
@@ -181,7 +185,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
         let route = match handshake::route(&self.engine, &parts, host.as_ref().map(Authority::as_str), self.address) {
             Ok(route) => route,
             // Not the endpoint; perhaps it is a file.
-            Err(Refusal::NotFound) => match options.files.respond(&parts) {
+            Err(Refusal::NotFound) => match options.files.respond(&parts, self.cut()) {
                 Some(file) => return Either::Right(Box::pin(async { Ok(file.await.map(Body::Right)) })),
                 None => return ready_response(Refusal::NotFound.into_response(), Cors::none()),
             },
@@ -226,6 +230,12 @@ impl Service<hyper::Request<Incoming>> for HttpService {
 }
 
 impl HttpService {
+    /// Ends this connection.
+    fn cut(&self) -> CutConnection {
+        let notes = Arc::clone(&self.notes);
+        Box::new(move || notes.cut())
+    }
+
     /// The host that a request is for. What hyper lets pass and RFC 9112 does not is refused here, because a proxy in front may read
     /// it differently.
     fn checked_host(&self, parts: &Parts) -> Result<Option<Authority>, Refusal> {
@@ -246,7 +256,7 @@ impl HttpService {
 }
 
 async fn post(engine: Arc<Engine>, outbox: Arc<Outbox>, body: Incoming, address: IpAddr) -> PollingResponse {
-    let response = polling::post(outbox, body, engine.options.payload_bytes_max, engine.options.body_timeout).await;
+    let response = polling::post(outbox, body, engine.options.payload_bytes_max, engine.options.least_pace()).await;
     match response {
         PollingResponse::Refused(Refusal::TooLarge) => engine.log.message(None, engine.options.payload_bytes_max),
         PollingResponse::Refused(Refusal::Stalled) => engine.log.stalled(address, engine.options.body_timeout),

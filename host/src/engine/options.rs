@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{cookie::Cookie, origins::Origins};
+use super::{cookie::Cookie, origins::Origins, pace::LeastPace};
 use crate::{files::Files, host_names::HostNames};
 
 /// The options of the engine. The defaults are those of Node's server where it has them.
@@ -41,10 +41,19 @@ pub(crate) struct Options {
     pub(crate) request_head_bytes_max: usize,
     /// How long a connection may wait for the head of its next request.
     pub(crate) keep_alive: Duration,
-    /// How long the body of a request or a response may make no progress.
+    /// The time in which the body of a request or of a response has to move by `body_rate_min` of each second.
     pub(crate) body_timeout: Duration,
+    /// Bytes of a body that have to move in a second.
+    pub(crate) body_rate_min: usize,
     /// Sessions of one address; `None` means no limit. A handshake beyond it is answered 429.
     pub(crate) sessions_per_address_max: Option<usize>,
+}
+
+impl Options {
+    /// The least pace of bodies.
+    pub(super) fn least_pace(&self) -> LeastPace {
+        LeastPace { timeout: self.body_timeout, rate_min: self.body_rate_min }
+    }
 }
 
 impl Default for Options {
@@ -67,6 +76,7 @@ impl Default for Options {
             request_head_bytes_max: 16 << 10,
             keep_alive: Duration::from_secs(90),
             body_timeout: Duration::from_secs(120),
+            body_rate_min: 1 << 10,
             sessions_per_address_max: None,
         }
     }

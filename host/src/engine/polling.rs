@@ -7,7 +7,6 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,13 +14,14 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::{
     sync::oneshot::{self, Sender},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::{
     command::Command,
     http_stream::Notes,
     outbox::Outbox,
+    pace::LeastPace,
     payload,
     response::{PollingResponse, Refusal},
 };
@@ -169,14 +169,14 @@ pub(super) async fn poll(outbox: Arc<Outbox>, connection: Arc<Notes>) -> Polling
     response
 }
 
-/// Serves a POST. `timeout` is how long its body may make no progress.
-pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, timeout: Duration) -> PollingResponse {
+/// Serves a POST.
+pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize, least_pace: LeastPace) -> PollingResponse {
     if !outbox.begin_post() {
         outbox.abort(DisconnectReason::TransportError);
         return PollingResponse::Refused(Refusal::BadRequest);
     }
     let mut guard = PostGuard { outbox: &outbox, is_answered: false };
-    let response = match read_body(body, length_max, timeout).await {
+    let response = match read_body(body, length_max, least_pace).await {
         Ok(body) => {
             let (sender, receiver) = oneshot::channel();
             send_and_wait(&outbox, Command::Post(body, sender), receiver).await
@@ -212,16 +212,26 @@ enum BodyError {
 }
 
 /// The body as text.
-async fn read_body(mut body: Incoming, length_max: usize, timeout: Duration) -> Result<String, BodyError> {
+async fn read_body(mut body: Incoming, length_max: usize, least_pace: LeastPace) -> Result<String, BodyError> {
     if body.size_hint().lower() > length_max as u64 {
         return Err(BodyError::TooLarge);
     }
     let mut text = Vec::new();
-    while let Some(frame) = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| BodyError::Stalled)? {
+    let (mut span_end, mut moved) = (Instant::now() + least_pace.timeout, 0);
+    loop {
+        let Ok(frame) = timeout_at(span_end, body.frame()).await else {
+            if moved < least_pace.bytes() {
+                return Err(BodyError::Stalled);
+            }
+            (span_end, moved) = (Instant::now() + least_pace.timeout, 0);
+            continue;
+        };
+        let Some(frame) = frame else { break };
         let data: Bytes = frame.map_err(|_| BodyError::Malformed)?.into_data().unwrap_or_default();
         if text.len() + data.len() > length_max {
             return Err(BodyError::TooLarge);
         }
+        moved += data.len() as u64;
         text.extend_from_slice(&data);
     }
     String::from_utf8(text).map_err(|_| BodyError::NotText)

@@ -159,7 +159,7 @@ impl RefusalLog {
         tracing::warn!(
             %address,
             left_out,
-            "disconnected: the client sent or took nothing of a body for {timeout:?}, see [server] body_timeout"
+            "disconnected: the client sent or took less of a body than [server] body_rate_min in {timeout:?}, see [server] body_timeout"
         );
     }
 

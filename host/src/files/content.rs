@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::find::OpenFile;
 use super::log::FileLog;
+use super::open::FilePermit;
 
 /// Bytes of one read; no more of a file is in memory.
 const READ_BYTES: usize = 64 * 1024;
@@ -32,8 +32,7 @@ struct FileReader {
     /// Bytes still to be sent: as many as `Content-Length` said, whatever happens to the file.
     remaining: u64,
     buffer: Vec<u8>,
-    /// Counts this file among the open ones until it is dropped.
-    _permit: OwnedSemaphorePermit,
+    permit: FilePermit,
     log: Arc<FileLog>,
 }
 
@@ -47,17 +46,12 @@ impl Content {
     }
 
     /// These bytes of a file. Fails if the file cannot be read from there.
-    pub(super) fn file(
-        mut file: OpenFile,
-        part: RangeInclusive<u64>,
-        permit: OwnedSemaphorePermit,
-        log: Arc<FileLog>,
-    ) -> io::Result<Self> {
+    pub(super) fn file(mut file: OpenFile, part: RangeInclusive<u64>, permit: FilePermit, log: Arc<FileLog>) -> io::Result<Self> {
         // Moves a number of the kernel's and reads nothing.
         file.handle.seek(SeekFrom::Start(*part.start()))?;
         let remaining = (part.end() + 1).saturating_sub(*part.start());
         let handle = tokio::fs::File::from_std(file.handle);
-        Ok(Self(Source::File(FileReader { path: file.path, handle, remaining, buffer: Vec::new(), _permit: permit, log })))
+        Ok(Self(Source::File(FileReader { path: file.path, handle, remaining, buffer: Vec::new(), permit, log })))
     }
 }
 
@@ -93,6 +87,7 @@ impl Body for Content {
 
 impl FileReader {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        self.permit.read();
         let wanted = usize::try_from(self.remaining).unwrap_or(READ_BYTES).min(READ_BYTES);
         self.buffer.resize(wanted, 0);
         let mut buffer = ReadBuf::new(&mut self.buffer);

@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
     ("internal", &["fixed_limits", "host_names", "log_limiter", "metrics"]),
-    ("files", &["fixed_limits", "log_limiter"]),
+    ("files", &["fixed_limits", "limit_hits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits", "text_file"]),
     // Keys come out of the configuration.

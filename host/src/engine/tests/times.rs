@@ -59,7 +59,8 @@ async fn slow_post(server: &Server, sid: &str, pause: Duration) -> String {
 async fn a_download_may_pause_but_not_for_ever() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
     let length = folder.join("lib.rs").metadata().unwrap().len();
-    let server = Server::with_options(Options { files: Files::new(Some(folder), None), ..Options::default() });
+    let server =
+        Server::with_options(Options { files: Files::new(Some(folder), None, std::sync::Arc::default()), ..Options::default() });
     let patience = Options::default().body_timeout;
     for (pause, is_whole) in [(patience - Duration::from_secs(1), true), (patience + Duration::from_secs(1), false)] {
         let mut stream = server.connect(Pipe::NARROW);
