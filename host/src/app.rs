@@ -158,7 +158,8 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Server, A
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
-    let dispatcher = Arc::new(Dispatcher { registry: registry.clone(), effects, limits: dispatch_limits });
+    let dispatcher =
+        Arc::new(Dispatcher { registry: registry.clone(), effects, limits: dispatch_limits, limit_hits: limit_hits.clone() });
     start_plugins(&dispatcher).await;
     let socket_io =
         SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };

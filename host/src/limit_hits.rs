@@ -1,10 +1,12 @@
 //! Counters of bounds: how often each bound was hit.
 //!
 //! Whatever refuses, cuts, drops, pauses or ends something because of a bound counts that here, also where the log limits its
-//! lines about it. There are two kinds of table: one of the host, for clients and for everything together, and one of each plugin.
+//! lines about it. What the contract refuses to a plugin names its bound (`Refusal::limit`) and is counted where it is returned. There are two kinds of table: one of the host, for clients and for everything together, and one of each plugin.
 //! `/metrics` has all of them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Declares the bounds with their labels: the key of the configuration, or the name of the constant.
 macro_rules! limits {
@@ -57,22 +59,13 @@ limits! {
 
     // Calls of plugins, and what they record: `plugin` and `effect`.
     CallTime = "call_ms",
-    DataBytes = "data_bytes_max",
     Instances = "instances_max",
     LogLinesPerCall = "log_lines_per_call_max",
     MemoryBytes = "memory_bytes_max",
-    OpenTickets = "OPEN_TICKETS_MAX",
-    OverlayWrites = "OVERLAY_WRITES_MAX",
     RateLimitKeys = "rate_limit_keys_max",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
     Timers = "TIMERS_MAX",
-    WriteBytesPerCall = "write_bytes_per_call_max",
-    WritesPerCall = "writes_per_call_max",
-
-    // The store.
-    StoreOperations = "STORE_OPERATIONS_MAX",
-    StoreWaitingBytes = "STORE_WAITING_BYTES_MAX",
 
     // The log.
     FailureLines = "FAILURE_LINES_MAX",
@@ -85,11 +78,13 @@ limits! {
 pub(crate) struct LimitHits {
     /// One counter for each of [`LimitHit::ALL`], in that order.
     counters: Box<[AtomicU64]>,
+    /// What imports refused to guests, by the bound that the refusal names. As many entries as the contract has bounds.
+    refused: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Default for LimitHits {
     fn default() -> Self {
-        Self { counters: LimitHit::ALL.iter().map(|_| AtomicU64::new(0)).collect() }
+        Self { counters: LimitHit::ALL.iter().map(|_| AtomicU64::new(0)).collect(), refused: Mutex::default() }
     }
 }
 
@@ -107,17 +102,28 @@ impl LimitHits {
         }
     }
 
-    /// The bounds that were hit, with the number of hits.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = (LimitHit, u64)> {
-        let counted = LimitHit::ALL.iter().zip(&self.counters);
-        counted.map(|(limit, counter)| (*limit, counter.load(Ordering::Relaxed))).filter(|(_, hits)| *hits > 0)
+    /// Counts a refusal that names this bound.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        *self.lock().entry(limit).or_default() += 1;
+    }
+
+    /// The labels of the bounds that were hit, with the number of hits.
+    pub(crate) fn counted(&self) -> BTreeMap<&'static str, u64> {
+        let mut counted = self.lock().clone();
+        for (limit, counter) in LimitHit::ALL.iter().zip(&self.counters) {
+            *counted.entry(limit.label()).or_default() += counter.load(Ordering::Relaxed);
+        }
+        counted.retain(|_, hits| *hits > 0);
+        counted
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::{LimitHit, LimitHits};
 
     #[test]
@@ -126,9 +132,11 @@ mod tests {
         for (limit, times) in LimitHit::ALL.iter().zip(1..) {
             hits.add(*limit, times);
         }
-        let counted: Vec<_> = hits.counted().collect();
-        assert_eq!(counted, LimitHit::ALL.iter().copied().zip(1..).collect::<Vec<_>>());
-        let labels: HashSet<_> = LimitHit::ALL.iter().map(|limit| limit.label()).collect();
-        assert_eq!(labels.len(), LimitHit::ALL.len());
+        hits.refused("OPEN_TICKETS_MAX");
+        hits.refused(LimitHit::ALL[0].label());
+        let counted = hits.counted();
+        assert_eq!(counted.len(), LimitHit::ALL.len() + 1, "no label twice");
+        assert_eq!((counted["OPEN_TICKETS_MAX"], counted[LimitHit::ALL[0].label()]), (1, 2));
+        assert_eq!(counted[LimitHit::ALL[4].label()], 5);
     }
 }

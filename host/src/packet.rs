@@ -12,7 +12,7 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::{ClientPacket, PacketType, decode, split_event};
+pub(crate) use decode::{ClientPacket, DecodeError, PacketType, decode, split_event};
 pub(crate) use encode::{PacketParts, connect_error_packet, connect_packet, disconnect_packet};
 pub(crate) use encoded::EncodedPacket;
 pub(crate) use open::OpenPacket;

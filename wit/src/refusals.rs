@@ -11,6 +11,8 @@ pub struct Refusal {
     pub code: &'static str,
     /// For the plugin's author and the log.
     pub message: Cow<'static, str>,
+    /// The limit that was hit, if it was one: its key in the configuration, else its constant.
+    pub limit: Option<&'static str>,
 }
 
 /// The message for a client whose call failed for a reason that is for the log alone.
@@ -23,11 +25,12 @@ pub const AUTH_TOO_LARGE: &str = "The auth payload is too large";
 impl Refusal {
     /// A refusal with a sentence of the host's own.
     pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), limit: None }
     }
 
-    fn limit(message: String) -> Self {
-        Self::new(codes::LIMIT, message)
+    /// The refusal of what goes beyond the limit of this name: its key in the configuration, else its constant.
+    pub fn limit(name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { limit: Some(name), ..Self::new(codes::LIMIT, message) }
     }
 }
 
@@ -49,57 +52,61 @@ pub fn reserved_event(name: &str) -> Refusal {
 
 /// An emit with a name that is too long.
 pub fn event_name() -> Refusal {
-    Refusal::limit(format!("an event's name has at most {} bytes", limits::EVENT_NAME_BYTES_MAX))
+    Refusal::limit("EVENT_NAME_BYTES_MAX", format!("an event's name has at most {} bytes", limits::EVENT_NAME_BYTES_MAX))
 }
 
 /// JSON that nests too deep. `what` it is: the arguments (`args`), or a `value` of the data.
 pub fn json_depth(what: &str) -> Refusal {
-    Refusal::new(codes::INVALID, format!("{what}: nests more than {} deep", limits::JSON_DEPTH_MAX))
+    let message = format!("{what}: nests more than {} deep", limits::JSON_DEPTH_MAX);
+    Refusal { limit: Some("JSON_DEPTH_MAX"), ..Refusal::new(codes::INVALID, message) }
 }
 
 /// A payload with too many binary arguments (`attachments_max`).
 pub fn attachments(most: usize) -> Refusal {
-    Refusal::limit(format!("a packet has at most {most} attachments"))
+    Refusal::limit("attachments_max", format!("a packet has at most {most} attachments"))
 }
 
 /// A room with a name that is too long.
 pub fn room_name() -> Refusal {
-    Refusal::limit(format!("a room's name has at most {} bytes", limits::ROOM_NAME_BYTES_MAX))
+    Refusal::limit("ROOM_NAME_BYTES_MAX", format!("a room's name has at most {} bytes", limits::ROOM_NAME_BYTES_MAX))
 }
 
 /// A join that would exceed `rooms_per_socket_max`.
 pub fn rooms_per_socket(most: usize) -> Refusal {
-    Refusal::limit(format!("a socket is in at most {most} rooms (rooms_per_socket_max)"))
+    Refusal::limit("rooms_per_socket_max", format!("a socket is in at most {most} rooms (rooms_per_socket_max)"))
 }
 
 /// Data that would exceed `data_bytes_max`.
 pub fn data_bytes(most: usize) -> Refusal {
-    Refusal::limit(format!("the data of a socket has at most {most} bytes (data_bytes_max)"))
+    Refusal::limit("data_bytes_max", format!("the data of a socket has at most {most} bytes (data_bytes_max)"))
 }
 
 /// A write beyond `writes_per_call_max`.
 pub fn writes_per_call(most: usize) -> Refusal {
-    Refusal::limit(format!("a call records at most {most} writes (writes_per_call_max)"))
+    Refusal::limit("writes_per_call_max", format!("a call records at most {most} writes (writes_per_call_max)"))
 }
 
 /// A write beyond `write_bytes_per_call_max`.
 pub fn write_bytes_per_call(most: usize) -> Refusal {
-    Refusal::limit(format!("a call records at most {most} bytes (write_bytes_per_call_max)"))
+    Refusal::limit("write_bytes_per_call_max", format!("a call records at most {most} bytes (write_bytes_per_call_max)"))
 }
 
 /// A handshake that is asked for too many fields.
 pub fn handshake_fields() -> Refusal {
-    Refusal::limit(format!("a handshake is asked for at most {} fields at once", limits::HANDSHAKE_FIELDS_MAX))
+    Refusal::limit(
+        "HANDSHAKE_FIELDS_MAX",
+        format!("a handshake is asked for at most {} fields at once", limits::HANDSHAKE_FIELDS_MAX),
+    )
 }
 
 /// A question beyond the open ones that a call may have.
 pub fn open_tickets() -> Refusal {
-    Refusal::limit(format!("a call has at most {} open questions", limits::OPEN_TICKETS_MAX))
+    Refusal::limit("OPEN_TICKETS_MAX", format!("a call has at most {} open questions", limits::OPEN_TICKETS_MAX))
 }
 
 /// A page with more entries than one call of the contract returns.
 pub fn page_entries(wanted: u32) -> Refusal {
-    Refusal::limit(format!("a page has at most {} entries, not {wanted}", limits::PAGE_ENTRIES_MAX))
+    Refusal::limit("PAGE_ENTRIES_MAX", format!("a page has at most {} entries, not {wanted}", limits::PAGE_ENTRIES_MAX))
 }
 
 /// A read of a socket that is not there.
@@ -157,12 +164,12 @@ pub fn no_timer_hook() -> Refusal {
 /// A timer whose name, key or data is too long.
 pub fn timer_bytes() -> Refusal {
     let (name, data) = (limits::TIMER_NAME_BYTES_MAX, limits::TIMER_DATA_BYTES_MAX);
-    Refusal::limit(format!("a timer's name has at most {name} bytes, its data {data}"))
+    Refusal::limit("TIMER_DATA_BYTES_MAX", format!("a timer's name has at most {name} bytes, its data {data}"))
 }
 
 /// A key of a rate limit that is too long.
 pub fn rate_limit_key() -> Refusal {
-    Refusal::limit(format!("a key has at most {} bytes", limits::RATE_LIMIT_KEY_BYTES_MAX))
+    Refusal::limit("RATE_LIMIT_KEY_BYTES_MAX", format!("a key has at most {} bytes", limits::RATE_LIMIT_KEY_BYTES_MAX))
 }
 
 /// A window of a rate limit without length.
@@ -172,27 +179,33 @@ pub fn rate_limit_window() -> Refusal {
 
 /// A bucket whose name is empty or too long.
 pub fn bucket_name(bytes: usize) -> Refusal {
-    Refusal::limit(format!("a bucket's name has 1 to {} bytes, not {bytes}", limits::BUCKET_NAME_BYTES_MAX))
+    Refusal::limit(
+        "BUCKET_NAME_BYTES_MAX",
+        format!("a bucket's name has 1 to {} bytes, not {bytes}", limits::BUCKET_NAME_BYTES_MAX),
+    )
 }
 
 /// A key of the store that is too long.
 pub fn store_key(bytes: usize) -> Refusal {
-    Refusal::limit(format!("a key has at most {} bytes, not {bytes}", limits::STORE_KEY_BYTES_MAX))
+    Refusal::limit("STORE_KEY_BYTES_MAX", format!("a key has at most {} bytes, not {bytes}", limits::STORE_KEY_BYTES_MAX))
 }
 
 /// A value of the store that is too long.
 pub fn store_value(bytes: usize) -> Refusal {
-    Refusal::limit(format!("a value has at most {} bytes, not {bytes}", limits::STORE_VALUE_BYTES_MAX))
+    Refusal::limit("STORE_VALUE_BYTES_MAX", format!("a value has at most {} bytes, not {bytes}", limits::STORE_VALUE_BYTES_MAX))
 }
 
 /// A scan for too many entries.
 pub fn scan_entries(wanted: u32) -> Refusal {
-    Refusal::limit(format!("a scan gives at most {} entries, not {wanted}", limits::SCAN_ENTRIES_MAX))
+    Refusal::limit("SCAN_ENTRIES_MAX", format!("a scan gives at most {} entries, not {wanted}", limits::SCAN_ENTRIES_MAX))
 }
 
 /// A scan whose entries are too long together.
 pub fn scan_bytes() -> Refusal {
-    Refusal::limit(format!("the entries of a scan have at most {} bytes together: ask for fewer", limits::SCAN_BYTES_MAX))
+    Refusal::limit(
+        "SCAN_BYTES_MAX",
+        format!("the entries of a scan have at most {} bytes together: ask for fewer", limits::SCAN_BYTES_MAX),
+    )
 }
 
 /// An increment of what is no number.

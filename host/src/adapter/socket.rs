@@ -265,13 +265,11 @@ impl Socket {
         }
     }
 
-    /// Notes that the client waits for an ack under this id. Beyond `acks_max` the oldest is forgotten.
-    pub(crate) fn open_ack(&self, ack: u64, acks_max: usize) {
+    /// Notes that the client waits for an ack under this id. Beyond `acks_max` the oldest is forgotten. Returns whether it was.
+    pub(crate) fn open_ack(&self, ack: u64, acks_max: usize) -> bool {
         let mut guarded = self.lock();
         guarded.open_acks.insert(ack);
-        if guarded.open_acks.len() > acks_max {
-            guarded.open_acks.pop_first();
-        }
+        guarded.open_acks.len() > acks_max && guarded.open_acks.pop_first().is_some()
     }
 
     /// Whether the client still waits for this ack.

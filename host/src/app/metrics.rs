@@ -131,7 +131,7 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
     let mut durations = Vec::new();
     let mut failures = Vec::new();
     let mut hits: Vec<_> =
-        sources.limit_hits.counted().map(|(limit, hits)| (vec![("limit", limit.label()), ("plugin", "")], hits)).collect();
+        sources.limit_hits.counted().into_iter().map(|(limit, hits)| (vec![("limit", limit), ("plugin", "")], hits)).collect();
     for (plugin, figures) in &plugins {
         let (plugin, calls) = (*plugin, figures.calls);
         let plugin_labels = || vec![("plugin", plugin), ("generation", calls.generation())];
@@ -145,8 +145,8 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
             labels.push(("kind", kind));
             failures.push((labels, count));
         }
-        let counted = figures.limit_hits.counted();
-        hits.extend(counted.map(|(limit, hits)| (vec![("limit", limit.label()), ("plugin", plugin)], hits)));
+        let counted = figures.limit_hits.counted().into_iter();
+        hits.extend(counted.map(|(limit, hits)| (vec![("limit", limit), ("plugin", plugin)], hits)));
     }
     page.histogram("innkeeper_handler_duration_seconds", "How long calls of plugins took, waiting included.", durations)?;
     page.counter(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::effect::Effects;
+use crate::limit_hits::LimitHits;
 use crate::plugin::Registry;
 
 /// The plugins, and where the effects of their calls go.
@@ -10,6 +11,7 @@ pub(crate) struct Dispatcher {
     pub(crate) registry: Arc<Registry>,
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) limits: DispatchLimits,
+    pub(crate) limit_hits: Arc<LimitHits>,
 }
 
 /// How much one socket may have open.

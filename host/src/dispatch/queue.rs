@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use super::dispatcher::Dispatcher;
 use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
+use crate::limit_hits::LimitHit;
 use crate::plugin::{Event, Progress};
 use crate::reason::DisconnectReason;
 
@@ -231,7 +232,11 @@ impl Queue {
         match self.state {
             QueueState::Connected | QueueState::Draining { .. } => {
                 let all_yield = self.open.iter().all(|job| job.progress.yields());
-                all_yield && self.open.len() < self.dispatcher.limits.open_calls
+                let is_full = self.open.len() >= self.dispatcher.limits.open_calls;
+                if all_yield && is_full && !self.waiting.is_empty() {
+                    self.dispatcher.limit_hits.hit(LimitHit::OpenCallsPerSocket);
+                }
+                all_yield && !is_full
             }
             QueueState::Disconnecting | QueueState::Done => false,
         }
@@ -239,8 +244,10 @@ impl Queue {
 
     fn event_job(&mut self, event: Event) -> Job {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(event.payload.len() + event.name.len());
-        if let Some(ack) = event.ack {
-            self.socket.open_ack(ack, self.dispatcher.limits.open_acks);
+        if let Some(ack) = event.ack
+            && self.socket.open_ack(ack, self.dispatcher.limits.open_acks)
+        {
+            self.dispatcher.limit_hits.hit(LimitHit::OpenAcksPerSocket);
         }
         let progress = Arc::new(Progress::default());
         let chain = event::event(self.dispatcher.clone(), self.socket.clone(), event, progress.clone());

@@ -109,6 +109,11 @@ impl RefusalLog {
         );
     }
 
+    /// Reading pauses because too many events of the client wait: counted alone, since a client that sends fast is no problem yet.
+    pub(super) fn paused(&self) {
+        self.limit_hits.hit(LimitHit::InboundHigh);
+    }
+
     /// A client is disconnected because it does not read what was sent to it; `limit` says how that was found.
     pub(super) fn slow(&self, conn: u64, limit: LimitHit) {
         self.limit_hits.hit(limit);

@@ -239,6 +239,7 @@ impl Session {
             return false;
         }
         if let Pause::No = self.pause {
+            self.engine.log.paused();
             self.pause = Pause::Until(Instant::now() + self.engine.options.ping_timeout / 2);
         }
         matches!(self.pause, Pause::Until(_))

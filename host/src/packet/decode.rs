@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use innkeeper_contract::limits::ACK_ID_MAX;
 
+use DecodeError::Malformed;
+
 use crate::json::{self, Invalid, ValueKind};
 
 /// A packet of a client, with its body undecoded.
@@ -28,12 +30,17 @@ pub(crate) enum PacketType {
     Ack,
 }
 
-/// The text is not a packet, or not one that a client may send.
+/// Why a text is no packet.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub(crate) enum DecodeError {
+    /// It is none at all, or none that a client may send.
+    Malformed,
+    /// It announces more attachments than a packet may have.
+    TooManyAttachments,
+}
 
-/// Decodes the head of a packet. A binary packet without attachments, or with more than `attachments_max`, is malformed.
-pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<'_>, Malformed> {
+/// Decodes the head of a packet. A binary packet without attachments, or with more than `attachments_max`, is refused.
+pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<'_>, DecodeError> {
     let mut chars = text.chars();
     let (packet_type, is_binary) = match chars.next().ok_or(Malformed)? {
         '0' => (PacketType::Connect, false),
@@ -51,8 +58,11 @@ pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<
         let (count, after) = rest.split_once('-').ok_or(Malformed)?;
         attachments = number(count)?;
         rest = after;
-        if attachments == 0 || attachments > attachments_max {
+        if attachments == 0 {
             return Err(Malformed);
+        }
+        if attachments > attachments_max {
+            return Err(DecodeError::TooManyAttachments);
         }
     }
     let mut namespace = "/";
@@ -69,7 +79,7 @@ pub(crate) fn decode(text: &str, attachments_max: usize) -> Result<ClientPacket<
     Ok(ClientPacket { packet_type, namespace, ack, body, attachments })
 }
 
-fn number<N: std::str::FromStr>(digits: &str) -> Result<N, Malformed> {
+fn number<N: std::str::FromStr>(digits: &str) -> Result<N, DecodeError> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Malformed);
     }
@@ -101,7 +111,7 @@ mod tests {
     use proptest::prelude::{prop_assert_eq, proptest};
     use serde_json::Value;
 
-    use super::{ClientPacket, Malformed, PacketType, decode, split_event};
+    use super::{ClientPacket, DecodeError, Malformed, PacketType, decode, split_event};
 
     proptest! {
         /// The name and the arguments of an event are the elements of its array.
@@ -169,13 +179,13 @@ mod tests {
             "50-[\"a\"]",
             "60-1[]",
             "500-[\"a\"]",
-            "511-[\"a\"]",
             "299999999999999999999999[\"a\"]",
             "é",
         ] {
             assert_eq!(decode(text, 10), Err(Malformed), "{text}");
         }
         assert_eq!(decode(&format!("3{}[]", ACK_ID_MAX + 1), 10), Err(Malformed));
+        assert_eq!(decode("511-[\"a\"]", 10), Err(DecodeError::TooManyAttachments));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::frame::SocketShare;
 use crate::json;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::packet::{
-    ClientPacket, PacketType, PartialPacket, Payload, connect_error_packet, decode, disconnect_packet, split_event,
+    ClientPacket, DecodeError, PacketType, PartialPacket, Payload, connect_error_packet, decode, disconnect_packet, split_event,
 };
 use crate::plugin::Event;
 use crate::reason::DisconnectReason;
@@ -175,7 +175,12 @@ impl Protocol for Connection {
         if self.partial.is_some() {
             return Err(DisconnectReason::ForcedClose);
         }
-        let packet = decode(message, self.limits.attachments).map_err(|_| DisconnectReason::ForcedClose)?;
+        let packet = decode(message, self.limits.attachments).map_err(|error| {
+            if error == DecodeError::TooManyAttachments {
+                self.limit_hits.hit(LimitHit::AttachmentsPerPacket);
+            }
+            DisconnectReason::ForcedClose
+        })?;
         if packet.attachments > 0 {
             self.partial = Some(Box::new(PartialPacket::new(&packet)));
             return Ok(());

@@ -188,7 +188,10 @@ impl Rows for Writing<'_> {
         }
         if self.entries.bytes_beside(bucket, key) + needed > self.bytes_max {
             let most = self.bytes_max;
-            return Err(rules::limit(format!("the buckets in memory hold at most {most} bytes (memory_bytes_max in [store])")));
+            return Err(rules::limit(
+                "memory_bytes_max",
+                format!("the buckets in memory hold at most {most} bytes (memory_bytes_max in [store])"),
+            ));
         }
         self.entries.insert(bucket, key, value, expires);
         Ok(())

@@ -3,7 +3,7 @@
 use innkeeper_contract::limits::{
     BUCKET_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
 };
-use innkeeper_contract::{Refusal, codes, refusals};
+use innkeeper_contract::{Refusal, refusals};
 
 use super::api::Entry;
 use super::error::StoreError;
@@ -62,8 +62,8 @@ pub(super) fn sum(present: Option<&[u8]>, by: i64) -> Result<i64, StoreError> {
 }
 
 /// The refusal of what the store has no capacity for.
-pub(super) fn limit(message: String) -> StoreError {
-    StoreError::Refused(Refusal::new(codes::LIMIT, message))
+pub(super) fn limit(name: &'static str, message: String) -> StoreError {
+    StoreError::Refused(Refusal::limit(name, message))
 }
 
 #[cfg(test)]

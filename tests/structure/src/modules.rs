@@ -68,7 +68,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
             "store",
         ],
     ),
-    ("dispatch", &["adapter", "effect", "packet", "plugin", "reason"]),
+    ("dispatch", &["adapter", "effect", "limit_hits", "packet", "plugin", "reason"]),
     (
         "protocol",
         &["adapter", "dispatch", "effect", "engine", "frame", "json", "limit_hits", "packet", "plugin", "reason", "request"],

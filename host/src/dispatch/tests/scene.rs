@@ -133,6 +133,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
         registry: Arc::new(Registry::new(&plugins)),
         effects: Arc::new(LocalEffects::new(1000, None, Arc::default())),
         limits,
+        limit_hits: Arc::default(),
     });
     let wire: Arc<Wire> = Arc::default();
     let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use innkeeper_contract::{Refusal, codes, refusals};
+use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -12,10 +12,8 @@ use super::ticket::Tickets;
 use super::wasi;
 use crate::effect::{Effects, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
-use crate::limit_hits::LimitHit;
 use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
-use crate::plugin::durable::Plugin;
 use crate::plugin::memory::InstanceMemory;
 use crate::plugin::parts::ComponentParts;
 
@@ -96,14 +94,12 @@ impl InstanceState {
 
     /// Records a write, unless the call has recorded as many as it may.
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
-        let Plugin { call_limits: limits, limit_hits, .. } = &*self.context.plugin;
-        let active = self.active.as_mut().ok_or_else(refusals::no_call)?;
+        let limits = self.context.plugin.call_limits;
+        let active = self.active()?;
         if active.recorded.len() >= limits.writes {
-            limit_hits.hit(LimitHit::WritesPerCall);
             return Err(refusals::writes_per_call(limits.writes));
         }
         if active.recorded_bytes + write.len() > limits.write_bytes {
-            limit_hits.hit(LimitHit::WriteBytesPerCall);
             return Err(refusals::write_bytes_per_call(limits.write_bytes));
         }
         active.recorded_bytes += write.len();
@@ -115,13 +111,22 @@ impl InstanceState {
     /// What a read of this call sees.
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, Refusal> {
         let rooms_per_socket_max = self.context.plugin.call_limits.rooms_per_socket;
-        let active = self.active.as_mut().ok_or_else(refusals::no_call)?;
+        let active = self.active()?;
         active.overlay_writes += active.recorded.len();
         if active.overlay_writes > OVERLAY_WRITES_MAX {
-            self.context.plugin.limit_hits.hit(LimitHit::OverlayWrites);
-            return Err(Refusal::new(codes::LIMIT, "too many reads behind too many writes of one call: flush in between"));
+            return Err(Refusal::limit(
+                "OVERLAY_WRITES_MAX",
+                "too many reads behind too many writes of one call: flush in between",
+            ));
         }
         Ok(Overlay { effects: &*active.call.effects, recorded: &active.recorded, rooms_per_socket_max })
+    }
+
+    /// Counts a refusal that the guest gets, if it is for a limit.
+    pub(crate) fn count_refusal(&self, refusal: &Refusal) {
+        if let Some(limit) = refusal.limit {
+            self.context.plugin.limit_hits.refused(limit);
+        }
     }
 
     /// Refuses what needs a capability that the plugin did not request. (One that was not granted is refused at load.)

@@ -72,5 +72,8 @@ impl InstanceState {
 }
 
 fn refusal(error: &StoreError) -> Refusal {
-    Refusal::new(error.code(), error.to_string())
+    match error {
+        StoreError::Refused(refusal) => refusal.clone(),
+        other => Refusal::new(other.code(), other.to_string()),
+    }
 }

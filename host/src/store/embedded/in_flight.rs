@@ -26,12 +26,15 @@ impl InFlight {
         let permit = InFlightPermit { in_flight: in_flight.clone(), bytes };
         let operations = in_flight.operations.fetch_add(1, Ordering::Relaxed);
         let waiting = in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if operations >= STORE_OPERATIONS_MAX || waiting + bytes > STORE_WAITING_BYTES_MAX {
-            return Err(rules::limit(format!(
-                "the store has too much to do: at most {STORE_OPERATIONS_MAX} operations and {STORE_WAITING_BYTES_MAX} bytes wait at once"
-            )));
-        }
-        Ok(permit)
+        let limit = match () {
+            () if operations >= STORE_OPERATIONS_MAX => "STORE_OPERATIONS_MAX",
+            () if waiting + bytes > STORE_WAITING_BYTES_MAX => "STORE_WAITING_BYTES_MAX",
+            () => return Ok(permit),
+        };
+        let message = format!(
+            "the store has too much to do: at most {STORE_OPERATIONS_MAX} operations and {STORE_WAITING_BYTES_MAX} bytes wait at once"
+        );
+        Err(rules::limit(limit, message))
     }
 }
 

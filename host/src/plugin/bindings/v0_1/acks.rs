@@ -6,6 +6,6 @@ use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
     fn reply(&mut self, socket: String, ack: u64, payload: Payload) -> Result<(), Failure> {
-        Ok(Self::reply(self, &socket, ack, payload.into())?)
+        Self::reply(self, &socket, ack, payload.into()).map_err(|refusal| self.refused(refusal))
     }
 }

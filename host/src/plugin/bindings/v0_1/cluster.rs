@@ -8,14 +8,14 @@ const WHAT: &str = "other nodes";
 
 impl Host for InstanceState {
     fn emit(&mut self, _namespace: String, _name: String, _payload: Payload) -> Result<(), Failure> {
-        Err(unsupported(WHAT).into())
+        Err(self.refused(unsupported(WHAT)))
     }
 
     fn ask(&mut self, _namespace: String, _name: String, _payload: Payload, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Err(unsupported(WHAT).into())
+        Err(self.refused(unsupported(WHAT)))
     }
 
     fn responses(&mut self, _ticket: u64) -> Result<Answers, Failure> {
-        Err(unsupported(WHAT).into())
+        Err(self.refused(unsupported(WHAT)))
     }
 }

@@ -28,9 +28,11 @@ impl From<types::Target> for GuestTarget {
     }
 }
 
-impl From<Refusal> for types::Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self { code: refusal.code.into(), message: refusal.message.into_owned(), data: None }
+impl InstanceState {
+    /// What the guest gets of a refusal; one for a limit is counted. The only way from one to the other.
+    pub(super) fn refused(&self, refusal: Refusal) -> types::Failure {
+        self.count_refusal(&refusal);
+        types::Failure { code: refusal.code.into(), message: refusal.message.into_owned(), data: None }
     }
 }
 

@@ -8,10 +8,10 @@ const WHAT: &str = "outgoing HTTP";
 
 impl Host for InstanceState {
     fn ask_request(&mut self, _request: Request, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Err(unsupported(WHAT).into())
+        Err(self.refused(unsupported(WHAT)))
     }
 
     fn answer(&mut self, _ticket: u64) -> Result<Response, Failure> {
-        Err(unsupported(WHAT).into())
+        Err(self.refused(unsupported(WHAT)))
     }
 }

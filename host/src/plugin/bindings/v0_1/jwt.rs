@@ -6,6 +6,6 @@ use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
     fn verify(&mut self, key: String, token: String) -> Result<String, Failure> {
-        Ok(self.verify_token(&key, &token)?)
+        self.verify_token(&key, &token).map_err(|refusal| self.refused(refusal))
     }
 }

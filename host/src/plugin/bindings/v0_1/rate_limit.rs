@@ -6,11 +6,11 @@ use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
     fn ask_consume(&mut self, key: String, points: u32, limit: Limit) -> Result<u64, Failure> {
-        Ok(Self::ask_consume(self, &key, points, limit.points, limit.window_ms)?)
+        Self::ask_consume(self, &key, points, limit.points, limit.window_ms).map_err(|refusal| self.refused(refusal))
     }
 
     fn consumed(&mut self, ticket: u64) -> Result<Decision, Failure> {
-        let decision = self.take_decision(ticket)?;
+        let decision = self.take_decision(ticket).map_err(|refusal| self.refused(refusal))?;
         Ok(Decision {
             allowed: decision.allowed,
             remaining_points: decision.remaining,

@@ -6,31 +6,31 @@ use crate::plugin::host::InstanceState;
 
 impl Host for InstanceState {
     fn join(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
-        Ok(self.join_rooms(&socket, rooms)?)
+        self.join_rooms(&socket, rooms).map_err(|refusal| self.refused(refusal))
     }
 
     fn leave(&mut self, socket: String, rooms: Vec<String>) -> Result<(), Failure> {
-        Ok(self.leave_rooms(&socket, rooms)?)
+        self.leave_rooms(&socket, rooms).map_err(|refusal| self.refused(refusal))
     }
 
     fn get(&mut self, socket: String) -> Result<Vec<String>, Failure> {
-        Ok(self.rooms_of(&socket)?)
+        self.rooms_of(&socket).map_err(|refusal| self.refused(refusal))
     }
 
     fn join_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
-        Ok(Self::join_all(self, target.into(), rooms)?)
+        Self::join_all(self, target.into(), rooms).map_err(|refusal| self.refused(refusal))
     }
 
     fn leave_all(&mut self, target: Target, rooms: Vec<String>) -> Result<(), Failure> {
-        Ok(Self::leave_all(self, target.into(), rooms)?)
+        Self::leave_all(self, target.into(), rooms).map_err(|refusal| self.refused(refusal))
     }
 
     fn names(&mut self, namespace: String, prefix: String, after: Option<String>, most: u32) -> Result<Vec<String>, Failure> {
-        Ok(self.room_names(&namespace, &prefix, after.as_deref(), most)?)
+        self.room_names(&namespace, &prefix, after.as_deref(), most).map_err(|refusal| self.refused(refusal))
     }
 
     fn count(&mut self, target: Target) -> Result<u32, Failure> {
-        Ok(self.count_sockets(target.into())?)
+        self.count_sockets(target.into()).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_names(
@@ -41,18 +41,20 @@ impl Host for InstanceState {
         most: u32,
         _timeout_ms: Option<u32>,
     ) -> Result<u64, Failure> {
-        Ok(self.ask_room_names(&namespace, &prefix, after.as_deref(), most)?)
+        self.ask_room_names(&namespace, &prefix, after.as_deref(), most).map_err(|refusal| self.refused(refusal))
     }
 
     fn named(&mut self, ticket: u64) -> Result<NamesAnswer, Failure> {
-        Ok(NamesAnswer { names: self.take_names(ticket)?, nodes_missing: 0 })
+        let names = self.take_names(ticket).map_err(|refusal| self.refused(refusal))?;
+        Ok(NamesAnswer { names, nodes_missing: 0 })
     }
 
     fn ask_count(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(Self::ask_count(self, target.into())?)
+        Self::ask_count(self, target.into()).map_err(|refusal| self.refused(refusal))
     }
 
     fn counted(&mut self, ticket: u64) -> Result<CountAnswer, Failure> {
-        Ok(CountAnswer { count: self.take_count(ticket)?, nodes_missing: 0 })
+        let count = self.take_count(ticket).map_err(|refusal| self.refused(refusal))?;
+        Ok(CountAnswer { count, nodes_missing: 0 })
     }
 }

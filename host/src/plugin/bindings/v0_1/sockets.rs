@@ -6,52 +6,54 @@ use crate::plugin::host::{FetchFields, GuestHandshake, HandshakeFields, Instance
 
 impl Host for InstanceState {
     fn get_handshake(&mut self, socket: String, fields: Vec<String>) -> Result<Handshake, Failure> {
-        Ok(self.handshake(&socket, &HandshakeFields::parse(&fields)?)?.into())
+        let fields = HandshakeFields::parse(&fields).map_err(|refusal| self.refused(refusal))?;
+        let handshake = Self::handshake(self, &socket, &fields).map_err(|refusal| self.refused(refusal))?;
+        Ok(handshake.into())
     }
 
     fn get_data(&mut self, socket: String) -> Result<String, Failure> {
-        Ok(self.data(&socket)?)
+        self.data(&socket).map_err(|refusal| self.refused(refusal))
     }
 
     fn set_data(&mut self, socket: String, key: String, value: String) -> Result<(), Failure> {
-        Ok(Self::set_data(self, &socket, key, value)?)
+        Self::set_data(self, &socket, key, value).map_err(|refusal| self.refused(refusal))
     }
 
     fn remove_data(&mut self, socket: String, key: String) -> Result<(), Failure> {
-        Ok(Self::remove_data(self, &socket, key)?)
+        Self::remove_data(self, &socket, key).map_err(|refusal| self.refused(refusal))
     }
 
     fn get_transport(&mut self, socket: String) -> Result<String, Failure> {
-        Ok(self.transport(&socket)?)
+        self.transport(&socket).map_err(|refusal| self.refused(refusal))
     }
 
     fn disconnect(&mut self, socket: String, close: bool) -> Result<(), Failure> {
-        Ok(self.disconnect_socket(&socket, close)?)
+        self.disconnect_socket(&socket, close).map_err(|refusal| self.refused(refusal))
     }
 
     fn disconnect_all(&mut self, target: Target, close: bool) -> Result<(), Failure> {
-        Ok(Self::disconnect_all(self, target.into(), close)?)
+        Self::disconnect_all(self, target.into(), close).map_err(|refusal| self.refused(refusal))
     }
 
     fn ids(&mut self, target: Target, after: Option<String>, most: u32) -> Result<Vec<String>, Failure> {
-        Ok(self.socket_ids(target.into(), after.as_deref(), most)?)
+        self.socket_ids(target.into(), after.as_deref(), most).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_ids(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(self.ask_socket_ids(target.into())?)
+        self.ask_socket_ids(target.into()).map_err(|refusal| self.refused(refusal))
     }
 
     fn found(&mut self, ticket: u64, most: u32) -> Result<IdsPage, Failure> {
-        let (ids, more) = self.take_socket_ids(ticket, most)?;
+        let (ids, more) = self.take_socket_ids(ticket, most).map_err(|refusal| self.refused(refusal))?;
         Ok(IdsPage { ids, more, nodes_missing: 0 })
     }
 
     fn fetch(&mut self, target: Target, fields: Vec<String>, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Ok(self.ask_fetch(target.into(), FetchFields::parse(&fields))?)
+        self.ask_fetch(target.into(), FetchFields::parse(&fields)).map_err(|refusal| self.refused(refusal))
     }
 
     fn fetched(&mut self, ticket: u64, most: u32) -> Result<Page, Failure> {
-        let page = self.take_fetched(ticket, most)?;
+        let page = self.take_fetched(ticket, most).map_err(|refusal| self.refused(refusal))?;
         let sockets = page.sockets.into_iter().map(Into::into).collect();
         Ok(Page { sockets, more: page.more, nodes_missing: 0, missing_nodes: Vec::new() })
     }

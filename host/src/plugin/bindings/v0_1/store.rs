@@ -8,20 +8,22 @@ use crate::plugin::host::{HostAnswer, InstanceState};
 
 impl Host for InstanceState {
     fn ask_get(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        Ok(self.ask_store(&bucket, HostAnswer::Value, |store| store.get(&bucket, &key))?)
+        self.ask_store(&bucket, HostAnswer::Value, |store| store.get(&bucket, &key)).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, Failure> {
         let ttl = ttl_ms.map(Duration::from_millis);
-        Ok(self.ask_store(&bucket, HostAnswer::Done, |store| store.set(&bucket, &key, value, ttl))?)
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.set(&bucket, &key, value, ttl))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_delete(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        Ok(self.ask_store(&bucket, HostAnswer::Done, |store| store.delete(&bucket, &key))?)
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.delete(&bucket, &key)).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_increment(&mut self, bucket: String, key: String, by: i64) -> Result<u64, Failure> {
-        Ok(self.ask_store(&bucket, HostAnswer::Number, |store| store.increment(&bucket, &key, by))?)
+        self.ask_store(&bucket, HostAnswer::Number, |store| store.increment(&bucket, &key, by))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_compare_and_swap(
@@ -31,27 +33,29 @@ impl Host for InstanceState {
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
     ) -> Result<u64, Failure> {
-        Ok(self.ask_store(&bucket, HostAnswer::Done, |store| store.compare_and_swap(&bucket, &key, expected, value))?)
+        self.ask_store(&bucket, HostAnswer::Done, |store| store.compare_and_swap(&bucket, &key, expected, value))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_scan(&mut self, bucket: String, prefix: String, after: Option<String>, limit: u32) -> Result<u64, Failure> {
-        Ok(self.ask_store(&bucket, HostAnswer::Entries, |store| store.scan(&bucket, &prefix, after.as_deref(), limit))?)
+        self.ask_store(&bucket, HostAnswer::Entries, |store| store.scan(&bucket, &prefix, after.as_deref(), limit))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     fn value(&mut self, ticket: u64) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.take_value(ticket)?)
+        self.take_value(ticket).map_err(|refusal| self.refused(refusal))
     }
 
     fn done(&mut self, ticket: u64) -> Result<bool, Failure> {
-        Ok(self.take_done(ticket)?)
+        self.take_done(ticket).map_err(|refusal| self.refused(refusal))
     }
 
     fn number(&mut self, ticket: u64) -> Result<i64, Failure> {
-        Ok(self.take_number(ticket)?)
+        self.take_number(ticket).map_err(|refusal| self.refused(refusal))
     }
 
     fn entries(&mut self, ticket: u64) -> Result<Vec<Entry>, Failure> {
-        let entries = self.take_entries(ticket)?;
+        let entries = self.take_entries(ticket).map_err(|refusal| self.refused(refusal))?;
         Ok(entries.into_iter().map(|(key, value)| Entry { key, value }).collect())
     }
 }

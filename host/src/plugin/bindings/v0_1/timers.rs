@@ -10,14 +10,15 @@ impl Host for InstanceState {
     fn set(&mut self, setting: Setting) -> Result<(), Failure> {
         let Setting { name, key, socket, delay_ms, every_ms, data, options } = setting;
         let keep = options.iter().any(|option| option == KEEP);
-        Ok(self.set_timer(TimerSetting { name, key, socket, delay_ms, every_ms, data, keep })?)
+        self.set_timer(TimerSetting { name, key, socket, delay_ms, every_ms, data, keep })
+            .map_err(|refusal| self.refused(refusal))
     }
 
     fn clear(&mut self, name: String, key: Option<String>, socket: Option<String>) -> Result<(), Failure> {
-        Ok(self.clear_timer(name, key, socket.as_deref())?)
+        self.clear_timer(name, key, socket.as_deref()).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_sleep(&mut self, delay_ms: u64) -> Result<u64, Failure> {
-        Ok(Self::ask_sleep(self, delay_ms)?)
+        Self::ask_sleep(self, delay_ms).map_err(|refusal| self.refused(refusal))
     }
 }
