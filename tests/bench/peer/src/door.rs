@@ -1,7 +1,7 @@
 //! The door of `connect-with-token`: what the plugins `auth` and `rate-limit` do at a connect, as one would write it natively.
 //!
 //! The token of `auth` is verified (HS256), its user is looked up and put into the socket's extensions, the socket joins
-//! `user:<id>`, and a point is taken from the socket, the user and the address. Users are in the memory of this process, which is
+//! `user:<id>`, and a point is taken from the address and the user. Users are in the memory of this process, which is
 //! less than the product does: its users are in a durable store.
 
 use std::collections::{HashMap, VecDeque};
@@ -80,7 +80,7 @@ impl Door {
 
     fn take_points(&self, socket: &SocketRef, user: &User) -> Result<(), &'static str> {
         let address = socket.req_parts().extensions.get::<IpAddr>().ok_or("No address")?;
-        let keys = [format!("socket:{}", socket.id), format!("user:{}", user.id), format!("address:{address}")];
+        let keys = [format!("address:{address}"), format!("user:{}", user.id)];
         for key in keys {
             let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
             if !limits.take_a_point(key, Instant::now()) {
