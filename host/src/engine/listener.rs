@@ -50,6 +50,8 @@ use crate::{
     host_names,
 };
 
+/// Bytes that hyper buffers of one connection, in each direction.
+const BUFFERED_BYTES: usize = 64 * 1024;
 /// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
 /// the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -82,6 +84,8 @@ pub(super) fn http(options: &Options) -> http1::Builder {
     http.timer(TokioTimer::new())
         .header_read_timeout(options.keep_alive)
         .max_header_size(options.request_head_bytes_max)
+        // hyper's default keeps 400 kB of a file for a client that does not read. A head has to fit, with its last piece.
+        .max_buf_size((2 * options.request_head_bytes_max).max(BUFFERED_BYTES))
         .auto_date_header(false);
     http
 }

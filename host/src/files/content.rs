@@ -92,7 +92,10 @@ impl FileReader {
         self.buffer.resize(wanted, 0);
         let mut buffer = ReadBuf::new(&mut self.buffer);
         ready!(Pin::new(&mut self.handle).poll_read(cx, &mut buffer))?;
-        let read = Bytes::copy_from_slice(buffer.filled());
+        let length = buffer.filled().len();
+        self.buffer.truncate(length);
+        // A file whose client does not take this piece keeps no other.
+        let read = Bytes::from(std::mem::take(&mut self.buffer));
         if read.is_empty() {
             // The file has become shorter.
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
