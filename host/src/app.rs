@@ -310,6 +310,7 @@ fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
         payload_bytes_max: server.max_http_buffer_size,
         outbox_bytes_max: config.limits.outbox_bytes_max,
         outboxes_bytes_max: config.limits.outboxes_bytes_max,
+        outboxes_per_address_bytes_max: config.limits.outboxes_per_address_bytes_max,
         request_head_bytes_max: config.limits.request_head_bytes_max,
         sessions_per_address_max: config.limits.sessions_per_address_max,
         polling: server.transports.polling,

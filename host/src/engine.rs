@@ -38,6 +38,7 @@ mod probe;
 mod protocol;
 mod refusal_log;
 mod registry;
+mod relief;
 mod request_target;
 mod response;
 mod server;

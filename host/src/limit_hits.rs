@@ -39,6 +39,7 @@ limits! {
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",
     OutboxesBytes = "outboxes_bytes_max",
+    OutboxesPerAddress = "outboxes_per_address_bytes_max",
     QueryNames = "QUERY_NAMES_MAX",
     RequestHeadBytes = "request_head_bytes_max",
     /// A client did not take in time what waited for it.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct WaitingBytes {
     bytes: AtomicUsize,
-    bytes_max: usize,
+    noticed_from: usize,
     exceeded: Notify,
 }
 
@@ -24,20 +24,21 @@ pub(crate) struct Waiting {
 }
 
 impl WaitingBytes {
-    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { bytes: AtomicUsize::new(0), bytes_max, exceeded: Notify::new() })
+    /// `noticed_from`: the least of the bounds.
+    pub(crate) fn new(noticed_from: usize) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicUsize::new(0), noticed_from, exceeded: Notify::new() })
     }
 
     /// Counts these bytes, also beyond the bound: whoever waits for `exceeded` then disconnects clients.
     pub(crate) fn add(self: &Arc<Self>, bytes: usize) -> Waiting {
         // Relaxed, here and below: a number of its own.
-        if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.bytes_max {
+        if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.noticed_from {
             self.exceeded.notify_one();
         }
         Waiting { count: Arc::clone(self), bytes }
     }
 
-    /// Resolves when there are too many.
+    /// Resolves when there are more than the least of the bounds.
     pub(crate) async fn exceeded(&self) {
         self.exceeded.notified().await;
     }
@@ -49,9 +50,9 @@ impl WaitingBytes {
 
     /// How many have to go, with an eighth of the bound to spare, so that the next message does not exceed it again; zero if there are
     /// not too many.
-    pub(crate) fn excess(&self) -> usize {
+    pub(crate) fn excess(&self, bytes_max: usize) -> usize {
         let bytes = self.bytes();
-        if bytes > self.bytes_max { bytes - (self.bytes_max - self.bytes_max / 8) } else { 0 }
+        if bytes > bytes_max { bytes - (bytes_max - bytes_max / 8) } else { 0 }
     }
 }
 
@@ -69,12 +70,12 @@ mod tests {
     async fn what_is_dropped_counts_no_longer() {
         let count = WaitingBytes::new(80);
         let first = count.add(80);
-        assert_eq!(count.excess(), 0);
+        assert_eq!(count.excess(80), 0);
         let second = count.add(1);
-        assert_eq!(count.excess(), 11, "ten to spare");
+        assert_eq!(count.excess(80), 11, "ten to spare");
         count.exceeded().await;
         drop(first);
-        assert_eq!(count.excess(), 0);
+        assert_eq!(count.excess(80), 0);
         drop(second);
         assert_eq!(count.bytes.load(super::Ordering::Relaxed), 0);
     }

@@ -24,6 +24,8 @@ pub struct Limits {
     pub outbox_bytes_max: usize,
     /// Bytes queued to all connections together.
     pub outboxes_bytes_max: usize,
+    /// Bytes queued to all connections of one address together.
+    pub outboxes_per_address_bytes_max: usize,
     /// Events received and not yet handled, per connection, above which reading pauses.
     pub inbound_high_events: usize,
     /// The same in bytes.
@@ -67,6 +69,7 @@ impl Default for Limits {
             request_head_bytes_max: 16 << 10,
             outbox_bytes_max: 16 << 20,
             outboxes_bytes_max: 256 << 20,
+            outboxes_per_address_bytes_max: 48 << 20,
             inbound_high_events: 1_000,
             inbound_high_bytes: 1 << 20,
             inbound_max_events: 20_000,
@@ -110,6 +113,11 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "outboxes_bytes_max",
         |limits| Bytes(&mut limits.outboxes_bytes_max, BYTES),
         "bytes queued to all connections together, what several wait for counted once; past them the clients for which the most waits are disconnected. Sixteen clients that read nothing of a full `outbox_bytes_max`",
+    ),
+    KeySpec::new(
+        "outboxes_per_address_bytes_max",
+        |limits| Bytes(&mut limits.outboxes_per_address_bytes_max, BYTES),
+        "the same for the connections of one address; not for clients on this machine, among them a proxy. Three clients that read nothing",
     ),
     KeySpec::new(
         "inbound_high_events",

@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) outbox_bytes_max: usize,
     /// Bytes that may wait for all clients together. Beyond it those for which the most waits are disconnected.
     pub(crate) outboxes_bytes_max: usize,
+    /// The same for the clients of one address, but for those on this machine.
+    pub(crate) outboxes_per_address_bytes_max: usize,
     /// Whether sessions may be opened by polling.
     pub(crate) polling: bool,
     /// Whether sessions may be opened by websocket.
@@ -66,6 +68,7 @@ impl Default for Options {
             payload_bytes_max: 1_000_000,
             outbox_bytes_max: 16 << 20,
             outboxes_bytes_max: 256 << 20,
+            outboxes_per_address_bytes_max: 48 << 20,
             polling: true,
             websocket: true,
             allow_upgrades: true,

@@ -235,9 +235,9 @@ impl Outbox {
         self.lock().request_close(CloseRequest::Abort(reason));
     }
 
-    /// Asks for the end of the session, because too much waits in all outboxes.
-    pub(super) fn relieve(&self) {
-        self.lock().request_close(CloseRequest::Slow(LimitHit::OutboxesBytes));
+    /// Asks for the end of the session, because too much waits in several outboxes together.
+    pub(super) fn relieve(&self, limit: LimitHit) {
+        self.lock().request_close(CloseRequest::Slow(limit));
     }
 
     /// Queues a frame of the engine itself. It belongs to no socket, and no bound holds it back.

@@ -120,6 +120,9 @@ impl RefusalLog {
         let Some(left_out) = self.outbox.admit() else { return };
         let found = match limit {
             LimitHit::OutboxesBytes => "more than [limits] outboxes_bytes_max waited for all clients together, and most for it",
+            LimitHit::OutboxesPerAddress => {
+                "more than [limits] outboxes_per_address_bytes_max waited for all clients of its address, and most for it"
+            }
             LimitHit::UnreadTime => "what waited was not taken within [server] ping_interval and ping_timeout together",
             _ => "more than [limits] outbox_bytes_max waited",
         };

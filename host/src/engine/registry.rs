@@ -1,8 +1,8 @@
-//! The table from session ids to sessions, and what becomes of them when too much waits in all of them together.
+//! The table from session ids to sessions.
 
 use std::{
-    cmp::Reverse,
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,13 +17,15 @@ pub(super) struct Registry {
 
 struct Entry {
     outbox: Arc<Outbox>,
+    /// The client's.
+    address: IpAddr,
     /// No request may name the session any more: it only delivers what was queued.
     is_hidden: bool,
 }
 
 impl Registry {
-    pub(super) fn add(&self, session_id: SessionId, outbox: Arc<Outbox>) {
-        self.lock().insert(session_id, Entry { outbox, is_hidden: false });
+    pub(super) fn add(&self, session_id: SessionId, outbox: Arc<Outbox>, address: IpAddr) {
+        self.lock().insert(session_id, Entry { outbox, address, is_hidden: false });
     }
 
     pub(super) fn find(&self, session_id: &SessionId) -> Option<Arc<Outbox>> {
@@ -40,22 +42,9 @@ impl Registry {
         self.lock().remove(session_id);
     }
 
-    /// All outboxes to which something may be sent.
-    pub(super) fn all(&self) -> Vec<Arc<Outbox>> {
-        self.lock().values().map(|entry| Arc::clone(&entry.outbox)).collect()
-    }
-
-    /// Ends the sessions for which the most waits, until `excess` bytes are freed.
-    pub(super) fn relieve(&self, mut excess: usize) {
-        let mut by_bytes: Vec<_> = self.all().into_iter().map(|outbox| (outbox.bytes(), outbox)).collect();
-        by_bytes.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        for (bytes, outbox) in by_bytes {
-            if excess == 0 {
-                break;
-            }
-            outbox.relieve();
-            excess = excess.saturating_sub(bytes);
-        }
+    /// All outboxes to which something may be sent, with the addresses of their clients.
+    pub(super) fn all(&self) -> Vec<(IpAddr, Arc<Outbox>)> {
+        self.lock().values().map(|entry| (entry.address, Arc::clone(&entry.outbox))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Entry>> {

@@ -1,17 +1,11 @@
 //! All sessions of one listener: what they share, how they are counted, and how all of them end.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     addresses::SessionsPerAddress,
@@ -25,9 +19,6 @@ use super::{
     websocket::Websocket,
 };
 use crate::{fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason, waiting_bytes::WaitingBytes};
-
-/// How long after clients were disconnected, because too much waited for all together, the count is looked at again.
-const RELIEF_PAUSE: Duration = Duration::from_millis(20);
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
@@ -56,7 +47,7 @@ impl Engine {
     /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
     pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>, limit_hits: Arc<LimitHits>) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
-        let waiting = WaitingBytes::new(options.outboxes_bytes_max);
+        let waiting = WaitingBytes::new(options.outboxes_bytes_max.min(options.outboxes_per_address_bytes_max));
         let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,
@@ -75,16 +66,6 @@ impl Engine {
         })
     }
 
-    /// Disconnects those clients for which the most waits, whenever too much waits for all of them together. Never ends.
-    pub(crate) async fn relieve_outboxes(self: Arc<Self>) {
-        loop {
-            self.waiting.exceeded().await;
-            self.registry.relieve(self.waiting.excess());
-            // The sessions need a moment to drop what they hold.
-            sleep(RELIEF_PAUSE).await;
-        }
-    }
-
     /// Stops accepting. A handshake on a TCP connection that is open already is answered 503.
     pub(crate) fn refuse_new(&self) {
         self.refusing.send_replace(true);
@@ -98,7 +79,7 @@ impl Engine {
     /// Closes every session for this reason. What is queued is delivered if the client takes it.
     pub(crate) fn close_all(&self, reason: DisconnectReason) {
         let _ = self.closing.set(reason);
-        for outbox in self.registry.all() {
+        for (_, outbox) in self.registry.all() {
             outbox.close_for_shutdown(reason);
         }
     }

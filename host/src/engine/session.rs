@@ -67,7 +67,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
         }
     };
     outbox.push_engine_frame(open);
-    engine.registry.add(session_id, Arc::clone(&outbox));
+    engine.registry.add(session_id, Arc::clone(&outbox), request.address);
     engine.counters.opened(is_websocket);
     if let Some(&reason) = engine.closing.get() {
         outbox.close_for_shutdown(reason);

@@ -197,7 +197,8 @@ fn a_body_takes_what_fits_but_at_least_one_and_counts_until_it_is_dropped() {
 #[test]
 fn what_is_shared_by_clients_that_do_not_read_counts_once() {
     let shared = text(&"x".repeat(1_000));
-    let waiting = WaitingBytes::new(2 * shared.cost() - 1);
+    let bytes_max = 2 * shared.cost() - 1;
+    let waiting = WaitingBytes::new(bytes_max);
     let outboxes: Vec<_> = (0..2).map(|_| Outbox::new(1_000_000, Arc::clone(&waiting), true, 1)).collect();
     outboxes.iter().for_each(|outbox| {
         outbox.enqueue(CONNECTION, &[shared.clone()], false);
@@ -206,13 +207,13 @@ fn what_is_shared_by_clients_that_do_not_read_counts_once() {
     outboxes.iter().for_each(|outbox| {
         outbox.end_turn(true);
     });
-    assert_eq!(waiting.excess(), 0);
+    assert_eq!(waiting.excess(bytes_max), 0);
     outboxes.iter().for_each(|outbox| {
         outbox.enqueue(CONNECTION, &[text(&"y".repeat(1_000))], false);
     });
-    assert!(waiting.excess() > 0);
+    assert!(waiting.excess(bytes_max) > 0);
     outboxes.iter().for_each(|outbox| drop(outbox.task_ended()));
-    assert_eq!(waiting.excess(), 0);
+    assert_eq!(waiting.excess(bytes_max), 0);
 }
 
 #[tokio::test(start_paused = true)]
