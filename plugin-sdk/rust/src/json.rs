@@ -40,6 +40,12 @@ pub(crate) fn member<T: DeserializeOwned>(text: &str, key: &str) -> Result<Optio
     .map_err(|error| Error::internal(format!("{key}: {error}")))
 }
 
+/// The value of `key`; `None` if it is missing or null. The error is like that of a member.
+pub(crate) fn value<T: DeserializeOwned>(text: Option<&str>, key: &str) -> Result<Option<T>> {
+    let text = text.filter(|text| text.trim_ascii() != "null");
+    text.map(read).transpose().map_err(|error| Error::internal(format!("{key}: {error}")))
+}
+
 /// The object `text`, whole. The error is for the log, like that of one member, and says `what` it is.
 pub(crate) fn whole<T: DeserializeOwned>(text: &str, what: &str) -> Result<T> {
     read(text).map_err(|error| Error::internal(format!("{what}: {error}")))

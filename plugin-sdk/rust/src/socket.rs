@@ -150,7 +150,7 @@ impl Socket {
     /// # Errors
     /// If the socket is not there any more, or of a namespace that the plugin may not name; or the value is of another type.
     pub fn data<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        json::member(&host().data(&self.id)?, key)
+        json::value(host().data_value(&self.id, key)?.as_deref(), key)
     }
 
     /// `socket.data`, whole: as a type of the plugin's own, or as a [`Map`](serde_json::Map).

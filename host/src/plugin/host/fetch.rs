@@ -126,7 +126,7 @@ mod tests {
 
     use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
-    use super::{FetchFields, Fetched};
+    use super::{FetchFields, Fetched, GuestHandshake, HandshakeFields};
     use crate::adapter::{Adapter, Handshake, RoomFilter, Sink, Socket, SocketId};
     use crate::frame::{Frame, SocketShare};
     use crate::packet::{EncodedPacket, connect_packet};
@@ -159,9 +159,13 @@ mod tests {
     }
 
     fn sockets(count: usize) -> Vec<Arc<Socket>> {
+        sockets_of(count, "/socket.io/")
+    }
+
+    fn sockets_of(count: usize, url: &str) -> Vec<Arc<Socket>> {
         let namespace = Adapter::default().namespace("/");
         let headers = [("cookie", "secret".into()), ("origin", "page".into())];
-        let request = Arc::new(Request::new(headers.into_iter(), "/socket.io/", IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let request = Arc::new(Request::new(headers.into_iter(), url, IpAddr::V4(Ipv4Addr::LOCALHOST)));
         for _ in 0..count {
             let handshake = Handshake { request: request.clone(), auth: Some("{}".into()), issued_ms: 7 };
             let socket = Socket::new(SocketId::random().unwrap(), namespace.clone(), handshake, Arc::new(Unread));
@@ -214,5 +218,20 @@ mod tests {
             assert_eq!((handshake.headers.len(), handshake.auth.as_deref()), (headers, auth));
             assert!(handshake.address.is_empty() && handshake.xdomain);
         }
+    }
+
+    #[test]
+    fn one_parameter_of_a_long_query_is_copied_without_the_others() {
+        let url = format!("/socket.io/?word=first&word=last{}", "&a".repeat(5_000));
+        let socket = sockets_of(1, &url).remove(0);
+        let copy = |field: &str, with_secrets| {
+            let fields = HandshakeFields::parse(&[field.to_owned()]).unwrap();
+            GuestHandshake::of(&socket, &fields, with_secrets)
+        };
+        let word = copy("query:word", false);
+        assert_eq!((word.query.as_slice(), word.len()), ([("word".to_owned(), "last".to_owned())].as_slice(), 8));
+        assert_eq!(copy("address", false).len(), "127.0.0.1".len());
+        assert_eq!(copy("headers:cookie", true).len(), "cookiesecret".len());
+        assert_eq!(copy("headers:cookie", false).len(), 0, "a secret is none of its headers, also by name");
     }
 }

@@ -26,6 +26,12 @@ impl InstanceState {
         Ok(self.overlay()?.data(&socket, data_object))
     }
 
+    /// `socket.data[key]` as JSON.
+    pub(crate) fn data_value(&mut self, socket: &str, key: &str) -> Result<Option<String>, Refusal> {
+        let socket = self.socket(socket)?;
+        Ok(self.overlay()?.data(&socket, |data| data.get(key).map(|value| value.to_string())))
+    }
+
     /// Sets one key of `socket.data`.
     pub(crate) fn set_data(&mut self, socket: &str, key: String, value: String) -> Result<(), Refusal> {
         validate::value("value", &value)?;

@@ -22,6 +22,7 @@ pub(crate) trait Host {
     fn leave_all(&self, target: &Target, names: &[String]) -> Result<()>;
     fn handshake(&self, socket: &str, fields: &[&str]) -> Result<Handshake>;
     fn data(&self, socket: &str) -> Result<String>;
+    fn data_value(&self, socket: &str, key: &str) -> Result<Option<String>>;
     fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()>;
     fn remove_data(&self, socket: &str, key: &str) -> Result<()>;
     fn transport(&self, socket: &str) -> Result<String>;

@@ -68,6 +68,10 @@ impl WitHost {
         sockets::get_data(socket).map_err(Error::of_host)
     }
 
+    pub(crate) fn data_value(&self, socket: &str, key: &str) -> Result<Option<String>> {
+        sockets::get_data_value(socket, key).map_err(Error::of_host)
+    }
+
     pub(crate) fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()> {
         sockets::set_data(socket, key, value).map_err(Error::of_host)
     }

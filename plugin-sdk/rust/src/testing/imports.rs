@@ -120,6 +120,13 @@ impl Host for CallHost {
         })
     }
 
+    fn data_value(&self, socket: &str, key: &str) -> Result<Option<String>> {
+        self.with(|call, state| {
+            let socket = call.socket(state, socket)?;
+            Ok(state.data_seen(socket, call.connecting, &call.writes).get(key).cloned())
+        })
+    }
+
     fn set_data(&self, socket: &str, key: &str, value: &str) -> Result<()> {
         checks::depth("value", value)?;
         self.with(|call, state| {

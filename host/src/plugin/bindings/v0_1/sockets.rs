@@ -15,6 +15,10 @@ impl Host for InstanceState {
         self.data(&socket).map_err(|refusal| self.refused(refusal))
     }
 
+    fn get_data_value(&mut self, socket: String, key: String) -> Result<Option<String>, Failure> {
+        self.data_value(&socket, &key).map_err(|refusal| self.refused(refusal))
+    }
+
     fn set_data(&mut self, socket: String, key: String, value: String) -> Result<(), Failure> {
         Self::set_data(self, &socket, key, value).map_err(|refusal| self.refused(refusal))
     }
