@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::slice;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use innkeeper_contract::kinds;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapter::Adapter;
 use crate::auth::Keys;
@@ -19,7 +20,9 @@ use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
 use crate::engine::{Cookie, Engine, Options, Origins};
+use crate::event_loops::{EventLoops, Threads};
 use crate::files::{ClientBundles, Files};
+use crate::fixed_limits::LISTEN_BACKLOG;
 use crate::host_names::HostNames;
 use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
@@ -32,6 +35,9 @@ use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogQueue;
 
 use metrics::Sources;
+
+/// How long the end of the server waits for what still runs: in blocking threads (a compilation), or a guest that computes.
+pub(crate) const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +70,9 @@ pub(crate) enum AppError {
 
     #[error("cannot receive signals: {0}")]
     Signals(io::Error),
+
+    #[error("cannot start the threads for connections (event_loops in [server] of innkeeper.toml): {0}")]
+    Threads(io::Error),
 }
 
 /// The flag that chooses the port of a section, where there is one.
@@ -80,11 +89,12 @@ pub(crate) struct Server {
 /// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written.
 pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
-    let listener = listen((config.server.host, config.server.port).into(), "server").await?;
+    let listener = listen((config.server.host, config.server.port).into(), "server")?;
     let internal_listener = match &config.internal {
-        internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal").await?),
+        internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal")?),
         _ => None,
     };
+    let threads = Threads::start(config.server.event_loops()).map_err(AppError::Threads)?;
     let sources = Arc::new(OnceLock::new());
     let page = {
         let sources = sources.clone();
@@ -97,22 +107,30 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
         // From here on, so that a start that takes long can be seen. Ends with the runtime: it has nothing that could be lost.
         tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone()));
     }
-    let server = build(&config, store_of(&config)).await?;
+    let server = build(&config, store_of(&config), threads.loops().clone()).await?;
     let engine = server.engine;
     let _set_once = sources.set(server.sources);
     tracing::info!(address = address_of(&listener), "listening");
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
-    tokio::spawn(engine.clone().serve(listener));
+    threads.run("accept", || engine.clone().serve(listener.into_std()?)).map_err(AppError::Threads)?;
     status.set_ready(engine.shutting_down());
     signals.first().await;
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
+    let _all_ended = threads.end(LEFTOVERS_DEADLINE);
     Ok(())
 }
 
-async fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, AppError> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listening = socket.and_then(|socket| {
+        // A server that starts again does not wait for the connections of the one before to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_BACKLOG)
+    });
+    listening.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => AppError::InUse { address, section },
         _ => AppError::Listen { address, section, source },
     })
@@ -135,7 +153,7 @@ pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
 }
 
 /// Loads the plugins and puts the modules together, from the adapter outwards.
-pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Server, AppError> {
+pub(crate) async fn build(config: &Config, store: LazyStore, loops: EventLoops) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let (services, findings) = services(config, adapter.clone(), store);
     let registered = register(config, &services, findings).await?;
@@ -163,7 +181,7 @@ pub(crate) async fn build(config: &Config, store: LazyStore) -> Result<Server, A
     start_plugins(&dispatcher).await;
     let socket_io =
         SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
-    let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone());
+    let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone(), loops);
     let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits });
     Ok(Server { engine, sources })
 }

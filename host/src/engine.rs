@@ -1,7 +1,7 @@
 //! Engine.IO v4 over long polling and websocket, and nothing of Socket.IO.
 //!
-//! Each TCP connection is a small task in which hyper serves requests (`listener`). Each Engine.IO *session* is a task too
-//! (`session`): the handshake makes it, it lasts over polls and the upgrade, and it owns the Socket.IO side of the connection,
+//! One thread accepts connections (`accept`) and gives each to an event loop. There it is a small task in which hyper serves requests
+//! (`listener`). Each Engine.IO *session* is a task too (`session`), on the loop of the connection that opened it: the handshake makes it, it lasts over polls and the upgrade, and it owns the Socket.IO side of the connection,
 //! the [`Protocol`]. A request that belongs to a session is sent to the session's task as a command, through its [`Outbox`]. A
 //! websocket's stream is taken out of hyper and handed to the session, so that an idle connection keeps no buffer.
 //!
@@ -16,6 +16,7 @@ pub(crate) use self::{
     server::Engine,
 };
 
+mod accept;
 mod addresses;
 mod byte_stream;
 mod closing;

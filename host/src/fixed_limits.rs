@@ -17,6 +17,10 @@ pub(crate) const POLL_GAP: Duration = Duration::from_millis(500);
 /// Parameters of a URL's query; what stands behind them is ignored, as in Node's `querystring`.
 pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
 
+/// Connections that wait to be accepted. The system's own bound (`somaxconn`, 4,096 on Linux) holds too. Beyond it the first packet of a
+/// client is dropped, and the client sends it again after a second.
+pub(crate) const LISTEN_BACKLOG: u32 = 4_096;
+
 /// Files that are open at the same time. A browser opens six connections to a host; each file takes one of the process's handles, and
 /// most of those are for connections.
 pub(crate) const OPEN_FILES_MAX: usize = 256;

@@ -12,6 +12,7 @@ mod dispatch;
 mod drain;
 mod effect;
 mod engine;
+mod event_loops;
 mod files;
 mod fixed_limits;
 mod frame;

@@ -7,7 +7,7 @@
 mod wire;
 
 use std::cell::RefCell;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -18,10 +18,10 @@ use std::time::Duration;
 use innkeeper_contract::capabilities;
 use innkeeper_contract::defaults::OPEN_CALLS_PER_SOCKET;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, PluginConfig};
+use crate::event_loops::EventLoops;
 use crate::{app, cli};
 use scenarios::{Client, Received, Status, TestServer, scenarios};
 use wire::{ClientSocket, Connection};
@@ -74,11 +74,11 @@ impl RealServer {
         let now_ms = Arc::new(AtomicU64::new(0));
         let (config, clock) = (config(component, &folder), now_ms.clone());
         let address = runtime.block_on(async {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
-            let engine = app::build(&config, store).await.unwrap().engine;
-            tokio::spawn(engine.serve(listener));
+            let engine = app::build(&config, store, EventLoops::here()).await.unwrap().engine;
+            tokio::spawn(engine.serve(listener).unwrap());
             address
         });
         Self { runtime: Some(runtime), address, connections: RefCell::default(), now_ms, folder, _stop: stop }

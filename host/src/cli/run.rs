@@ -1,9 +1,8 @@
 //! `innkeeper run`: the server, with a file or without.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::app::{self, AppError};
+use crate::app::{self, AppError, LEFTOVERS_DEADLINE};
 use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
 use crate::telemetry::Log;
 
@@ -14,8 +13,8 @@ use super::file_handles;
 use super::output::say;
 use super::reference::AUTH;
 
-/// How long a shutdown waits for what runs in blocking threads (a compilation).
-const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
+/// Threads in which something may wait for a disk: files, the store, compilations.
+const BLOCKING_THREADS: usize = 64;
 
 pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), CliError> {
     let resolved = match config_file::find(file) {
@@ -25,7 +24,7 @@ pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), 
     serve(resolved, log)
 }
 
-/// Runs the server on a runtime of its own until it has drained.
+/// Runs the server until it has drained.
 pub(super) fn serve(Resolved { config, sources }: Resolved, log: &Log) -> Result<(), CliError> {
     file_handles::raise_limit();
     match on_runtime(app::run(config, log.queue().clone()))? {
@@ -49,8 +48,12 @@ pub(super) fn check(config: &Config) -> Result<Vec<Finding>, CliError> {
     }
 }
 
+/// Runs a future on the service runtime: what is no connection's. Connections have loops of their own.
 fn on_runtime<T>(run: impl Future<Output = T>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    // One worker beside this thread: what plugins do at their start and in their timers runs here, the health of the server there.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime =
+        builder.worker_threads(1).max_blocking_threads(BLOCKING_THREADS).enable_all().build().map_err(CliError::Runtime)?;
     let ended = runtime.block_on(run);
     runtime.shutdown_timeout(LEFTOVERS_DEADLINE);
     Ok(ended)

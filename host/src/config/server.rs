@@ -1,15 +1,17 @@
 //! `[server]`: the listener for clients.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::cookie::{self, Cookie};
 use super::cors::{self, Cors};
-use super::field::Field::{Boolean, Bytes, Custom, Duration as Time, Host, Port, Text};
+use super::field::Field::{Boolean, Bytes, Custom, Duration as Time, Host, OptionalCount, Port, Text};
 use super::field::{BYTES, DURATIONS};
 use super::hosts;
 use super::key_spec::KeySpec;
@@ -20,6 +22,8 @@ use super::value::{RawValue, once, text, word};
 
 /// Where a rate may lie, in bytes of a second.
 const RATES: RangeInclusive<usize> = 1..=1 << 30;
+/// How many threads may serve connections. More than there are CPUs serve no more.
+const LOOPS: RangeInclusive<usize> = 1..=256;
 const FOLDER_KIND: &str = "folder, relative to the configuration";
 
 /// The listener for clients. If Socket.IO has the key too, its comment says so and the default is the same.
@@ -31,6 +35,8 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// TCP port, 0 for a free one. 3001 is the port of the guide's examples.
     pub port: u16,
+    /// Threads that serve connections. `None`: one for each CPU that the process may use.
+    pub event_loops: Option<usize>,
     /// Begins and ends with a slash. Socket.IO's `path`, default `/socket.io/`.
     pub path: String,
     /// How often the server pings. Socket.IO's `pingInterval`.
@@ -80,6 +86,7 @@ impl Default for Server {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             hosts: Vec::new(),
             port: 3001,
+            event_loops: None,
             path: "/socket.io/".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -97,6 +104,13 @@ impl Default for Server {
             serve_client: true,
             client_folder: None,
         }
+    }
+}
+
+impl Server {
+    /// How many threads serve connections.
+    pub(crate) fn event_loops(&self) -> usize {
+        self.event_loops.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
     }
 }
 
@@ -124,6 +138,12 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
         "the host names that are served, besides addresses and localhost, which always are; \"*.example.com\" is every subdomain. Without this key any name is, or, if `host` is a loopback address, no other: else a page of another site could point a name of its own at this machine and be taken for a page of this server (DNS rebinding). A proxy on this machine that keeps Host needs its sites' names here",
     )
     .example("[\"rt.example.com\"]"),
+    KeySpec::new(
+        "event_loops",
+        |server: &mut Server| OptionalCount(&mut server.event_loops, LOOPS),
+        "threads that serve connections; each connection stays on one of them. Without this key, one for each CPU that the server may use",
+    )
+    .example("2"),
     KeySpec::new(
         "path",
         |server: &mut Server| Text("path, begins with a slash", &mut server.path, path),

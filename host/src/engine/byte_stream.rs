@@ -26,7 +26,34 @@ pub(super) enum ByteStream {
     Memory(DuplexStream),
 }
 
+/// A stream that no loop polls: it was just accepted, or goes from one loop to another.
+pub(super) enum DetachedStream {
+    Tcp(std::net::TcpStream),
+    #[cfg(test)]
+    Memory(DuplexStream),
+}
+
+impl DetachedStream {
+    /// The stream on the loop of whoever calls.
+    pub(super) fn attach(self) -> io::Result<ByteStream> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(ByteStream::Tcp),
+            #[cfg(test)]
+            Self::Memory(stream) => Ok(ByteStream::Memory(stream)),
+        }
+    }
+}
+
 impl ByteStream {
+    /// Takes the stream off the loop that polls it.
+    pub(super) fn detach(self) -> io::Result<DetachedStream> {
+        match self {
+            Self::Tcp(stream) => stream.into_std().map(DetachedStream::Tcp),
+            #[cfg(test)]
+            Self::Memory(stream) => Ok(DetachedStream::Memory(stream)),
+        }
+    }
+
     /// Whether a read would find something at once; if not, the task is woken when it would. Costs no system call after a short
     /// read. A kind of stream that cannot find out returns true: the next read then finds nothing and leaves the waker.
     pub(super) fn may_read(&self, cx: &mut Context<'_>) -> bool {

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot::Sender;
 
-use super::{response::PollingResponse, websocket::Websocket};
+use super::{probe::ProbeRequest, response::PollingResponse};
 use crate::frame::SocketShare;
 
 /// Something that the session's task has to do.
@@ -12,7 +12,7 @@ pub(super) enum Command {
     /// A POST with its body.
     Post(String, Sender<PollingResponse>),
     /// A websocket that the session may upgrade to.
-    Probe(Box<Websocket>),
+    Probe(Box<ProbeRequest>),
     /// Not of a request: so much waits for this socket that it has to be disconnected from its namespace.
     DisconnectSocket(SocketShare),
 }

@@ -1,4 +1,4 @@
-//! The accept loop, the TCP connections, and the HTTP requests on them.
+//! The TCP connections, and the HTTP requests on them.
 //!
 //! hyper serves each connection in a task of its own, which ends with the connection. When a request asks for a websocket, the
 //! service keeps what the websocket is for and answers 101. hyper then returns the stream, its buffers are freed, and the
@@ -11,7 +11,6 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,60 +25,33 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::TokioTimer;
-use socket2::SockRef;
-use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     byte_stream::ByteStream,
-    closing::{self, ClientSide},
+    closing,
     command::Command,
     handshake::{self, Route, Upgrade},
     http_stream::{HttpStream, Notes},
     options::Options,
     outbox::Outbox,
     polling,
+    probe::ProbeRequest,
     response::{self, Cors, EngineResponse, PollingResponse, Refusal},
     server::{self, Engine},
     session::{self, InitialTransport},
-    tasks::TaskGuard,
     websocket::Websocket,
 };
 use crate::{
+    event_loops::Seat,
     files::{Content, CutConnection},
-    frame::Frame,
     host_names,
 };
 
 /// Bytes that hyper buffers of one connection, in each direction.
 const BUFFERED_BYTES: usize = 64 * 1024;
-/// How long the accept loop waits after an error. When the system has no more file handles, a retry at once would only use up
-/// the processor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-impl Engine {
-    /// Accepts connections until `refuse_new`. Connections that are open by then are still served.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        set_socket_options(&listener);
-        let http = http(&self.options);
-        let mut refusing = self.refusing.subscribe();
-        loop {
-            tokio::select! {
-                // Ends the loop; the listener is dropped with it.
-                () = server::set(&mut refusing) => return,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => spawn_connection(&self, &http, ByteStream::Tcp(stream), peer.ip()),
-                    Err(error) => {
-                        self.log.accept(&error);
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// hyper's server, with the engine's limits.
-pub(super) fn http(options: &Options) -> http1::Builder {
+fn http(options: &Options) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(options.keep_alive)
@@ -90,28 +62,14 @@ pub(super) fn http(options: &Options) -> http1::Builder {
     http
 }
 
-/// Serves the requests on a connection, in a task of its own.
-pub(super) fn spawn_connection(engine: &Arc<Engine>, http: &http1::Builder, stream: ByteStream, address: IpAddr) {
+/// Serves the requests on a connection. Ends with the connection: when no request comes within `keep_alive`, and when a body stalls.
+pub(super) async fn serve_connection(engine: Arc<Engine>, stream: ByteStream, address: IpAddr, seat: Seat) {
+    let (task, mut finishing) = (engine.streams.begin(), engine.finishing.subscribe());
     let notes = Arc::<Notes>::default();
     let stream = HttpStream::new(stream, Arc::clone(&notes), engine.options.least_pace());
-    let service = HttpService { engine: Arc::clone(engine), address: address.to_canonical(), upgrade: Mutex::default(), notes };
-    let http = http.serve_connection(stream, service);
-    // Ends with the connection: when no request comes within `keep_alive`, and when a body stalls.
-    tokio::spawn(serve_connection(http, engine.streams.begin(), engine.finishing.subscribe()));
-}
-
-/// Sets the options of the listener. On Linux an accepted socket inherits them, which saves a system call for each.
-fn set_socket_options(listener: &TcpListener) {
-    if let Err(error) = SockRef::from(listener).set_tcp_nodelay(true) {
-        tracing::warn!(%error, "options of the listener");
-    }
-}
-
-async fn serve_connection(
-    mut http: http1::Connection<HttpStream, HttpService>,
-    task: TaskGuard,
-    mut finishing: watch::Receiver<bool>,
-) {
+    let http = http(&engine.options);
+    let service = HttpService { engine, address: address.to_canonical(), seat, upgrade: Mutex::default(), notes };
+    let mut http = http.serve_connection(stream, service);
     let served = tokio::select! {
         served = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(served),
         // The server ends. What follows is the end of the response that is under way.
@@ -125,7 +83,7 @@ async fn serve_connection(
         }
     };
     let parts = http.into_parts();
-    let HttpService { engine, address, upgrade, .. } = parts.service;
+    let HttpService { engine, address, seat, upgrade, .. } = parts.service;
     match served {
         Ok(()) => {}
         // An error ends the connection: the client disconnected, or what it sent is not HTTP.
@@ -139,16 +97,23 @@ async fn serve_connection(
         drop(task);
         return closing::close_stream(stream).await;
     };
-    let mut websocket = Websocket::new(stream, &[&*parts.read_buf, &unread].concat());
+    let read_ahead = [&*parts.read_buf, &unread].concat();
     match upgrade {
-        Upgrade::New(new_session) => session::start(&engine, new_session, InitialTransport::Websocket(websocket, head)),
-        Upgrade::Probe(outbox) => {
-            websocket.queue_frame(Frame::raw(head));
-            if let Err(Command::Probe(websocket)) = outbox.send(Command::Probe(Box::new(websocket))) {
-                // The session has ended meanwhile.
-                engine.close_websocket(*websocket, 1000, ClientSide::Open);
-            }
+        Upgrade::New(new_session) => {
+            let websocket = Websocket::new(stream, &read_ahead);
+            session::start(&engine, new_session, seat.of_session(), InitialTransport::Websocket(websocket, head));
         }
+        Upgrade::Probe(outbox) => match stream.detach() {
+            Ok(stream) => {
+                let probe = Command::Probe(Box::new(ProbeRequest { stream, read_ahead, head }));
+                if let Err(Command::Probe(request)) = outbox.send(probe) {
+                    // The session has ended meanwhile.
+                    engine.close_probe(*request);
+                }
+            }
+            // The drop of the stream has closed it.
+            Err(error) => engine.log.accept(&error),
+        },
     }
 }
 
@@ -162,6 +127,7 @@ fn is_stalled(error: &hyper::Error) -> bool {
 struct HttpService {
     engine: Arc<Engine>,
     address: IpAddr,
+    seat: Seat,
     /// What the stream is for, once a request is for a websocket.
     upgrade: Mutex<Option<Upgrade>>,
     notes: Arc<Notes>,
@@ -215,7 +181,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
             Route::Open(mut new_session) => {
                 let cookie = new_session.cookie.take();
                 let (poll, response) = polling::handshake_poll();
-                session::start(&self.engine, new_session, InitialTransport::Polling(poll));
+                session::start(&self.engine, new_session, self.seat.of_session(), InitialTransport::Polling(poll));
                 pending_response(response, cors, cookie)
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox, Arc::clone(&self.notes)), cors, None),
@@ -289,21 +255,4 @@ fn pending_response(
         response::set_cookie(&mut response, cookie);
         Ok(response.map(Body::Left))
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use socket2::SockRef;
-    use tokio::net::{TcpListener, TcpStream};
-
-    #[tokio::test]
-    async fn an_accepted_socket_has_the_options_of_its_listener() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        super::set_socket_options(&listener);
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        assert!(accepted.nodelay().unwrap());
-        // A client whose network is away is the heartbeat's to give up, and a paused download the body's timeout.
-        assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), None);
-    }
 }

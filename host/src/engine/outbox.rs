@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use self::queue::{MakeRoom, Queue};
 use super::{command::Command, http_stream::Notes};
 use crate::{
+    event_loops::EventLoop,
     frame::{Frame, SocketShare},
     limit_hits::LimitHit,
     reason::DisconnectReason,
@@ -75,6 +76,8 @@ struct OutboxState {
     response: Option<Arc<Notes>>,
     commands: Vec<Command>,
     waker: Option<Waker>,
+    /// The loop that runs the session's task.
+    event_loop: Arc<EventLoop>,
     close_request: Option<CloseRequest>,
     /// The task is in a turn, and looks here again before the turn ends.
     in_turn: bool,
@@ -97,7 +100,7 @@ impl OutboxState {
         }
         if let Some(waker) = &self.waker {
             self.woken = true;
-            waker.wake_by_ref();
+            self.event_loop.wake(waker);
         }
     }
 
@@ -121,12 +124,19 @@ impl CloseRequest {
 
 impl Outbox {
     /// `connection`: the number of the connection in the log.
-    pub(super) fn new(bytes_max: usize, waiting: Arc<WaitingBytes>, websocket: bool, connection: u64) -> Self {
+    pub(super) fn new(
+        bytes_max: usize,
+        waiting: Arc<WaitingBytes>,
+        websocket: bool,
+        connection: u64,
+        event_loop: Arc<EventLoop>,
+    ) -> Self {
         let state = OutboxState {
             queue: Queue::new(bytes_max),
             response: None,
             commands: Vec::new(),
             waker: None,
+            event_loop,
             close_request: None,
             in_turn: false,
             woken: false,

@@ -4,15 +4,38 @@
 //! on the session writes to the websocket. Until then polling goes on as before, so nothing is lost or overtaken: the client
 //! reads the response to its last poll before it sends `5`. A probe that fails leaves the session on polling.
 
-use std::task::{Context, Poll};
+use std::{
+    io,
+    task::{Context, Poll},
+};
 
 use tokio::time::Instant;
 
 use super::{
+    byte_stream::DetachedStream,
     decoder::{Flow, Message},
     websocket::{ReadOutcome, Websocket},
 };
 use crate::frame::Frame;
+
+/// A websocket on its way to the session that it is for. Its handshake may have come on another loop: the session's loop polls it from
+/// now on, so that a packet wakes one thread and not two.
+pub(super) struct ProbeRequest {
+    pub(super) stream: DetachedStream,
+    /// Bytes that were read from the stream already.
+    pub(super) read_ahead: Vec<u8>,
+    /// The head of the response to the handshake, which is not yet written.
+    pub(super) head: Vec<u8>,
+}
+
+impl ProbeRequest {
+    /// The websocket, on the loop of whoever calls.
+    pub(super) fn accept(self) -> io::Result<Websocket> {
+        let mut websocket = Websocket::new(self.stream.attach()?, &self.read_ahead);
+        websocket.queue_frame(Frame::raw(self.head));
+        Ok(websocket)
+    }
+}
 
 /// A websocket on which an upgrade is under way.
 pub(super) struct Probe {

@@ -76,7 +76,7 @@ fn chosen(mut waits: Vec<Wait>, mut excess: usize, per_address_max: usize) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::waiting_bytes::WaitingBytes;
+    use crate::{event_loops::EventLoops, waiting_bytes::WaitingBytes};
 
     const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
@@ -84,7 +84,9 @@ mod tests {
 
     /// The indexes of the chosen clients, each with the limit.
     fn chosen_of(waits: &[(IpAddr, usize)], excess: usize, per_address_max: usize) -> Vec<(usize, LimitHit)> {
-        let outboxes: Vec<_> = waits.iter().map(|_| Arc::new(Outbox::new(1, WaitingBytes::new(usize::MAX), true, 0))).collect();
+        let seat = EventLoops::here().place();
+        let outbox = || Outbox::new(1, WaitingBytes::new(usize::MAX), true, 0, Arc::clone(seat.event_loop()));
+        let outboxes: Vec<_> = waits.iter().map(|_| Arc::new(outbox())).collect();
         let wait = |((address, bytes), outbox): (&(IpAddr, usize), &Arc<Outbox>)| Wait {
             bytes: *bytes,
             address: *address,

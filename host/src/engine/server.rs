@@ -12,18 +12,24 @@ use super::{
     closing::{self, ClientSide},
     counters::SessionCounters,
     options::Options,
+    probe::ProbeRequest,
     protocol::ProtocolFactory,
     refusal_log::RefusalLog,
     registry::Registry,
     tasks::Tasks,
     websocket::Websocket,
 };
-use crate::{fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason, waiting_bytes::WaitingBytes};
+use crate::{
+    event_loops::EventLoops, fixed_limits::CLOSE_DEADLINE, limit_hits::LimitHits, reason::DisconnectReason,
+    waiting_bytes::WaitingBytes,
+};
 
 /// The Engine.IO server.
 pub(crate) struct Engine {
     pub(super) options: Options,
     pub(super) factory: Arc<dyn ProtocolFactory>,
+    /// Where connections are served.
+    pub(super) loops: EventLoops,
     pub(super) registry: Registry,
     pub(super) addresses: Arc<SessionsPerAddress>,
     pub(super) log: RefusalLog,
@@ -45,13 +51,19 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine without a listener. `factory` makes the Socket.IO side of each connection.
-    pub(crate) fn new(mut options: Options, factory: Arc<dyn ProtocolFactory>, limit_hits: Arc<LimitHits>) -> Arc<Self> {
+    pub(crate) fn new(
+        mut options: Options,
+        factory: Arc<dyn ProtocolFactory>,
+        limit_hits: Arc<LimitHits>,
+        loops: EventLoops,
+    ) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
         let waiting = WaitingBytes::new(options.outboxes_bytes_max.min(options.outboxes_per_address_bytes_max));
         let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,
             factory,
+            loops,
             registry: Registry::default(),
             addresses,
             log: RefusalLog::new(limit_hits),
@@ -121,6 +133,15 @@ impl Engine {
 
     pub(super) fn refuses(&self) -> bool {
         *self.refusing.borrow()
+    }
+
+    /// Closes a websocket that came for an upgrade and is not wanted.
+    pub(super) fn close_probe(&self, request: ProbeRequest) {
+        match request.accept() {
+            Ok(websocket) => self.close_websocket(websocket, 1000, ClientSide::Open),
+            // The drop of the stream has closed it.
+            Err(error) => self.log.accept(&error),
+        }
     }
 
     /// Closes a websocket that no session has any more.

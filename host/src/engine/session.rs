@@ -22,7 +22,6 @@ use tokio::{
 
 use self::state::{Pause, Session, SessionState, Transport};
 use super::{
-    closing::ClientSide,
     command::Command,
     decoder::Violation,
     handshake::{self, NewSession},
@@ -37,7 +36,7 @@ use super::{
     session_end::{Delivery, SessionEnd},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::{frame::Frame, reason::DisconnectReason};
+use crate::{event_loops::Seat, frame::Frame, reason::DisconnectReason};
 
 /// The transport with which a session begins.
 pub(super) enum InitialTransport {
@@ -47,12 +46,13 @@ pub(super) enum InitialTransport {
     Polling(Command),
 }
 
-/// Makes a session and its task.
-pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: InitialTransport) {
+/// Makes a session and its task, on the loop of whoever calls, which is that of the seat.
+pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, seat: Seat, transport: InitialTransport) {
     let NewSession { session_id, address_permit, request, .. } = new_session;
     let is_websocket = matches!(transport, InitialTransport::Websocket(..));
     let (bytes_max, conn) = (engine.options.outbox_bytes_max, engine.next_connection());
-    let outbox = Arc::new(Outbox::new(bytes_max, Arc::clone(&engine.waiting), is_websocket, conn));
+    let (waiting, event_loop) = (Arc::clone(&engine.waiting), Arc::clone(seat.event_loop()));
+    let outbox = Arc::new(Outbox::new(bytes_max, waiting, is_websocket, conn, event_loop));
     tracing::debug!(conn, address = %request.address, transport = outbox.transport(), "a connection is opened");
     let open = handshake::open_packet(&engine.options, session_id, is_websocket);
     let transport = match transport {
@@ -84,6 +84,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, transport: In
         is_protocol_done: false,
         session_id,
         _address_permit: address_permit,
+        _seat: seat,
         _task: engine.sessions.begin(),
     };
     // Ends with the connection and its last call; `close_all` ends all of them.
@@ -150,10 +151,14 @@ impl Session {
                 }
             }
             (Command::Post(body, post), Transport::Polling(_)) if !is_over => self.post(&body, post),
-            (Command::Probe(websocket), Transport::Polling(_)) if may_probe => {
-                let deadline = Instant::now() + self.engine.options.upgrade_timeout;
-                self.probe = Some(Box::new(Probe::new(*websocket, deadline)));
-            }
+            (Command::Probe(request), Transport::Polling(_)) if may_probe => match request.accept() {
+                Ok(websocket) => {
+                    let deadline = Instant::now() + self.engine.options.upgrade_timeout;
+                    self.probe = Some(Box::new(Probe::new(websocket, deadline)));
+                }
+                // The session stays on polling.
+                Err(error) => self.engine.log.accept(&error),
+            },
             (Command::Poll(request) | Command::Post(_, request), _) => {
                 let refusal = if is_over { Refusal::UnknownSession } else { Refusal::BadRequest };
                 let _ = request.send(PollingResponse::Refused(refusal));
@@ -164,7 +169,7 @@ impl Session {
                 }
             }
             // A second websocket, as in Node: the handshake was granted, and the websocket is closed.
-            (Command::Probe(websocket), _) => self.engine.close_websocket(*websocket, 1000, ClientSide::Open),
+            (Command::Probe(request), _) => self.engine.close_probe(*request),
         }
     }
 

@@ -3,6 +3,7 @@
 //! The first test is the table of endings: for each state of a session and each way to end it, what the protocol side is called
 //! with, what the client reads, and when the task ends.
 
+mod loops;
 mod server;
 mod times;
 mod websocket;

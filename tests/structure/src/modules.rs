@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 31] = [
+const ARROWS: [(&str, &[&str]); 32] = [
     // Leaves: they use no other.
+    ("event_loops", &[]),
     ("fixed_limits", &[]),
     ("frame", &["waiting_bytes"]),
     ("host_names", &[]),
@@ -37,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     (
         "engine",
         &[
+            "event_loops",
             "files",
             "fixed_limits",
             "frame",
@@ -83,6 +85,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
             "drain",
             "effect",
             "engine",
+            "event_loops",
             "files",
             "fixed_limits",
             "host_names",
@@ -99,7 +102,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     ),
     ("cli", &["app", "auth", "config", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
-    ("scenarios", &["app", "cli", "config"]),
+    ("scenarios", &["app", "cli", "config", "event_loops"]),
     ("lib", &["cli", "config", "scenarios"]),
     ("main", &[]),
 ];

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::*;
+use crate::event_loops::EventLoops;
 
 const CONNECTION: SocketShare = SocketShare::CONNECTION;
 
@@ -21,9 +22,13 @@ fn frame() -> Frame {
     Frame::text(&[b"12345678"])
 }
 
+fn event_loop() -> Arc<EventLoop> {
+    Arc::clone(EventLoops::here().place().event_loop())
+}
+
 /// An outbox for as many frames like `frame`.
 fn outbox(frames: usize) -> Arc<Outbox> {
-    Arc::new(Outbox::new(frames * frame().cost(), WaitingBytes::new(usize::MAX), true, 1))
+    Arc::new(Outbox::new(frames * frame().cost(), WaitingBytes::new(usize::MAX), true, 1, event_loop()))
 }
 
 /// The packets that are taken next.
@@ -56,7 +61,7 @@ fn the_frames_of_a_packet_go_together_or_not_at_all() {
 
 #[test]
 fn an_empty_packet_costs_its_memory() {
-    let outbox = Outbox::new(1_000_000, WaitingBytes::new(usize::MAX), true, 1);
+    let outbox = Outbox::new(1_000_000, WaitingBytes::new(usize::MAX), true, 1, event_loop());
     let queued = (0..).take_while(|_| outbox.enqueue(CONNECTION, &[text("")], false) == EnqueueOutcome::Queued);
     assert!(queued.count() < 20_000);
 }
@@ -199,7 +204,7 @@ fn what_is_shared_by_clients_that_do_not_read_counts_once() {
     let shared = text(&"x".repeat(1_000));
     let bytes_max = 2 * shared.cost() - 1;
     let waiting = WaitingBytes::new(bytes_max);
-    let outboxes: Vec<_> = (0..2).map(|_| Outbox::new(1_000_000, Arc::clone(&waiting), true, 1)).collect();
+    let outboxes: Vec<_> = (0..2).map(|_| Outbox::new(1_000_000, Arc::clone(&waiting), true, 1, event_loop())).collect();
     outboxes.iter().for_each(|outbox| {
         outbox.enqueue(CONNECTION, &[shared.clone()], false);
     });

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::engine::{
-    addresses::AddressPermit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
-    protocol::Protocol, server::Engine, session_end::Delivery, session_id::SessionId, tasks::TaskGuard, websocket::Websocket,
+use crate::{
+    engine::{
+        addresses::AddressPermit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
+        protocol::Protocol, server::Engine, session_end::Delivery, session_id::SessionId, tasks::TaskGuard, websocket::Websocket,
+    },
+    event_loops::Seat,
 };
 
 /// One session. Its task owns it.
@@ -23,6 +26,7 @@ pub(super) struct Session {
     pub(super) is_protocol_done: bool,
     pub(super) session_id: SessionId,
     pub(super) _address_permit: AddressPermit,
+    pub(super) _seat: Seat,
     pub(super) _task: TaskGuard,
 }
 

@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     engine::{Engine, EngineRequest, Options, Outbox, Protocol, ProtocolFactory, byte_stream::ByteStream, listener},
+    event_loops::EventLoops,
     frame::{Frame, SocketShare},
     reason::DisconnectReason,
     request::Request,
@@ -44,7 +45,7 @@ impl Server {
 
     pub(super) fn with_options(options: Options) -> Self {
         let recording = Arc::new(Recording::default());
-        let engine = Engine::new(options, Arc::new(Factory(Arc::clone(&recording))), Arc::default());
+        let engine = Engine::new(options, Arc::new(Factory(Arc::clone(&recording))), Arc::default(), EventLoops::here());
         Self { engine, recording }
     }
 
@@ -58,8 +59,9 @@ impl Server {
 
     pub(super) fn connect(&self, pipe_bytes: usize) -> DuplexStream {
         let (client, server) = duplex(pipe_bytes);
-        let http = listener::http(&self.engine.options);
-        listener::spawn_connection(&self.engine, &http, ByteStream::Memory(server), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let (engine, stream) = (Arc::clone(&self.engine), ByteStream::Memory(server));
+        let (address, seat) = (IpAddr::V4(Ipv4Addr::LOCALHOST), engine.loops.place());
+        tokio::spawn(listener::serve_connection(engine, stream, address, seat));
         client
     }
 

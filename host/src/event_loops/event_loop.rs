@@ -1,0 +1,179 @@
+//! One loop, what counts for its load, and the list of all.
+
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use super::{
+    delay::{DelayTimer, LoopDelay},
+    inbox::Inbox,
+};
+
+thread_local! {
+    /// The address of the loop that this thread runs.
+    static RUNNING: Cell<*const EventLoop> = const { Cell::new(ptr::null()) };
+}
+
+/// All loops of the server; at least one.
+#[derive(Clone)]
+pub(crate) struct EventLoops {
+    first: Arc<EventLoop>,
+    others: Arc<[Arc<EventLoop>]>,
+}
+
+impl EventLoops {
+    /// One loop that is the runtime of whoever asks: for tests, which run everything on one runtime.
+    #[cfg(test)]
+    pub(crate) fn here() -> Self {
+        Self { first: Arc::new(EventLoop::new(true)), others: Arc::new([]) }
+    }
+
+    /// So many loops, which no thread runs yet.
+    pub(super) fn new(count: usize) -> Self {
+        let event_loop = || Arc::new(EventLoop::new(false));
+        Self { first: event_loop(), others: (1..count).map(|_| event_loop()).collect() }
+    }
+
+    /// A seat for a new connection, on the loop that has the fewest connections and sessions.
+    pub(crate) fn place(&self) -> Seat {
+        let fewest = self.others.iter().fold(&self.first, |one, other| if other.load() < one.load() { other } else { one });
+        Seat::new(fewest, SeatKind::Connection)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<EventLoop>> {
+        std::iter::once(&self.first).chain(&*self.others)
+    }
+}
+
+/// One loop.
+pub(crate) struct EventLoop {
+    /// The loop has no thread of its own.
+    is_anywhere: bool,
+    inbox: Inbox,
+    connections: AtomicUsize,
+    sessions: AtomicUsize,
+    delay: LoopDelay,
+}
+
+impl EventLoop {
+    fn new(is_anywhere: bool) -> Self {
+        Self {
+            is_anywhere,
+            inbox: Inbox::default(),
+            connections: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
+            delay: LoopDelay::default(),
+        }
+    }
+
+    /// Sessions of this loop.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How late the loop comes to what is due.
+    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
+    pub(crate) fn delay(&self) -> &LoopDelay {
+        &self.delay
+    }
+
+    /// Runs a task on this loop.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if self.is_here() {
+            tokio::spawn(task);
+        } else {
+            self.inbox.add_task(Box::pin(task));
+        }
+    }
+
+    /// Wakes a task of this loop.
+    pub(crate) fn wake(&self, task: &Waker) {
+        if self.is_here() {
+            task.wake_by_ref();
+        } else {
+            self.inbox.add_woken(task.clone());
+        }
+    }
+
+    /// Whether this thread runs the loop.
+    fn is_here(&self) -> bool {
+        self.is_anywhere || ptr::eq(RUNNING.get(), self)
+    }
+
+    fn load(&self) -> usize {
+        self.connections.load(Ordering::Relaxed) + self.sessions()
+    }
+
+    /// Runs the loop on the runtime of this thread, until `end`.
+    pub(super) async fn run(&self) {
+        RUNNING.set(self);
+        let mut timer = DelayTimer::new();
+        poll_fn(|cx| {
+            timer.poll(cx, &self.delay);
+            match self.inbox.take(cx.waker()) {
+                Some((tasks, woken)) => {
+                    tasks.into_iter().for_each(|task| drop(tokio::spawn(task)));
+                    woken.into_iter().for_each(Waker::wake);
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+
+    /// Ends the loop. Its tasks are dropped.
+    pub(crate) fn end(&self) {
+        self.inbox.close();
+    }
+}
+
+/// What a seat is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SeatKind {
+    Connection,
+    Session,
+}
+
+/// A connection or a session, as far as it counts for the load of its loop.
+pub(crate) struct Seat {
+    event_loop: Arc<EventLoop>,
+    kind: SeatKind,
+}
+
+impl Seat {
+    fn new(event_loop: &Arc<EventLoop>, kind: SeatKind) -> Self {
+        let seat = Self { event_loop: Arc::clone(event_loop), kind };
+        seat.count().fetch_add(1, Ordering::Relaxed);
+        seat
+    }
+
+    /// A seat for a session, on the loop of the connection that opens it.
+    pub(crate) fn of_session(&self) -> Self {
+        Self::new(&self.event_loop, SeatKind::Session)
+    }
+
+    pub(crate) fn event_loop(&self) -> &Arc<EventLoop> {
+        &self.event_loop
+    }
+
+    fn count(&self) -> &AtomicUsize {
+        match self.kind {
+            SeatKind::Connection => &self.event_loop.connections,
+            SeatKind::Session => &self.event_loop.sessions,
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.count().fetch_sub(1, Ordering::Relaxed);
+    }
+}
