@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Version};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostNames {
     /// In lower case; one that begins with a dot stands for subdomains. `None`: any name.
-    served: Option<Vec<Box<str>>>,
+    served: Option<Vec<String>>,
 }
 
 /// The request is malformed: it has no host, several, or one that is none.
@@ -25,7 +25,7 @@ pub(crate) struct NoHost;
 impl HostNames {
     /// `listed`: the operator's names, with `*.` for subdomains. Without any, a listener that only this machine reaches serves none.
     pub(crate) fn new(listed: &[String], address: IpAddr) -> Self {
-        let name = |listed: &String| listed.to_ascii_lowercase().trim_start_matches('*').into();
+        let name = |listed: &String| listed.to_ascii_lowercase().trim_start_matches('*').to_owned();
         let serves_any = listed.is_empty() && !address.is_loopback();
         Self { served: (!serves_any).then(|| listed.iter().map(name).collect()) }
     }
@@ -35,9 +35,9 @@ impl HostNames {
         let Some(served) = &self.served else { return true };
         let name = host.host().trim_end_matches('.').to_ascii_lowercase();
         let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        let is_served = |served: &Box<str>| match served.starts_with('.') {
-            true => name.len() > served.len() && name.ends_with(&**served),
-            false => **served == name,
+        let is_served = |served: &String| match served.starts_with('.') {
+            true => name.len() > served.len() && name.ends_with(served.as_str()),
+            false => *served == name,
         };
         is_address || name == "localhost" || served.iter().any(is_served)
     }

@@ -38,8 +38,8 @@ limits! {
     MaxHttpBufferSize = "max_http_buffer_size",
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",
-    OutboxesBytes = "outboxes_bytes_max",
-    OutboxesPerAddress = "outboxes_per_address_bytes_max",
+    WaitingBytes = "waiting_bytes_max",
+    WaitingBytesPerAddress = "waiting_bytes_per_address_max",
     QueryNames = "QUERY_NAMES_MAX",
     RequestHeadBytes = "request_head_bytes_max",
     /// A client did not take in time what waited for it.

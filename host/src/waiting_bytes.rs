@@ -1,4 +1,4 @@
-//! The bytes that wait for clients, of all connections together, and their bound.
+//! The bytes that wait for clients, and those of clients that wait to be handled, of all connections together.
 //!
 //! What is shared counts once: a broadcast to clients that do not read holds one copy. What is written at once is not counted at all,
 //! so that the usual message costs nothing here.
@@ -53,6 +53,12 @@ impl WaitingBytes {
     pub(crate) fn excess(&self, bytes_max: usize) -> usize {
         let bytes = self.bytes();
         if bytes > bytes_max { bytes - (bytes_max - bytes_max / 8) } else { 0 }
+    }
+}
+
+impl Waiting {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

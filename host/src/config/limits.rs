@@ -22,10 +22,10 @@ pub struct Limits {
     pub request_head_bytes_max: usize,
     /// Bytes queued to one connection.
     pub outbox_bytes_max: usize,
-    /// Bytes queued to all connections together.
-    pub outboxes_bytes_max: usize,
-    /// Bytes queued to all connections of one address together.
-    pub outboxes_per_address_bytes_max: usize,
+    /// Bytes that wait for all connections, and of them, together.
+    pub waiting_bytes_max: usize,
+    /// The same for the connections of one address.
+    pub waiting_bytes_per_address_max: usize,
     /// Events received and not yet handled, per connection, above which reading pauses.
     pub inbound_high_events: usize,
     /// The same in bytes.
@@ -68,8 +68,8 @@ impl Default for Limits {
             sessions_per_address_max: None,
             request_head_bytes_max: 16 << 10,
             outbox_bytes_max: 16 << 20,
-            outboxes_bytes_max: 256 << 20,
-            outboxes_per_address_bytes_max: 48 << 20,
+            waiting_bytes_max: 256 << 20,
+            waiting_bytes_per_address_max: 48 << 20,
             inbound_high_events: 1_000,
             inbound_high_bytes: 1 << 20,
             inbound_max_events: 20_000,
@@ -110,13 +110,13 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not use up the machine's memory",
     ),
     KeySpec::new(
-        "outboxes_bytes_max",
-        |limits| Bytes(&mut limits.outboxes_bytes_max, BYTES),
-        "bytes queued to all connections together, what several wait for counted once; past them the clients for which the most waits are disconnected. Sixteen clients that read nothing of a full `outbox_bytes_max`",
+        "waiting_bytes_max",
+        |limits| Bytes(&mut limits.waiting_bytes_max, BYTES),
+        "bytes queued to all connections together, and received of them and not yet handled; what several wait for counts once. Past them the clients with the most are disconnected. Sixteen clients that read nothing of a full `outbox_bytes_max`",
     ),
     KeySpec::new(
-        "outboxes_per_address_bytes_max",
-        |limits| Bytes(&mut limits.outboxes_per_address_bytes_max, BYTES),
+        "waiting_bytes_per_address_max",
+        |limits| Bytes(&mut limits.waiting_bytes_per_address_max, BYTES),
         "the same for the connections of one address; not for clients on this machine, among them a proxy. Three clients that read nothing",
     ),
     KeySpec::new(

@@ -22,9 +22,9 @@ pub(crate) struct Options {
     /// Bytes that may wait for one client. A client with more is a slow consumer and is disconnected.
     pub(crate) outbox_bytes_max: usize,
     /// Bytes that may wait for all clients together. Beyond it those for which the most waits are disconnected.
-    pub(crate) outboxes_bytes_max: usize,
+    pub(crate) waiting_bytes_max: usize,
     /// The same for the clients of one address, but for those on this machine.
-    pub(crate) outboxes_per_address_bytes_max: usize,
+    pub(crate) waiting_bytes_per_address_max: usize,
     /// Whether sessions may be opened by polling.
     pub(crate) polling: bool,
     /// Whether sessions may be opened by websocket.
@@ -67,8 +67,8 @@ impl Default for Options {
             upgrade_timeout: Duration::from_secs(10),
             payload_bytes_max: 1_000_000,
             outbox_bytes_max: 16 << 20,
-            outboxes_bytes_max: 256 << 20,
-            outboxes_per_address_bytes_max: 48 << 20,
+            waiting_bytes_max: 256 << 20,
+            waiting_bytes_per_address_max: 48 << 20,
             polling: true,
             websocket: true,
             allow_upgrades: true,

@@ -27,7 +27,7 @@ use crate::{
     frame::{Frame, SocketShare},
     limit_hits::LimitHit,
     reason::DisconnectReason,
-    waiting_bytes::WaitingBytes,
+    waiting_bytes::{Waiting, WaitingBytes},
 };
 
 /// Bytes of a queue that its transport will take at once. They count among the bytes of all connections only if it does not.
@@ -72,6 +72,8 @@ pub(crate) struct Outbox {
 
 struct OutboxState {
     queue: Queue,
+    /// What was received of the client and has not been handled.
+    received: Option<Waiting>,
     /// The HTTP connection on which the last response to a poll is being written.
     response: Option<Arc<Notes>>,
     commands: Vec<Command>,
@@ -133,6 +135,7 @@ impl Outbox {
     ) -> Self {
         let state = OutboxState {
             queue: Queue::new(bytes_max),
+            received: None,
             response: None,
             commands: Vec::new(),
             waker: None,
@@ -255,9 +258,19 @@ impl Outbox {
         self.lock().queue.push(SocketShare::CONNECTION, &[frame]);
     }
 
-    /// Bytes that wait, those that the transport has taken and not written included.
-    pub(super) fn bytes(&self) -> usize {
-        self.lock().queue.bytes()
+    /// Bytes that wait for the client, those that the transport has taken and not written included, and bytes of the client that wait
+    /// to be handled.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.queue.bytes(), state.received.as_ref().map_or(0, Waiting::bytes))
+    }
+
+    /// So many bytes were received of the client and have not been handled.
+    pub(crate) fn count_received(&self, bytes: usize) {
+        let mut state = self.lock();
+        // First, so that nothing counts twice.
+        state.received = None;
+        state.received = (bytes > 0).then(|| self.waiting.add(bytes));
     }
 
     /// The count of the bytes that wait in all outboxes.

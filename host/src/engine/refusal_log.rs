@@ -10,7 +10,6 @@ use crate::{
     fixed_limits::REFUSAL_LINES_MAX,
     limit_hits::{LimitHit, LimitHits},
     log_limiter::LogLimiter,
-    reason::DisconnectReason,
 };
 
 /// Letters of a header that are shown. An origin is shorter.
@@ -114,19 +113,24 @@ impl RefusalLog {
         self.limit_hits.hit(LimitHit::InboundHigh);
     }
 
-    /// A client is disconnected because it does not read what was sent to it; `limit` says how that was found.
+    /// A client is disconnected because it does not read what was sent to it, or sent more than is handled; `limit` says how that was
+    /// found.
     pub(super) fn slow(&self, conn: u64, limit: LimitHit) {
         self.limit_hits.hit(limit);
         let Some(left_out) = self.outbox.admit() else { return };
-        let found = match limit {
-            LimitHit::OutboxesBytes => "more than [limits] outboxes_bytes_max waited for all clients together, and most for it",
-            LimitHit::OutboxesPerAddress => {
-                "more than [limits] outboxes_per_address_bytes_max waited for all clients of its address, and most for it"
+        let why = match limit {
+            LimitHit::WaitingBytes => {
+                "more than [limits] waiting_bytes_max waited for and of all clients together, and most of it here"
             }
-            LimitHit::UnreadTime => "what waited was not taken within [server] ping_interval and ping_timeout together",
-            _ => "more than [limits] outbox_bytes_max waited",
+            LimitHit::WaitingBytesPerAddress => {
+                "more than [limits] waiting_bytes_per_address_max waited for and of the clients of its address, and most of it here"
+            }
+            LimitHit::UnreadTime => {
+                "a client did not read what was sent to it within [server] ping_interval and ping_timeout together"
+            }
+            _ => "a client did not read what was sent to it, and more than [limits] outbox_bytes_max waited",
         };
-        tracing::warn!(conn, left_out, "disconnected: a client did not read what was sent to it, and {found}");
+        tracing::warn!(conn, left_out, "disconnected: {why}");
     }
 
     /// A socket is disconnected from its namespace so that the connection can stay.
@@ -143,21 +147,16 @@ impl RefusalLog {
         );
     }
 
-    /// A session ended, for one of the reasons for which a limit can be set.
-    pub(super) fn ended(&self, conn: u64, reason: DisconnectReason) {
-        match reason {
-            DisconnectReason::InboundLimit => {
-                self.limit_hits.hit(LimitHit::InboundMost);
-                let Some(left_out) = self.inbound.admit() else { return };
-                tracing::warn!(
-                    conn,
-                    left_out,
-                    "disconnected: a client sent faster than its events are handled, and more waited than [limits] \
-                     inbound_max_events or inbound_max_bytes"
-                );
-            }
-            _ => {}
-        }
+    /// A client sent faster than its events are handled.
+    pub(super) fn inbound(&self, conn: u64) {
+        self.limit_hits.hit(LimitHit::InboundMost);
+        let Some(left_out) = self.inbound.admit() else { return };
+        tracing::warn!(
+            conn,
+            left_out,
+            "disconnected: a client sent faster than its events are handled, and more waited than [limits] inbound_max_events or \
+             inbound_max_bytes"
+        );
     }
 
     /// The body of a request or of a response made no progress for all of `body_timeout`.

@@ -1,4 +1,5 @@
-//! What becomes of clients that do not read, when too much waits for all of them together, or for those of one address.
+//! What becomes of clients that do not read, or send more than is handled, when too much waits for all of them together, or for those
+//! of one address.
 
 use std::{cmp::Reverse, collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -18,8 +19,8 @@ impl Engine {
         loop {
             self.waiting.exceeded().await;
             let excess = self.excess();
-            let waits = self.registry.all().into_iter().map(|(address, outbox)| Wait { bytes: outbox.bytes(), address, outbox });
-            for (outbox, limit) in chosen(waits.collect(), excess, self.options.outboxes_per_address_bytes_max) {
+            let waits = self.registry.all().into_iter().map(|(address, outbox)| Wait::new(address, outbox));
+            for (outbox, limit) in chosen(waits.collect(), excess, self.options.waiting_bytes_per_address_max) {
                 outbox.relieve(limit);
             }
             for _ in 0..ADDRESS_PAUSES {
@@ -33,15 +34,22 @@ impl Engine {
 
     /// The bytes that have to be freed of all that wait.
     fn excess(&self) -> usize {
-        self.waiting.excess(self.options.outboxes_bytes_max)
+        self.waiting.excess(self.options.waiting_bytes_max)
     }
 }
 
-/// What waits for one client.
+/// What waits for one client, and of it.
 struct Wait {
     bytes: usize,
     address: IpAddr,
     outbox: Arc<Outbox>,
+}
+
+impl Wait {
+    fn new(address: IpAddr, outbox: Arc<Outbox>) -> Self {
+        let (queued, received) = outbox.bytes();
+        Self { bytes: queued + received, address, outbox }
+    }
 }
 
 /// The clients to be disconnected: of each address those for which the most waits, until the rest is within its bound, and then of
@@ -58,7 +66,7 @@ fn chosen(mut waits: Vec<Wait>, mut excess: usize, per_address_max: usize) -> Ve
         if *of_address > per_address_max && !wait.address.is_loopback() {
             *of_address = of_address.saturating_sub(wait.bytes);
             excess = excess.saturating_sub(wait.bytes);
-            chosen.push((wait.outbox, LimitHit::OutboxesPerAddress));
+            chosen.push((wait.outbox, LimitHit::WaitingBytesPerAddress));
         } else {
             rest.push(wait);
         }
@@ -68,7 +76,7 @@ fn chosen(mut waits: Vec<Wait>, mut excess: usize, per_address_max: usize) -> Ve
             break;
         }
         excess = excess.saturating_sub(wait.bytes);
-        chosen.push((wait.outbox, LimitHit::OutboxesBytes));
+        chosen.push((wait.outbox, LimitHit::WaitingBytes));
     }
     chosen
 }
@@ -101,16 +109,16 @@ mod tests {
     fn the_fullest_go_until_enough_is_freed() {
         let waits = [(ONE, 10), (OTHER, 40), (ONE, 30), (OTHER, 0)];
         assert_eq!(chosen_of(&waits, 0, 1_000), []);
-        assert_eq!(chosen_of(&waits, 1, 1_000), [(1, LimitHit::OutboxesBytes)]);
-        assert_eq!(chosen_of(&waits, 41, 1_000), [(1, LimitHit::OutboxesBytes), (2, LimitHit::OutboxesBytes)]);
+        assert_eq!(chosen_of(&waits, 1, 1_000), [(1, LimitHit::WaitingBytes)]);
+        assert_eq!(chosen_of(&waits, 41, 1_000), [(1, LimitHit::WaitingBytes), (2, LimitHit::WaitingBytes)]);
     }
 
-    /// `outboxes_per_address_bytes_max`.
+    /// `waiting_bytes_per_address_max`.
     #[test]
     fn the_clients_of_one_address_have_a_bound_but_not_those_on_this_machine() {
         let waits = [(ONE, 10), (OTHER, 40), (ONE, 30), (ONE, 20), (LOOPBACK, 100)];
-        assert_eq!(chosen_of(&waits, 0, 40), [(2, LimitHit::OutboxesPerAddress)]);
-        assert_eq!(chosen_of(&waits, 30, 40), [(2, LimitHit::OutboxesPerAddress)], "that is enough");
-        assert_eq!(chosen_of(&waits, 31, 40), [(2, LimitHit::OutboxesPerAddress), (4, LimitHit::OutboxesBytes)]);
+        assert_eq!(chosen_of(&waits, 0, 40), [(2, LimitHit::WaitingBytesPerAddress)]);
+        assert_eq!(chosen_of(&waits, 30, 40), [(2, LimitHit::WaitingBytesPerAddress)], "that is enough");
+        assert_eq!(chosen_of(&waits, 31, 40), [(2, LimitHit::WaitingBytesPerAddress), (4, LimitHit::WaitingBytes)]);
     }
 }

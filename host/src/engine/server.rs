@@ -58,7 +58,7 @@ impl Engine {
         loops: EventLoops,
     ) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
-        let waiting = WaitingBytes::new(options.outboxes_bytes_max.min(options.outboxes_per_address_bytes_max));
+        let waiting = WaitingBytes::new(options.waiting_bytes_max.min(options.waiting_bytes_per_address_max));
         let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
         Arc::new(Self {
             options,

@@ -180,7 +180,7 @@ impl Session {
             }
             let (_, mut inbound) = self.transport_and_inbound();
             if let Err(end) = inbound.packet(packet) {
-                self.end(end);
+                self.end_by_client(end);
             }
         }
         if let Transport::Polling(polling) = &mut self.transport {
@@ -224,7 +224,7 @@ impl Session {
         match read {
             ReadOutcome::Idle => return false,
             ReadOutcome::More | ReadOutcome::Stopped => {}
-            ReadOutcome::Ended(end) => self.end(end),
+            ReadOutcome::Ended(end) => self.end_by_client(end),
             ReadOutcome::Violation(violation) => {
                 if violation == Violation::TooBig {
                     self.engine.log.message(Some(self.outbox.connection()), self.engine.options.payload_bytes_max);

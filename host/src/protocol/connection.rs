@@ -34,6 +34,8 @@ pub(super) struct Connection {
     outbox: Arc<Outbox>,
     sockets: ConnectionSockets,
     partial: Option<Box<PartialPacket>>,
+    /// So much is counted of what was received and has not been handled.
+    received_steps: usize,
     /// Runs until a socket of the connection is connected.
     connect_timeout: Option<Pin<Box<Sleep>>>,
     is_closed: bool,
@@ -58,6 +60,7 @@ impl Connection {
             outbox,
             sockets: ConnectionSockets::default(),
             partial: None,
+            received_steps: 0,
             connect_timeout,
             is_closed: false,
         }
@@ -163,10 +166,25 @@ impl Connection {
         }
     }
 
-    fn check_backlog(&self) -> Result<(), DisconnectReason> {
+    fn check_backlog(&mut self) -> Result<(), DisconnectReason> {
         let mut backlog = self.sockets.backlog();
         backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
+        self.count_received(backlog.bytes);
         if backlog.exceeds(self.limits.most) { Err(DisconnectReason::InboundLimit) } else { Ok(()) }
+    }
+}
+
+/// What waits to be handled is counted in steps of so many bytes, so that the usual event is not counted at all.
+const RECEIVED_STEP: usize = 64 * 1024;
+
+impl Connection {
+    /// Counts what was received and has not been handled, if that has changed by a step.
+    fn count_received(&mut self, bytes: usize) {
+        let steps = if self.is_closed { 0 } else { bytes / RECEIVED_STEP };
+        if steps != self.received_steps {
+            self.received_steps = steps;
+            self.outbox.count_received(steps * RECEIVED_STEP);
+        }
     }
 }
 
@@ -200,6 +218,10 @@ impl Protocol for Connection {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<EngineRequest> {
         self.sockets.poll(context);
+        if self.received_steps > 0 {
+            let partial = self.partial.as_ref().map_or(0, |partial| partial.len());
+            self.count_received(self.sockets.backlog().bytes + partial);
+        }
         if self.is_closed {
             return if self.sockets.len() == 0 { Poll::Ready(EngineRequest::Done) } else { Poll::Pending };
         }
@@ -235,6 +257,8 @@ impl Protocol for Connection {
     fn closed(&mut self, reason: DisconnectReason) {
         self.is_closed = true;
         self.partial = None;
+        // What is left is handled within the time of a call, and nobody can be disconnected for it any more.
+        self.count_received(0);
         self.connect_timeout = None;
         for socket in self.sockets.sockets() {
             disconnect(socket, reason, false);

@@ -28,7 +28,6 @@ impl Session {
             SessionState::Closing { .. } | SessionState::Gone => return,
         }
         let (conn, reason, transport) = (self.outbox.connection(), end.reason.as_str(), self.outbox.transport());
-        self.engine.log.ended(conn, end.reason);
         tracing::debug!(conn, reason, transport, "a connection is closed");
         self.end_probe();
         self.outbox.refuse_frames(!matches!(end.delivery, Delivery::Flush(_)));
@@ -58,13 +57,23 @@ impl Session {
         self.end(SessionEnd::new(reason, Delivery::CloseOnly(1008)));
     }
 
-    /// Ends the session of a client that does not read, also if it is being closed: a response that is on its way is cut off.
+    /// Ends the session of a client for which too much waits, or of which, also if it is being closed: a response that is on its way
+    /// is cut off.
     pub(super) fn abort_slow(&mut self, limit: LimitHit) {
         if !matches!(self.state, SessionState::Gone) {
             self.engine.log.slow(self.outbox.connection(), limit);
             self.outbox.cut_response();
-            self.abort(DisconnectReason::SlowConsumer);
+            let (queued, received) = self.outbox.bytes();
+            self.abort(if received > queued { DisconnectReason::InboundLimit } else { DisconnectReason::SlowConsumer });
         }
+    }
+
+    /// Ends the session for what its client sent.
+    pub(super) fn end_by_client(&mut self, end: SessionEnd) {
+        if end.reason == DisconnectReason::InboundLimit {
+            self.engine.log.inbound(self.outbox.connection());
+        }
+        self.end(end);
     }
 
     /// Ends the session because the server shuts down. A client that is not there is not waited for: one without a request, unless
