@@ -35,6 +35,8 @@ mod sharing;
 mod timers;
 mod validate;
 
+#[cfg(test)]
+pub(crate) use call::FailureKind;
 pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
 pub(crate) use durable::Plugin;
 pub(crate) use engine::{CacheFolder, WasmEngines};

@@ -99,6 +99,22 @@ test("what clients do is counted: connections, sockets, events, deliveries, dura
   polling.close();
 });
 
+test("calls that fail are counted by kind, and the limits that ended them", async (t) => {
+  const [crowd, faulty] = [
+    await startHost(t, { plugins: { crowd: { run_ms: 100, call_ms: 600 } } }),
+    await startHost(t, { plugins: { faulty: {} } }),
+  ];
+  const client = await connect(crowd);
+  for (const event of ["burn", "doze"]) await ask(client, event, 5_000);
+  await ask(await connect(faulty), "fail", "panic");
+  const [{ sum }, broken] = [await scrape(crowd), await scrape(faulty)];
+  for (const kind of ["run_ms", "call_ms"]) {
+    assert.equal(sum("innkeeper_call_failures_total", { plugin: "crowd", kind }), 1, kind);
+    assert.equal(sum("innkeeper_limit_hits_total", { plugin: "crowd", limit: kind }), 1, kind);
+  }
+  assert.equal(broken.sum("innkeeper_call_failures_total", { plugin: "faulty", kind: "broke" }), 1);
+});
+
 test("docs/metrics.md lists every family, with its type and its labels, and no other", async (t) => {
   const host = await startHost(t, { plugins: { crowd: {} }, limits: { writes_per_call_max: 1 } });
   const client = await connect(host, "/", { via: "polling" });

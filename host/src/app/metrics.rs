@@ -149,11 +149,7 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         hits.extend(counted.map(|(limit, hits)| (vec![("limit", limit), ("plugin", plugin)], hits)));
     }
     page.histogram("innkeeper_handler_duration_seconds", "How long calls of plugins took, waiting included.", durations)?;
-    page.counter(
-        "innkeeper_call_failures",
-        "Calls that failed: reported by the plugin, without a free instance in time, or because the plugin broke.",
-        failures,
-    )?;
+    page.counter("innkeeper_call_failures", "Calls that failed, by kind.", failures)?;
     page.counter(
         "innkeeper_limit_hits",
         "How often a limit was hit, by its key in the configuration or its constant; without a plugin, limits of clients and of the host.",

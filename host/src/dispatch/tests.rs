@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use self::scene::{Script, about, ack, emit, failed, overtakable_scene, scene, script, sleeping, succeeding};
 use crate::adapter::SocketState;
 use crate::effect::{Overlay, Write};
-use crate::plugin::{CallOutcome, Export, Failure};
+use crate::plugin::{CallOutcome, Export, Failure, FailureKind};
 use crate::reason::DisconnectReason;
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_refused_socket_leaves_no_trace() {
 
 #[tokio::test]
 async fn middleware_that_says_it_failed_refuses_with_its_message() {
-    let failing = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("no users today", false)));
+    let failing = script(|call| matches!(call.export, Export::ConnectMiddleware).then(|| failed("no users today")));
     let mut scene = scene(vec![("a", failing), ("b", succeeding())]);
     assert!(scene.poll().is_ready());
     assert_eq!(scene.received(), [r#"44{"message":"no users today","data":{"pot":1,"code":"no"}}"#]);
@@ -105,7 +105,7 @@ async fn disconnect_is_called_for_the_plugins_that_the_chain_reached() {
 
 #[tokio::test]
 async fn one_failure_has_one_answer_after_the_last_handler() {
-    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no", false)));
+    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no")));
     let emitting = script(|call| {
         if let Export::Event(_) = call.export {
             emit(call, "third");
@@ -129,7 +129,7 @@ async fn one_failure_has_one_answer_after_the_last_handler() {
 
 #[tokio::test]
 async fn a_failure_behind_an_answer_is_not_answered() {
-    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no", false)));
+    let failing = script(|call| matches!(call.export, Export::Event(_)).then(|| failed("no")));
     let answering = script(|call| {
         ack(call);
         None
@@ -282,7 +282,7 @@ async fn a_silent_failure_is_answered_by_nothing() {
     let failing = |code: &'static str| {
         script(move |call| match &call.export {
             Export::EventMiddleware(event) if event.name == "dropped" => Some(CallOutcome::Rejected(Failure::new(code, "no"))),
-            Export::Event(_) => Some(CallOutcome::Failed { failure: Failure::new(code, "no"), broke: false }),
+            Export::Event(_) => Some(CallOutcome::Failed { failure: Failure::new(code, "no"), kind: FailureKind::Reported }),
             _ => None,
         })
     };

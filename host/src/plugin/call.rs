@@ -74,5 +74,31 @@ pub(crate) enum CallOutcome {
     /// Middleware rejects; the writes of the call have been applied.
     Rejected(Failure),
     /// The plugin reported a failure, or broke: the writes of the call are dropped.
-    Failed { failure: Failure, broke: bool },
+    Failed { failure: Failure, kind: FailureKind },
+}
+
+/// Why a call failed, for `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The plugin said so.
+    Reported,
+    /// No instance was free in time.
+    Saturated,
+    /// It took longer than `call_ms`.
+    CallTime,
+    /// It computed longer than `run_ms`.
+    RunTime,
+    /// A trap, or an answer that is none.
+    Broke,
+}
+
+impl FailureKind {
+    /// All kinds with their labels, in the order of their numbers.
+    pub(super) const ALL: [(Self, &'static str); 5] = [
+        (Self::Reported, "reported"),
+        (Self::Saturated, "saturated"),
+        (Self::CallTime, "call_ms"),
+        (Self::RunTime, "run_ms"),
+        (Self::Broke, "broke"),
+    ];
 }

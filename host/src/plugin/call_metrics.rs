@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use innkeeper_contract::codes::SATURATED;
-
-use super::call::{CallOutcome, Export};
+use super::call::{CallOutcome, Export, FailureKind};
 use super::registration::NamespaceRegistration;
 use crate::fixed_limits::METRIC_NAMES_MAX;
 use crate::metrics::Histogram;
@@ -16,7 +14,6 @@ const OTHER: &str = "other";
 /// The exports, with the event of those that are for one.
 const EXPORTS: [&str; 7] =
     ["connect-middleware", "connection", "event-middleware", "disconnecting", "disconnect", "start", "timer"];
-const FAILURES: [&str; 3] = ["reported", "saturated", "broke"];
 
 /// What `/metrics` shows of the calls of one generation.
 #[derive(Debug)]
@@ -28,8 +25,8 @@ pub(crate) struct CallMetrics {
     other_events: Histogram,
     /// One for each of [`EXPORTS`].
     exports: [Histogram; EXPORTS.len()],
-    /// One for each of [`FAILURES`].
-    failures: [AtomicU64; FAILURES.len()],
+    /// One for each kind.
+    failures: [AtomicU64; FailureKind::ALL.len()],
 }
 
 impl CallMetrics {
@@ -50,13 +47,9 @@ impl CallMetrics {
         if let Some(histogram) = histogram {
             histogram.add(duration);
         }
-        let failure = match outcome {
-            CallOutcome::Failed { failure, .. } if failure.code == SATURATED => 1,
-            CallOutcome::Failed { broke: true, .. } => 2,
-            CallOutcome::Failed { broke: false, .. } => 0,
-            CallOutcome::Done | CallOutcome::Rewritten { .. } | CallOutcome::Rejected(_) => return,
-        };
-        if let Some(failures) = self.failures.get(failure) {
+        if let CallOutcome::Failed { kind, .. } = outcome
+            && let Some(failures) = self.failures.get(*kind as usize)
+        {
             failures.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -77,7 +70,7 @@ impl CallMetrics {
 
     /// The kinds of failures, with their numbers.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        FAILURES.iter().zip(&self.failures).map(|(kind, count)| (*kind, count.load(Ordering::Relaxed)))
+        FailureKind::ALL.iter().zip(&self.failures).map(|((_, label), count)| (*label, count.load(Ordering::Relaxed)))
     }
 }
 
@@ -101,7 +94,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{CallMetrics, METRIC_NAMES_MAX};
+    use super::{CallMetrics, FailureKind, METRIC_NAMES_MAX};
     use crate::plugin::call::{CallOutcome, Event, Export};
     use crate::plugin::{Failure, NamespaceRegistration, Subscription};
 
@@ -117,13 +110,16 @@ mod tests {
         for name in ["e000", "e199", "e200", "made up"] {
             metrics.ended(&event(name), Duration::from_millis(1), &CallOutcome::Done);
         }
-        let failed = |code: &str, broke| CallOutcome::Failed { failure: Failure::new(code, "no"), broke };
-        for outcome in [failed("", false), failed("SATURATED", true), failed("", true), failed("", true)] {
+        for (kind, _) in FailureKind::ALL.into_iter().chain([(FailureKind::Broke, "")]) {
+            let outcome = CallOutcome::Failed { failure: Failure::neutral(), kind };
             metrics.ended(&Export::ConnectMiddleware, Duration::ZERO, &outcome);
         }
         let durations: Vec<_> = metrics.durations().into_iter().map(|(export, event, _)| (export, event)).collect();
         assert_eq!(durations, [("connect-middleware", ""), ("event", "e000"), ("event", "e199"), ("event", "other")]);
-        assert_eq!(metrics.failures().collect::<Vec<_>>(), [("reported", 1), ("saturated", 1), ("broke", 2)]);
+        assert_eq!(
+            metrics.failures().collect::<Vec<_>>(),
+            [("reported", 1), ("saturated", 1), ("call_ms", 1), ("run_ms", 1), ("broke", 2)]
+        );
         assert_eq!(metrics.generation(), "3");
     }
 }

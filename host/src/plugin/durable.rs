@@ -46,7 +46,7 @@ impl Plugin {
         let name: Arc<str> = config.name.as_str().into();
         let (ration, limit_hits) = (Arc::new(LogRation::new(limits.log_bytes_per_day_max)), Arc::<LimitHits>::default());
         Self {
-            timers: Arc::new(PluginTimers::new(name.clone())),
+            timers: Arc::new(PluginTimers::new(name.clone(), limit_hits.clone())),
             name,
             call_limits: CallLimits::new(limits, &config),
             component_bytes_max: limits.component_bytes_max,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use innkeeper_contract::codes::SATURATED;
 use tokio::time::{Instant, timeout_at};
 
-use super::call::{Call, CallOutcome, Export};
+use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
 use super::failure::Failure;
@@ -22,6 +22,7 @@ use super::pool::{self, InstancePool};
 use super::runner::{Figures, Runner};
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
+use crate::limit_hits::LimitHit;
 
 /// One loaded version of a plugin.
 pub(super) struct Generation<C: LinkedComponent> {
@@ -78,8 +79,9 @@ impl<C: LinkedComponent> Generation<C> {
         let (export, socket) = (call.export.clone(), call.socket.clone());
         let Some(permit) = self.pool.permit(ends_at).await else {
             let failure = Failure::new(SATURATED, "the server is busy, try again");
+            self.context.plugin.limit_hits.hit(LimitHit::Instances);
             self.log(&export, socket.as_deref(), "every instance was busy for all of call_ms");
-            return CallOutcome::Failed { failure, broke: true };
+            return CallOutcome::Failed { failure, kind: FailureKind::Saturated };
         };
         // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
         let run = async {
@@ -93,15 +95,15 @@ impl<C: LinkedComponent> Generation<C> {
             })
         };
         let limits = &self.context.plugin.config.limits;
-        let late = || format!("{CallTimeExceeded} ({:?})", limits.call_deadline);
+        let late = || (FailureKind::CallTime, format!("{CallTimeExceeded} ({:?})", limits.call_deadline));
         // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
         let ended = match timeout_at(ends_at + limits.run_deadline, run).await {
-            Ok(Ok(ended)) => ended,
+            Ok(Ok(ended)) => ended.map_err(|cause| (FailureKind::Broke, cause)),
             Ok(Err(error)) if error.is::<CallTimeExceeded>() => Err(late()),
             Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
-                Err(format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline))
+                Err((FailureKind::RunTime, format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline)))
             }
-            Ok(Err(error)) => Err(format!("{error:?}")),
+            Ok(Err(error)) => Err((FailureKind::Broke, format!("{error:?}"))),
             Err(_) => Err(late()),
         };
         drop(permit);
@@ -114,9 +116,14 @@ impl<C: LinkedComponent> Generation<C> {
                 self.log(&export, socket.as_deref(), &failure.message);
             }
         }
-        ended.unwrap_or_else(|cause| {
+        ended.unwrap_or_else(|(kind, cause)| {
+            match kind {
+                FailureKind::CallTime => self.context.plugin.limit_hits.hit(LimitHit::CallTime),
+                FailureKind::RunTime => self.context.plugin.limit_hits.hit(LimitHit::RunTime),
+                FailureKind::Reported | FailureKind::Saturated | FailureKind::Broke => {}
+            }
             self.log(&export, socket.as_deref(), &cause);
-            CallOutcome::Failed { failure: Failure::neutral(), broke: true }
+            CallOutcome::Failed { failure: Failure::neutral(), kind }
         })
     }
 

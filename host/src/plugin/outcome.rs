@@ -1,6 +1,6 @@
 //! From what an export returned to how the call ended: the writes of the call are applied, or dropped.
 
-use super::call::{Call, CallOutcome, Export};
+use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::contract::ExportResult;
 use super::failure::Failure;
 use super::host::ActiveCall;
@@ -20,7 +20,7 @@ pub(super) fn outcome(returned: ExportResult, active: ActiveCall) -> Result<Call
         ExportResult::Rewritten { name, payload } => rewritten(&call, name, payload)?,
         ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
         ExportResult::Failed(failure) => {
-            return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, broke: false });
+            return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported });
         }
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
     };

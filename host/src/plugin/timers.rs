@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep_until};
 use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
 use crate::effect::{Timer, Timers};
-use crate::fixed_limits::TIMERS_MAX;
+use crate::fixed_limits::{REFUSAL_LINES_MAX, TIMERS_MAX};
+use crate::limit_hits::{LimitHit, LimitHits};
+use crate::log_limiter::LogLimiter;
 
 /// All timers of one plugin.
 pub(crate) struct PluginTimers {
@@ -24,6 +26,9 @@ pub(crate) struct PluginTimers {
     table: Mutex<TimerTable>,
     /// A timer was set that may be due before all others.
     changed: Notify,
+    limit_hits: Arc<LimitHits>,
+    /// Of the lines about timers that were not set.
+    refusals: LogLimiter,
 }
 
 #[derive(Default)]
@@ -60,7 +65,8 @@ impl Timers for PluginTimers {
             table.sweep();
         }
         if table.by_key.len() >= TIMERS_MAX {
-            tracing::warn!(timer = &*key.0.name, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
+            drop(table);
+            self.refuse(&key.0);
             return;
         }
         let socket = timer.socket.as_ref().map(Arc::downgrade);
@@ -82,8 +88,17 @@ impl PluginTimers {
         self.lock().by_key.len()
     }
 
-    pub(crate) fn new(plugin: Arc<str>) -> Self {
-        Self { plugin, table: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(plugin: Arc<str>, limit_hits: Arc<LimitHits>) -> Self {
+        let refusals = LogLimiter::new(REFUSAL_LINES_MAX);
+        Self { plugin, table: Mutex::default(), changed: Notify::new(), limit_hits, refusals }
+    }
+
+    /// A timer is not set, because there are too many. Its call has ended, so the log alone has it.
+    fn refuse(&self, id: &TimerId) {
+        self.limit_hits.hit(LimitHit::Timers);
+        let Some(left_out) = self.refusals.admit() else { return };
+        let (plugin, timer) = (&*self.plugin, &*id.name);
+        tracing::warn!(plugin, timer, left_out, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
     }
 
     /// The next timer without a socket, when it is due. Until then the due timers of sockets are put into their queues.
@@ -228,6 +243,7 @@ fn first_due(order: &DueOrder, now: Instant) -> Result<TimerKey, Option<Instant>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::time::Instant;
@@ -269,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_replaces_the_one_with_its_name_and_key_unless_it_keeps_an_equal_one() {
-        let timers = PluginTimers::new("plugin".into());
+        let timers = PluginTimers::new("plugin".into(), Arc::default());
         let set = |of: Option<&str>, delay, every: Option<u64>, data: &str, keep| {
             let (id, _) = key("tick", of);
             let (delay, every) = (Duration::from_secs(delay), every.map(Duration::from_secs));
@@ -289,12 +305,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_plugin_has_so_many_timers_and_no_more() {
-        let timers = PluginTimers::new("plugin".into());
+        let timers = PluginTimers::new("plugin".into(), Arc::default());
         for number in 0..TIMERS_MAX + 10 {
             let (id, _) = key("tick", Some(&number.to_string()));
             let delay = Duration::from_secs(1);
             timers.set(Timer { id, socket: None, delay, every: None, data: "".into(), keep: false });
         }
         assert_eq!(timers.lock().by_key.len(), TIMERS_MAX);
+        assert_eq!(timers.limit_hits.counted()["TIMERS_MAX"], 10);
     }
 }

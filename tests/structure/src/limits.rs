@@ -5,7 +5,7 @@
 //! wit/src/limits.rs and wit/src/defaults.rs; most of those are hit by tests/scenarios/src/limits.rs, which both hosts run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::sources::{files_of, has_extension, root};
 
@@ -14,6 +14,63 @@ const PLUGIN_LIMITS: [&str; 4] = ["instances_max", "memory_bytes_max", "run_ms",
 
 /// Limits of the contract that nothing can reach yet, each with the reason. One that the host uses does not belong here.
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
+
+/// Limits of the host without a counter in `/metrics`, each with the reason.
+const UNCOUNTED: [(&str, &str); 26] = [
+    ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
+    ("inbound_max_bytes", "counted as inbound_max_events"),
+    ("CLOSE_DEADLINE", AT_THE_END),
+    ("POLL_GAP", AT_THE_END),
+    ("drain_deadline", AT_THE_END),
+    ("LISTEN_BACKLOG", "the system drops connections beyond it, and counts them (nstat: TcpExtListenOverflows)"),
+    ("FILE_STALL", "whoever has not read for so long makes room when another needs it: OPEN_FILES_MAX"),
+    ("REFUSAL_LINES_MAX", LINES),
+    ("REFUSED_JOIN_LINES_MAX", LINES),
+    ("PRINTED_LINE_BYTES_MAX", "nothing is lost: the line is two"),
+    ("LOG_VALUE_BYTES_MAX", "the value is marked"),
+    ("LOG_LINE_BYTES_MAX", "the line is marked"),
+    ("LOG_QUEUE_BYTES_MAX", "counted as innkeeper_log_lines_dropped"),
+    ("METRIC_NAMES_MAX", "counted as the label other"),
+    ("INSTANCES_PER_OVERTAKEN", "nothing is refused: the queue stands, as it does for every other plugin"),
+    ("WASI_RESOURCES_MAX", "the guest traps: innkeeper_call_failures"),
+    ("component_bytes_max", NOT_LOADED),
+    ("COMPONENT_MODULES_MAX", NOT_LOADED),
+    ("COMPONENT_DEPTH_MAX", NOT_LOADED),
+    ("COMPONENT_FUNCTIONS_MAX", NOT_LOADED),
+    ("FUNCTION_BYTES_MAX", NOT_LOADED),
+    ("CORE_INSTANCES_MAX", NOT_LOADED),
+    ("MEMORIES_MAX", NOT_LOADED),
+    ("TABLES_MAX", NOT_LOADED),
+    ("REGISTRATION_NAMES_MAX", NOT_LOADED),
+    ("REGISTRATION_BYTES_MAX", NOT_LOADED),
+];
+const AT_THE_END: &str = "a time at the end of a connection or of the server, whose reason is counted";
+const LINES: &str = "what the line is about is counted, and the next line says how many were left out";
+const NOT_LOADED: &str = "the plugin is not loaded, and the start says why";
+
+#[test]
+fn every_limit_is_counted_where_it_is_hit() {
+    let counters = fs::read_to_string(root().join("host/src/limit_hits.rs")).unwrap();
+    let files = ["host/src", "wit/src"].into_iter().flat_map(rust_files);
+    let is_code = |path: &Path| !path.starts_with("config") && !path.ends_with("limit_hits.rs");
+    let sources: Vec<_> = files.filter(|(path, _)| is_code(path)).map(|(_, text)| text).collect();
+    // `Variant = "label"`, and elsewhere `LimitHit::Variant`; or the label of a refusal.
+    let is_hit = |limit: &String| {
+        let label = format!("\"{limit}\"");
+        let variants = counters.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = "));
+        let mut variants = variants.filter(|(_, other)| *other == label).map(|(variant, _)| format!("LimitHit::{variant}"));
+        variants.any(|variant| sources.iter().any(|text| has_word(text, &variant)))
+            || sources.iter().any(|text| text.contains(&label))
+    };
+    let is_excused = |limit: &String| UNCOUNTED.iter().any(|(name, _)| name == limit);
+    let missing: Vec<_> = changeable().into_iter().chain(fixed()).filter(|limit| !is_excused(limit) && !is_hit(limit)).collect();
+    assert!(missing.is_empty(), "nothing counts when {missing:?} are hit; host/src/limit_hits.rs is the place for a counter");
+    let known: Vec<_> = changeable().into_iter().chain(fixed()).collect();
+    for (name, reason) in UNCOUNTED {
+        assert!(known.iter().any(|limit| limit == name), "{name} is no limit of the host: {reason}");
+        assert!(!is_hit(&name.to_owned()), "{name} is counted, so {reason:?} is over");
+    }
+}
 
 #[test]
 fn every_limit_is_named_by_a_test_that_hits_it() {

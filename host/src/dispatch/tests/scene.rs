@@ -14,7 +14,9 @@ use crate::dispatch::{DispatchLimits, Dispatcher, Queue};
 use crate::effect::{Flags, LocalEffects, Write};
 use crate::frame::{Frame, SocketShare};
 use crate::packet::{EncodedPacket, Message, Payload};
-use crate::plugin::{Call, CallOutcome, Event, Export, Failure, Hook, NamespaceRegistration, Registry, Runner, Subscription};
+use crate::plugin::{
+    Call, CallOutcome, Event, Export, Failure, FailureKind, Hook, NamespaceRegistration, Registry, Runner, Subscription,
+};
 use crate::reason::DisconnectReason;
 use crate::request::Request;
 
@@ -179,10 +181,10 @@ pub(super) fn succeeding() -> Script {
     script(|_| None)
 }
 
-pub(super) fn failed(message: &str, broke: bool) -> CallOutcome {
+pub(super) fn failed(message: &str) -> CallOutcome {
     CallOutcome::Failed {
         failure: Failure { code: "TEA".into(), message: message.into(), data: Some(r#"{"pot":1,"code":"no"}"#.into()) },
-        broke,
+        kind: FailureKind::Reported,
     }
 }
 
