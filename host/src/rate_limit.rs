@@ -74,7 +74,6 @@ impl RateLimitTable {
     }
 
     /// The number of open windows.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(crate) fn keys(&self) -> usize {
         self.lock().open.len()
     }

@@ -75,6 +75,14 @@ test("wrong tokens are counted by a limiter before auth, and cost no user a poin
   assert.equal((await refused(host, "/", auth(`${SECRET}?`))).message, "Rate limit exceeded");
 });
 
+test("clients that are refused make no keys, so that they cannot fill the table", async (t) => {
+  const host = await start(t, { points: 2 });
+  for (let count = 0; count < 2; count++) await connect(host);
+  for (let count = 0; count < 20; count++) await refused(host);
+  const page = await (await fetch(`${host.internal}/metrics`)).text();
+  assert.match(page, /^innkeeper_rate_limit_keys\{plugin="rate-limit"\} 1(\.0)?$/m);
+});
+
 test("a configuration that makes no sense keeps the plugin from being loaded, and no client reads of it", async (t) => {
   const mistakes = [
     [{ window_ms: 0 }, /config(: |\.)window_ms: a window of 0 ms counts nothing; give at least 1/],

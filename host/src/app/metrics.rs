@@ -159,6 +159,11 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         "innkeeper_timers",
         "Timers that are set.",
         plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.timers))).collect(),
+    )?;
+    page.gauge(
+        "innkeeper_rate_limit_keys",
+        "Keys of rate limits whose windows are open.",
+        plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.rate_limit_keys))).collect(),
     )
 }
 

@@ -61,7 +61,12 @@ impl<C: LinkedComponent> Runner for Generation<C> {
 
     fn figures(&self) -> Option<Figures<'_>> {
         let plugin = &self.context.plugin;
-        Some(Figures { calls: &self.metrics, limit_hits: &plugin.limit_hits, timers: plugin.timers.len() })
+        Some(Figures {
+            calls: &self.metrics,
+            limit_hits: &plugin.limit_hits,
+            timers: plugin.timers.len(),
+            rate_limit_keys: plugin.rate_limits.keys(),
+        })
     }
 
     fn timers(&self) -> Option<&Arc<PluginTimers>> {

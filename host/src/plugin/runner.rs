@@ -44,4 +44,6 @@ pub(crate) struct Figures<'a> {
     pub(crate) limit_hits: &'a LimitHits,
     /// Timers that are set.
     pub(crate) timers: usize,
+    /// Keys of rate limits whose windows are open.
+    pub(crate) rate_limit_keys: usize,
 }
