@@ -107,7 +107,14 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
         // From here on, so that a start that takes long can be seen. Ends with the runtime: it has nothing that could be lost.
         tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone()));
     }
-    let server = build(&config, store_of(&config), threads.loops().clone()).await?;
+    let server = tokio::select! {
+        // Compiling and starting plugins can take long. What runs of it when a signal comes is dropped.
+        built = build(&config, store_of(&config), threads.loops().clone()) => built?,
+        () = signals.first() => {
+            tracing::info!("shut down before the start was over");
+            return Ok(());
+        }
+    };
     let engine = server.engine;
     let _set_once = sources.set(server.sources);
     tracing::info!(address = address_of(&listener), "listening");

@@ -314,6 +314,16 @@ for (const via of WAYS) {
   });
 }
 
+test("SIGTERM ends a server that is still starting", async (t) => {
+  // Compiling without a cache takes long enough to be met.
+  const file = writeConfig(t, configuration({ plugins: ["chat", "audit"], wasm: { cache: false } }));
+  const host = run(t, ["run", "--config", file]);
+  await host.waitForLog((line) => line.message === "internal interface listening", "the start has begun");
+  assert.equal(await host.stop("SIGTERM"), 0);
+  assert.deepEqual(host.logged((line) => line.message === "listening"), []);
+  assert.equal(host.logged((line) => line.message === "shut down before the start was over").length, 1);
+});
+
 test("SIGINT does the same", async (t) => {
   const host = await startHost(t, { plugins: ["behave"] });
   const { id } = await connect(host);
