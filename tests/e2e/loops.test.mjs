@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
-import { RawStream, ask, connect, disconnected, eventually, startHost, tcp } from "./harness/index.mjs";
+import { RawStream, WAYS, ask, connect, disconnected, eventually, startHost, tcp } from "./harness/index.mjs";
 
 /** The names of the threads of a process. */
 function threads({ pid }) {
@@ -17,6 +17,17 @@ test("event_loops: so many threads serve connections, and one accepts them", asy
   const names = threads(host).filter((name) => /^loop-|^accept$/.test(name));
   assert.deepEqual(names.sort(), ["accept", "loop-0", "loop-1", "loop-2"]);
 });
+
+for (const via of WAYS) {
+  test(`of 20 connections neither of two loops has more than 12 (${via})`, async (t) => {
+    const host = await startHost(t, { plugins: ["echo"], server: { event_loops: 2 } });
+    await Promise.all(Array.from({ length: 20 }, () => connect(host, "/", { via })));
+    const page = await (await fetch(`${host.internal}/metrics`)).text();
+    const sessions = [...page.matchAll(/^innkeeper_event_loop_sessions\{loop="\d"\} (\d+)/gm)].map(([, count]) => Number(count));
+    assert.equal(sessions[0] + sessions[1], 20, page);
+    assert.ok(Math.max(...sessions) <= 12, `${sessions}`);
+  });
+}
 
 test("what clients on different loops do in a room is seen by all of them in one order", async (t) => {
   const host = await startHost(t, { plugins: ["crowd"], server: { event_loops: 3 } });

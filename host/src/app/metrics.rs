@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::Adapter;
 use crate::engine::Engine;
+use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
 use crate::limit_hits::LimitHits;
 use crate::metrics::{self, EventCounters, Labels, Page};
@@ -29,6 +30,7 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> Strin
         of_program(page, &log)?;
         let Some(sources) = &sources else { return Ok(()) };
         of_sessions(page, &sources.engine)?;
+        of_loops(page, sources.engine.loops())?;
         of_namespaces(page, &sources.adapter)?;
         of_plugins(page, sources)
     }))
@@ -90,6 +92,21 @@ fn of_sessions(page: &mut Page<'_>, engine: &Engine) -> fmt::Result {
         "innkeeper_outbox_bytes",
         "Bytes that wait for clients, of all connections together.",
         vec![(Labels::new(), size(engine.waiting_bytes()))],
+    )
+}
+
+fn of_loops(page: &mut Page<'_>, loops: &EventLoops) -> fmt::Result {
+    let names: Vec<_> = (0..loops.iter().count()).map(|number| number.to_string()).collect();
+    let named = || names.iter().map(|name| vec![("loop", name.as_str())]).zip(loops.iter());
+    page.gauge(
+        "innkeeper_event_loop_sessions",
+        "Sessions of each event loop.",
+        named().map(|(labels, event_loop)| (labels, size(event_loop.sessions()))).collect(),
+    )?;
+    page.histogram(
+        "innkeeper_event_loop_delay_seconds",
+        "How late each event loop comes to what is due, measured four times a second.",
+        named().map(|(labels, event_loop)| (labels, event_loop.delays())).collect(),
     )
 }
 

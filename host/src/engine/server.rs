@@ -105,6 +105,11 @@ impl Engine {
         let _ = timeout(2 * CLOSE_DEADLINE, self.streams.ended()).await;
     }
 
+    /// The event loops.
+    pub(crate) fn loops(&self) -> &EventLoops {
+        &self.loops
+    }
+
     /// Sessions whose task has not ended.
     pub(crate) fn connections(&self) -> usize {
         self.sessions.len()

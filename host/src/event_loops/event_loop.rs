@@ -11,10 +11,8 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{
-    delay::{DelayTimer, LoopDelay},
-    inbox::Inbox,
-};
+use super::{delay::DelayTimer, inbox::Inbox};
+use crate::metrics::Histogram;
 
 thread_local! {
     /// The address of the loop that this thread runs.
@@ -59,7 +57,8 @@ pub(crate) struct EventLoop {
     inbox: Inbox,
     connections: AtomicUsize,
     sessions: AtomicUsize,
-    delay: LoopDelay,
+    /// How late the loop came to what was due.
+    delays: Histogram,
 }
 
 impl EventLoop {
@@ -69,7 +68,7 @@ impl EventLoop {
             inbox: Inbox::default(),
             connections: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
-            delay: LoopDelay::default(),
+            delays: Histogram::default(),
         }
     }
 
@@ -78,10 +77,9 @@ impl EventLoop {
         self.sessions.load(Ordering::Relaxed)
     }
 
-    /// How late the loop comes to what is due.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
-    pub(crate) fn delay(&self) -> &LoopDelay {
-        &self.delay
+    /// How late the loop came to what was due, measured a few times a second.
+    pub(crate) fn delays(&self) -> &Histogram {
+        &self.delays
     }
 
     /// Runs a task on this loop.
@@ -116,7 +114,7 @@ impl EventLoop {
         RUNNING.set(self);
         let mut timer = DelayTimer::new();
         poll_fn(|cx| {
-            timer.poll(cx, &self.delay);
+            timer.poll(cx, &self.delays);
             match self.inbox.take(cx.waker()) {
                 Some((tasks, woken)) => {
                     tasks.into_iter().for_each(|task| drop(tokio::spawn(task)));
