@@ -9,10 +9,12 @@
 
 pub(crate) use self::{
     event_loop::{EventLoop, EventLoops, Seat},
+    later::WakeLater,
     threads::Threads,
 };
 
 mod delay;
 mod event_loop;
 mod inbox;
+mod later;
 mod threads;

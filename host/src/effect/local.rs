@@ -6,6 +6,7 @@ use super::effects::{Effects, QuestionTarget};
 use super::publisher::Publisher;
 use super::write::{Target, Write};
 use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
+use crate::event_loops::WakeLater;
 use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
@@ -91,6 +92,7 @@ impl LocalEffects {
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
+        let _later = WakeLater::begin();
         let mut namespaces = concerned(writes, Vec::new());
         self.apply_locked(&mut lock_all(&mut namespaces), writes);
     }
@@ -103,6 +105,7 @@ impl Effects for LocalEffects {
         };
         let ack = namespace.question_id();
         let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(ack)).encode();
+        let _later = WakeLater::begin();
         let locked = namespace.lock();
         let sockets = match target {
             QuestionTarget::Socket(socket) => {
@@ -116,6 +119,7 @@ impl Effects for LocalEffects {
     }
 
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
+        let _later = WakeLater::begin();
         let mut namespaces = concerned(held, vec![socket.namespace().clone()]);
         let mut locked = lock_all(&mut namespaces);
         if let Some(own) = find(&mut locked, socket.namespace()) {

@@ -11,6 +11,8 @@ use std::{
     task::Waker,
 };
 
+use super::later;
+
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What has come since the loop looked.
@@ -71,7 +73,7 @@ impl Inbox {
         };
         // Behind the lock, which the loop would meet else.
         if let Some(waker) = waker {
-            waker.wake();
+            later::wake(waker);
         }
     }
 
@@ -89,6 +91,7 @@ mod tests {
     use std::task::{Wake, Waker};
 
     use super::Inbox;
+    use crate::event_loops::WakeLater;
 
     struct Count(AtomicUsize);
 
@@ -112,6 +115,26 @@ mod tests {
         assert_eq!((tasks.len(), woken.len()), (1, 1_000));
         inbox.add_woken(Waker::noop().clone());
         assert_eq!(count.0.load(SeqCst), 2);
+    }
+
+    #[test]
+    fn under_locks_the_loop_is_woken_later() {
+        let counts = [(); 2].map(|()| Arc::new(Count(AtomicUsize::new(0))));
+        let woken = || counts.each_ref().map(|count| count.0.load(SeqCst));
+        let inboxes = counts.each_ref().map(|count| {
+            let inbox = Inbox::default();
+            inbox.take(&Waker::from(Arc::clone(count)));
+            inbox
+        });
+        let later = WakeLater::begin();
+        for inbox in inboxes.iter().cycle().take(100) {
+            let within = WakeLater::begin();
+            inbox.add_woken(Waker::noop().clone());
+            drop(within);
+        }
+        assert_eq!(woken(), [0, 0]);
+        drop(later);
+        assert_eq!(woken(), [1, 1]);
     }
 
     #[test]

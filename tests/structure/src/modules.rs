@@ -11,7 +11,7 @@ use crate::sources::{files_of, has_extension, root};
 /// Each module of the host, and the modules that it may use.
 const ARROWS: [(&str, &[&str]); 32] = [
     // Leaves: they use no other.
-    ("event_loops", &[]),
+    ("event_loops", &["metrics"]),
     ("fixed_limits", &[]),
     ("frame", &["waiting_bytes"]),
     ("host_names", &[]),
@@ -51,7 +51,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "waiting_bytes",
         ],
     ),
-    ("effect", &["adapter", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
+    ("effect", &["adapter", "event_loops", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
     (
         "plugin",
         &[
