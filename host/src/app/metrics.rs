@@ -1,5 +1,6 @@
 //! The families of `/metrics`: each number is read where it arises. `docs/metrics.md` lists them.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,12 +37,19 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> Strin
     }))
 }
 
-/// Gives the events of the registrations labels of their own: the first of each plugin, by their names.
+/// Gives the events of the registrations labels of their own: the first of each plugin, by namespace and name.
 pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
+    let mut named: HashMap<Arc<str>, usize> = HashMap::new();
     for namespace in adapter.namespaces() {
         let Some(chain) = registry.chain(namespace.name()) else { continue };
-        let events = chain.members.iter().flat_map(|member| member.registration.event_labels().take(METRIC_NAMES_MAX));
-        namespace.events().name(events.map(Into::into));
+        let mut names: Vec<Box<str>> = Vec::new();
+        for member in &chain.members {
+            let named = named.entry(member.plugin.name().clone()).or_default();
+            let before = names.len();
+            names.extend(member.registration.event_labels().take(METRIC_NAMES_MAX - *named).map(Into::into));
+            *named += names.len() - before;
+        }
+        namespace.events().name(names);
     }
 }
 
