@@ -418,6 +418,7 @@ test("a head that trickles, a body that never comes and half an upgrade are give
   half.write(frame("2probe"));
   await half.end();
   assert.equal((await polling.poll()).status, 200);
+  await host.waitForLog((line) => line.message?.includes("body_timeout"), "a body that stands still is in the log with its key");
   assert.ok(resident(host) - before < 48 * MIB, `${(resident(host) - before) / MIB} MiB`);
   await check("slow clients");
   await memoryIsBack(host, before);
@@ -474,6 +475,8 @@ test("what is too large is refused before it has arrived", async (t) => {
     assert.ok(answered === status || (what === "a target" && answered === 414), `${what}: ${answered}`);
     await check(what);
   }
+  await host.waitForLog((line) => line.message?.includes("request_head_bytes_max"), "a head has its key in the log");
+  await host.waitForLog((line) => line.message?.includes("max_http_buffer_size"), "a body, too");
 });
 
 test("a page of another site opens no websocket with the cookies of its visitor (cross-site websocket hijacking)", async (t) => {
@@ -489,5 +492,6 @@ test("a page of another site opens no websocket with the cookies of its visitor 
   const own = await RawStream.open(host);
   own.write(upgradeRequest(host, undefined, [`Origin: ${host.url}`]));
   assert.equal(await own.status(), 101);
+  await host.waitForLog((line) => line.message?.includes("[server.cors] origin"), "the key is in the log");
   await check("foreign pages");
 });

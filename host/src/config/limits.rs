@@ -107,7 +107,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "outbox_bytes_max",
         |limits| Bytes(&mut limits.outbox_bytes_max, BYTES),
-        "bytes queued to one connection; past them the client is too slow and is disconnected. 20,000 small emits of one handler must pass, and a hundred stuck clients must not use up the machine's memory",
+        "bytes queued to one connection, and received of it and not yet handled; past them the client is too slow and is disconnected, first from the namespace for which the most is queued. 20,000 small emits of one handler must pass, and a hundred stuck clients must not use up the machine's memory",
     ),
     KeySpec::new(
         "waiting_bytes_max",

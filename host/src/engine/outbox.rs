@@ -173,7 +173,8 @@ impl Outbox {
         if state.closed || !state.queue.is_open(owner) || volatile && (state.queue.bytes() > 0 || state.blocked) {
             return EnqueueOutcome::Dropped;
         }
-        match state.queue.make_room(owner, frames.iter().map(Frame::cost).sum(), &mut evicted) {
+        let received = state.received.as_ref().map_or(0, Waiting::bytes);
+        match state.queue.make_room(owner, frames.iter().map(Frame::cost).sum(), received, &mut evicted) {
             MakeRoom::Fits => {}
             MakeRoom::Evicted(fullest) => {
                 state.commands.push(Command::DisconnectSocket(fullest));

@@ -97,9 +97,17 @@ impl Queue {
     }
 
     /// Makes room for a packet of this cost, if that takes no more than to drop what waits for the socket that has the most: it has
-    /// flooded the client, and the others on the connection need not pay for that.
-    pub(super) fn make_room(&mut self, owner: SocketShare, cost: usize, evicted: &mut VecDeque<Frame>) -> MakeRoom {
-        if self.bytes().saturating_add(cost) <= self.bytes_max {
+    /// flooded the client, and the others on the connection need not pay for that. `received` are bytes of the client that wait to be
+    /// handled: they leave less room.
+    pub(super) fn make_room(
+        &mut self,
+        owner: SocketShare,
+        cost: usize,
+        received: usize,
+        evicted: &mut VecDeque<Frame>,
+    ) -> MakeRoom {
+        let room = self.bytes_max.saturating_sub(received);
+        if self.bytes().saturating_add(cost) <= room {
             return MakeRoom::Fits;
         }
         if self.open.len() < 2 {
@@ -117,7 +125,7 @@ impl Queue {
         let fullest = fullest.owner;
         self.evict(fullest, evicted);
         let needed = if fullest == owner { 0 } else { cost };
-        if self.bytes().saturating_add(needed) <= self.bytes_max { MakeRoom::Evicted(fullest) } else { MakeRoom::Full }
+        if self.bytes().saturating_add(needed) <= room { MakeRoom::Evicted(fullest) } else { MakeRoom::Full }
     }
 
     /// Moves out what waits for a socket. The rest of a packet of which the transport has the begin stays: without it the client

@@ -60,6 +60,17 @@ fn the_frames_of_a_packet_go_together_or_not_at_all() {
 }
 
 #[test]
+fn what_the_client_sent_and_nobody_has_handled_leaves_less_room() {
+    let outbox = outbox(2);
+    outbox.count_received(frame().cost());
+    assert_eq!(outbox.enqueue(CONNECTION, &[frame()], false), EnqueueOutcome::Queued);
+    outbox.count_received(0);
+    assert_eq!(outbox.enqueue(CONNECTION, &[frame()], false), EnqueueOutcome::Queued);
+    outbox.count_received(1);
+    assert_eq!(outbox.enqueue(CONNECTION, &[text("")], false), EnqueueOutcome::Overflow);
+}
+
+#[test]
 fn an_empty_packet_costs_its_memory() {
     let outbox = Outbox::new(1_000_000, WaitingBytes::new(usize::MAX), true, 1, event_loop());
     let queued = (0..).take_while(|_| outbox.enqueue(CONNECTION, &[text("")], false) == EnqueueOutcome::Queued);
