@@ -243,7 +243,7 @@ async fn register(
 
 /// The plugins of the configuration.
 fn plugins(config: &Config, services: &Arc<HostServices>) -> Result<Vec<Arc<Plugin>>, EngineError> {
-    let engines = WasmEngines::start(&cache(&config.wasm.cache), config.wasm.instance_allocation)?;
+    let engines = WasmEngines::start(&cache(&config.wasm.cache), config.wasm.instance_allocation, config.wasm.guest_threads())?;
     let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, engines.clone(), services.clone()));
     Ok(config.plugins.iter().map(plugin).collect())
 }

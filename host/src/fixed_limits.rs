@@ -52,14 +52,12 @@ pub(crate) const LOG_QUEUE_BYTES_MAX: usize = 4 << 20;
 /// registers ten thousand would have a hundred thousand lines; what is more shares the label `other`.
 pub(crate) const METRIC_NAMES_MAX: usize = 200;
 
-/// One of so many instances of a plugin may wait while its socket's next event runs (`overtakable`): the other half is for calls
-/// that have not begun.
-pub(crate) const INSTANCES_PER_OVERTAKEN: usize = 2;
-
 /// Timers of one plugin. Beyond it those of sockets that are disconnected are removed; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
 /// Recorded writes that the reads of a call look at between two flushes. Reads cost the host's time, not the guest's.
 pub(crate) const OVERLAY_WRITES_MAX: usize = 20_000_000;
+/// Random bytes that a guest gets at once. They are made in one step, which nothing can interrupt.
+pub(crate) const RANDOM_BYTES_MAX: u64 = 64 << 10;
 /// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
 pub(crate) const WASI_RESOURCES_MAX: usize = 10_000;
 

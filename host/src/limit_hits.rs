@@ -67,6 +67,8 @@ limits! {
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
     Timers = "TIMERS_MAX",
+    /// A call waited and counted as one that runs, because so many others waited.
+    Waiting = "waiting_max",
 
     // The log.
     FailureLines = "FAILURE_LINES_MAX",

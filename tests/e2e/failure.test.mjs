@@ -253,7 +253,7 @@ test("many traps at once: every client is answered, and the log does not fill up
 });
 
 test('a call that gets no instance in call_ms is answered with "try again", and later calls work', async (t) => {
-  const host = await startHost(t, { plugins: { faulty: { instances_max: 1, run_ms: 100, call_ms: 400 } } });
+  const host = await startHost(t, { plugins: { faulty: { instances_max: 1, waiting_max: 0, run_ms: 100, call_ms: 400 } } });
   const clients = await Promise.all(Array.from({ length: 60 }, () => connect(host)));
 
   const answers = await Promise.all(clients.map((client) => ask(client, "nap", 50)));

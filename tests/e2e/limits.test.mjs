@@ -155,8 +155,8 @@ test("rate_limit_keys_max: in a full table newcomers have their points, who is b
   assert.equal(host.logged(warned).length, 1, "once, and not for each key");
 });
 
-test("INSTANCES_PER_OVERTAKEN: beside half of the instances that wait overtaken, the queue stands", async (t) => {
-  const host = await startHost(t, { plugins: { asker: { instances_max: 4 } } });
+test("waiting_max: beside so many calls that wait overtaken, the queue stands", async (t) => {
+  const host = await startHost(t, { plugins: { asker: { instances_max: 4, waiting_max: 2 } } });
   const answered = async (naps) => {
     const client = await connect(host);
     const order = [];

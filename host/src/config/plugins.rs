@@ -43,7 +43,12 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "instances_max",
         |plugin: &mut PluginConfig| Count(&mut plugin.limits.instances_max, 1..=100_000),
-        "instances at once; a call beyond them waits for a free one. A call holds an instance for microseconds, or as long as it waits",
+        "instances that run at once; a call beyond them waits for a free one. A call runs for microseconds, and counts for waiting_max while it waits",
+    ),
+    KeySpec::new(
+        "waiting_max",
+        |plugin: &mut PluginConfig| Count(&mut plugin.limits.waiting_max, 0..=100_000),
+        "calls that wait (for acks, the store, a sleep) beside those that run, each with its instance, which keeps its memory; beyond them a call that waits counts for instances_max. More than the acks that one address can keep open, so that acks that never come stop nobody",
     ),
     KeySpec::new(
         "memory_bytes_max",
@@ -90,6 +95,8 @@ pub struct PluginConfig {
 pub struct PluginLimits {
     /// Instances at once; a call beyond them waits for a free one.
     pub instances_max: usize,
+    /// Calls that wait at once beside those that run.
+    pub waiting_max: usize,
     /// Bytes of all linear memories and tables of one instance.
     pub memory_bytes_max: usize,
     /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`.
@@ -116,6 +123,7 @@ impl Default for PluginLimits {
     fn default() -> Self {
         Self {
             instances_max: 64,
+            waiting_max: 256,
             memory_bytes_max: 64 << 20,
             run_deadline: Duration::from_millis(500),
             call_deadline: defaults::CALL,

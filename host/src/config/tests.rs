@@ -298,8 +298,9 @@ fn the_cache_is_a_folder_or_on_or_off() {
     let expected = Wasm {
         cache: ComponentCache::Folder(PathBuf::from("src/config/compiled")),
         instance_allocation: InstanceAllocation::OnDemand,
+        guest_threads: Some(3),
     };
-    assert_eq!(wasm("[wasm]\ncache = 'compiled'\ninstance_allocation = 'on-demand'"), expected);
+    assert_eq!(wasm("[wasm]\ncache = 'compiled'\ninstance_allocation = 'on-demand'\nguest_threads = 3"), expected);
     assert_eq!(wasm("wasm.cache = false").cache, ComponentCache::Off);
     let told = problems("[wasm]\ncache = 1\ninstance_allocation = 'demand'");
     let expected = [

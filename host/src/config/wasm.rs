@@ -1,10 +1,11 @@
 //! `[wasm]`: how components are compiled and instantiated.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde_json::Value;
 
-use super::field::Field::Custom;
+use super::field::Field::{Custom, OptionalCount};
 use super::key_spec::KeySpec;
 use super::paths::{beside, shown};
 use super::problem::Problem;
@@ -20,6 +21,17 @@ pub struct Wasm {
     pub cache: ComponentCache,
     /// How the memory of instances is allocated.
     pub instance_allocation: InstanceAllocation,
+    /// Threads of calls that compute; `None`: half as many as the machine has cores. With 0, which no file can have, calls stay in the
+    /// tasks that they belong to.
+    pub guest_threads: Option<usize>,
+}
+
+impl Wasm {
+    /// The number of threads of calls that compute.
+    pub(crate) fn guest_threads(&self) -> usize {
+        let half = || thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        self.guest_threads.unwrap_or_else(half)
+    }
 }
 
 /// Where compiled components are kept.
@@ -62,6 +74,12 @@ pub(super) const KEYS: &[KeySpec<Wasm>] = &[
         },
         "\"pooling\" reserves address space for all instances of a plugin when it is loaded, about 4 GiB for each memory, and no memory; new instances then take microseconds. Where there is no such space (ulimit -v, 39-bit kernels), the plugin is loaded with \"on-demand\", with a line in the log",
     ),
+    KeySpec::new(
+        "guest_threads",
+        |wasm: &mut Wasm| OptionalCount(&mut wasm.guest_threads, 1..=1_024),
+        "threads for calls that compute for longer than a few milliseconds, and for plugins that compute a lot: plugins take turns on them, and no connection waits for them. Without this key, half as many as the machine has cores, and at least one",
+    )
+    .example("2"),
 ];
 
 /// Reads the section.

@@ -14,7 +14,16 @@ pub(crate) struct CallLimits {
     pub(crate) memory_bytes: usize,
 }
 
+/// Bytes that a guest may pass to the host in one import or result besides what it may write: names, and the host's own overhead for
+/// each of them.
+const HOST_CALL_BYTES_BESIDES: usize = 4 << 20;
+
 impl CallLimits {
+    /// Bytes that a guest may pass to the host at once: enough to refuse a write that is too long by its name.
+    pub(super) fn host_call_bytes(&self) -> usize {
+        2 * self.write_bytes + HOST_CALL_BYTES_BESIDES
+    }
+
     pub(super) fn new(limits: &Limits, plugin: &PluginConfig) -> Self {
         Self {
             writes: limits.writes_per_call_max,

@@ -7,6 +7,7 @@ use super::call_limits::CallLimits;
 use super::engine::WasmEngines;
 use super::failure_log::FailureLog;
 use super::guest_log::GuestLog;
+use super::guest_run::PluginThreads;
 use super::log_ration::LogRation;
 use super::services::HostServices;
 use super::timers::PluginTimers;
@@ -25,6 +26,7 @@ pub(crate) struct Plugin {
     /// Bytes of the component's file, at most.
     pub(super) component_bytes_max: usize,
     pub(super) engines: Arc<WasmEngines>,
+    pub(super) threads: Arc<PluginThreads>,
     pub(super) services: Arc<HostServices>,
     pub(super) timers: Arc<PluginTimers>,
     pub(super) rate_limits: RateLimitTable,
@@ -47,10 +49,10 @@ impl Plugin {
         let (ration, limit_hits) = (Arc::new(LogRation::new(limits.log_bytes_per_day_max)), Arc::<LimitHits>::default());
         Self {
             timers: Arc::new(PluginTimers::new(name.clone(), limit_hits.clone())),
-            name,
             call_limits: CallLimits::new(limits, &config),
             component_bytes_max: limits.component_bytes_max,
             config,
+            threads: engines.threads_of(&name),
             engines,
             services,
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
@@ -58,6 +60,7 @@ impl Plugin {
             log: GuestLog::new(ration.clone(), limit_hits.clone()),
             failures: FailureLog::new(ration, limit_hits.clone()),
             limit_hits,
+            name,
             generations: AtomicU64::new(0),
             calls: AtomicU64::new(0),
         }

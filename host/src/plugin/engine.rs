@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::clock::Clock;
+use super::clock::{Clock, EngineClock};
 use super::error::EngineError;
+use super::guest_run::PluginThreads;
+use super::guest_threads::GuestThreads;
 use super::parts::ComponentParts;
 use crate::config::{InstanceAllocation, PluginConfig};
 
@@ -16,8 +18,8 @@ use crate::config::{InstanceAllocation, PluginConfig};
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
 /// Core instances that the engine itself adds to a component of several components, for the calls between them.
 const ADAPTERS: usize = 16;
-/// Instances besides those that calls may have: the trial instance, and one that is being dropped.
-const SPARE_INSTANCES: usize = 2;
+/// Instances besides those that calls may have: the trial instance, and those that are being dropped.
+const SPARE_INSTANCES: usize = 8;
 /// Behind each memory where the address space is small; without a large guard, accesses are checked in code.
 const SMALL_GUARD_BYTES: u64 = 64 << 10;
 const STACK_BYTES: usize = 2 << 20;
@@ -26,13 +28,14 @@ const WASM_STACK_BYTES: usize = 1 << 20;
 /// What the engines of all plugins share.
 pub(crate) struct WasmEngines {
     clock: Clock,
+    threads: Arc<GuestThreads>,
     cache: Option<Cache>,
     allocation: InstanceAllocation,
 }
 
 /// Compiles and runs one loaded version of a plugin.
 pub(super) struct WasmEngine {
-    engine: Engine,
+    clock: Arc<EngineClock>,
     parts: ComponentParts,
 }
 
@@ -46,23 +49,32 @@ pub(crate) enum CacheFolder {
 
 impl WasmEngines {
     /// A cache that cannot be had is left out, with a line in the log: it only makes starts faster.
-    pub(crate) fn start(cache: &CacheFolder, allocation: InstanceAllocation) -> Result<Arc<Self>, EngineError> {
+    pub(crate) fn start(
+        cache: &CacheFolder,
+        allocation: InstanceAllocation,
+        guest_threads: usize,
+    ) -> Result<Arc<Self>, EngineError> {
         let clock = Clock::start().map_err(|error| EngineError(error.into()))?;
-        Ok(Arc::new(Self { clock, cache: open_cache(cache), allocation }))
+        let threads = GuestThreads::start(guest_threads).map_err(|error| EngineError(error.into()))?;
+        Ok(Arc::new(Self { clock, threads: Arc::new(threads), cache: open_cache(cache), allocation }))
+    }
+
+    /// The part of the guest threads that belongs to this plugin.
+    pub(super) fn threads_of(&self, plugin: &Arc<str>) -> Arc<PluginThreads> {
+        Arc::new(PluginThreads::new(plugin.clone(), self.threads.clone()))
     }
 
     /// An engine for a component of these parts, with room for as many instances as the plugin may have.
     pub(super) fn engine(&self, plugin: &PluginConfig, parts: ComponentParts) -> Result<WasmEngine, EngineError> {
         let parts = ComponentParts { core_instances: parts.core_instances + ADAPTERS, ..parts };
         let engine = self.allocate(plugin, &parts).map_err(EngineError)?;
-        self.clock.add(&engine);
-        Ok(WasmEngine { engine, parts })
+        Ok(WasmEngine { clock: self.clock.of(engine), parts })
     }
 
     /// An engine with the memory of all instances reserved, or else one that allocates each instance when it is made.
     fn allocate(&self, plugin: &PluginConfig, parts: &ComponentParts) -> wasmtime::Result<Engine> {
         let memory_bytes = plugin.limits.memory_bytes_max;
-        let instances = plugin.limits.instances_max + SPARE_INSTANCES;
+        let instances = plugin.limits.instances_max + plugin.limits.waiting_max + SPARE_INSTANCES;
         if self.allocation == InstanceAllocation::Pooling {
             let mut config = configure(self.cache.clone());
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, parts)));
@@ -70,7 +82,7 @@ impl WasmEngines {
                 Ok(engine) => return Ok(engine),
                 Err(error) => tracing::warn!(
                     plugin = plugin.name,
-                    "the address space of this system does not hold a pool of {instances} instances ({error:#}), so each is allocated on demand, which takes a little longer; allow more (ulimit -v), lower instances_max in [plugins.{}], or choose this with instance_allocation = \"on-demand\" in [wasm]",
+                    "the address space of this system does not hold a pool of {instances} instances ({error:#}), so each is allocated on demand, which takes a little longer; allow more (ulimit -v), lower instances_max and waiting_max in [plugins.{}], or choose this with instance_allocation = \"on-demand\" in [wasm]",
                     plugin.name
                 ),
             }
@@ -88,7 +100,12 @@ impl WasmEngines {
 
 impl WasmEngine {
     pub(super) fn get(&self) -> &Engine {
-        &self.engine
+        self.clock.engine()
+    }
+
+    /// The clock of the engine's guests.
+    pub(super) fn clock(&self) -> &Arc<EngineClock> {
+        &self.clock
     }
 
     /// What one instance may consist of.

@@ -15,11 +15,13 @@ use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
 use super::failure::Failure;
 use super::failure_log::FailureLog;
+use super::guest_run::GuestRun;
 use super::host::{CallTimeExceeded, GenerationContext};
-use super::instance::RunTimeExceeded;
 use super::outcome::outcome;
+use super::permits::Permit;
 use super::pool::{self, InstancePool};
 use super::runner::{Figures, Runner};
+use super::running::{RunTimeExceeded, Running};
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 use crate::limit_hits::LimitHit;
@@ -33,7 +35,7 @@ pub(super) struct Generation<C: LinkedComponent> {
 }
 
 impl<C: LinkedComponent> Generation<C> {
-    pub(super) fn new(component: C, context: GenerationContext, has_start: bool, metrics: CallMetrics) -> Self {
+    pub(super) fn new(component: Arc<C>, context: GenerationContext, has_start: bool, metrics: CallMetrics) -> Self {
         let context = Arc::new(context);
         let pool = Arc::new(InstancePool::new(component, context.clone()));
         pool::spawn_trimming(&pool);
@@ -82,23 +84,18 @@ impl<C: LinkedComponent> Generation<C> {
     async fn run(&self, call: Call) -> CallOutcome {
         let ends_at = Instant::now() + self.call_limit();
         let (export, socket) = (call.export.clone(), call.socket.clone());
+        let running = self.pool.running();
         let Some(permit) = self.pool.permit(ends_at).await else {
             let failure = Failure::new(SATURATED, "the server is busy, try again");
             self.context.plugin.limit_hits.hit(LimitHit::Instances);
             self.log(&export, socket.as_deref(), "every instance was busy for all of call_ms");
             return CallOutcome::Failed { failure, kind: FailureKind::Saturated };
         };
-        // An instance belongs to its permit: dropping both, in whatever way this future ends, makes room for another.
-        let run = async {
-            let mut instance = self.pool.acquire().await?;
-            let (returned, active) = instance.enter(call, ends_at).await?;
-            self.pool.release(instance);
-            // Here, and not behind the timeout: what the call recorded is large, and is not moved through every layer.
-            Ok::<_, wasmtime::Error>(match active {
-                Some(active) => outcome(returned, active),
-                None => Err("the call lost its state".into()),
-            })
-        };
+        let run = GuestRun::new(
+            run_in_instance(self.pool.clone(), call, ends_at, running.clone(), permit),
+            running,
+            self.context.plugin.threads.clone(),
+        );
         let limits = &self.context.plugin.config.limits;
         let late = || (FailureKind::CallTime, format!("{CallTimeExceeded} ({:?})", limits.call_deadline));
         // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
@@ -111,7 +108,6 @@ impl<C: LinkedComponent> Generation<C> {
             Ok(Err(error)) => Err((FailureKind::Broke, format!("{error:?}"))),
             Err(_) => Err(late()),
         };
-        drop(permit);
         if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
             // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.
             let undecided = matches!((&ended, &export), (Ok(CallOutcome::Failed { .. }), Export::ConnectMiddleware));
@@ -135,6 +131,25 @@ impl<C: LinkedComponent> Generation<C> {
     fn log(&self, export: &Export, socket: Option<&Socket>, cause: &str) {
         self.context.plugin.failures.write(&self.context.label, &describe(export), socket, cause);
     }
+}
+
+/// Runs a call in an instance, and applies what it wrote. Whatever ends this future frees the instance and the permit.
+async fn run_in_instance<C: LinkedComponent>(
+    pool: Arc<InstancePool<C>>,
+    call: Call,
+    ends_at: Instant,
+    running: Arc<Running>,
+    permit: Permit,
+) -> wasmtime::Result<Result<CallOutcome, String>> {
+    let mut instance = pool.acquire(&running).await?;
+    let (returned, active) = instance.enter(call, ends_at, running.clone(), permit).await?;
+    pool.release(instance);
+    running.go_home().await;
+    // Here, and not in the task: what the call recorded is large, and is not moved through every layer.
+    Ok(match active {
+        Some(active) => outcome(returned, active),
+        None => Err("the call lost its state".into()),
+    })
 }
 
 /// What a call is about, for the log.

@@ -19,10 +19,12 @@ use super::durable::Plugin;
 use super::error::{LoadProblem, PluginError, namespaces_line};
 use super::failure::Failure;
 use super::generation::Generation;
+use super::guest_run::GuestRun;
 use super::host::GenerationContext;
 use super::instance::Instance;
 use super::registration::{NamespaceRegistration, Registration};
 use super::runner::Runner;
+use super::running::Running;
 use super::sharing;
 use crate::store::StoreError;
 
@@ -48,7 +50,7 @@ pub(crate) async fn register(plugins: &[Arc<Plugin>]) -> (Vec<Registered>, Vec<P
     for plugin in plugins {
         let found = match compile(plugin).await {
             // The one place where the version of the contract decides. Today there is one.
-            Ok(component) => generation(plugin, component, &mut registered).await,
+            Ok(component) => generation(plugin, Arc::new(component), &mut registered).await,
             Err(problem) => vec![problem],
         };
         problems.extend(found.into_iter().map(|problem| PluginError { plugin: plugin.config.name.clone(), problem }));
@@ -84,7 +86,7 @@ impl Registered {
 
 /// Registers a component; returns its problems. One that registered is in the list, whether it has problems or not, since it shares
 /// namespaces with others.
-async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: C, list: &mut Vec<Registered>) -> Vec<LoadProblem> {
+async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: Arc<C>, list: &mut Vec<Registered>) -> Vec<LoadProblem> {
     let label = plugin.next_label();
     let mut context = GenerationContext::trial(plugin.clone(), label.clone());
     let trial = Arc::new(GenerationContext::trial(plugin.clone(), label.clone()));
@@ -193,10 +195,13 @@ async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
 /// Makes a trial instance and calls its `register`.
 async fn call_register<C: LinkedComponent>(
     plugin: &Plugin,
-    component: &C,
+    component: &Arc<C>,
     trial: &Arc<GenerationContext>,
 ) -> Result<Registration, LoadProblem> {
-    let asked = async { Instance::new(component, trial).await?.register().await };
+    let running = Arc::new(Running::new(component.engine().clock().clone(), plugin.config.limits.run_deadline));
+    let (component, trial, runs) = (component.clone(), trial.clone(), running.clone());
+    let asked = async move { Instance::new(&*component, &trial, &runs).await?.register().await };
+    let asked = GuestRun::new(asked, running, plugin.threads.clone());
     let in_time = timeout(plugin.config.limits.call_deadline, asked).await.unwrap_or_else(|late| Err(late.into()));
     let registered = in_time.map_err(|source| LoadProblem::Register { source })?;
     let refused = |failure: Failure| LoadProblem::Refused { message: failure.message };

@@ -11,10 +11,15 @@ use crate::limit_hits::{LimitHit, LimitHits};
 /// What one element of a table takes.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
+/// An instance that has grown by more than this since it was made is large.
+const LARGE: usize = 1 << 20;
+
 /// Counts the memory of an instance, and refuses what is beyond its bound. A guest sees that as a `memory.grow` that fails.
 pub(super) struct InstanceMemory {
     hits: Arc<LimitHits>,
     bytes: usize,
+    /// What the instance had when it was made.
+    first_bytes: usize,
     bytes_max: usize,
     /// What the last growth added, to be taken back if the system has no memory for it.
     grown: usize,
@@ -23,7 +28,17 @@ pub(super) struct InstanceMemory {
 
 impl InstanceMemory {
     pub(super) fn new(bytes_max: usize, parts: ComponentParts, hits: Arc<LimitHits>) -> Self {
-        Self { hits, bytes: 0, bytes_max, grown: 0, parts }
+        Self { hits, bytes: 0, first_bytes: 0, bytes_max, grown: 0, parts }
+    }
+
+    /// The instance has been made: what it has now is what it needs.
+    pub(super) fn set_first(&mut self) {
+        self.first_bytes = self.bytes;
+    }
+
+    /// Whether the instance has grown by much since it was made.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes - self.first_bytes > LARGE
     }
 
     fn grow(&mut self, bytes: usize) -> bool {

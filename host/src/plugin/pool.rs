@@ -2,85 +2,156 @@
 //!
 //! An instance leaves the pool for one call and comes back only if that call ended cleanly. A trap, a missed deadline or a
 //! dropped future leaves its memory in an unknown state, so it is dropped and the next call makes a new one.
+//!
+//! Memory goes back after a peak: what is idle for long is dropped, and an instance that has grown serves last and is dropped soon.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::contract::LinkedComponent;
 use super::host::GenerationContext;
 use super::instance::Instance;
+use super::permits::{Permit, Permits};
+use super::running::Running;
 
 /// How long an instance that serves no call is kept.
 const IDLE_LIFETIME: Duration = Duration::from_secs(30);
+/// The same for an instance that has grown, and how often idle ones are looked at.
+const LARGE_IDLE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The instances of one generation.
 pub(super) struct InstancePool<C: LinkedComponent> {
-    component: C,
+    component: Arc<C>,
     context: Arc<GenerationContext>,
-    /// One permit for each instance that may be.
-    permits: Semaphore,
-    /// Most recently used last. Never held over an await.
-    idle: Mutex<Vec<Instance<C>>>,
+    /// One for each instance that may be.
+    permits: Arc<Permits>,
+    /// Never held over an await, nor while an instance is dropped.
+    idle: Mutex<Idle<C>>,
+    /// The first instance has become idle, or the pool is gone.
+    changed: Arc<Notify>,
+}
+
+/// Idle instances, the most recently used last.
+struct Idle<C: LinkedComponent> {
+    small: Vec<Instance<C>>,
+    large: Vec<Instance<C>>,
 }
 
 impl<C: LinkedComponent> InstancePool<C> {
-    pub(super) fn new(component: C, context: Arc<GenerationContext>) -> Self {
-        let permits = Semaphore::new(context.plugin.config.limits.instances_max);
-        Self { component, context, permits, idle: Mutex::default() }
+    pub(super) fn new(component: Arc<C>, context: Arc<GenerationContext>) -> Self {
+        let limits = &context.plugin.config.limits;
+        let permits = Permits::new(limits.instances_max, limits.waiting_max);
+        let idle = Mutex::new(Idle { small: Vec::new(), large: Vec::new() });
+        Self { component, context, permits, idle, changed: Arc::default() }
+    }
+
+    /// The running time of a call that begins.
+    pub(super) fn running(&self) -> Arc<Running> {
+        let clock = self.component.engine().clock().clone();
+        Arc::new(Running::new(clock, self.context.plugin.config.limits.run_deadline))
     }
 
     /// The right to have one instance. None if all were in use until `ends_at`.
-    pub(super) async fn permit(&self, ends_at: Instant) -> Option<SemaphorePermit<'_>> {
-        if let Ok(permit) = self.permits.try_acquire() {
+    pub(super) async fn permit(&self, ends_at: Instant) -> Option<Permit> {
+        if let Some(permit) = self.permits.try_run() {
             return Some(permit);
         }
-        timeout_at(ends_at, self.permits.acquire()).await.ok()?.ok()
+        timeout_at(ends_at, self.permits.run()).await.ok()
     }
 
     /// An instance. The caller holds a permit.
-    pub(super) async fn acquire(&self) -> wasmtime::Result<Instance<C>> {
-        let idle = self.idle().pop();
+    pub(super) async fn acquire(&self, running: &Arc<Running>) -> wasmtime::Result<Instance<C>> {
+        let idle = self.idle().take();
         match idle {
             Some(instance) => Ok(instance),
-            None => Instance::new(&self.component, &self.context).await,
+            None => Instance::new(&*self.component, &self.context, running).await,
         }
     }
 
     /// Keeps an instance for the next call.
     pub(super) fn release(&self, mut instance: Instance<C>) {
         instance.idle_since = Instant::now();
-        self.idle().push(instance);
-    }
-
-    /// Drops instances that were idle for long. The most recently used serves first, so the longest idle stand in front.
-    fn trim(&self) {
-        let now = Instant::now();
-        let stale: Vec<_> = {
+        let is_first = {
             let mut idle = self.idle();
-            let fresh_from = idle.partition_point(|instance| now.duration_since(instance.idle_since) > IDLE_LIFETIME);
-            idle.drain(..fresh_from).collect()
+            let is_first = idle.is_empty();
+            if instance.is_large() {
+                idle.large.push(instance)
+            } else {
+                idle.small.push(instance)
+            };
+            is_first
         };
-        if !stale.is_empty() {
-            tracing::debug!(plugin = &*self.context.label, instances = stale.len(), "idle instances were dropped");
+        if is_first {
+            self.changed.notify_one();
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Instance<C>>> {
+    /// Drops instances that were idle for long. Returns whether others are left.
+    async fn trim(&self) -> bool {
+        let (now, mut count) = (Instant::now(), 0);
+        loop {
+            let stale = self.idle().take_stale(now);
+            let Some(stale) = stale else { break };
+            // One at a time, so that never more of them exist than may be.
+            let (dropped, is_dropped) = oneshot::channel::<()>();
+            self.context.plugin.threads.drop_there((stale.into_memory(), dropped));
+            let _sender_is_dropped = is_dropped.await;
+            count += 1;
+        }
+        if count > 0 {
+            tracing::debug!(plugin = &*self.context.label, instances = count, "idle instances were dropped");
+        }
+        !self.idle().is_empty()
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle<C>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Trims a pool from time to time, until the pool is gone.
+impl<C: LinkedComponent> Drop for InstancePool<C> {
+    fn drop(&mut self) {
+        self.changed.notify_one();
+    }
+}
+
+impl<C: LinkedComponent> Idle<C> {
+    fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty()
+    }
+
+    /// The most recently used, and one that has grown only if there is no other.
+    fn take(&mut self) -> Option<Instance<C>> {
+        self.small.pop().or_else(|| self.large.pop())
+    }
+
+    /// One that was idle for too long. The most recently used serves first, so the longest idle stand in front.
+    fn take_stale(&mut self, now: Instant) -> Option<Instance<C>> {
+        for (list, lifetime) in [(&mut self.small, IDLE_LIFETIME), (&mut self.large, LARGE_IDLE_LIFETIME)] {
+            if list.first().is_some_and(|longest| now.duration_since(longest.idle_since) >= lifetime) {
+                return Some(list.remove(0));
+            }
+        }
+        None
+    }
+}
+
+/// Trims a pool from time to time, as long as it has idle instances, until the pool is gone.
 pub(super) fn spawn_trimming<C: LinkedComponent>(pool: &Arc<InstancePool<C>>) {
-    let pool = Arc::downgrade(pool);
+    let (changed, pool) = (pool.changed.clone(), Arc::downgrade(pool));
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(IDLE_LIFETIME).await;
-            let Some(pool) = pool.upgrade() else { break };
-            pool.trim();
+            changed.notified().await;
+            loop {
+                sleep(LARGE_IDLE_LIFETIME).await;
+                let Some(pool) = pool.upgrade() else { return };
+                if !pool.trim().await {
+                    break;
+                }
+            }
         }
     });
 }

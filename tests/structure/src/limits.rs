@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Keys of `[plugins.<name>]` that are limits.
-const PLUGIN_LIMITS: [&str; 4] = ["instances_max", "memory_bytes_max", "run_ms", "call_ms"];
+const PLUGIN_LIMITS: [&str; 5] = ["instances_max", "waiting_max", "memory_bytes_max", "run_ms", "call_ms"];
 
 /// Limits of the contract that nothing can reach yet, each with the reason. One that the host uses does not belong here.
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
@@ -31,7 +31,7 @@ const UNCOUNTED: [(&str, &str); 26] = [
     ("LOG_LINE_BYTES_MAX", "the line is marked"),
     ("LOG_QUEUE_BYTES_MAX", "counted as innkeeper_log_lines_dropped"),
     ("METRIC_NAMES_MAX", "counted as the label other"),
-    ("INSTANCES_PER_OVERTAKEN", "nothing is refused: the queue stands, as it does for every other plugin"),
+    ("RANDOM_BYTES_MAX", "the guest traps: innkeeper_call_failures"),
     ("WASI_RESOURCES_MAX", "the guest traps: innkeeper_call_failures"),
     ("component_bytes_max", NOT_LOADED),
     ("COMPONENT_MODULES_MAX", NOT_LOADED),

@@ -3,9 +3,10 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::state::InstanceState;
+use crate::limit_hits::LimitHit;
 
 /// The call waited for longer than it may take.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -14,38 +15,44 @@ pub(crate) struct CallTimeExceeded;
 
 impl InstanceState {
     /// Waits until at least one of the tickets is answered; returns those that are. The one import that suspends the guest. The
-    /// connection's task goes on meanwhile. Fails if the call ends before.
+    /// connection's task goes on meanwhile, and so do other calls, for which a call that waits makes room. Fails if the call ends
+    /// before.
     pub(crate) async fn wait_for(&mut self, tickets: Vec<u64>) -> Result<Vec<u64>, CallTimeExceeded> {
+        self.running.go_home().await;
         let Self { active: Some(active), context, .. } = self else { return Ok(tickets) };
         active.flush();
         if tickets.is_empty() {
             return Ok(tickets);
         }
         let open = &mut active.tickets;
-        let progress = &active.call.progress;
-        let awaits_clients = open.await_clients(&tickets);
-        // Where too many instances wait already, the queue stands.
-        let overtaken = progress.is_overtakable().then(|| context.overtaken.try_acquire().ok()).flatten();
-        progress.set_yields(awaits_clients || overtaken.is_some());
+        let (progress, permit) = (&active.call.progress, &mut active.permit);
         // Made only for calls that have to wait: most answers are there already.
         let mut clock = None;
-        let answered = poll_fn(|context| {
-            let answered = open.answered(&tickets, context);
+        let answered = poll_fn(|task| {
+            let answered = open.answered(&tickets, task);
             let Some(end) = open.first_end(&tickets).filter(|_| answered.is_empty()) else { return Poll::Ready(Ok(answered)) };
-            let clock = clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end.min(active.ends_at))));
+            let clock = clock.get_or_insert_with(|| {
+                let stands_apart = permit.wait();
+                if !stands_apart {
+                    context.plugin.limit_hits.hit(LimitHit::Waiting);
+                }
+                // Where too many calls wait already, the queue stands.
+                progress.set_yields(open.await_clients(&tickets) || (progress.is_overtakable() && stands_apart));
+                Box::pin(tokio::time::sleep_until(end.min(active.ends_at)))
+            });
             // The clock only wakes the task; whether a ticket is answered is decided by the tickets.
-            match clock.as_mut().poll(context).map(|()| open.answered(&tickets, context)) {
+            match clock.as_mut().poll(task).map(|()| open.answered(&tickets, task)) {
                 Poll::Ready(some) if !some.is_empty() => Poll::Ready(Ok(some)),
                 Poll::Ready(_) if active.ends_at <= Instant::now() => Poll::Ready(Err(CallTimeExceeded)),
                 _ => Poll::Pending,
             }
         })
         .await;
-        let has_waited = clock.is_some();
         progress.set_yields(false);
-        // Else a guest that waits again and again for what is there would stop the clock of its own running time.
-        self.clock.waited |= has_waited;
-        answered
+        match timeout_at(active.ends_at, active.permit.run_again()).await {
+            Ok(()) => answered,
+            Err(_) => Err(CallTimeExceeded),
+        }
     }
 
     /// Takes a question back.

@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use crate::fixed_limits::INSTANCES_PER_OVERTAKEN;
 use crate::plugin::capability::Capabilities;
 use crate::plugin::durable::Plugin;
 use crate::store::Store;
@@ -23,16 +20,12 @@ pub(crate) struct GenerationContext {
     pub(crate) namespaces: HashSet<Box<str>>,
     /// Whether the generation has the export for timers.
     pub(crate) has_timer_hook: bool,
-    /// One permit for each instance that may wait while its socket's next event runs: such instances take no part in the work, and
-    /// sockets that let them wait without end would leave none for other calls.
-    pub(crate) overtaken: Semaphore,
 }
 
 impl GenerationContext {
     /// The context of a trial instance, which may do nothing but register.
     pub(crate) fn trial(plugin: Arc<Plugin>, label: Arc<str>) -> Self {
         let (capabilities, namespaces) = (Capabilities::default(), HashSet::new());
-        let overtaken = Semaphore::new(plugin.config.limits.instances_max / INSTANCES_PER_OVERTAKEN);
-        Self { plugin, label, capabilities, store: None, namespaces, has_timer_hook: false, overtaken }
+        Self { plugin, label, capabilities, store: None, namespaces, has_timer_hook: false }
     }
 }

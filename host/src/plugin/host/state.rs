@@ -16,6 +16,8 @@ use crate::plugin::call::Call;
 use crate::plugin::capability::Capability;
 use crate::plugin::memory::InstanceMemory;
 use crate::plugin::parts::ComponentParts;
+use crate::plugin::permits::Permit;
+use crate::plugin::running::Running;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
 pub(crate) struct InstanceState {
@@ -23,7 +25,8 @@ pub(crate) struct InstanceState {
     /// None between calls, and while `register` answers.
     pub(crate) active: Option<ActiveCall>,
     pub(in crate::plugin) memory: InstanceMemory,
-    pub(crate) clock: RunClock,
+    /// The running time of the call, or of `register`.
+    pub(in crate::plugin) running: Arc<Running>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -41,14 +44,8 @@ pub(crate) struct ActiveCall {
     overlay_writes: usize,
     /// When the call fails, whatever it is doing.
     pub(super) ends_at: Instant,
-}
-
-/// Running time in ticks of the engine's clock. It stands still while the guest waits.
-#[derive(Debug, Default)]
-pub(crate) struct RunClock {
-    pub(crate) ticks: u64,
-    /// Set after a wait: the tick that fell into it does not count.
-    pub(crate) waited: bool,
+    /// The right to have the instance. It goes with the call, or with an instance that is dropped.
+    pub(super) permit: Permit,
 }
 
 impl WasiView for InstanceState {
@@ -58,15 +55,15 @@ impl WasiView for InstanceState {
 }
 
 impl InstanceState {
-    pub(in crate::plugin) fn new(context: Arc<GenerationContext>, parts: ComponentParts) -> Self {
+    pub(in crate::plugin) fn new(context: Arc<GenerationContext>, parts: ComponentParts, running: Arc<Running>) -> Self {
         let memory = InstanceMemory::new(context.plugin.call_limits.memory_bytes, parts, context.plugin.limit_hits.clone());
         let (wasi, table) = (wasi::empty_context(&context), resource_table());
-        Self { context, active: None, memory, clock: RunClock::default(), wasi, table }
+        Self { context, active: None, memory, running, wasi, table }
     }
 
     /// A call begins.
-    pub(crate) fn begin(&mut self, call: Call, ends_at: Instant) {
-        self.clock = RunClock::default();
+    pub(in crate::plugin) fn begin(&mut self, call: Call, ends_at: Instant, running: Arc<Running>, permit: Permit) {
+        self.running = running;
         self.active = Some(ActiveCall {
             joined_rooms: held_joins(&*call.effects),
             call,
@@ -76,6 +73,7 @@ impl InstanceState {
             log_lines: 0,
             overlay_writes: 0,
             ends_at,
+            permit,
         });
     }
 

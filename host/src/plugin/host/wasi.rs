@@ -10,14 +10,16 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use super::context::GenerationContext;
-use crate::fixed_limits::PRINTED_LINE_BYTES_MAX;
+use crate::fixed_limits::{PRINTED_LINE_BYTES_MAX, RANDOM_BYTES_MAX};
 use crate::plugin::durable::Plugin;
 use crate::plugin::guest_log::About;
 
 /// No files, environment, arguments, input or addresses.
 pub(super) fn empty_context(context: &GenerationContext) -> WasiCtx {
     let output = |level| GuestOutput { label: context.label.clone(), plugin: context.plugin.clone(), level };
-    WasiCtxBuilder::new().stdout(output("info")).stderr(output("warn")).allow_tcp(false).allow_udp(false).build()
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdout(output("info")).stderr(output("warn")).allow_tcp(false).allow_udp(false);
+    builder.max_random_size(RANDOM_BYTES_MAX).build()
 }
 
 /// Standard output or error of `plugin@generation`.

@@ -1,0 +1,129 @@
+//! The running time of one call: the sum of the times in which its future is polled, host functions included. While the call waits,
+//! nobody polls it, and nothing counts.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use wasmtime::UpdateDeadline;
+
+use super::clock::{EngineClock, TICK};
+
+/// The guest ran for longer than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("it ran for longer than run_ms allows")]
+pub(super) struct RunTimeExceeded;
+
+/// Nobody waits for the call any more.
+#[derive(Debug, thiserror::Error)]
+#[error("it was given up")]
+struct Abandoned;
+
+/// The running time of one call. One thread at a time polls the call; it hands the call to the next with everything that it wrote, so
+/// that the single values need no order.
+pub(crate) struct Running {
+    engine: Arc<EngineClock>,
+    limit: Duration,
+    origin: Instant,
+    /// Nanoseconds of the polls that have ended.
+    spent: AtomicU64,
+    /// When the poll began that goes on, in nanoseconds since `origin`.
+    began: AtomicU64,
+    /// The guest was interrupted because it computes: the poll ended for that, and not because the call waits.
+    was_interrupted: AtomicBool,
+    /// The poll goes on in a guest thread.
+    is_away: AtomicBool,
+    is_abandoned: AtomicBool,
+}
+
+impl Running {
+    pub(super) fn new(engine: Arc<EngineClock>, limit: Duration) -> Self {
+        Self {
+            engine,
+            limit,
+            origin: Instant::now(),
+            spent: AtomicU64::new(0),
+            began: AtomicU64::new(0),
+            was_interrupted: AtomicBool::new(false),
+            is_away: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Polls the call, and returns how long that took.
+    pub(super) fn poll<F: Future + ?Sized>(
+        &self,
+        call: Pin<&mut F>,
+        context: &mut Context<'_>,
+        away: bool,
+    ) -> (Poll<F::Output>, Duration) {
+        self.is_away.store(away, Ordering::Relaxed);
+        let began = self.now();
+        self.began.store(began, Ordering::Relaxed);
+        let guest = self.engine.enter();
+        let polled = call.poll(context);
+        drop(guest);
+        let took = self.now().saturating_sub(began);
+        self.spent.fetch_add(took, Ordering::Relaxed);
+        (polled, Duration::from_nanos(took))
+    }
+
+    /// Whether the last poll ended because the guest was interrupted.
+    pub(super) fn take_interrupted(&self) -> bool {
+        self.was_interrupted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the polls so far took longer than the call may run.
+    pub(super) fn is_over(&self) -> bool {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed)) > self.limit
+    }
+
+    /// Whether the call is polled by a guest thread.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// The call goes on in the task that it belongs to. What it writes is applied there, and there it waits.
+    pub(super) async fn go_home(&self) {
+        poll_fn(|_| if self.is_away() { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
+    /// Ends the call at the next tick, wherever it runs.
+    pub(super) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Relaxed)
+    }
+
+    /// The clock ticked while the guest ran: the guest goes on, is interrupted, or has had its time.
+    pub(super) fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
+        if self.is_abandoned() {
+            return Err(wasmtime::Error::new(Abandoned));
+        }
+        let in_poll = Duration::from_nanos(self.now().saturating_sub(self.began.load(Ordering::Relaxed)));
+        if in_poll + Duration::from_nanos(self.spent.load(Ordering::Relaxed)) > self.limit {
+            return Err(wasmtime::Error::new(RunTimeExceeded));
+        }
+        // A tick can come right after the guest was entered.
+        if in_poll < TICK {
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        self.was_interrupted.store(true, Ordering::Relaxed);
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(pending_once())))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Ends the poll. Whoever polls knows from `was_interrupted` that the call wants to go on: nothing is woken.
+async fn pending_once() {
+    let mut was_polled = false;
+    poll_fn(|_| if std::mem::replace(&mut was_polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
