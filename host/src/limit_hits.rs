@@ -66,6 +66,7 @@ limits! {
     RateLimitKeys = "rate_limit_keys_max",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
+    TimerBytes = "TIMER_BYTES_MAX",
     Timers = "TIMERS_MAX",
     /// A call waited and counted as one that runs, because so many others waited.
     Waiting = "waiting_max",

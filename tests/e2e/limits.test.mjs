@@ -142,6 +142,24 @@ test("OVERLAY_WRITES_MAX: reads behind very many writes of one call are refused"
   assert.deepEqual(await askAll(client, "peek", 20_000, 1_001), [1_000, "limit"]);
 });
 
+for (const [limit, most] of [
+  ["deliveries_per_call_max", 100],
+  ["plugin_bytes_max", 1 << 20],
+]) {
+  test(`${limit}: what a call does beyond it is refused, and the limit is counted`, async (t) => {
+    const host = await startHost(t, { plugins: { zoo: { namespaces: ["/zoo"], ...LONG } }, limits: { [limit]: most } });
+    const client = await connect(host, "/zoo");
+
+    const [passed, code] = await ask(client, "attack", "broadcasts");
+
+    assert.equal(code, "limit");
+    assert.ok(passed >= 100 && passed < 50_000, `${passed} passed`);
+    const metrics = await (await fetch(`${host.internal}/metrics`)).text();
+    assert.match(metrics, new RegExp(`^innkeeper_limit_hits_total\\{limit="${limit}",plugin="zoo"\\} 1$`, "m"));
+    assert.equal(await ask(client, "number", 1), 1);
+  });
+}
+
 test("rate_limit_keys_max: in a full table newcomers have their points, who is beyond the limit stays refused, and the log says why", async (t) => {
   const config = { points: 2, window_ms: 60_000, per: ["socket"] };
   const host = await startHost(t, { plugins: { "rate-limit": { config }, echo: {} }, limits: { rate_limit_keys_max: 2 } });

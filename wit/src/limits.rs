@@ -6,6 +6,12 @@ use std::time::Duration;
 pub const EVENT_NAME_BYTES_MAX: usize = 1_024;
 /// Bytes of a room's name. A namespace keeps it as long as a socket is in the room.
 pub const ROOM_NAME_BYTES_MAX: usize = 1_024;
+/// Different names of rooms in one list: the rooms of a target, those that it excepts, and those that are joined or left.
+pub const ROOM_NAMES_MAX: usize = 10_000;
+/// What a write counts for beside its texts and bytes, in the bound on the bytes of a call's writes: what a host keeps for it at least.
+pub const WRITE_BYTES: usize = 64;
+/// The same for each name of a room: an empty one is not for nothing.
+pub const NAME_BYTES: usize = 32;
 /// Levels of nested JSON, the array of the arguments included. Parsers with recursion overflow their stack somewhere beyond.
 pub const JSON_DEPTH_MAX: usize = 512;
 /// Bytes of a client's `auth`. Every socket keeps it, and one connection may have a hundred sockets.
@@ -20,7 +26,7 @@ pub const PAGE_ENTRIES_MAX: u32 = 10_000;
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 /// Fields that a handshake is asked for at once.
 pub const HANDSHAKE_FIELDS_MAX: usize = 100;
-/// Open questions of a call.
+/// Open questions of a call, and tickets of one wait.
 pub const OPEN_TICKETS_MAX: usize = 1_000;
 
 /// Bytes of a timer's name, and of its key.

@@ -71,6 +71,11 @@ pub fn room_name() -> Refusal {
     Refusal::limit("ROOM_NAME_BYTES_MAX", format!("a room's name has at most {} bytes", limits::ROOM_NAME_BYTES_MAX))
 }
 
+/// A list with too many names of rooms.
+pub fn room_names() -> Refusal {
+    Refusal::limit("ROOM_NAMES_MAX", format!("a list has at most {} different names of rooms", limits::ROOM_NAMES_MAX))
+}
+
 /// A join that would exceed `rooms_per_socket_max`.
 pub fn rooms_per_socket(most: usize) -> Refusal {
     Refusal::limit("rooms_per_socket_max", format!("a socket is in at most {most} rooms (rooms_per_socket_max)"))
@@ -97,6 +102,22 @@ pub fn handshake_fields() -> Refusal {
         "HANDSHAKE_FIELDS_MAX",
         format!("a handshake is asked for at most {} fields at once", limits::HANDSHAKE_FIELDS_MAX),
     )
+}
+
+/// A write or a question beyond what the host holds for all calls of a plugin (`plugin_bytes_max`).
+pub fn plugin_bytes(most: usize) -> Refusal {
+    let message = format!(
+        "the host holds at most {most} bytes for the calls of a plugin: writes that have not left, and answers that were not taken \
+         (plugin_bytes_max)"
+    );
+    Refusal::limit("plugin_bytes_max", message)
+}
+
+/// A write to all sockets of a room or a namespace beyond `deliveries_per_call_max`.
+pub fn deliveries_per_call(most: usize) -> Refusal {
+    let message =
+        format!("the broadcasts, joins and leaves of a call reach at most {most} sockets together (deliveries_per_call_max)");
+    Refusal::limit("deliveries_per_call_max", message)
 }
 
 /// A question beyond the open ones that a call may have.
@@ -154,6 +175,11 @@ pub fn namespace_denied(name: &str) -> Refusal {
 pub fn not_requested(capability: &str) -> Refusal {
     let message = format!("that needs the capability {capability:?}, and the registration does not request it");
     Refusal::new(codes::DENIED, message)
+}
+
+/// A timer beyond those that the host keeps for one plugin. `limit` is the one that was hit.
+pub fn timers(limit: &'static str, most: usize, bytes: usize) -> Refusal {
+    Refusal::limit(limit, format!("a plugin has at most {most} timers, and they have at most {bytes} bytes together"))
 }
 
 /// A timer of a plugin that has no function for timers.

@@ -1,9 +1,11 @@
 //! Timers of a socket that are due and have not run.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// The id of a timer among those of one plugin and one socket: a timer replaces the one with the same id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TimerId {
     /// Finds the handler.
     pub(crate) name: Box<str>,
@@ -25,18 +27,14 @@ pub(crate) struct DueTimer {
     pub(crate) data: Box<str>,
 }
 
-impl DueTimer {
-    fn is(&self, plugin: &str, id: &TimerId) -> bool {
-        *self.plugin == *plugin && self.id == *id
-    }
-}
-
 /// The due timers of one socket. The socket's queue keeps their numbers only, so that one can be cancelled while it waits
 /// there.
 #[derive(Default)]
 pub(super) struct DueTimers {
     /// By number, in the order in which they became due.
-    waiting: Vec<(u64, DueTimer)>,
+    waiting: BTreeMap<u64, DueTimer>,
+    /// Their numbers, by plugin and id: thousands may be due at once.
+    numbers: BTreeMap<(Arc<str>, TimerId), u64>,
     /// How many were ever added.
     added: u64,
     /// The numbers that the socket's queue has not taken.
@@ -46,11 +44,10 @@ pub(super) struct DueTimers {
 impl DueTimers {
     /// Adds a timer, unless the same one still waits: a timer that is late runs once. Returns whether it was added.
     pub(super) fn add(&mut self, timer: DueTimer) -> bool {
-        if self.waiting.iter().any(|(_, other)| other.is(&timer.plugin, &timer.id)) {
-            return false;
-        }
+        let Entry::Vacant(number) = self.numbers.entry((timer.plugin.clone(), timer.id.clone())) else { return false };
         self.added += 1;
-        self.waiting.push((self.added, timer));
+        number.insert(self.added);
+        self.waiting.insert(self.added, timer);
         self.new.push(self.added);
         true
     }
@@ -62,21 +59,27 @@ impl DueTimers {
 
     /// Takes the timer of this number, whose call begins now; none if the timer was cancelled.
     pub(super) fn begin(&mut self, number: u64) -> Option<DueTimer> {
-        let index = self.waiting.iter().position(|(other, _)| *other == number)?;
-        Some(self.waiting.remove(index).1)
+        let timer = self.waiting.remove(&number)?;
+        self.numbers.remove(&(timer.plugin.clone(), timer.id.clone()));
+        Some(timer)
     }
 
     /// Removes a timer that has not begun.
-    pub(super) fn cancel(&mut self, plugin: &str, id: &TimerId) {
-        self.waiting.retain(|(_, timer)| !timer.is(plugin, id));
+    pub(super) fn cancel(&mut self, plugin: &Arc<str>, id: &TimerId) {
+        // Mostly none is due, and nothing is to be copied for the look.
+        if !self.waiting.is_empty()
+            && let Some(number) = self.numbers.remove(&(plugin.clone(), id.clone()))
+        {
+            self.waiting.remove(&number);
+        }
     }
 
     /// Whether a timer has not begun.
-    pub(super) fn has(&self, plugin: &str, id: &TimerId) -> bool {
-        self.waiting.iter().any(|(_, timer)| timer.is(plugin, id))
+    pub(super) fn has(&self, plugin: &Arc<str>, id: &TimerId) -> bool {
+        !self.waiting.is_empty() && self.numbers.contains_key(&(plugin.clone(), id.clone()))
     }
 
     pub(super) fn clear(&mut self) {
-        self.waiting = Vec::new();
+        (self.waiting, self.numbers) = (BTreeMap::new(), BTreeMap::new());
     }
 }

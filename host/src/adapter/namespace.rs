@@ -118,6 +118,11 @@ impl Locked<'_> {
         }
     }
 
+    /// How many sockets the filter selects at most, without a look at each of them.
+    pub(crate) fn count_at_most(&self, filter: &RoomFilter) -> usize {
+        self.members.count_at_most(filter)
+    }
+
     /// How many sockets the filter selects.
     pub(crate) fn count(&self, filter: &RoomFilter) -> usize {
         self.members.count(filter)

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use innkeeper_contract::limits::ANSWER_BYTES_MAX;
 
 use super::id::SocketId;
+use crate::budget::Held;
 use crate::packet::Payload;
 
 /// The result of a question. Every socket that was asked is in exactly one of the lists.
@@ -27,21 +28,26 @@ pub(super) trait AskedSocket: Send + Sync {
 }
 
 /// An open question. Every socket that was asked keeps it too, under the ack id of its packet.
-#[derive(Default)]
 pub(crate) struct Question {
     state: Mutex<QuestionState>,
 }
 
-#[derive(Default)]
 struct QuestionState {
+    /// The bytes of the answers, out of what may be held for the one that asked.
+    held: Held,
     /// The sockets that have not answered.
     open: HashMap<SocketId, Arc<dyn AskedSocket>>,
-    answer_bytes: usize,
     answers: QuestionAnswers,
     waker: Option<Waker>,
 }
 
 impl Question {
+    /// A question that nobody is asked yet. `held` is a part without bytes.
+    pub(crate) fn new(held: Held) -> Self {
+        let state = QuestionState { held, open: HashMap::new(), answers: QuestionAnswers::default(), waker: None };
+        Self { state: Mutex::new(state) }
+    }
+
     /// Adds a socket to those that are asked. Called before the packet is queued, so that no answer can come too early.
     pub(super) fn add(&self, id: SocketId, socket: Arc<dyn AskedSocket>) {
         self.lock().open.insert(id, socket);
@@ -50,8 +56,8 @@ impl Question {
     /// Takes the answer of a client. It wakes the call that waits, if it was the last one.
     pub(super) fn answer(&self, socket: SocketId, payload: Payload) {
         self.settle(socket, |state| {
-            state.answer_bytes += payload.len();
-            if state.answer_bytes > ANSWER_BYTES_MAX {
+            let bytes = payload.len();
+            if state.held.bytes() + bytes > ANSWER_BYTES_MAX || !state.held.add(bytes) {
                 state.answers.missing.push(socket);
             } else {
                 state.answers.responses.push((socket, payload));
@@ -78,6 +84,7 @@ impl Question {
     pub(crate) fn close(&self, ack: u64) -> QuestionAnswers {
         let (silent, mut answers) = {
             let mut state = self.lock();
+            state.held.release();
             (std::mem::take(&mut state.open), std::mem::take(&mut state.answers))
         };
         for (id, socket) in silent {
@@ -115,6 +122,7 @@ mod tests {
 
     use super::{AskedSocket, Question};
     use crate::adapter::SocketId;
+    use crate::budget::Budget;
     use crate::packet::Payload;
 
     struct Asked;
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn the_bytes_of_all_answers_are_bounded_together_and_what_is_beyond_counts_as_missing() {
         let [first, second, third] = [(); 3].map(|()| SocketId::random().unwrap());
-        let question = Question::default();
+        let question = Question::new(Budget::new(usize::MAX).part());
         for socket in [first, second, third] {
             question.add(socket, Arc::new(Asked));
         }
@@ -140,5 +148,20 @@ mod tests {
         let answers = question.close(0);
         let answered: Vec<_> = answers.responses.iter().map(|(socket, _)| *socket).collect();
         assert_eq!((answered, answers.missing), (vec![first, second], vec![third]));
+    }
+
+    #[test]
+    fn the_answers_to_several_questions_share_a_budget_until_they_are_taken() {
+        let budget = Budget::new(100);
+        let socket = SocketId::random().unwrap();
+        let ask = || {
+            let question = Question::new(budget.part());
+            question.add(socket, Arc::new(Asked));
+            question.answer(socket, text(60));
+            question
+        };
+        let (first, second) = (ask(), ask());
+        assert_eq!((first.close(0).responses.len(), second.close(0).missing), (1, vec![socket]));
+        assert_eq!(ask().close(0).responses.len(), 1);
     }
 }

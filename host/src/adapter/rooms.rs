@@ -25,6 +25,25 @@ pub(super) struct RoomTable<S> {
     rooms: HashMap<Arc<str>, HashMap<SocketId, S, IdHash>>,
 }
 
+/// The sockets that a filter leaves out.
+enum Excepted<'a, S> {
+    Nobody,
+    One(SocketId),
+    Members(&'a HashMap<SocketId, S, IdHash>),
+    Listed(HashSet<SocketId, IdHash>),
+}
+
+impl<S> Excepted<'_, S> {
+    fn has(&self, id: SocketId) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::One(one) => *one == id,
+            Self::Members(members) => members.contains_key(&id),
+            Self::Listed(ids) => ids.contains(&id),
+        }
+    }
+}
+
 struct Member<S> {
     socket: S,
     /// Whether the socket is in the room that has the socket's id as its name.
@@ -81,16 +100,21 @@ impl<S: Clone> RoomTable<S> {
 
     /// A socket leaves these rooms. Returns how many rooms it is in besides its own; nothing if it is no member.
     pub(super) fn leave(&mut self, id: SocketId, names: &[Box<str>]) -> Option<usize> {
+        let mut left = HashSet::new();
         for name in names {
-            let member = self.sockets.get_mut(&id)?;
             if **name == *id.as_str() {
-                member.in_own_room = false;
-            } else if let Some(index) = member.rooms.iter().position(|room| **room == **name) {
-                member.rooms.remove(index);
+                self.sockets.get_mut(&id)?.in_own_room = false;
+            } else if self.is_in(id, name) {
                 self.remove_from_room(name, id);
+                left.insert(&**name);
             }
         }
-        self.sockets.get(&id).map(|member| member.rooms.len())
+        let member = self.sockets.get_mut(&id)?;
+        // All at once, because the list is searched for each of them.
+        if !left.is_empty() {
+            member.rooms.retain(|room| !left.contains(&**room));
+        }
+        Some(member.rooms.len())
     }
 
     /// The rooms of a member, its own included.
@@ -100,32 +124,61 @@ impl<S: Clone> RoomTable<S> {
 
     /// Calls `visit` once for each socket that the filter selects, in no particular order.
     pub(super) fn each(&self, filter: &RoomFilter, mut visit: impl FnMut(&S)) {
-        let excepted = |id: SocketId| filter.except.iter().any(|room| self.is_in(id, room));
+        let excepted = self.excepted(&filter.except);
         match filter.any.as_slice() {
             [] => {
                 for (id, member) in &self.sockets {
-                    if !excepted(*id) {
+                    if !excepted.has(*id) {
                         visit(&member.socket);
                     }
                 }
             }
             [room] => self.each_in(room, |id, socket| {
-                if !excepted(id) {
+                if !excepted.has(id) {
                     visit(socket);
                 }
             }),
             several => {
-                for (index, room) in several.iter().enumerate() {
-                    let earlier = several.get(..index).unwrap_or_default();
+                let mut visited: HashSet<SocketId, IdHash> = HashSet::default();
+                for room in several {
                     self.each_in(room, |id, socket| {
-                        let visited = earlier.iter().any(|room| self.is_in(id, room));
-                        if !visited && !excepted(id) {
+                        if !excepted.has(id) && visited.insert(id) {
                             visit(socket);
                         }
                     });
                 }
             }
         }
+    }
+
+    /// The sockets in any of these rooms. In one room, the usual case, each socket is looked up; of several, all members are listed
+    /// first, so that no socket is looked up in each of them.
+    fn excepted(&self, rooms: &[Box<str>]) -> Excepted<'_, S> {
+        match rooms {
+            [] => Excepted::Nobody,
+            [room] if SocketId::parse(room).is_none() => self.rooms.get(&**room).map_or(Excepted::Nobody, Excepted::Members),
+            [room] if !self.rooms.contains_key(&**room) => {
+                SocketId::parse(room).filter(|id| self.is_in(*id, room)).map_or(Excepted::Nobody, Excepted::One)
+            }
+            several => {
+                let mut ids = HashSet::default();
+                for room in several {
+                    self.each_in(room, |id, _| {
+                        ids.insert(id);
+                    });
+                }
+                Excepted::Listed(ids)
+            }
+        }
+    }
+
+    /// How many sockets the filter selects at most, without a look at each of them.
+    pub(super) fn count_at_most(&self, filter: &RoomFilter) -> usize {
+        if filter.any.is_empty() {
+            return self.sockets.len();
+        }
+        // One more for the socket whose own room it may be.
+        filter.any.iter().map(|room| 1 + self.rooms.get(&**room).map_or(0, HashMap::len)).sum()
     }
 
     /// How many sockets the filter selects.
@@ -302,5 +355,25 @@ mod tests {
         assert_eq!(selected(&["a", "b", ann.as_str()], &[]), ["ann", "bob"]);
         assert_eq!(selected(&["b"], &["a"]), ["bob"]);
         assert_eq!(selected(&[], &[bob.as_str()]), ["ann"]);
+        assert_eq!(selected(&["b"], &["a", "nowhere"]), ["bob"]);
+        assert_eq!(selected(&["b", "b"], &[ann.as_str(), bob.as_str()]), [""; 0]);
+    }
+
+    /// Each of these took minutes where the time grew with the square of the number of rooms.
+    #[test]
+    fn many_rooms_cost_no_more_than_their_number() {
+        const MANY: u32 = 200_000;
+        let (mut table, ann) = table();
+        let all = numbered(0..MANY);
+        assert_eq!(table.join(ann, &all, usize::MAX), Ok(Some(200_000)));
+        for number in 0..1_000 {
+            let id = SocketId::random().unwrap();
+            table.insert(id, "member");
+            let _ = table.join(id, &numbered(number..number + 100), usize::MAX);
+        }
+        let filter = RoomFilter { any: all.clone(), except: numbered(MANY..2 * MANY) };
+        assert_eq!(table.count(&filter), 1_001);
+        assert_eq!(table.count(&RoomFilter { any: Vec::new(), except: all.clone() }), 0);
+        assert_eq!(table.leave(ann, &all), Some(0));
     }
 }

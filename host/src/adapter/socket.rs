@@ -239,12 +239,12 @@ impl Socket {
     }
 
     /// Removes a due timer that has not begun.
-    pub(crate) fn cancel_due_timer(&self, plugin: &str, id: &TimerId) {
+    pub(crate) fn cancel_due_timer(&self, plugin: &Arc<str>, id: &TimerId) {
         self.lock().due_timers.cancel(plugin, id);
     }
 
     /// Whether a timer is due and has not begun.
-    pub(crate) fn has_due_timer(&self, plugin: &str, id: &TimerId) -> bool {
+    pub(crate) fn has_due_timer(&self, plugin: &Arc<str>, id: &TimerId) -> bool {
         self.lock().due_timers.has(plugin, id)
     }
 

@@ -189,6 +189,11 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         "innkeeper_rate_limit_keys",
         "Keys of rate limits whose windows are open.",
         plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.rate_limit_keys))).collect(),
+    )?;
+    page.gauge(
+        "innkeeper_plugin_bytes",
+        "Bytes that the host holds for the calls of a plugin: writes that have not left, and answers that were not taken.",
+        plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.held_bytes))).collect(),
     )
 }
 

@@ -48,6 +48,10 @@ pub struct Limits {
     pub rooms_per_socket_max: usize,
     /// Bytes of one socket's `data` as JSON.
     pub data_bytes_max: usize,
+    /// Sockets that the broadcasts, joins and leaves of one call reach, each as often as it is reached.
+    pub deliveries_per_call_max: usize,
+    /// Bytes that the host holds for all calls of one plugin together.
+    pub plugin_bytes_max: usize,
     /// Acks of one socket that have been promised and not sent.
     pub open_acks_per_socket_max: usize,
     /// Log lines of one call; what is more is counted and dropped.
@@ -81,6 +85,8 @@ impl Default for Limits {
             open_calls_per_socket: defaults::OPEN_CALLS_PER_SOCKET,
             rooms_per_socket_max: defaults::ROOMS_PER_SOCKET_MAX,
             data_bytes_max: defaults::DATA_BYTES_MAX,
+            deliveries_per_call_max: 2_000_000,
+            plugin_bytes_max: 128 << 20,
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             log_bytes_per_day_max: 1 << 30,
@@ -157,7 +163,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "write_bytes_per_call_max",
         |limits| Bytes(&mut limits.write_bytes_per_call_max, BYTES),
-        "the same in bytes; half of an outbox, so that one call alone cannot make a client too slow",
+        "the same in bytes, with 64 for each write and 32 for each name of a room; half of an outbox, so that one call alone cannot make a client too slow. What a call returns counts too",
     ),
     KeySpec::new(
         "open_calls_per_socket",
@@ -173,6 +179,16 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "data_bytes_max",
         |limits| Bytes(&mut limits.data_bytes_max, BYTES),
         "one socket's data as JSON; it travels with every fetchSockets",
+    ),
+    KeySpec::new(
+        "deliveries_per_call_max",
+        |limits| Count(&mut limits.deliveries_per_call_max, COUNTS),
+        "sockets that the broadcasts, joins and leaves of one call reach, each as often as it is reached, and for joins once for each room: 20,000 emits to a room of 100 must pass, and one call may not keep a thread for a second",
+    ),
+    KeySpec::new(
+        "plugin_bytes_max",
+        |limits| Bytes(&mut limits.plugin_bytes_max, BYTES),
+        "bytes that the host holds for all calls of one plugin together: writes that have not left, and answers (of clients, the store, fetchSockets) that the plugin has not taken; past them it is refused what it asks for. Sixteen calls that write as much as one may",
     ),
     KeySpec::new(
         "open_acks_per_socket_max",

@@ -10,6 +10,7 @@ use innkeeper_contract::kinds;
 use super::dispatcher::Dispatcher;
 use super::failure;
 use crate::adapter::{Question, Socket, SocketState};
+use crate::budget::Held;
 use crate::effect::{Effects, QuestionTarget, Write};
 use crate::packet::{EncodedPacket, Message, connect_error_packet, connect_packet};
 use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress};
@@ -151,8 +152,13 @@ impl Effects for PendingConnect {
         }
     }
 
-    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>) {
-        self.effects.ask(target, message)
+    fn apply_some(&self, writes: &mut Vec<Write>) {
+        let is_admitted = matches!(*self.phase(), ConnectPhase::Admitted);
+        if is_admitted { self.effects.apply_some(writes) } else { self.apply(writes) }
+    }
+
+    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>) {
+        self.effects.ask(target, message, held)
     }
 
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {

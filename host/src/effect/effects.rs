@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::write::{Target, Write};
 use crate::adapter::{Question, Socket};
+use crate::budget::Held;
 use crate::packet::{EncodedPacket, Message};
 
 /// The sockets that a question asks.
@@ -17,8 +18,15 @@ pub(crate) trait Effects: Send + Sync {
     /// Applies the writes of one call, all together, and takes them out of the list.
     fn apply(&self, writes: &mut Vec<Write>);
 
-    /// Sends a question, after everything that was applied before. Returns its ack id.
-    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>);
+    /// Applies the first of the writes, as many as keep others waiting for a moment only, and takes them out of the list. Each write
+    /// takes effect whole.
+    fn apply_some(&self, writes: &mut Vec<Write>) {
+        self.apply(writes);
+    }
+
+    /// Sends a question, after everything that was applied before. `held` is the part of a budget that its answers will fill. Returns its
+    /// ack id.
+    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>);
 
     /// Adds a pending socket to its namespace and applies the writes that were held back for it, in one step. `connect` is its
     /// CONNECT packet.

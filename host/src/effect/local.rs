@@ -6,12 +6,16 @@ use super::effects::{Effects, QuestionTarget};
 use super::publisher::Publisher;
 use super::write::{Target, Write};
 use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
+use crate::budget::Held;
 use crate::event_loops::WakeLater;
 use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
 use crate::reason::DisconnectReason;
+
+/// Sockets that the writes of one hold of the locks reach: about a millisecond.
+pub(super) const DELIVERIES_PER_HOLD: usize = 10_000;
 
 /// Applies writes on this node, and hands them to the publisher, if there is one.
 pub(crate) struct LocalEffects {
@@ -26,17 +30,32 @@ impl LocalEffects {
         Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX), limit_hits }
     }
 
-    /// Applies the writes in call order, while all namespaces that they concern are locked.
+    /// Applies the writes in call order, while all namespaces that they concern are locked: all of them, unless they reach so many
+    /// sockets that others would wait too long for the locks.
     fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut Vec<Write>) {
-        if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && !writes.is_empty()) {
-            publisher.publish(writes);
+        let now = self.in_one_hold(namespaces, writes);
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && now > 0) {
+            publisher.publish(writes.get(..now).unwrap_or_default());
         }
-        for write in writes.drain(..) {
+        for write in writes.drain(..now) {
             match write.namespace().and_then(|concerned| find(namespaces, concerned)) {
                 Some(locked) => self.apply_to(locked, write),
                 None => apply_to_client(write),
             }
         }
+    }
+
+    /// How many of the writes are applied under one hold of the locks: at least one.
+    fn in_one_hold(&self, namespaces: &mut [Locked<'_>], writes: &[Write]) -> usize {
+        let mut reached = 0;
+        for (index, write) in writes.iter().enumerate() {
+            reached += 1 + write
+                .reach(|target| find(namespaces, &target.namespace).map_or(0, |locked| locked.count_at_most(&target.rooms)));
+            if reached > DELIVERIES_PER_HOLD {
+                return index.max(1);
+            }
+        }
+        writes.len()
     }
 
     fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
@@ -92,13 +111,19 @@ impl LocalEffects {
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
+        while !writes.is_empty() {
+            self.apply_some(writes);
+        }
+    }
+
+    fn apply_some(&self, writes: &mut Vec<Write>) {
         let _later = WakeLater::begin();
         let mut namespaces = concerned(writes, Vec::new());
         self.apply_locked(&mut lock_all(&mut namespaces), writes);
     }
 
-    fn ask(&self, target: &QuestionTarget, message: &Message) -> (u64, Arc<Question>) {
-        let question = Arc::new(Question::default());
+    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>) {
+        let question = Arc::new(Question::new(held));
         let namespace = match target {
             QuestionTarget::Socket(socket) => socket.namespace(),
             QuestionTarget::Rooms(target) => &target.namespace,
@@ -126,6 +151,8 @@ impl Effects for LocalEffects {
             own.admit(socket, connect);
         }
         self.apply_locked(&mut locked, held);
+        drop(locked);
+        self.apply(held);
     }
 
     fn release(&self) {}

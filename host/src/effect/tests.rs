@@ -107,6 +107,24 @@ fn message(name: &str) -> Message {
 }
 
 #[test]
+fn a_set_that_reaches_very_many_sockets_is_applied_in_parts_and_in_order() {
+    let list: Arc<List> = Arc::default();
+    let node = Node::new(1000, Some(list.clone()));
+    let (ann, wire) = node.socket("/");
+    list.0.lock().unwrap().clear();
+    let count = 2 * super::local::DELIVERIES_PER_HOLD;
+    let mut writes: Vec<_> =
+        (0..count).map(|number| Write::broadcast(everybody(ann.namespace()), message(&number.to_string()))).collect();
+    node.effects.apply_some(&mut writes);
+    let first = wire.0.lock().unwrap().len();
+    assert!(first > 0 && writes.len() == count - first && list.0.lock().unwrap().len() == 1);
+    node.effects.apply(&mut writes);
+    assert!(list.0.lock().unwrap().len() > 2);
+    let received = std::mem::take(&mut *wire.0.lock().unwrap());
+    assert_eq!(received, (0..count).map(|number| format!("42[\"{number}\",1]")).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_set_of_writes_is_published_whole_and_in_order() {
     let list: Arc<List> = Arc::default();
     let node = Node::new(1000, Some(list.clone()));

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
+
 use crate::adapter::{Namespace, RoomFilter, Socket, TimerId};
 use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
 
@@ -127,19 +129,35 @@ impl Write {
         Self::Ack { socket, ack, payload, packet }
     }
 
-    /// The size of the write for the bound on a call's writes: the bytes that the guest gave, without those that the wire adds.
-    pub(crate) fn len(&self) -> usize {
-        let texts = |rooms: &[Box<str>]| rooms.iter().map(|room| room.len()).sum();
+    /// What the write counts for in the bound on a call's writes: the bytes that the guest gave, and what the host keeps besides.
+    pub(crate) fn cost(&self) -> usize {
+        WRITE_BYTES + self.texts()
+    }
+
+    fn texts(&self) -> usize {
+        let names = |names: &[Box<str>]| names.iter().map(|name| name.len() + NAME_BYTES).sum::<usize>();
+        let selected = |target: &Target| names(&target.rooms.any) + names(&target.rooms.except);
         match self {
-            Self::Emit { message, .. } | Self::Broadcast { message, .. } => message.name.len() + message.payload.len(),
+            Self::Emit { message, .. } => message.name.len() + message.payload.len(),
+            Self::Broadcast { target, message, .. } => selected(target) + message.name.len() + message.payload.len(),
             Self::Ack { payload, .. } => payload.len(),
-            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => {
-                texts(rooms)
-            }
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
+            Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
             Self::SetTimer { timer, .. } => timer.id.len() + timer.data.len(),
             Self::ClearTimer { id, .. } => id.len(),
-            Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
+            Self::Disconnect { .. } => 0,
+            Self::DisconnectAll { target, .. } => selected(target),
+        }
+    }
+
+    /// How many names of rooms a read behind it has to look at, and one more for the write itself.
+    pub(crate) fn weight(&self) -> usize {
+        let selected = |target: &Target| target.rooms.any.len() + target.rooms.except.len();
+        1 + match self {
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } => rooms.len(),
+            Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + rooms.len(),
+            _ => 0,
         }
     }
 
@@ -158,14 +176,32 @@ impl Write {
         }
     }
 
+    /// The sockets that it is about, if it is about those of a namespace.
+    fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Broadcast { target, .. } => Some(target),
+            Self::JoinAll { target, .. } | Self::LeaveAll { target, .. } | Self::DisconnectAll { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// How many sockets it reaches, each as often as it is reached: for joins and leaves once for each room. `count` says how many the
+    /// target has.
+    pub(crate) fn reach(&self, count: impl FnOnce(&Target) -> usize) -> usize {
+        let rooms = match self {
+            Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => rooms.len(),
+            _ => 1,
+        };
+        self.target().map_or(0, |target| count(target).saturating_mul(rooms))
+    }
+
     /// The namespace whose lock it needs. A write to one client only, or to one socket's data, needs none.
     pub(super) fn namespace(&self) -> Option<&Arc<Namespace>> {
         match self {
             Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::SetTimer { .. } | Self::ClearTimer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
-            Self::Broadcast { target, .. } => Some(&target.namespace),
-            Self::JoinAll { target, .. } | Self::LeaveAll { target, .. } | Self::DisconnectAll { target, .. } => {
-                Some(&target.namespace)
+            Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => {
+                self.target().map(|target| &target.namespace)
             }
         }
     }

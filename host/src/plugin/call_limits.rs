@@ -7,6 +7,7 @@ use crate::config::{Limits, PluginConfig};
 pub(crate) struct CallLimits {
     pub(crate) writes: usize,
     pub(crate) write_bytes: usize,
+    pub(crate) deliveries: usize,
     pub(crate) attachments: usize,
     pub(crate) rooms_per_socket: usize,
     pub(crate) data_bytes: usize,
@@ -28,6 +29,7 @@ impl CallLimits {
         Self {
             writes: limits.writes_per_call_max,
             write_bytes: limits.write_bytes_per_call_max,
+            deliveries: limits.deliveries_per_call_max,
             attachments: limits.attachments_max,
             rooms_per_socket: limits.rooms_per_socket_max,
             data_bytes: limits.data_bytes_max,

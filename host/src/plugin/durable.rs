@@ -11,6 +11,7 @@ use super::guest_run::PluginThreads;
 use super::log_ration::LogRation;
 use super::services::HostServices;
 use super::timers::PluginTimers;
+use crate::budget::Budget;
 use crate::config::{Limits, PluginConfig};
 use crate::limit_hits::LimitHits;
 use crate::log_limiter::LogLimiter;
@@ -36,6 +37,8 @@ pub(crate) struct Plugin {
     pub(super) log: GuestLog,
     /// What the host writes about failed calls.
     pub(super) failures: FailureLog,
+    /// What the host holds for the calls of this plugin.
+    pub(super) held: Arc<Budget>,
     /// The bounds that calls of this plugin hit.
     pub(super) limit_hits: Arc<LimitHits>,
     generations: AtomicU64,
@@ -59,6 +62,7 @@ impl Plugin {
             rate_limit_log: LogLimiter::new(1),
             log: GuestLog::new(ration.clone(), limit_hits.clone()),
             failures: FailureLog::new(ration, limit_hits.clone()),
+            held: Budget::new(limits.plugin_bytes_max),
             limit_hits,
             name,
             generations: AtomicU64::new(0),

@@ -21,6 +21,11 @@ impl Failure {
         Self { code: code.into(), message: message.into(), data: None }
     }
 
+    /// Bytes of its texts.
+    pub(crate) fn len(&self) -> usize {
+        self.code.len() + self.message.len() + self.data.as_ref().map_or(0, String::len)
+    }
+
     /// Whether the failure is silent: a failed event is logged, and the client gets nothing.
     pub(crate) fn is_silent(&self) -> bool {
         self.code == codes::SILENT

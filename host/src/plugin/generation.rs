@@ -68,6 +68,7 @@ impl<C: LinkedComponent> Runner for Generation<C> {
             limit_hits: &plugin.limit_hits,
             timers: plugin.timers.len(),
             rate_limit_keys: plugin.rate_limits.keys(),
+            held_bytes: plugin.held.used(),
         })
     }
 
@@ -147,7 +148,7 @@ async fn run_in_instance<C: LinkedComponent>(
     running.go_home().await;
     // Here, and not in the task: what the call recorded is large, and is not moved through every layer.
     Ok(match active {
-        Some(active) => outcome(returned, active),
+        Some(active) => outcome(returned, active).await,
         None => Err("the call lost its state".into()),
     })
 }

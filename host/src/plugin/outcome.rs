@@ -4,12 +4,13 @@ use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::contract::ExportResult;
 use super::failure::Failure;
 use super::host::ActiveCall;
-use crate::effect::Write;
+use crate::effect::{Effects, Write};
 use crate::json;
 use crate::packet::Payload;
 
 /// Applies the writes that the call recorded, unless it failed. The error is for the log: the plugin broke.
-pub(super) fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
+pub(super) async fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
+    active.check_returned(bytes(&returned))?;
     let ActiveCall { call, mut recorded, .. } = active;
     let ended = match returned {
         ExportResult::Done(None) => CallOutcome::Done,
@@ -25,9 +26,45 @@ pub(super) fn outcome(returned: ExportResult, active: ActiveCall) -> Result<Call
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
     };
     if !recorded.is_empty() {
-        call.effects.apply(&mut recorded);
+        Applying { effects: &*call.effects, writes: recorded }.run().await;
     }
     Ok(ended)
+}
+
+/// The writes of a call that has ended well, while they are applied.
+struct Applying<'a> {
+    effects: &'a dyn Effects,
+    writes: Vec<Write>,
+}
+
+impl Applying<'_> {
+    /// Few calls write more than is applied at once. Between the parts of one that does, the other tasks have their turn.
+    async fn run(mut self) {
+        loop {
+            self.effects.apply_some(&mut self.writes);
+            if self.writes.is_empty() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Applying<'_> {
+    /// A call that is dropped in between has taken effect whole.
+    fn drop(&mut self) {
+        self.effects.apply(&mut self.writes);
+    }
+}
+
+/// Bytes of what an export returned.
+fn bytes(returned: &ExportResult) -> usize {
+    match returned {
+        ExportResult::Done(reply) => reply.as_ref().map_or(0, Payload::len),
+        ExportResult::Rewritten { name, payload } => name.len() + payload.len(),
+        ExportResult::Rejected(failure) | ExportResult::Failed(failure) => failure.len(),
+        ExportResult::Waiting => 0,
+    }
 }
 
 /// The ack that a handler returned, if the client asked for one.

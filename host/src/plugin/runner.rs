@@ -46,4 +46,6 @@ pub(crate) struct Figures<'a> {
     pub(crate) timers: usize,
     /// Keys of rate limits whose windows are open.
     pub(crate) rate_limit_keys: usize,
+    /// Bytes that the host holds for its calls.
+    pub(crate) held_bytes: usize,
 }

@@ -14,9 +14,14 @@ use tokio::time::{Instant, sleep_until};
 use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
 use crate::effect::{Timer, Timers};
-use crate::fixed_limits::{REFUSAL_LINES_MAX, TIMERS_MAX};
+use crate::fixed_limits::{REFUSAL_LINES_MAX, TIMER_BYTES_MAX, TIMERS_MAX};
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
+
+/// Timers of sockets that are queued under one hold of the lock.
+const DUE_AT_ONCE: usize = 1_000;
+/// How long a table that is full is not searched again for timers of disconnected sockets.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
 /// All timers of one plugin.
 pub(crate) struct PluginTimers {
@@ -39,6 +44,10 @@ struct TimerTable {
     /// The same for timers without a socket.
     own: DueOrder,
     sequence: u64,
+    /// What all of them take.
+    bytes: usize,
+    /// When the timers of disconnected sockets were last removed.
+    swept_at: Option<Instant>,
 }
 
 type TimerKey = (TimerId, Option<SocketId>);
@@ -61,12 +70,9 @@ impl Timers for PluginTimers {
             return;
         }
         self.remove(&mut table, &key, timer.socket.as_ref());
-        if table.by_key.len() >= TIMERS_MAX {
-            table.sweep();
-        }
-        if table.by_key.len() >= TIMERS_MAX {
+        if let Some(limit) = table.exceeded_by(1, cost(&key.0, &timer.data)) {
             drop(table);
-            self.refuse(&key.0);
+            self.refuse(&key.0, limit);
             return;
         }
         let socket = timer.socket.as_ref().map(Arc::downgrade);
@@ -94,11 +100,21 @@ impl PluginTimers {
     }
 
     /// A timer is not set, because there are too many. Its call has ended, so the log alone has it.
-    fn refuse(&self, id: &TimerId) {
-        self.limit_hits.hit(LimitHit::Timers);
+    fn refuse(&self, id: &TimerId, limit: LimitHit) {
+        self.limit_hits.hit(limit);
         let Some(left_out) = self.refusals.admit() else { return };
         let (plugin, timer) = (&*self.plugin, &*id.name);
-        tracing::warn!(plugin, timer, left_out, "a plugin has at most {TIMERS_MAX} timers: this one was not set");
+        tracing::warn!(
+            plugin,
+            timer,
+            left_out,
+            "a plugin has at most {TIMERS_MAX} timers of {TIMER_BYTES_MAX} bytes together: this one was not set"
+        );
+    }
+
+    /// The bound that so many more timers of so many bytes would exceed. Other calls may come there before these are set.
+    pub(super) fn exceeded_by(&self, timers: usize, bytes: usize) -> Option<LimitHit> {
+        self.lock().exceeded_by(timers, bytes)
     }
 
     /// The next timer without a socket, when it is due. Until then the due timers of sockets are put into their queues.
@@ -128,14 +144,15 @@ impl PluginTimers {
         }
     }
 
-    /// Puts due timers of sockets into their queues. Returns when the next one is due.
+    /// Puts due timers of sockets into their queues, a number of them. Returns when the next one is due.
     fn queue_socket_timers(&self, table: &mut TimerTable, now: Instant) -> Option<Instant> {
-        loop {
+        for _ in 0..DUE_AT_ONCE {
             match table.pop_socket_timer(now) {
                 Ok((socket, TimerCall { id, data })) => socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), id, data }),
                 Err(next) => return next,
             }
         }
+        Some(now)
     }
 
     /// Removes a timer, also if it is due and its call has not begun.
@@ -163,6 +180,8 @@ impl PluginTimers {
 async fn wait(next: Option<Instant>, changed: Notified<'_>) {
     let clock = async {
         match next {
+            // There are more: after the other tasks have had their turn.
+            Some(at) if at <= Instant::now() => tokio::task::yield_now().await,
             Some(at) => sleep_until(at).await,
             None => pending().await,
         }
@@ -176,6 +195,7 @@ async fn wait(next: Option<Instant>, changed: Notified<'_>) {
 impl TimerTable {
     fn add(&mut self, key: TimerKey, at: Instant, socket: Option<Weak<Socket>>, every: Option<Duration>, data: Box<str>) {
         self.sequence += 1;
+        self.bytes += cost(&key.0, &data);
         let at = (at, self.sequence);
         self.order(&key).insert(at, key.clone());
         self.by_key.insert(key, PendingTimer { at, socket, every, data });
@@ -183,6 +203,7 @@ impl TimerTable {
 
     fn remove(&mut self, key: &TimerKey) -> Option<PendingTimer> {
         let set = self.by_key.remove(key)?;
+        self.bytes -= cost(&key.0, &set.data);
         self.order(key).remove(&set.at);
         Some(set)
     }
@@ -220,6 +241,23 @@ impl TimerTable {
         }
     }
 
+    /// The bound that more timers would exceed. Where there is one, timers of disconnected sockets are removed, at most once in a while,
+    /// because that is a walk over all of them.
+    fn exceeded_by(&mut self, timers: usize, bytes: usize) -> Option<LimitHit> {
+        let exceeded = |table: &Self| {
+            if table.by_key.len() + timers > TIMERS_MAX {
+                return Some(LimitHit::Timers);
+            }
+            (table.bytes + bytes > TIMER_BYTES_MAX).then_some(LimitHit::TimerBytes)
+        };
+        let now = Instant::now();
+        if exceeded(self).is_some() && self.swept_at.is_none_or(|swept_at| now.duration_since(swept_at) >= SWEEP_PAUSE) {
+            self.swept_at = Some(now);
+            self.sweep();
+        }
+        exceeded(self)
+    }
+
     fn sweep(&mut self) {
         let is_gone = |set: &PendingTimer| {
             let socket = set.socket.as_ref().map(Weak::upgrade);
@@ -230,6 +268,11 @@ impl TimerTable {
             self.remove(&key);
         }
     }
+}
+
+/// Bytes of a timer in the table, which has its id twice.
+pub(super) fn cost(id: &TimerId, data: &str) -> usize {
+    size_of::<PendingTimer>() + 2 * (size_of::<TimerKey>() + id.len()) + data.len()
 }
 
 /// The key of the first timer, if it is due; else when it is due.
@@ -248,10 +291,10 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{PluginTimers, TimerKey, TimerTable};
+    use super::{LimitHit, PluginTimers, TimerKey, TimerTable};
     use crate::adapter::TimerId;
     use crate::effect::{Timer, Timers};
-    use crate::fixed_limits::TIMERS_MAX;
+    use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
 
     fn key(name: &str, key: Option<&str>) -> TimerKey {
         (TimerId { name: name.into(), key: key.map(Into::into) }, None)
@@ -313,5 +356,21 @@ mod tests {
         }
         assert_eq!(timers.lock().by_key.len(), TIMERS_MAX);
         assert_eq!(timers.limit_hits.counted()["TIMERS_MAX"], 10);
+        assert_eq!(timers.exceeded_by(1, 0), Some(LimitHit::Timers));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_timers_of_a_plugin_have_so_many_bytes_and_no_more() {
+        let timers = PluginTimers::new("plugin".into(), Arc::default());
+        let data: Box<str> = "x".repeat(64 << 10).into();
+        for number in 0..10 + TIMER_BYTES_MAX / data.len() {
+            let (id, _) = key("tick", Some(&number.to_string()));
+            timers.set(Timer { id, socket: None, delay: Duration::from_secs(1), every: None, data: data.clone(), keep: false });
+        }
+        assert!(timers.lock().bytes <= TIMER_BYTES_MAX && timers.len() < TIMER_BYTES_MAX / data.len());
+        let (id, _) = key("tick", Some("0"));
+        timers.clear(&id, None);
+        assert_eq!(timers.exceeded_by(1, data.len()), None);
+        assert_eq!(timers.exceeded_by(1, 2 * data.len()), Some(LimitHit::TimerBytes));
     }
 }

@@ -1,6 +1,8 @@
 //! What a guest writes, checked when it is recorded: names, rooms, payloads.
 
-use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, PAGE_ENTRIES_MAX, ROOM_NAME_BYTES_MAX};
+use std::collections::HashSet;
+
+use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, PAGE_ENTRIES_MAX, ROOM_NAME_BYTES_MAX, ROOM_NAMES_MAX};
 use innkeeper_contract::{Refusal, codes, events, refusals};
 
 use crate::json::{self, Invalid};
@@ -25,10 +27,19 @@ pub(super) fn payload(payload: Payload, attachments_max: usize) -> Result<Payloa
     payload.validate().map_err(|fault| invalid("args", &fault))
 }
 
-/// Checks names of rooms.
-pub(super) fn rooms(rooms: Vec<String>) -> Result<Vec<Box<str>>, Refusal> {
+/// Checks names of rooms. A name counts once, however often it is listed.
+pub(super) fn rooms(mut rooms: Vec<String>) -> Result<Vec<Box<str>>, Refusal> {
     if rooms.iter().any(|room| room.len() > ROOM_NAME_BYTES_MAX) {
         return Err(refusals::room_name());
+    }
+    if rooms.len() > 1 {
+        let mut seen = HashSet::with_capacity(rooms.len());
+        let is_first: Vec<bool> = rooms.iter().map(|room| seen.insert(room.as_str())).collect();
+        if seen.len() > ROOM_NAMES_MAX {
+            return Err(refusals::room_names());
+        }
+        let mut is_first = is_first.into_iter();
+        rooms.retain(|_| is_first.next().unwrap_or_default());
     }
     Ok(rooms.into_iter().map(String::into_boxed_str).collect())
 }
@@ -58,7 +69,13 @@ mod tests {
     use innkeeper_contract::limits::PAGE_ENTRIES_MAX;
     use innkeeper_contract::refusals;
 
-    use super::page;
+    use super::{page, rooms};
+
+    #[test]
+    fn a_name_counts_once_and_keeps_its_place() {
+        let listed = ["b", "a", "b", "", "a"].map(str::to_owned);
+        assert_eq!(rooms(listed.into()), Ok(["b", "a", ""].map(Box::from).into()));
+    }
 
     /// Here and not in a scenario, because the Rust SDK asks for pages of the largest size itself.
     #[test]

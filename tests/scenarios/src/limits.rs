@@ -5,9 +5,9 @@ use innkeeper_contract::defaults::{
     ATTACHMENTS_MAX, DATA_BYTES_MAX, OPEN_CALLS_PER_SOCKET, ROOMS_PER_SOCKET_MAX, WRITE_BYTES_PER_CALL_MAX, WRITES_PER_CALL_MAX,
 };
 use innkeeper_contract::limits::{
-    AUTH_BYTES_MAX, BUCKET_NAME_BYTES_MAX, EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, PAGE_ENTRIES_MAX, RATE_LIMIT_KEY_BYTES_MAX,
-    RATE_LIMIT_WINDOW_MAX, ROOM_NAME_BYTES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX, STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX,
-    TIMER_DATA_BYTES_MAX, TIMER_EVERY_MIN, TIMER_NAME_BYTES_MAX,
+    AUTH_BYTES_MAX, BUCKET_NAME_BYTES_MAX, EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, NAME_BYTES, PAGE_ENTRIES_MAX,
+    RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, ROOM_NAME_BYTES_MAX, ROOM_NAMES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX,
+    STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX, TIMER_DATA_BYTES_MAX, TIMER_EVERY_MIN, TIMER_NAME_BYTES_MAX, WRITE_BYTES,
 };
 use innkeeper_contract::{Refusal, refusals};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use std::time::Duration;
 list![
     an_events_name_has_so_many_bytes,
     a_rooms_name_has_so_many_bytes,
+    a_list_has_so_many_names_of_rooms,
     what_a_plugin_writes_nests_so_deep,
     what_a_client_sends_nests_so_deep,
     a_packet_has_so_many_attachments,
@@ -112,6 +113,13 @@ fn a_rooms_name_has_so_many_bytes(server: &dyn TestServer) {
     fail(&ann, &refusals::room_name(), names(text(ROOM_NAME_BYTES_MAX + 1)));
     pass(&ann, [json!({"join": text(ROOM_NAME_BYTES_MAX)})]);
     assert_eq!(ann.asks_for(json!("rooms")), json!([text(ROOM_NAME_BYTES_MAX)]));
+}
+
+fn a_list_has_so_many_names_of_rooms(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let leave = |count: usize| json!({"leave_numbers": [0, count]});
+    pass(&ann, [leave(ROOM_NAMES_MAX)]);
+    fail(&ann, &refusals::room_names(), [leave(ROOM_NAMES_MAX + 1)]);
 }
 
 fn what_a_plugin_writes_nests_so_deep(server: &dyn TestServer) {
@@ -211,8 +219,10 @@ fn a_call_records_so_many_writes(server: &dyn TestServer) {
 
 fn a_call_records_so_many_bytes(server: &dyn TestServer) {
     let ann = TestClient::plain(server, "/");
-    // The name and the brackets around the arguments count too.
-    let emit = |bytes: usize| json!({"to": ["nobody", "x", json_of(bytes - "x[]".len())]});
+    // The name, the brackets around the arguments, the room and the own room, which is excepted, and what a host keeps for a write and
+    // for a room count too.
+    let beside = WRITE_BYTES + 2 * NAME_BYTES + "nobodyx[]".len() + ann.id().len();
+    let emit = |bytes: usize| json!({"to": ["nobody", "x", json_of(bytes - beside)]});
     let part = WRITE_BYTES_PER_CALL_MAX / 8;
     let last = WRITE_BYTES_PER_CALL_MAX - 7 * part;
     let steps = [

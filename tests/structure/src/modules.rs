@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 32] = [
+const ARROWS: [(&str, &[&str]); 33] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
+    ("budget", &[]),
     ("fixed_limits", &[]),
     ("frame", &["waiting_bytes"]),
     ("host_names", &[]),
@@ -34,7 +35,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
     // Keys come out of the configuration.
     ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
-    ("adapter", &["frame", "metrics", "packet", "reason", "request"]),
+    ("adapter", &["budget", "frame", "metrics", "packet", "reason", "request"]),
     (
         "engine",
         &[
@@ -51,12 +52,13 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "waiting_bytes",
         ],
     ),
-    ("effect", &["adapter", "event_loops", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
+    ("effect", &["adapter", "budget", "event_loops", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
     (
         "plugin",
         &[
             "adapter",
             "auth",
+            "budget",
             "config",
             "effect",
             "fixed_limits",
@@ -70,7 +72,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "store",
         ],
     ),
-    ("dispatch", &["adapter", "effect", "limit_hits", "packet", "plugin", "reason"]),
+    ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "plugin", "reason"]),
     (
         "protocol",
         &["adapter", "dispatch", "effect", "engine", "frame", "json", "limit_hits", "packet", "plugin", "reason", "request"],

@@ -83,7 +83,8 @@ fn the_functions_in_tables_exist() {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for cell in text.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(" | ").next()) {
             for code in cell.split('`').skip(1).step_by(2) {
-                for name in called(code) {
+                // A list that a function of the SDK returns has its length from the standard library.
+                for name in called(code).into_iter().filter(|name| *name != "len") {
                     seen += 1;
                     if !sources.contains(&format!("fn {name}(")) && !sources.contains(&format!("fn {name}<")) {
                         unknown.push(format!("{page}: {name} in {code}"));

@@ -63,13 +63,14 @@ impl InstanceState {
 
     fn ask(&mut self, target: &QuestionTarget, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
         let message = self.message(name, payload)?;
+        let held = self.context.plugin.held.part();
         let active = self.begin_question()?;
         let one = match target {
             QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => return Err(refusals::pending()),
             QuestionTarget::Socket(_) => true,
             QuestionTarget::Rooms(_) => false,
         };
-        let (ack, question) = active.call.effects.ask(target, &message);
+        let (ack, question) = active.call.effects.ask(target, &message, held);
         Ok(active.tickets.add(Ticket::clients(ack, question, one, timeout_ms, active.ends_at)))
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use innkeeper_contract::limits::NAME_BYTES;
 use innkeeper_contract::{Refusal, refusals};
 
-use super::state::InstanceState;
+use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::{HostAnswer, Ticket};
 use crate::effect::{Target, Write};
@@ -80,10 +81,11 @@ impl InstanceState {
         most: u32,
     ) -> Result<u64, Refusal> {
         let most = validate::page(most)?;
-        let namespace = self.namespace(namespace)?;
+        let (namespace, plugin) = (self.namespace(namespace)?, self.context.plugin.clone());
         let active = self.begin_question()?;
         let names = namespace.lock().room_names(prefix, after, most);
-        Ok(active.tickets.add(Ticket::ready(HostAnswer::Names(names))))
+        let held = hold(&plugin, names.iter().map(|name| name.len() + NAME_BYTES).sum())?;
+        Ok(active.tickets.add(Ticket::ready(HostAnswer::Names(names)).holding(held)))
     }
 
     /// Takes the answer to `ask_room_names`.

@@ -6,7 +6,7 @@ use innkeeper_contract::{Refusal, refusals};
 
 use super::fetch::{FetchFields, Fetched, FetchedPage, data_object};
 use super::handshake::{GuestHandshake, HandshakeFields};
-use super::state::InstanceState;
+use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::Ticket;
 use crate::effect::Write;
@@ -88,10 +88,12 @@ impl InstanceState {
     /// The ids of all sockets that match, as a question. All of them are on this node, so the answer is there already.
     pub(crate) fn ask_socket_ids(&mut self, target: GuestTarget) -> Result<u64, Refusal> {
         let target = self.target(target)?;
+        let plugin = self.context.plugin.clone();
         let active = self.begin_question()?;
         let mut ids = target.namespace.lock().ids(&target.rooms);
+        let held = hold(&plugin, size_of_val(&*ids))?;
         ids.sort_unstable();
-        Ok(active.tickets.add(Ticket::ids(ids)))
+        Ok(active.tickets.add(Ticket::ids(ids).holding(held)))
     }
 
     /// Takes the next ids of the answer to `ask_socket_ids`, and whether there are more.
@@ -104,9 +106,11 @@ impl InstanceState {
     pub(crate) fn ask_fetch(&mut self, target: GuestTarget, fields: FetchFields) -> Result<u64, Refusal> {
         let target = self.target(target)?;
         let with_secrets = self.has(Capability::HandshakeSecrets);
+        let plugin = self.context.plugin.clone();
         let active = self.begin_question()?;
         let sockets = target.namespace.lock().select(&target.rooms);
-        Ok(active.tickets.add(Ticket::fetched(Fetched::new(sockets, fields, with_secrets))))
+        let held = hold(&plugin, size_of_val(&*sockets))?;
+        Ok(active.tickets.add(Ticket::fetched(Fetched::new(sockets, fields, with_secrets)).holding(held)))
     }
 
     /// Takes the next page of the answer to `ask_fetch`.

@@ -10,14 +10,20 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::context::GenerationContext;
 use super::ticket::Tickets;
 use super::wasi;
+use crate::budget::Held;
 use crate::effect::{Effects, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
 use crate::plugin::call::Call;
+use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capability;
+use crate::plugin::durable::Plugin;
 use crate::plugin::memory::InstanceMemory;
 use crate::plugin::parts::ComponentParts;
 use crate::plugin::permits::Permit;
 use crate::plugin::running::Running;
+
+/// Writes of so many bytes are not counted against the plugin's budget, and those beyond in steps of as many: few calls write more.
+const FREE_BYTES: usize = 16 << 10;
 
 /// What the host functions of one instance work on; it lives in the instance's store.
 pub(crate) struct InstanceState {
@@ -36,16 +42,25 @@ pub(crate) struct ActiveCall {
     pub(crate) call: Call,
     pub(crate) recorded: Vec<Write>,
     recorded_bytes: usize,
+    /// The part of them that counts against the plugin's budget.
+    held: Held,
     /// How many names of rooms sockets join by the writes that are not applied yet, those that are held back included.
     pub(super) joined_rooms: usize,
+    /// How many sockets the broadcasts and the like of this call reach, those included that have left.
+    deliveries: usize,
     pub(super) tickets: Tickets,
     pub(super) log_lines: usize,
-    /// Recorded writes that reads had to look at.
-    overlay_writes: usize,
+    /// What a read of this call looks at: its recorded writes and the names in them.
+    recorded_weight: usize,
+    /// The timers that are recorded, and their bytes in the plugin's table.
+    pub(super) recorded_timers: (usize, usize),
+    /// What its reads have looked at.
+    overlay_weight: usize,
     /// When the call fails, whatever it is doing.
     pub(super) ends_at: Instant,
     /// The right to have the instance. It goes with the call, or with an instance that is dropped.
     pub(super) permit: Permit,
+    limits: CallLimits,
 }
 
 impl WasiView for InstanceState {
@@ -64,16 +79,22 @@ impl InstanceState {
     /// A call begins.
     pub(in crate::plugin) fn begin(&mut self, call: Call, ends_at: Instant, running: Arc<Running>, permit: Permit) {
         self.running = running;
+        let limits = self.context.plugin.call_limits;
         self.active = Some(ActiveCall {
             joined_rooms: held_joins(&*call.effects),
             call,
             recorded: Vec::new(),
             recorded_bytes: 0,
+            held: self.context.plugin.held.part(),
+            deliveries: 0,
             tickets: Tickets::default(),
             log_lines: 0,
-            overlay_writes: 0,
+            recorded_weight: 0,
+            recorded_timers: (0, 0),
+            overlay_weight: 0,
             ends_at,
             permit,
+            limits,
         });
     }
 
@@ -97,10 +118,21 @@ impl InstanceState {
         if active.recorded.len() >= limits.writes {
             return Err(refusals::writes_per_call(limits.writes));
         }
-        if active.recorded_bytes + write.len() > limits.write_bytes {
+        let cost = write.cost();
+        let beyond = (active.recorded_bytes + cost).saturating_sub(active.held.bytes() + FREE_BYTES);
+        if beyond > 0 && !active.held.add(beyond.max(FREE_BYTES)) {
+            return Err(refusals::plugin_bytes(active.held.most()));
+        }
+        if active.recorded_bytes + cost > limits.write_bytes {
             return Err(refusals::write_bytes_per_call(limits.write_bytes));
         }
-        active.recorded_bytes += write.len();
+        let reached = write.reach(|target| target.namespace.lock().count_at_most(&target.rooms));
+        if reached > 0 && active.deliveries + reached > limits.deliveries {
+            return Err(refusals::deliveries_per_call(limits.deliveries));
+        }
+        active.deliveries += reached;
+        active.recorded_bytes += cost;
+        active.recorded_weight += write.weight();
         active.joined_rooms += write.joined_rooms();
         active.recorded.push(write);
         Ok(())
@@ -110,8 +142,8 @@ impl InstanceState {
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, Refusal> {
         let rooms_per_socket_max = self.context.plugin.call_limits.rooms_per_socket;
         let active = self.active()?;
-        active.overlay_writes += active.recorded.len();
-        if active.overlay_writes > OVERLAY_WRITES_MAX {
+        active.overlay_weight += active.recorded_weight;
+        if active.overlay_weight > OVERLAY_WRITES_MAX {
             return Err(Refusal::limit(
                 "OVERLAY_WRITES_MAX",
                 "too many reads behind too many writes of one call: flush in between",
@@ -138,13 +170,28 @@ impl InstanceState {
 }
 
 impl ActiveCall {
+    /// Refuses what an export returned, if it is more than the call may still write. The error is for the log.
+    pub(in crate::plugin) fn check_returned(&self, bytes: usize) -> Result<(), String> {
+        let most = self.limits.write_bytes;
+        if self.recorded_bytes + bytes <= most {
+            return Ok(());
+        }
+        Err(format!("it returned {bytes} bytes, with its writes more than the {most} of one call (write_bytes_per_call_max)"))
+    }
+
     /// Sends what was recorded. From here on the call cannot take it back.
     pub(super) fn flush(&mut self) {
-        (self.recorded_bytes, self.overlay_writes) = (0, 0);
+        (self.recorded_bytes, self.recorded_weight, self.overlay_weight, self.recorded_timers) = (0, 0, 0, (0, 0));
         self.call.effects.apply(&mut self.recorded);
+        self.held.release();
         self.call.effects.release();
         self.joined_rooms = held_joins(&*self.call.effects);
     }
+}
+
+/// A part of what the host may hold for the plugin.
+pub(super) fn hold(plugin: &Plugin, bytes: usize) -> Result<Held, Refusal> {
+    plugin.held.hold(bytes).ok_or_else(|| refusals::plugin_bytes(plugin.held.most()))
 }
 
 /// How many names of rooms sockets join by the writes that the dispatch holds back.

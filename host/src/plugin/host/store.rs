@@ -4,24 +4,28 @@ use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, codes};
 
-use super::state::InstanceState;
+use super::state::{InstanceState, hold};
 use super::ticket::{HostAnswer, Ticket};
 use crate::plugin::capability::Capability;
 use crate::store::{Entry, Store, StoreError, StoreFuture};
 
 impl InstanceState {
-    /// Sends what was recorded, hands an operation to the store, and returns the ticket for its answer.
+    /// Sends what was recorded, hands an operation to the store, and returns the ticket for its answer, which has at most
+    /// `answer_bytes_max`.
     pub(crate) fn ask_store<T: 'static>(
         &mut self,
         bucket: &str,
         answer: fn(T) -> HostAnswer,
+        answer_bytes_max: usize,
         ask: impl FnOnce(&dyn Store) -> StoreFuture<T>,
     ) -> Result<u64, Refusal> {
         let store = self.store_for(bucket)?;
+        // The store may answer long before the guest takes the answer.
+        let held = hold(&self.context.plugin, answer_bytes_max)?;
         let active = self.begin_question()?;
         let asked = ask(&*store);
         let answered = async move { asked.await.map(answer).map_err(|error| refusal(&error)) };
-        Ok(active.tickets.add(Ticket::future(answered, active.ends_at)))
+        Ok(active.tickets.add(Ticket::future(answered, active.ends_at).holding(held)))
     }
 
     /// Takes a value that was read.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::fetch::{Fetched, FetchedPage};
 use crate::adapter::{Question, QuestionAnswers, SocketId};
+use crate::budget::Held;
 use crate::rate_limit::Decision;
 use crate::store::Entry;
 
@@ -31,6 +32,8 @@ pub(crate) struct Ticket {
     content: TicketContent,
     /// When the question counts as answered, with or without an answer.
     until: Instant,
+    /// What its answer may take, until the guest has taken it.
+    held: Option<Held>,
 }
 
 enum TicketContent {
@@ -73,32 +76,38 @@ impl Ticket {
     pub(super) fn clients(ack: u64, question: Arc<Question>, one: bool, timeout_ms: Option<u32>, ends_at: Instant) -> Self {
         let own = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
         let until = own.map_or(ends_at, |own| own.min(ends_at));
-        Self { content: TicketContent::Clients(ClientQuestion { ack, question, one }), until }
+        Self { content: TicketContent::Clients(ClientQuestion { ack, question, one }), until, held: None }
     }
 
     /// An answer that is there already.
     pub(super) fn fetched(fetched: Fetched) -> Self {
-        Self { content: TicketContent::Fetched(fetched), until: Instant::now() }
+        Self { content: TicketContent::Fetched(fetched), until: Instant::now(), held: None }
     }
 
     /// Ids of sockets, in the order in which they are taken.
     pub(super) fn ids(ids: Vec<SocketId>) -> Self {
-        Self { content: TicketContent::Ids(ids.into()), until: Instant::now() }
+        Self { content: TicketContent::Ids(ids.into()), until: Instant::now(), held: None }
     }
 
     /// The same for an answer that is taken at once.
     pub(super) fn ready(answer: HostAnswer) -> Self {
-        Self { content: TicketContent::Ready(Ok(answer)), until: Instant::now() }
+        Self { content: TicketContent::Ready(Ok(answer)), until: Instant::now(), held: None }
     }
 
     /// Never cut to the call's time: a handler that sleeps past the end of its call must not wake and go on.
     pub(super) fn sleep(delay: Duration) -> Self {
-        Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(LONGEST_SLEEP) }
+        Self { content: TicketContent::Sleep, until: Instant::now() + delay.min(LONGEST_SLEEP), held: None }
     }
 
     /// A question to a part of the host, answered at the latest when the call ends.
     pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Refusal>> + Send + 'static, ends_at: Instant) -> Self {
-        Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at }
+        Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at, held: None }
+    }
+
+    /// The same, and `held` is given back when the answer is taken.
+    pub(super) fn holding(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
     }
 
     fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {

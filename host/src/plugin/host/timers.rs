@@ -9,6 +9,8 @@ use super::state::InstanceState;
 use super::ticket::Ticket;
 use crate::adapter::TimerId;
 use crate::effect::{Timer, Write};
+use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
+use crate::plugin::timers::cost;
 
 /// A timer to set, as a guest describes it.
 pub(crate) struct TimerSetting {
@@ -42,6 +44,12 @@ impl InstanceState {
             keep: setting.keep,
         };
         let timers = self.context.plugin.timers.clone();
+        let recorded = &mut self.active()?.recorded_timers;
+        let more = (recorded.0 + 1, recorded.1 + cost(&timer.id, &timer.data));
+        if let Some(limit) = timers.exceeded_by(more.0, more.1) {
+            return Err(refusals::timers(limit.label(), TIMERS_MAX, TIMER_BYTES_MAX));
+        }
+        self.active()?.recorded_timers = more;
         self.record(Write::SetTimer { timers, timer })
     }
 

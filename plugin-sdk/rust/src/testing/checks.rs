@@ -1,8 +1,12 @@
 //! What a plugin may send, checked when it is recorded.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Result};
 use crate::payload::Payload;
-use innkeeper_contract::limits::{EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, RATE_LIMIT_KEY_BYTES_MAX, ROOM_NAME_BYTES_MAX};
+use innkeeper_contract::limits::{
+    EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, RATE_LIMIT_KEY_BYTES_MAX, ROOM_NAME_BYTES_MAX, ROOM_NAMES_MAX,
+};
 use innkeeper_contract::{defaults, events, refusals};
 
 /// Checks an event that a plugin emits.
@@ -47,6 +51,9 @@ pub(super) fn depth(what: &str, json: &str) -> Result<()> {
 pub(super) fn rooms(rooms: &[String]) -> Result<()> {
     if rooms.iter().any(|room| room.len() > ROOM_NAME_BYTES_MAX) {
         return Err(Error::refused(refusals::room_name()));
+    }
+    if rooms.len() > ROOM_NAMES_MAX && rooms.iter().collect::<HashSet<_>>().len() > ROOM_NAMES_MAX {
+        return Err(Error::refused(refusals::room_names()));
     }
     Ok(())
 }

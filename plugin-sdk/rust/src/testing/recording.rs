@@ -41,7 +41,7 @@ impl Recording {
         if self.writes.len() >= defaults::WRITES_PER_CALL_MAX {
             return Err(Error::refused(refusals::writes_per_call(defaults::WRITES_PER_CALL_MAX)));
         }
-        let bytes = self.write_bytes + write.len();
+        let bytes = self.write_bytes + write.cost();
         if bytes > defaults::WRITE_BYTES_PER_CALL_MAX {
             return Err(Error::refused(refusals::write_bytes_per_call(defaults::WRITE_BYTES_PER_CALL_MAX)));
         }

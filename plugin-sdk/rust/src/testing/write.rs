@@ -1,5 +1,9 @@
 //! Writes: recorded by a call, applied together when it ends well.
 
+use std::collections::HashSet;
+
+use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
+
 use super::ids::SocketIndex;
 use super::timers::{NewTimer, TimerId};
 use crate::bindings::innkeeper::plugin::types::Target;
@@ -39,20 +43,30 @@ impl Write {
     }
 
     /// What the write counts for in the bound on a call's writes.
-    pub(super) fn len(&self) -> usize {
-        let texts = |rooms: &[String]| rooms.iter().map(String::len).sum();
+    pub(super) fn cost(&self) -> usize {
+        WRITE_BYTES + self.texts()
+    }
+
+    fn texts(&self) -> usize {
+        let selected = |target: &Target| names(&target.rooms) + names(&target.except);
         match self {
-            Self::Emit { name, payload, .. } | Self::Broadcast { name, payload, .. } => name.len() + size(payload),
+            Self::Emit { name, payload, .. } => name.len() + size(payload),
+            Self::Broadcast { target, name, payload } => selected(target) + name.len() + size(payload),
             Self::Ack { payload, .. } => size(payload),
-            Self::Join { rooms, .. } | Self::Leave { rooms, .. } | Self::JoinAll { rooms, .. } | Self::LeaveAll { rooms, .. } => {
-                texts(rooms)
-            }
+            Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
+            Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, String::len),
             Self::SetTimer { timer, .. } => id_size(&timer.id) + timer.data.len(),
             Self::ClearTimer { id, .. } => id_size(id),
-            Self::Disconnect { .. } | Self::DisconnectAll { .. } => 0,
+            Self::Disconnect { .. } => 0,
+            Self::DisconnectAll { target, .. } => selected(target),
         }
     }
+}
+
+/// Names of rooms, each of which counts once.
+fn names(names: &[String]) -> usize {
+    names.iter().collect::<HashSet<_>>().into_iter().map(|name| name.len() + NAME_BYTES).sum()
 }
 
 fn id_size(id: &TimerId) -> usize {

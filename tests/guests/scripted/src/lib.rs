@@ -41,6 +41,7 @@ enum Step {
     Join(String),
     /// Joins rooms named by their numbers, from the first up to the second.
     JoinNumbers(u32, u32),
+    LeaveNumbers(u32, u32),
     Leave(String),
     JoinAll(String, String),
     JoinAllNumbers(String, u32, u32),
@@ -255,6 +256,7 @@ impl<'a> Run<'a> {
             Step::Join(room) => self.socket()?.join(room),
             Step::JoinNumbers(first, end) => self.socket()?.join(numbers(first, end)),
             Step::JoinAllNumbers(whom, first, end) => self.socket()?.nsp().to(whom).sockets_join(numbers(first, end)),
+            Step::LeaveNumbers(first, end) => self.socket()?.leave(numbers(first, end)),
             Step::Leave(room) => self.socket()?.leave(self.fill(room.into())?.as_str().unwrap_or_default()),
             Step::JoinAll(whom, room) => self.socket()?.nsp().to(whom).sockets_join(room),
             Step::LeaveAll(whom, room) => self.socket()?.nsp().to(whom).sockets_leave(room),
