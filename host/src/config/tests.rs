@@ -110,6 +110,16 @@ innkeeper.toml:34: severs: unknown key; did you mean `server`?
 }
 
 #[test]
+fn a_host_name_has_no_scheme_and_no_port() {
+    let told = problems("[server]\nhosts = ['rt.example', '*.apps.example', 'https://a.example', 'a.example:80', '*', '']");
+    assert_eq!(told.len(), 4, "{told:#?}");
+    assert!(
+        told.iter().all(|line| line.starts_with("innkeeper.toml:2: server.hosts: ") && line.contains("is no host name")),
+        "{told:#?}"
+    );
+}
+
+#[test]
 fn an_option_of_socket_io_that_is_no_key_says_what_there_is_instead() {
     let told =
         problems("[server]\nperMessageDeflate = true\nallow_request = 'f'\n[server.cors]\nmethods = ['GET']\npingTimeout = 1\n");
