@@ -85,6 +85,7 @@ pub(super) const KEYS: &[KeySpec<Wasm>] = &[
 /// Reads the section.
 pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path, into: &mut Wasm) {
     let mut section = reader.section(root, "wasm");
+    reader.read(&mut section, KEYS, into);
     reader.set(&mut section, "cache", &mut into.cache, |raw| cache(raw, file));
     reader.set(&mut section, "instance_allocation", &mut into.instance_allocation, |raw| {
         Ok(match word(raw, &ALLOCATIONS, "way to allocate instances")? {
