@@ -49,7 +49,7 @@ impl Engine {
         let stream = DetachedStream::Tcp(stream.into_std()?);
         let (engine, seat) = (Arc::clone(self), self.loops.place());
         let event_loop = Arc::clone(seat.event_loop());
-        event_loop.spawn(async move {
+        event_loop.spawn(move || async move {
             match stream.attach() {
                 Ok(stream) => listener::serve_connection(engine, stream, peer.ip(), seat).await,
                 // The drop of the stream has closed it.

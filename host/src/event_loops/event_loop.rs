@@ -82,12 +82,12 @@ impl EventLoop {
         &self.delays
     }
 
-    /// Runs a task on this loop.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task on this loop. `begin` makes it there, so that its memory is the loop's own.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, begin: impl FnOnce() -> F + Send + 'static) {
         if self.is_here() {
-            tokio::spawn(task);
+            tokio::spawn(begin());
         } else {
-            self.inbox.add_task(Box::pin(task));
+            self.inbox.add_task(Box::new(|| drop(tokio::spawn(begin()))));
         }
     }
 
@@ -117,7 +117,7 @@ impl EventLoop {
             timer.poll(cx, &self.delays);
             match self.inbox.take(cx.waker()) {
                 Some((tasks, woken)) => {
-                    tasks.into_iter().for_each(|task| drop(tokio::spawn(task)));
+                    tasks.into_iter().for_each(|spawn| spawn());
                     woken.into_iter().for_each(Waker::wake);
                     Poll::Pending
                 }

@@ -6,14 +6,14 @@
 
 use std::{
     mem,
-    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
 
 use super::later;
 
-pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Spawns a task on the runtime of the loop that calls it.
+pub(super) type Task = Box<dyn FnOnce() + Send>;
 
 /// What has come since the loop looked.
 #[derive(Default)]
@@ -109,7 +109,7 @@ mod tests {
         for _ in 0..1_000 {
             inbox.add_woken(Waker::noop().clone());
         }
-        inbox.add_task(Box::pin(async {}));
+        inbox.add_task(Box::new(|| {}));
         assert_eq!(count.0.load(SeqCst), 1);
         let (tasks, woken) = inbox.take(&waker).unwrap();
         assert_eq!((tasks.len(), woken.len()), (1, 1_000));
@@ -143,7 +143,7 @@ mod tests {
         let held = Arc::new(());
         inbox.close();
         let task = Arc::clone(&held);
-        inbox.add_task(Box::pin(async move { drop(task) }));
+        inbox.add_task(Box::new(move || drop(task)));
         assert_eq!(Arc::strong_count(&held), 1);
         assert!(inbox.take(Waker::noop()).is_none());
     }

@@ -191,7 +191,7 @@ async fn what_another_thread_wakes_is_woken_while_the_loop_is_busy() {
     // Keeps the queue of the loop from getting empty, until the other loop's task has run there.
     let (begun, is_done) = (sender.clone(), Arc::new(std::sync::atomic::AtomicBool::new(false)));
     let seen = Arc::clone(&is_done);
-    busy.spawn(async move {
+    busy.spawn(move || async move {
         begun.send("busy").unwrap();
         while !seen.load(std::sync::atomic::Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -199,8 +199,8 @@ async fn what_another_thread_wakes_is_woken_while_the_loop_is_busy() {
     });
     assert_eq!(receiver.recv().await, Some("busy"));
     let home = Arc::clone(&busy);
-    other.spawn(async move {
-        home.spawn(async move {
+    other.spawn(move || async move {
+        home.spawn(move || async move {
             is_done.store(true, std::sync::atomic::Ordering::Relaxed);
             sender.send("done").unwrap();
         });
