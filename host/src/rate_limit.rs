@@ -1,10 +1,11 @@
-//! Limits of rate: how many points a key has consumed in its window. The meaning is that of `rate-limiter-flexible`: a window opens with
-//! the first point and closes after its time; what is consumed beyond the limit counts too.
+//! Limits of rate: how many points a key has consumed in its window. The meaning is that of `rate-limiter-flexible`: a window
+//! opens with the first point and closes after its time; what is consumed beyond the limit counts too.
 //!
 //! Each plugin has a table of its own, shared by all its instances and generations, so that plugins do not collide and none can
-//! fill another's. A table is bounded. When it is full of open windows, a new key takes the place of a window that is within its
-//! limit, the one that closes first; windows beyond their limit go last. So a flood of new keys locks nobody out, and does not
-//! reset what is refused: to push out a window beyond its limit, every window of the table has to be brought beyond its own.
+//! fill another's. A table is bounded. When it is full of open windows, a new key takes the place of a window that is within
+//! its limit, the one that closes first; windows beyond their limit go last. So a flood of new keys locks nobody out, and does
+//! not reset what is refused: to push out a window beyond its limit, every window of the table has to be brought beyond its
+//! own.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
@@ -21,8 +22,8 @@ const KEYS_KEPT: usize = 1_024;
 pub(crate) struct RateLimitTable {
     /// Held for one look-up and the closing of a few windows.
     windows: Mutex<Windows>,
-    /// Keys are kept as 64 bits of a hash that nobody outside can compute, so that a window has the same size for every key. In a
-    /// table of a million keys a new one shares the window of another with a probability of 1 to 10¹³.
+    /// Keys are kept as 64 bits of a hash that nobody outside can compute, so that a window has the same size for every key. In
+    /// a table of a million keys a new one shares the window of another with a probability of 1 to 10¹³.
     hasher: RandomState,
     keys_max: usize,
 }
@@ -57,7 +58,8 @@ impl RateLimitTable {
         Self { windows: Mutex::default(), hasher: RandomState::new(), keys_max }
     }
 
-    /// Takes points of a key. `limit` is the number of points in a window; an open window keeps the length with which it was opened.
+    /// Takes points of a key. `limit` is the number of points in a window; an open window keeps the length with which it was
+    /// opened.
     pub(crate) fn consume(&self, key: &str, points: u32, limit: u32, window: Duration, now: Instant) -> Decision {
         let key = self.hasher.hash_one(key);
         let mut windows = self.lock();

@@ -7,8 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::fixed_limits::QUERY_NAMES_MAX;
 
-/// The request of a handshake. An idle connection keeps it, so it is as long as the client wrote it, and no longer: what is in it
-/// is taken apart when it is asked for.
+/// The request of a handshake. An idle connection keeps it, so it is as long as the client wrote it, and no longer: what is in
+/// it is taken apart when it is asked for.
 #[derive(Debug)]
 pub(crate) struct Request {
     /// Names in lower case, and values, in the order received: `name: value`, each with a line break behind it.
@@ -42,8 +42,8 @@ impl Request {
     }
 }
 
-/// The parameters of a query, decoded: `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stays as it is. What stands
-/// behind the first thousand is ignored, as in Node's `querystring`.
+/// The parameters of a query, decoded: `a=1&b=x%20y`, with `+` for a space. What is not a valid escape stays as it is. What
+/// stands behind the first thousand is ignored, as in Node's `querystring`.
 pub(crate) fn query_parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(QUERY_NAMES_MAX);
     pairs.map(|pair| {

@@ -1,5 +1,5 @@
-//! Names of the fields that `sockets.get-handshake` and `sockets.fetch` take. Both lists are open. `get-handshake` takes one parameter or
-//! one header too: `query:token`, `headers:origin`.
+//! Names of the fields that `sockets.get-handshake` and `sockets.fetch` take. Both lists are open. `get-handshake` takes one
+//! parameter or one header too: `query:token`, `headers:origin`.
 
 /// The address of the peer.
 pub const ADDRESS: &str = "address";

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use memchr::memchr2;
 use serde_json::Value;
 
-/// So many words of eight bytes are looked at before `memchr` is called: in a short string the call would cost more than it saves.
+/// So many words of eight bytes are looked at before `memchr` is called: in a short string the call would cost more than it
+/// saves.
 const WORDS_FIRST: usize = 4;
 /// The lowest bit of each byte of a word, and the highest.
 const LOWEST: u64 = u64::from_ne_bytes([0x01; 8]);
@@ -43,8 +44,8 @@ pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
     at + length
 }
 
-/// The word with the highest bit of each byte set that is a quote, a backslash or a control character. Behind the first such byte
-/// there may be bits too many, never before it: a borrow runs towards the higher bytes.
+/// The word with the highest bit of each byte set that is a quote, a backslash or a control character. Behind the first such
+/// byte there may be bits too many, never before it: a borrow runs towards the higher bytes.
 fn special(word: u64) -> u64 {
     let below = |word: u64, bound: u8| word.wrapping_sub(LOWEST * u64::from(bound)) & !word;
     let equal = |byte: u8| below(word ^ (LOWEST * u64::from(byte)), 1);

@@ -49,7 +49,8 @@ mod tests {
         /// The same where the special bytes stand at any place of a long text, which is walked over in wide steps.
         #[test]
         fn validation_agrees_with_serde_json_in_long_texts(
-            before in "[ \n\t]{0,70}", plain in "[a-zа-я \u{7f}-\u{9f}]{0,70}", special in r#"("|\\[n"\\u]|[\x00-\x1f\x7f]|é|\u{2028})?"#,
+            before in "[ \n\t]{0,70}", plain in "[a-zа-я \u{7f}-\u{9f}]{0,70}",
+            special in r#"("|\\[n"\\u]|[\x00-\x1f\x7f]|é|\u{2028})?"#,
             after in "[!#]{0,70}", spaces in "[ \r\x0b]{0,70}", digits in "[0-9]{1,70}",
         ) {
             let text = format!("{before}[\"{plain}{special}{after}\"{spaces},{digits}{before}]{spaces}");

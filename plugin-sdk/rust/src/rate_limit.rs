@@ -27,12 +27,12 @@ pub struct Decision {
     pub before_next: Duration,
 }
 
-/// `limiter.consume(key, points)` of `rate-limiter-flexible`: takes points from what the key has left. Keys are the plugin's own: other
-/// plugins do not share them. A question: what was recorded before is sent first.
+/// `limiter.consume(key, points)` of `rate-limiter-flexible`: takes points from what the key has left. Keys are the plugin's
+/// own: other plugins do not share them. A question: what was recorded before is sent first.
 ///
-/// With several keys ask the most general first (address, user, socket) and stop at the first that is not allowed. Who is refused
-/// then makes no further keys: a plugin has so many (`rate_limit_keys_max`), and beyond them a new key displaces an older one that
-/// is within its limit.
+/// With several keys ask the most general first (address, user, socket) and stop at the first that is not allowed. Who is
+/// refused then makes no further keys: a plugin has so many (`rate_limit_keys_max`), and beyond them a new key displaces an
+/// older one that is within its limit.
 ///
 /// ```no_run
 /// use innkeeper_plugin::{Error, Result, rate_limit::{Limit, consume}};

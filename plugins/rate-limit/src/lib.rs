@@ -1,12 +1,13 @@
 //! Limits how often each address, user and socket connects and emits, on each of its namespaces: an event costs each of them a
 //! point, and connecting costs the address and the user one.
 //!
-//! Beyond the limit a client that connects is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`; both
-//! have `retryAfterMs` in their data. Points are taken from the address first, then from the user and the socket, and the first that
-//! has none left ends it: what an address may not do costs nobody else a point.
+//! Beyond the limit a client that connects is refused with `Rate limit exceeded`, and an event with the code `RATE_LIMITED`;
+//! both have `retryAfterMs` in their data. Points are taken from the address first, then from the user and the socket, and the
+//! first that has none left ends it: what an address may not do costs nobody else a point. Of IPv6 a network of 64 bits counts
+//! as one address.
 //!
-//! Users are those of the plugin `auth`, so users are counted behind it. Addresses are counted before it: else wrong tokens cost
-//! nothing. The component is loaded twice:
+//! Users are those of the plugin `auth`, so users are counted behind it. Addresses are counted before it: else wrong tokens
+//! cost nothing. The component is loaded twice:
 //!
 //! ```toml
 //! [plugins.attempts]               # before auth
@@ -22,11 +23,12 @@
 //! config = { per = ["user", "socket"] }
 //! ```
 //!
-//! The other keys of `config`, with their defaults: `points = 100`, `window_ms = 60000`, `namespaces = ["/", "/chat"]`. Without `per`
-//! all three are counted.
+//! The other keys of `config`, with their defaults: `points = 100`, `window_ms = 60000`, `namespaces = ["/", "/chat"]`. Without
+//! `per` all three are counted.
 //!
 //! Behind a proxy every client has the proxy's address: leave `address` out there.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{Limit, consume};
@@ -73,7 +75,8 @@ enum Per {
 
 /// From the general to the particular.
 const AT_EVENTS: [Per; 3] = [Per::Address, Per::User, Per::Socket];
-/// A socket that is not connected has no key of its own: a client that is refused again and again would fill the table with them.
+/// A socket that is not connected has no key of its own: a client that is refused again and again would fill the table with
+/// them.
 const AT_CONNECT: [Per; 2] = [Per::Address, Per::User];
 
 impl Default for Config {
@@ -120,10 +123,21 @@ fn consume_point(socket: &Socket, counted: &[Per]) -> Result<()> {
 /// The key of the points. None if there is no such thing: a socket without authentication has no user.
 fn key(socket: &Socket, per: Per) -> Result<Option<String>> {
     Ok(match per {
-        Per::Address => Some(format!("address:{}", socket.address()?)),
+        Per::Address => Some(address_key(&socket.address()?)),
         Per::User => socket.data::<Value>("user")?.and_then(|user| user_key(&user)),
         Per::Socket => Some(format!("socket:{}", socket.id())),
     })
+}
+
+/// Of IPv6 the first 64 bits: the smallest network has the others, so one client could come from a new address each time.
+fn address_key(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+            Some(v4) => format!("address:{v4}"),
+            None => format!("address:{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        },
+        _ => format!("address:{address}"),
+    }
 }
 
 fn user_key(user: &Value) -> Option<String> {

@@ -1,4 +1,4 @@
-use super::{Config, Per, user_key};
+use super::{Config, Per, address_key, user_key};
 use innkeeper_plugin::testing::Host;
 use innkeeper_plugin::{Plugin, Socket};
 use serde_json::{Value, from_str, json};
@@ -93,6 +93,16 @@ fn a_configuration_that_makes_no_sense_is_refused_for_the_operator() {
     assert!(refusal(json!({"per": []})).contains("config: per: "));
     assert!(refusal(json!({"points": 0})).contains("config: points: "));
     assert!(refusal(json!({"window_ms": 0})).contains("config: window_ms: "));
+}
+
+#[test]
+fn an_ipv6_network_of_64_bits_is_one_address() {
+    for address in ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"] {
+        assert_eq!(address_key(address), "address:2001:db8:1:2::/64");
+    }
+    assert_ne!(address_key("2001:db8:1:3::1"), address_key("2001:db8:1:2::1"));
+    assert_eq!(address_key("::ffff:10.0.0.1"), address_key("10.0.0.1"));
+    assert_eq!(address_key("10.0.0.1"), "address:10.0.0.1");
 }
 
 #[test]
