@@ -112,6 +112,9 @@ test("calls that fail are counted by kind, and the limits that ended them", asyn
     assert.equal(sum("innkeeper_call_failures_total", { plugin: "crowd", kind }), 1, kind);
     assert.equal(sum("innkeeper_limit_hits_total", { plugin: "crowd", limit: kind }), 1, kind);
   }
+  assert.ok(sum("innkeeper_plugin_run_seconds_total", { plugin: "crowd" }) >= 0.1, "it has computed for run_ms");
+  assert.ok(sum("innkeeper_guest_threads_moves_total", { plugin: "crowd" }) >= 1, "where no connection waits for it");
+  assert.equal(sum("innkeeper_instances", { plugin: "crowd", state: "running" }), 0);
   assert.equal(broken.sum("innkeeper_call_failures_total", { plugin: "faulty", kind: "broke" }), 1);
 });
 

@@ -180,6 +180,7 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         "How often a limit was hit, by its key in the configuration or its constant; without a plugin, limits of clients and of the host.",
         hits,
     )?;
+    of_running(page, &plugins)?;
     page.gauge(
         "innkeeper_timers",
         "Timers that are set.",
@@ -195,6 +196,36 @@ fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         "Bytes that the host holds for the calls of a plugin: writes that have not left, and answers that were not taken.",
         plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], size(figures.held_bytes))).collect(),
     )
+}
+
+fn of_running(page: &mut Page<'_>, plugins: &[(&str, Figures<'_>)]) -> fmt::Result {
+    let of_each = |value: fn(&Figures<'_>) -> f64| {
+        plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], value(figures))).collect::<Vec<_>>()
+    };
+    let states = plugins.iter().flat_map(|(plugin, figures)| {
+        let instances = &figures.instances;
+        let states = [("running", instances.running), ("waiting", instances.waiting), ("idle", instances.idle)];
+        states.map(|(state, count)| (vec![("plugin", *plugin), ("state", state)], size(count)))
+    });
+    page.gauge("innkeeper_instances", "Instances, by state.", states.collect())?;
+    page.gauge("innkeeper_calls_waiting", "Calls that wait for an instance.", of_each(|figures| size(figures.instances.queued)))?;
+    page.counter_of_seconds(
+        "innkeeper_plugin_run_seconds",
+        "How long calls of a plugin ran, on all threads.",
+        of_each(|figures| figures.run_time.as_secs_f64()),
+    )?;
+    page.gauge(
+        "innkeeper_plugin_share",
+        "Seconds of each second that a plugin ran in the last tenth of a second; beyond 0.2 its calls run on guest threads.",
+        of_each(|figures| figures.share_used),
+    )?;
+    page.gauge(
+        "innkeeper_guest_threads_queue",
+        "Calls that wait for a guest thread.",
+        of_each(|figures| size(figures.guest_thread_queue)),
+    )?;
+    let moves = plugins.iter().map(|(plugin, figures)| (vec![("plugin", *plugin)], figures.guest_thread_moves));
+    page.counter("innkeeper_guest_threads_moves", "Calls that moved to a guest thread.", moves.collect())
 }
 
 fn sum(events: &EventCounters) -> (u64, u64) {

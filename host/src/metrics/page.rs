@@ -32,6 +32,13 @@ impl Page<'_> {
         })
     }
 
+    /// The same in seconds.
+    pub(crate) fn counter_of_seconds<'l>(&mut self, name: &str, help: &str, samples: Vec<(Labels<'l>, f64)>) -> fmt::Result {
+        self.family(name, help, MetricType::Counter, samples, |encoder, value| {
+            encoder.encode_counter::<NoLabelSet, f64, f64>(value, None)
+        })
+    }
+
     /// Numbers as they are now.
     pub(crate) fn gauge<'l>(&mut self, name: &str, help: &str, samples: Vec<(Labels<'l>, f64)>) -> fmt::Result {
         self.family(name, help, MetricType::Gauge, samples, |encoder, value| encoder.encode_gauge(value))

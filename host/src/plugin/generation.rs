@@ -67,6 +67,11 @@ impl<C: LinkedComponent> Runner for Generation<C> {
             calls: &self.metrics,
             limit_hits: &plugin.limit_hits,
             timers: plugin.timers.len(),
+            instances: self.pool.figures(),
+            run_time: plugin.threads.run_time(),
+            share_used: plugin.threads.share_used(),
+            guest_thread_moves: plugin.threads.moved(),
+            guest_thread_queue: plugin.threads.waiting(),
             rate_limit_keys: plugin.rate_limits.keys(),
             held_bytes: plugin.held.used(),
         })

@@ -32,6 +32,7 @@ pub(super) struct PluginThreads {
     threads: Arc<GuestThreads>,
     share: TimeShare,
     moved: AtomicU64,
+    run_nanos: AtomicU64,
     was_logged: AtomicBool,
 }
 
@@ -58,13 +59,24 @@ enum Returned<T> {
 
 impl PluginThreads {
     pub(super) fn new(plugin: Arc<str>, threads: Arc<GuestThreads>) -> Self {
-        Self { plugin, threads, share: TimeShare::new(), moved: AtomicU64::new(0), was_logged: AtomicBool::new(false) }
+        Self {
+            plugin,
+            threads,
+            share: TimeShare::new(),
+            moved: AtomicU64::new(0),
+            run_nanos: AtomicU64::new(0),
+            was_logged: AtomicBool::new(false),
+        }
     }
 
     /// Calls that moved to the guest threads since the start.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(super) fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
+    }
+
+    /// How long calls of the plugin ran since the start.
+    pub(super) fn run_time(&self) -> Duration {
+        Duration::from_nanos(self.run_nanos.load(Ordering::Relaxed))
     }
 
     /// Calls that wait for a guest thread.
@@ -73,7 +85,6 @@ impl PluginThreads {
     }
 
     /// Seconds of each second that the plugin ran lately.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(super) fn share_used(&self) -> f64 {
         self.share.used()
     }
@@ -90,6 +101,7 @@ impl PluginThreads {
     }
 
     fn count(&self, time: Duration) {
+        self.run_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         if self.share.add(time) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 plugin = &*self.plugin,

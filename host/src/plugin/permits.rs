@@ -43,6 +43,13 @@ impl Permits {
         Arc::new(Self { state: Mutex::new(state) })
     }
 
+    /// How many calls may begin to run, and to wait, and how many stand in line for an instance.
+    pub(super) fn free_and_queued(&self) -> (usize, usize, usize) {
+        let state = self.lock();
+        let queued = state.woken.iter().chain(&state.begun).filter(|call| !call.is_closed()).count();
+        (state.running, state.waiting, queued)
+    }
+
     /// The right to run, if one is free.
     pub(super) fn try_run(self: &Arc<Self>) -> Option<Permit> {
         let mut state = self.lock();

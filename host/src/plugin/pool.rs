@@ -15,6 +15,7 @@ use super::contract::LinkedComponent;
 use super::host::GenerationContext;
 use super::instance::Instance;
 use super::permits::{Permit, Permits};
+use super::runner::InstanceFigures;
 use super::running::Running;
 
 /// How long an instance that serves no call is kept.
@@ -52,6 +53,19 @@ impl<C: LinkedComponent> InstancePool<C> {
     pub(super) fn running(&self) -> Arc<Running> {
         let clock = self.component.engine().clock().clone();
         Arc::new(Running::new(clock, self.context.plugin.config.limits.run_deadline))
+    }
+
+    /// What `/metrics` shows of the instances.
+    pub(super) fn figures(&self) -> InstanceFigures {
+        let limits = &self.context.plugin.config.limits;
+        let (may_run, may_wait, queued) = self.permits.free_and_queued();
+        let idle = self.idle();
+        InstanceFigures {
+            running: limits.instances_max.saturating_sub(may_run),
+            waiting: limits.waiting_max.saturating_sub(may_wait),
+            idle: idle.small.len() + idle.large.len(),
+            queued,
+        }
     }
 
     /// The right to have one instance. None if all were in use until `ends_at`.

@@ -42,10 +42,28 @@ pub(crate) struct Figures<'a> {
     /// Of the generation.
     pub(crate) calls: &'a CallMetrics,
     pub(crate) limit_hits: &'a LimitHits,
+    pub(crate) instances: InstanceFigures,
+    /// How long calls ran, on all threads.
+    pub(crate) run_time: Duration,
+    /// Seconds of each second that the plugin ran lately.
+    pub(crate) share_used: f64,
+    /// Calls that moved to the guest threads.
+    pub(crate) guest_thread_moves: u64,
+    /// Calls that wait for a guest thread.
+    pub(crate) guest_thread_queue: usize,
     /// Timers that are set.
     pub(crate) timers: usize,
     /// Keys of rate limits whose windows are open.
     pub(crate) rate_limit_keys: usize,
     /// Bytes that the host holds for its calls.
     pub(crate) held_bytes: usize,
+}
+
+/// The instances of a generation, and the calls that have none.
+pub(crate) struct InstanceFigures {
+    pub(crate) running: usize,
+    pub(crate) waiting: usize,
+    pub(crate) idle: usize,
+    /// Calls that stand in line for an instance.
+    pub(crate) queued: usize,
 }
