@@ -50,7 +50,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Finding>, CliError> {
 
 /// Runs a future on the service runtime: what is no connection's. Connections have loops of their own.
 fn on_runtime<T>(run: impl Future<Output = T>) -> Result<T, CliError> {
-    // One worker beside this thread: what plugins do at their start and in their timers runs here, the health of the server there.
+    // One worker: it serves the internal listener while this thread loads and starts plugins.
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime =
         builder.worker_threads(1).max_blocking_threads(BLOCKING_THREADS).enable_all().build().map_err(CliError::Runtime)?;
