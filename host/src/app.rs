@@ -19,7 +19,7 @@ use crate::config::{self, ComponentCache, Config, Finding, KeyConfig, PluginConf
 use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
-use crate::engine::{Cookie, Engine, Options, Origins};
+use crate::engine::{AddressLimits, Cookie, Engine, Options, Origins, Proxies, ProxyHeader};
 use crate::event_loops::{EventLoops, Threads};
 use crate::files::{ClientBundles, Files};
 use crate::fixed_limits::LISTEN_BACKLOG;
@@ -31,6 +31,7 @@ use crate::plugin::{
     WasmEngines,
 };
 use crate::protocol::{self, Backlog, SocketIo};
+use crate::steady_rate::SteadyRate;
 use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogQueue;
 
@@ -319,6 +320,8 @@ fn connection_limits(config: &Config) -> protocol::ConnectionLimits {
     protocol::ConnectionLimits {
         connect_timeout: config.server.connect_timeout,
         namespaces: limits.namespaces_per_connection_max,
+        refused: limits.refused_connects_max,
+        events: limits.events_per_second_max.map(|events| SteadyRate::new(events, events)),
         attachments: limits.attachments_max,
         high: Backlog { events: limits.inbound_high_events, bytes: limits.inbound_high_bytes },
         most: Backlog { events: limits.inbound_max_events, bytes: limits.inbound_max_bytes },
@@ -337,7 +340,8 @@ fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
         waiting_bytes_max: config.limits.waiting_bytes_max,
         waiting_bytes_per_address_max: config.limits.waiting_bytes_per_address_max,
         request_head_bytes_max: config.limits.request_head_bytes_max,
-        sessions_per_address_max: config.limits.sessions_per_address_max,
+        addresses: address_limits(&config.limits),
+        proxies: proxies(server),
         polling: server.transports.polling,
         websocket: server.transports.websocket,
         allow_upgrades: server.allow_upgrades,
@@ -349,6 +353,25 @@ fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
         body_timeout: server.body_timeout,
         body_rate_min: server.body_rate_min,
     }
+}
+
+fn address_limits(limits: &config::Limits) -> AddressLimits {
+    AddressLimits {
+        connections: limits.connections_max,
+        sessions: limits.sessions_max,
+        connections_per_address: limits.connections_per_address_max,
+        sessions_per_address: limits.sessions_per_address_max,
+        handshakes_per_second: limits.handshakes_per_second_max,
+    }
+}
+
+fn proxies(server: &config::Server) -> Proxies {
+    let header = match server.proxy_header {
+        config::ProxyHeader::XForwardedFor => ProxyHeader::XForwardedFor,
+        config::ProxyHeader::Forwarded => ProxyHeader::Forwarded,
+        config::ProxyHeader::ProxyProtocol => ProxyHeader::ProxyProtocol,
+    };
+    Proxies::new(&server.trusted_proxies, header)
 }
 
 /// The files beside the endpoint. Its path has a slash at both ends, which `config` has checked.

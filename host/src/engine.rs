@@ -8,16 +8,19 @@
 //! Other modules see what is re-exported here, and no type of hyper or tungstenite.
 
 pub(crate) use self::{
+    addresses::AddressLimits,
     cookie::Cookie,
     options::Options,
     origins::Origins,
     outbox::Outbox,
     protocol::{EngineRequest, Protocol, ProtocolFactory},
+    proxies::{Proxies, ProxyHeader},
     server::Engine,
 };
 
 mod accept;
 mod addresses;
+mod admission;
 mod byte_stream;
 mod closing;
 mod command;
@@ -37,6 +40,8 @@ mod payload;
 mod polling;
 mod probe;
 mod protocol;
+mod proxies;
+mod proxy_protocol;
 mod refusal_log;
 mod registry;
 mod relief;

@@ -14,6 +14,18 @@ pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// no client that has been away for longer.
 pub(crate) const POLL_GAP: Duration = Duration::from_millis(500);
 
+/// Handshakes of one address that may come at once, in seconds of `handshakes_per_second_max`: an office comes back after a restart.
+pub(crate) const HANDSHAKE_BURST_S: usize = 10;
+/// Handles of files that no connection gets: for the files of [`OPEN_FILES_MAX`], the store, the internal interface, and what is
+/// loaded. Of a process that may have few, connections get half.
+pub(crate) const HANDLES_RESERVED: usize = 320;
+/// How long a proxy may take over the header of the PROXY protocol. The protocol asks for at least three seconds, the time of one
+/// packet that is lost.
+pub(crate) const PROXY_HEADER_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of a header of the PROXY protocol. The addresses take 52 at most; what else proxies add, a certificate's names for one, is
+/// some hundred.
+pub(crate) const PROXY_HEADER_BYTES_MAX: usize = 4_096;
+
 /// Parameters of a URL's query; what stands behind them is ignored, as in Node's `querystring`.
 pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
 

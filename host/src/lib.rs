@@ -31,6 +31,7 @@ mod reason;
 mod request;
 #[cfg(test)]
 mod scenarios;
+mod steady_rate;
 mod store;
 mod telemetry;
 mod text_file;

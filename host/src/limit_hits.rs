@@ -35,21 +35,27 @@ macro_rules! limits {
 limits! {
     // Connections, sessions and requests: `engine` and `files`.
     BodyTimeout = "body_timeout",
+    Connections = "connections_max",
+    ConnectionsPerAddress = "connections_per_address_max",
+    HandshakesPerSecond = "handshakes_per_second_max",
     MaxHttpBufferSize = "max_http_buffer_size",
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",
+    ProxyHeader = "PROXY_HEADER_DEADLINE",
     WaitingBytes = "waiting_bytes_max",
     WaitingBytesPerAddress = "waiting_bytes_per_address_max",
     QueryNames = "QUERY_NAMES_MAX",
     RequestHeadBytes = "request_head_bytes_max",
     /// A client did not take in time what waited for it.
     UnreadTime = "ping_timeout",
+    Sessions = "sessions_max",
     SessionsPerAddress = "sessions_per_address_max",
 
     // Packets and sockets of one connection: `protocol` and `dispatch`.
     AttachmentsPerPacket = "attachments_max",
     AuthBytes = "AUTH_BYTES_MAX",
     ConnectTimeout = "connect_timeout",
+    EventsPerSecond = "events_per_second_max",
     /// Reading paused, because so many events wait.
     InboundHigh = "inbound_high_events",
     /// The client was disconnected, because so many events waited.
@@ -57,6 +63,7 @@ limits! {
     NamespacesPerConnection = "namespaces_per_connection_max",
     OpenAcksPerSocket = "open_acks_per_socket_max",
     OpenCallsPerSocket = "open_calls_per_socket",
+    RefusedConnects = "refused_connects_max",
 
     // Calls of plugins, and what they record: `plugin` and `effect`.
     CallTime = "call_ms",

@@ -218,17 +218,6 @@ test("QUERY_NAMES_MAX: what stands behind the first thousand parameters is ignor
   assert.equal(await plain(998), null);
 });
 
-test("sessions_per_address_max: a handshake beyond it is answered 429 until a session ends, and the log names the key", async (t) => {
-  const host = await startHost(t, { limits: { sessions_per_address_max: 2 } });
-  const open = () => request(host, { path: "/socket.io/?EIO=4&transport=polling" });
-  const first = await RawSocket.open(host);
-  assert.equal((await open()).status, 200);
-  assert.equal((await open()).status, 429);
-  await host.waitForLog((line) => line.level === "WARN" && /sessions_per_address_max/.test(line.message), "the log says why");
-  first.close();
-  await eventually("a session is admitted again", async () => (await open()).status === 200);
-});
-
 test("REFUSAL_LINES_MAX: a flood of refusals is a few lines of the log", async (t) => {
   const host = await startHost(t);
   const headers = { origin: `http://foe.example/${"x".repeat(1_000)}` };

@@ -73,16 +73,6 @@ test("a body that stands still is in the log with its key, an upload and a downl
   await warning(downloads, /body_timeout/);
 });
 
-test("when no file handle is left, the log names the limit of the process, and clients are served again afterwards", async (t) => {
-  const host = await startHost(t, { plugins: ["echo"], handles: 64 });
-  const sockets = [];
-  // The system accepts more than the program can; those wait.
-  for (let socket = 0; socket < 80; socket += 1) sockets.push(await tcp(host));
-  assert.match((await warning(host, /cannot accept/)).message, /ulimit -n/);
-  for (const socket of sockets) socket.destroy();
-  await connect(host);
-});
-
 test("the process takes as many file handles as the system gives it", async (t) => {
   const host = await startHost(t, { plugins: ["echo"], softHandles: 64 });
   const clients = await Promise.all(Array.from({ length: 100 }, () => connect(host)));

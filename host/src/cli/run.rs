@@ -25,8 +25,10 @@ pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), 
 }
 
 /// Runs the server until it has drained.
-pub(super) fn serve(Resolved { config, sources }: Resolved, log: &Log) -> Result<(), CliError> {
+pub(super) fn serve(Resolved { mut config, sources }: Resolved, log: &Log) -> Result<(), CliError> {
     file_handles::raise_limit();
+    let connections_max = &mut config.limits.connections_max;
+    *connections_max = (*connections_max).min(file_handles::for_connections());
     match on_runtime(app::run(config, log.queue().clone()))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),

@@ -16,8 +16,20 @@ const HEAD_BYTES: RangeInclusive<usize> = 1_024..=256 << 10;
 /// `[limits]`: what one connection, one call or the whole host may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions of one address; `None`: any number.
-    pub sessions_per_address_max: Option<usize>,
+    /// Connections of all clients together.
+    pub connections_max: usize,
+    /// Connections of one address.
+    pub connections_per_address_max: usize,
+    /// Sessions of all clients together.
+    pub sessions_max: usize,
+    /// Sessions of one address.
+    pub sessions_per_address_max: usize,
+    /// Handshakes of one address in a second.
+    pub handshakes_per_second_max: usize,
+    /// Namespaces that one connection may be refused.
+    pub refused_connects_max: usize,
+    /// Events of one connection in a second; `None`: any number.
+    pub events_per_second_max: Option<usize>,
     /// Bytes of the head of one HTTP request.
     pub request_head_bytes_max: usize,
     /// Bytes queued to one connection.
@@ -69,7 +81,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            sessions_per_address_max: None,
+            connections_max: 100_000,
+            connections_per_address_max: 512,
+            sessions_max: 100_000,
+            sessions_per_address_max: 256,
+            handshakes_per_second_max: 30,
+            refused_connects_max: 100,
+            events_per_second_max: None,
             request_head_bytes_max: 16 << 10,
             outbox_bytes_max: 16 << 20,
             waiting_bytes_max: 256 << 20,
@@ -100,11 +118,41 @@ impl Default for Limits {
 /// `[limits]`.
 pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
+        "connections_max",
+        |limits: &mut Limits| Count(&mut limits.connections_max, COUNTS),
+        "TCP connections of all clients together; one beyond it is answered 503 and closed. Idle, so many take half a gigabyte. It is less where the process may not have so many open files: some hundred of those are kept for the store, static files and the internal interface",
+    ),
+    KeySpec::new(
+        "connections_per_address_max",
+        |limits| Count(&mut limits.connections_per_address_max, COUNTS),
+        "TCP connections of one address (of IPv6, of the network of 64 bits); one beyond it is answered 429 and closed. Two for each session, since a polling client has one for each direction. Loopback addresses have no limits per address, and the connections of `trusted_proxies` count for nobody, unless the PROXY protocol says whose they are",
+    ),
+    KeySpec::new(
+        "sessions_max",
+        |limits| Count(&mut limits.sessions_max, COUNTS),
+        "sessions (Engine.IO connections) of all clients together; a handshake beyond it is answered 503. As many as connections",
+    ),
+    KeySpec::new(
         "sessions_per_address_max",
-        |limits: &mut Limits| OptionalCount(&mut limits.sessions_per_address_max, COUNTS),
-        "sessions of one address; a handshake beyond it is answered 429. Without this key, any number: behind a proxy all clients have the proxy's address",
+        |limits| Count(&mut limits.sessions_per_address_max, COUNTS),
+        "sessions of one address, or of the client's behind `trusted_proxies`; a handshake beyond it is answered 429. An office or a school behind one address; raise it where thousands share one",
+    ),
+    KeySpec::new(
+        "handshakes_per_second_max",
+        |limits| Count(&mut limits.handshakes_per_second_max, COUNTS),
+        "handshakes of one address in a second, ten times as many at once; one beyond it is answered 429. All sessions that an address may have can come back at once after a restart, and a loop of handshakes gets no further than this",
+    ),
+    KeySpec::new(
+        "refused_connects_max",
+        |limits| Count(&mut limits.refused_connects_max, COUNTS),
+        "refused or unknown namespaces of one connection, with which it ends: each runs the middleware anew. As many as it may join",
+    ),
+    KeySpec::new(
+        "events_per_second_max",
+        |limits: &mut Limits| OptionalCount(&mut limits.events_per_second_max, COUNTS),
+        "events of one connection in a second, as many at once; with one beyond it the client is disconnected. Without this key, any number: the plugin rate-limit refuses single events by name, user or address, and `inbound_high_events` slows a client down",
     )
-    .example("100"),
+    .example("200"),
     KeySpec::new(
         "request_head_bytes_max",
         |limits| Bytes(&mut limits.request_head_bytes_max, HEAD_BYTES),
@@ -123,7 +171,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "waiting_bytes_per_address_max",
         |limits| Bytes(&mut limits.waiting_bytes_per_address_max, BYTES),
-        "the same for the connections of one address; not for clients on this machine, among them a proxy. Three clients that read nothing",
+        "the same for the connections of one address; not for clients on this machine, among them a proxy that is not in `trusted_proxies`. Three clients that read nothing",
     ),
     KeySpec::new(
         "inbound_high_events",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::cookie::{self, Cookie};
@@ -17,6 +18,7 @@ use super::hosts;
 use super::key_spec::KeySpec;
 use super::paths::{beside, shown};
 use super::problem::Problem;
+use super::proxies::{self, ProxyHeader};
 use super::reader::{KeyValue, Reader, Section};
 use super::value::{RawValue, once, text, word};
 
@@ -37,6 +39,10 @@ pub struct Server {
     pub port: u16,
     /// Threads that serve connections. `None`: one for each CPU that the process may use.
     pub event_loops: Option<usize>,
+    /// The proxies in front of the server; of others no header is believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How those proxies give the client's address.
+    pub proxy_header: ProxyHeader,
     /// Begins and ends with a slash. Socket.IO's `path`, default `/socket.io/`.
     pub path: String,
     /// How often the server pings. Socket.IO's `pingInterval`.
@@ -87,6 +93,8 @@ impl Default for Server {
             hosts: Vec::new(),
             port: 3001,
             event_loops: None,
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
             path: "/socket.io/".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -144,6 +152,17 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
         "threads that serve connections; each connection stays on one of them. Without this key, one for each CPU that the server may use",
     )
     .example("2"),
+    KeySpec::new(
+        "trusted_proxies",
+        |server: &mut Server| Custom { kind: proxies::TRUSTED_KIND, value: proxies::shown_trusted(&server.trusted_proxies) },
+        "the proxies in front of the server, whose word is taken for the address of a client: in the handshake, the log, and the limits per address. Without this key that is the address of the connection, whatever a header says, since anybody can write one",
+    )
+    .example("[\"10.0.0.0/8\"]"),
+    KeySpec::new(
+        "proxy_header",
+        |server: &mut Server| Custom { kind: proxies::HEADER_KIND, value: proxies::shown_header(server.proxy_header) },
+        "how those proxies give the address: in a header of each request, read from its end to the first address that is no proxy's, or at the begin of each connection (the PROXY protocol, versions 1 and 2), which then is refused without it. Only this one is read: a proxy passes on what a client wrote into the others",
+    ),
     KeySpec::new(
         "path",
         |server: &mut Server| Text("path, begins with a slash", &mut server.path, path),
@@ -238,6 +257,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
         into.transports = transports(reader, &entry);
     }
     hosts::read(reader, &mut section, &mut into.hosts);
+    proxies::read(reader, &mut section, &mut into.trusted_proxies, &mut into.proxy_header);
     reader.set(&mut section, "static_folder", &mut into.static_folder, |raw| folder(raw, file));
     // The folder need not be there yet: the response to a request for the client says what is missing.
     reader.set(&mut section, "client_folder", &mut into.client_folder, |raw| Ok(Some(beside(file, &text(raw)?))));

@@ -46,12 +46,18 @@ impl Engine {
 
     /// Decides about a connection that was accepted: whether it may stay, and which loop serves it.
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        let stream = DetachedStream::Tcp(stream.into_std()?);
+        let peer = peer.ip().to_canonical();
+        let Some(permit) = self.connection_permit(&stream, peer) else { return Ok(()) };
+        let stream = DetachedStream::Tcp(stream.into_std()?, permit);
         let (engine, seat) = (Arc::clone(self), self.loops.place());
         let event_loop = Arc::clone(seat.event_loop());
         event_loop.spawn(move || async move {
             match stream.attach() {
-                Ok(stream) => listener::serve_connection(engine, stream, peer.ip(), seat).await,
+                Ok(stream) => {
+                    if let Some((stream, address)) = engine.identify(stream, peer).await {
+                        listener::serve_connection(engine, stream, address, seat).await;
+                    }
+                }
                 // The drop of the stream has closed it.
                 Err(error) => engine.log.accept(&error),
             }

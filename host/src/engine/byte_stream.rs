@@ -19,8 +19,11 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::addresses::Permit;
+
 pub(super) enum ByteStream {
-    Tcp(TcpStream),
+    /// With the permit of the connection, which ends with the stream.
+    Tcp(TcpStream, Permit),
     /// A pipe in memory, for tests with a stopped clock.
     #[cfg(test)]
     Memory(DuplexStream),
@@ -28,7 +31,7 @@ pub(super) enum ByteStream {
 
 /// A stream that no loop polls: it was just accepted, or goes from one loop to another.
 pub(super) enum DetachedStream {
-    Tcp(std::net::TcpStream),
+    Tcp(std::net::TcpStream, Permit),
     #[cfg(test)]
     Memory(DuplexStream),
 }
@@ -37,7 +40,7 @@ impl DetachedStream {
     /// The stream on the loop of whoever calls.
     pub(super) fn attach(self) -> io::Result<ByteStream> {
         match self {
-            Self::Tcp(stream) => TcpStream::from_std(stream).map(ByteStream::Tcp),
+            Self::Tcp(stream, permit) => Ok(ByteStream::Tcp(TcpStream::from_std(stream)?, permit)),
             #[cfg(test)]
             Self::Memory(stream) => Ok(ByteStream::Memory(stream)),
         }
@@ -48,7 +51,7 @@ impl ByteStream {
     /// Takes the stream off the loop that polls it.
     pub(super) fn detach(self) -> io::Result<DetachedStream> {
         match self {
-            Self::Tcp(stream) => stream.into_std().map(DetachedStream::Tcp),
+            Self::Tcp(stream, permit) => Ok(DetachedStream::Tcp(stream.into_std()?, permit)),
             #[cfg(test)]
             Self::Memory(stream) => Ok(DetachedStream::Memory(stream)),
         }
@@ -58,7 +61,7 @@ impl ByteStream {
     /// read. A kind of stream that cannot find out returns true: the next read then finds nothing and leaves the waker.
     pub(super) fn may_read(&self, cx: &mut Context<'_>) -> bool {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx).is_ready(),
+            Self::Tcp(stream, _) => stream.poll_read_ready(cx).is_ready(),
             #[cfg(test)]
             Self::Memory(_) => true,
         }
@@ -67,7 +70,7 @@ impl ByteStream {
     /// Turns the stream's drop into a TCP reset, so that bytes that the client does not read do not stay in the kernel.
     pub(super) fn reset_on_drop(&self) {
         match self {
-            Self::Tcp(stream) => drop(SockRef::from(stream).set_linger(Some(Duration::ZERO))),
+            Self::Tcp(stream, _) => drop(SockRef::from(stream).set_linger(Some(Duration::ZERO))),
             #[cfg(test)]
             Self::Memory(_) => {}
         }
@@ -77,7 +80,7 @@ impl ByteStream {
 impl AsyncRead for ByteStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_read(cx, buffer),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
@@ -87,7 +90,7 @@ impl AsyncRead for ByteStream {
 impl AsyncWrite for ByteStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_write(cx, bytes),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
@@ -95,7 +98,7 @@ impl AsyncWrite for ByteStream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_flush(cx),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
         }
@@ -103,7 +106,7 @@ impl AsyncWrite for ByteStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
@@ -111,7 +114,7 @@ impl AsyncWrite for ByteStream {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tcp(stream, _) => stream.is_write_vectored(),
             #[cfg(test)]
             Self::Memory(stream) => stream.is_write_vectored(),
         }
@@ -119,7 +122,7 @@ impl AsyncWrite for ByteStream {
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tcp(stream, _) => Pin::new(stream).poll_write_vectored(cx, slices),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }

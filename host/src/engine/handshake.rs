@@ -12,7 +12,7 @@ use hyper::{
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    addresses::AddressPermit,
+    addresses::Permit,
     options::Options,
     outbox::Outbox,
     response::{Accept, Refusal},
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     fixed_limits::QUERY_NAMES_MAX,
     frame::Frame,
+    limit_hits::LimitHit,
     packet::OpenPacket,
     request::{Request, query_parameters},
 };
@@ -51,7 +52,7 @@ pub(super) enum Upgrade {
 /// What a handshake has found out about the session that it opens.
 pub(super) struct NewSession {
     pub(super) session_id: SessionId,
-    pub(super) address_permit: AddressPermit,
+    pub(super) permit: Permit,
     /// The cookie that the response sets.
     pub(super) cookie: Option<HeaderValue>,
     pub(super) request: Request,
@@ -129,13 +130,13 @@ fn route_of_handshake(
     if engine.refuses() {
         return Err(Refusal::ShuttingDown);
     }
-    let Some(address_permit) = engine.addresses.acquire(address) else {
-        engine.log.address(address);
-        return Err(Refusal::TooMany);
-    };
+    let permit = engine.addresses.session(address).map_err(|limit| {
+        engine.log.full(limit, address);
+        if limit == LimitHit::Sessions { Refusal::Full } else { Refusal::TooMany }
+    })?;
     let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
     let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
-    let new_session = NewSession { session_id, address_permit, cookie, request: opening_request(parts, address) };
+    let new_session = NewSession { session_id, permit, cookie, request: opening_request(parts, address) };
     Ok(match accept {
         Some(accept) => Route::Websocket(accept, Upgrade::New(new_session)),
         None => Route::Open(new_session),

@@ -68,7 +68,7 @@ pub(super) async fn serve_connection(engine: Arc<Engine>, stream: ByteStream, ad
     let notes = Arc::<Notes>::default();
     let stream = HttpStream::new(stream, Arc::clone(&notes), engine.options.least_pace());
     let http = http(&engine.options);
-    let service = HttpService { engine, address: address.to_canonical(), seat, upgrade: Mutex::default(), notes };
+    let service = HttpService { engine, address, seat, upgrade: Mutex::default(), notes };
     let mut http = http.serve_connection(stream, service);
     let served = tokio::select! {
         served = poll_fn(|cx| http.poll_without_shutdown(cx)) => Some(served),
@@ -126,6 +126,7 @@ fn is_stalled(error: &hyper::Error) -> bool {
 /// Serves the requests on one TCP connection.
 struct HttpService {
     engine: Arc<Engine>,
+    /// The client, or the proxy that speaks for many clients.
     address: IpAddr,
     seat: Seat,
     /// What the stream is for, once a request is for a websocket.
@@ -152,7 +153,8 @@ impl Service<hyper::Request<Incoming>> for HttpService {
             Ok(host) => host,
             Err(refusal) => return ready_response(refusal.into_response(), Cors::none()),
         };
-        let route = match handshake::route(&self.engine, &parts, host.as_ref().map(Authority::as_str), self.address) {
+        let address = options.proxies.client(self.address, &parts.headers);
+        let route = match handshake::route(&self.engine, &parts, host.as_ref().map(Authority::as_str), address) {
             Ok(route) => route,
             // Not the endpoint; perhaps it is a file.
             Err(Refusal::NotFound) => match options.files.respond(&parts, self.cut()) {
@@ -160,7 +162,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
                 None => return ready_response(Refusal::NotFound.into_response(), Cors::none()),
             },
             Err(refusal) => {
-                tracing::debug!(address = %self.address, ?refusal, "a request is refused");
+                tracing::debug!(%address, ?refusal, "a request is refused");
                 let is_foreign = refusal == Refusal::Forbidden;
                 let cors = if is_foreign { Cors::none() } else { Cors::new(&options.origins, &parts.headers) };
                 return ready_response(refusal.into_response(), cors);
@@ -186,7 +188,7 @@ impl Service<hyper::Request<Incoming>> for HttpService {
             }
             Route::Poll(outbox) => pending_response(polling::poll(outbox, Arc::clone(&self.notes)), cors, None),
             Route::Post(outbox) => {
-                let response = post(Arc::clone(&self.engine), outbox, body, self.address);
+                let response = post(Arc::clone(&self.engine), outbox, body, address);
                 let response = pending_response(response, cors, None);
                 if !parts.headers.contains_key(TRANSFER_ENCODING) {
                     return response;

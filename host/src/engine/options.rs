@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{cookie::Cookie, origins::Origins, pace::LeastPace};
+use super::{addresses::AddressLimits, cookie::Cookie, origins::Origins, pace::LeastPace, proxies::Proxies};
 use crate::{files::Files, host_names::HostNames};
 
 /// The options of the engine. The defaults are those of Node's server where it has them.
@@ -47,8 +47,11 @@ pub(crate) struct Options {
     pub(crate) body_timeout: Duration,
     /// Bytes of a body that have to move in a second.
     pub(crate) body_rate_min: usize,
-    /// Sessions of one address; `None` means no limit. A handshake beyond it is answered 429.
-    pub(crate) sessions_per_address_max: Option<usize>,
+    /// Connections and sessions, per address and in total. What is beyond the limit of an address is answered 429, what is beyond a
+    /// total 503.
+    pub(crate) addresses: AddressLimits,
+    /// The proxies in front of the server.
+    pub(crate) proxies: Proxies,
 }
 
 impl Options {
@@ -80,7 +83,8 @@ impl Default for Options {
             keep_alive: Duration::from_secs(90),
             body_timeout: Duration::from_secs(120),
             body_rate_min: 1 << 10,
-            sessions_per_address_max: None,
+            addresses: AddressLimits::default(),
+            proxies: Proxies::default(),
         }
     }
 }

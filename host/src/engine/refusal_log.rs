@@ -6,6 +6,7 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+use super::proxy_protocol::HeaderError;
 use crate::{
     fixed_limits::REFUSAL_LINES_MAX,
     limit_hits::{LimitHit, LimitHits},
@@ -26,7 +27,9 @@ pub(super) struct RefusalLog {
     message: LogLimiter,
     origin: LogLimiter,
     outbox: LogLimiter,
+    proxy: LogLimiter,
     stalled: LogLimiter,
+    total: LogLimiter,
 }
 
 impl RefusalLog {
@@ -42,7 +45,9 @@ impl RefusalLog {
             message: limiter(),
             origin: limiter(),
             outbox: limiter(),
+            proxy: limiter(),
             stalled: limiter(),
+            total: limiter(),
         }
     }
 
@@ -57,16 +62,36 @@ impl RefusalLog {
         );
     }
 
-    /// A handshake beyond `sessions_per_address_max`: 429.
-    pub(super) fn address(&self, address: IpAddr) {
-        self.limit_hits.hit(LimitHit::SessionsPerAddress);
-        let Some(left_out) = self.address.admit() else { return };
-        tracing::warn!(
-            %address,
-            left_out,
-            "refused: the address has as many sessions as [limits] sessions_per_address_max allows; behind a proxy all clients have \
-             the proxy's address, so leave the key out and let the proxy limit"
-        );
+    /// A connection or a handshake beyond a limit of its address (429) or of all together (503).
+    pub(super) fn full(&self, limit: LimitHit, address: IpAddr) {
+        self.limit_hits.hit(limit);
+        let key = limit.label();
+        if matches!(limit, LimitHit::Connections | LimitHit::Sessions) {
+            let Some(left_out) = self.total.admit() else { return };
+            tracing::warn!(
+                %address,
+                left_out,
+                "refused: all clients together have as many as [limits] {key} allows; of connections it allows no more than the \
+                 process may have open files (`ulimit -n`, LimitNOFILE of systemd)"
+            );
+        } else {
+            let Some(left_out) = self.address.admit() else { return };
+            tracing::warn!(
+                %address,
+                left_out,
+                "refused: the address has as many as [limits] {key} allows; if it is a proxy, list it in [server] trusted_proxies, and \
+                 its clients are counted one by one"
+            );
+        }
+    }
+
+    /// A connection of a proxy that does not begin as it has to.
+    pub(super) fn proxy(&self, address: IpAddr, error: HeaderError) {
+        if matches!(error, HeaderError::Late | HeaderError::TooLong) {
+            self.limit_hits.hit(LimitHit::ProxyHeader);
+        }
+        let Some(left_out) = self.proxy.admit() else { return };
+        tracing::warn!(%address, left_out, "a connection of a trusted proxy is closed: {error}");
     }
 
     /// The head of a request is longer than `request_head_bytes_max`, or has more than a hundred headers: 431.
@@ -147,15 +172,14 @@ impl RefusalLog {
         );
     }
 
-    /// A client sent faster than its events are handled.
+    /// A client sent faster than its events are handled, or than it may.
     pub(super) fn inbound(&self, conn: u64) {
-        self.limit_hits.hit(LimitHit::InboundMost);
         let Some(left_out) = self.inbound.admit() else { return };
         tracing::warn!(
             conn,
             left_out,
             "disconnected: a client sent faster than its events are handled, and more waited than [limits] inbound_max_events or \
-             inbound_max_bytes"
+             inbound_max_bytes, or it sent more in a second than events_per_second_max"
         );
     }
 

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::HashMap, net::IpAddr, sync::Arc, time::Dura
 
 use tokio::time::sleep;
 
-use super::{outbox::Outbox, server::Engine};
+use super::{addresses, outbox::Outbox, server::Engine};
 use crate::limit_hits::LimitHit;
 
 /// How long after clients were disconnected the count is looked at again: the sessions need a moment to drop what they hold.
@@ -41,14 +41,15 @@ impl Engine {
 /// What waits for one client, and of it.
 struct Wait {
     bytes: usize,
-    address: IpAddr,
+    /// `None` if the address has no limits of its own.
+    address: Option<IpAddr>,
     outbox: Arc<Outbox>,
 }
 
 impl Wait {
     fn new(address: IpAddr, outbox: Arc<Outbox>) -> Self {
         let (queued, received) = outbox.bytes();
-        Self { bytes: queued + received, address, outbox }
+        Self { bytes: queued + received, address: addresses::limited(address), outbox }
     }
 }
 
@@ -56,14 +57,14 @@ impl Wait {
 /// all clients, until `excess` bytes are freed. Clients on this machine have no bound of their own: a proxy may stand for any number.
 fn chosen(mut waits: Vec<Wait>, mut excess: usize, per_address_max: usize) -> Vec<(Arc<Outbox>, LimitHit)> {
     waits.sort_unstable_by_key(|wait| Reverse(wait.bytes));
-    let mut of_addresses: HashMap<IpAddr, usize> = HashMap::new();
+    let mut of_addresses: HashMap<Option<IpAddr>, usize> = HashMap::new();
     for wait in &waits {
         *of_addresses.entry(wait.address).or_default() += wait.bytes;
     }
     let (mut chosen, mut rest) = (Vec::new(), Vec::new());
     for wait in waits {
         let of_address = of_addresses.entry(wait.address).or_default();
-        if *of_address > per_address_max && !wait.address.is_loopback() {
+        if *of_address > per_address_max && wait.address.is_some() {
             *of_address = of_address.saturating_sub(wait.bytes);
             excess = excess.saturating_sub(wait.bytes);
             chosen.push((wait.outbox, LimitHit::WaitingBytesPerAddress));
@@ -97,7 +98,7 @@ mod tests {
         let outboxes: Vec<_> = waits.iter().map(|_| Arc::new(outbox())).collect();
         let wait = |((address, bytes), outbox): (&(IpAddr, usize), &Arc<Outbox>)| Wait {
             bytes: *bytes,
-            address: *address,
+            address: addresses::limited(*address),
             outbox: Arc::clone(outbox),
         };
         let waits = waits.iter().zip(&outboxes).map(wait).collect();

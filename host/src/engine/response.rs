@@ -7,12 +7,15 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, CONNECTION,
-        CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, UPGRADE, VARY,
+        CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, UPGRADE, VARY,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
 
 use super::origins::Origins;
+
+/// After how many seconds a client that was refused may try again; the official client does after one to five.
+const RETRY_AFTER_S: &str = "5";
 
 /// A response of the engine itself; a file's response has another body.
 pub(super) type EngineResponse = Response<Full<Bytes>>;
@@ -30,7 +33,10 @@ pub(super) enum Refusal {
     TooLarge,
     /// The body of a POST made no progress for too long.
     Stalled,
+    /// The address has as much as it may have.
     TooMany,
+    /// All clients together have.
+    Full,
     ShuttingDown,
 }
 
@@ -46,7 +52,7 @@ impl Refusal {
             Self::NotFound => (StatusCode::NOT_FOUND, ""),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ""),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, ""),
-            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ""),
+            Self::Full | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ""),
         }
     }
 
@@ -56,6 +62,9 @@ impl Refusal {
         *response.status_mut() = status;
         if body.is_empty() {
             response.headers_mut().remove(CONTENT_TYPE);
+        }
+        if matches!(self, Self::TooMany | Self::Full | Self::ShuttingDown) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         response
     }

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    addresses::SessionsPerAddress,
+    addresses::Addresses,
     closing::{self, ClientSide},
     counters::SessionCounters,
     options::Options,
@@ -31,7 +31,7 @@ pub(crate) struct Engine {
     /// Where connections are served.
     pub(super) loops: EventLoops,
     pub(super) registry: Registry,
-    pub(super) addresses: Arc<SessionsPerAddress>,
+    pub(super) addresses: Arc<Addresses>,
     pub(super) log: RefusalLog,
     pub(super) counters: SessionCounters,
     /// The number of the last connection.
@@ -59,7 +59,7 @@ impl Engine {
     ) -> Arc<Self> {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
         let waiting = WaitingBytes::new(options.waiting_bytes_max.min(options.waiting_bytes_per_address_max));
-        let addresses = SessionsPerAddress::new(options.sessions_per_address_max);
+        let addresses = Addresses::new(options.addresses);
         Arc::new(Self {
             options,
             factory,

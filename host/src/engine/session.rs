@@ -48,7 +48,7 @@ pub(super) enum InitialTransport {
 
 /// Makes a session and its task, on the loop of whoever calls, which is that of the seat.
 pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, seat: Seat, transport: InitialTransport) {
-    let NewSession { session_id, address_permit, request, .. } = new_session;
+    let NewSession { session_id, permit, request, .. } = new_session;
     let is_websocket = matches!(transport, InitialTransport::Websocket(..));
     let (bytes_max, conn) = (engine.options.outbox_bytes_max, engine.next_connection());
     let (waiting, event_loop) = (Arc::clone(&engine.waiting), Arc::clone(seat.event_loop()));
@@ -83,7 +83,7 @@ pub(super) fn start(engine: &Arc<Engine>, new_session: NewSession, seat: Seat, t
         state: SessionState::Open,
         is_protocol_done: false,
         session_id,
-        _address_permit: address_permit,
+        _permit: permit,
         _seat: seat,
         _task: engine.sessions.begin(),
     };

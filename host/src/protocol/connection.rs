@@ -23,6 +23,7 @@ use crate::packet::{
 use crate::plugin::Event;
 use crate::reason::DisconnectReason;
 use crate::request::Request;
+use crate::steady_rate::RateUse;
 
 /// The Socket.IO side of a connection. Owned and polled by the connection's task.
 pub(super) struct Connection {
@@ -38,6 +39,8 @@ pub(super) struct Connection {
     received_steps: usize,
     /// Runs until a socket of the connection is connected.
     connect_timeout: Option<Pin<Box<Sleep>>>,
+    /// How far the client has used `limits.events`.
+    events: RateUse,
     is_closed: bool,
 }
 
@@ -62,6 +65,7 @@ impl Connection {
             partial: None,
             received_steps: 0,
             connect_timeout,
+            events: RateUse::unused(),
             is_closed: false,
         }
     }
@@ -84,6 +88,7 @@ impl Connection {
         if !auth.is_empty() {
             json::object(auth).map_err(|_| DisconnectReason::ForcedClose)?;
         }
+        self.check_refused()?;
         if self.dispatcher.registry.chain(namespace).is_none() {
             self.refuse(namespace, INVALID_NAMESPACE);
         } else if self.sockets.len() >= self.limits.namespaces {
@@ -113,7 +118,8 @@ impl Connection {
         Some(Arc::new(Socket::new(id, self.adapter.namespace(namespace), handshake, self.outbox.clone())))
     }
 
-    fn refuse(&self, namespace: &str, message: &str) {
+    fn refuse(&mut self, namespace: &str, message: &str) {
+        self.sockets.note_refused();
         self.outbox.enqueue(SocketShare::CONNECTION, connect_error_packet(namespace, message, None).frames(), false);
     }
 
@@ -133,6 +139,7 @@ impl Connection {
             // No handler can be for an event without a name; Node's server goes on too.
             return Ok(());
         }
+        self.check_rate()?;
         let (name, args) = split_event(packet.body, attachments.len()).map_err(|_| DisconnectReason::ForcedClose)?;
         if innkeeper_contract::events::is_reserved(&name) {
             return Err(DisconnectReason::ForcedClose);
@@ -166,11 +173,36 @@ impl Connection {
         }
     }
 
+    /// Whether the connection may ask for one more namespace.
+    fn check_refused(&self) -> Result<(), DisconnectReason> {
+        if self.sockets.refused() < self.limits.refused {
+            return Ok(());
+        }
+        self.limit_hits.hit(LimitHit::RefusedConnects);
+        let conn = self.outbox.connection();
+        tracing::debug!(conn, "disconnected: the connection was refused as often as [limits] refused_connects_max allows");
+        Err(DisconnectReason::ForcedClose)
+    }
+
+    fn check_rate(&mut self) -> Result<(), DisconnectReason> {
+        match &self.limits.events {
+            Some(rate) if !self.events.take(rate) => {
+                self.limit_hits.hit(LimitHit::EventsPerSecond);
+                Err(DisconnectReason::InboundLimit)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_backlog(&mut self) -> Result<(), DisconnectReason> {
         let mut backlog = self.sockets.backlog();
         backlog.bytes += self.partial.as_ref().map_or(0, |partial| partial.len());
         self.count_received(backlog.bytes);
-        if backlog.exceeds(self.limits.most) { Err(DisconnectReason::InboundLimit) } else { Ok(()) }
+        if backlog.exceeds(self.limits.most) {
+            self.limit_hits.hit(LimitHit::InboundMost);
+            return Err(DisconnectReason::InboundLimit);
+        }
+        Ok(())
     }
 }
 

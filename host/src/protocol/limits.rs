@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use crate::steady_rate::SteadyRate;
+
 /// How much one connection may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionLimits {
     /// How long a connection may be on no namespace.
     pub(crate) connect_timeout: Duration,
     pub(crate) namespaces: usize,
+    /// Namespaces that may be refused.
+    pub(crate) refused: usize,
+    /// Events in a second, if that is limited.
+    pub(crate) events: Option<SteadyRate>,
     /// Attachments of one packet.
     pub(crate) attachments: usize,
     /// Waiting events above which reading pauses.

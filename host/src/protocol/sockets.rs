@@ -14,6 +14,8 @@ pub(super) struct ConnectionSockets {
     queues: Vec<Queue>,
     /// Namespaces that the server disconnected: packets that the client sent there before it received DISCONNECT are ignored.
     ended_by_server: Vec<Arc<str>>,
+    /// How often the connection was refused a namespace.
+    refused: usize,
 }
 
 /// The socket of a connection on one namespace.
@@ -53,9 +55,10 @@ impl ConnectionSockets {
     /// Polls every queue, again while one disconnected the socket of another, and removes those that are done.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) {
         loop {
-            let Self { queues, ended_by_server } = self;
+            let Self { queues, ended_by_server, refused } = self;
             queues.retain_mut(|queue| {
                 let is_over = queue.poll(context).is_ready();
+                *refused += usize::from(is_over && queue.socket().disconnect_reason() == Some(DisconnectReason::Refused));
                 if is_over && queue.socket().disconnect_reason().is_some_and(DisconnectReason::is_server_disconnect) {
                     ended_by_server.push(queue.socket().namespace().name().into());
                 }
@@ -65,6 +68,15 @@ impl ConnectionSockets {
                 break;
             }
         }
+    }
+
+    pub(super) fn note_refused(&mut self) {
+        self.refused += 1;
+    }
+
+    /// How often the connection was refused a namespace, by a plugin or because it does not exist.
+    pub(super) fn refused(&self) -> usize {
+        self.refused
     }
 
     /// The sockets that are not disconnected.

@@ -26,7 +26,7 @@
 //! The other keys of `config`, with their defaults: `points = 100`, `window_ms = 60000`, `namespaces = ["/", "/chat"]`. Without
 //! `per` all three are counted.
 //!
-//! Behind a proxy every client has the proxy's address: leave `address` out there.
+//! Behind a proxy every client has the proxy's address, unless `trusted_proxies` in `[server]` names the proxy.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;

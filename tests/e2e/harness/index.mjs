@@ -4,5 +4,6 @@ export * from "./client.mjs";
 export * from "./host.mjs";
 export * from "./paths.mjs";
 export * from "./process.mjs";
+export * from "./proxy.mjs";
 export * from "./raw.mjs";
 export * from "./wait.mjs";

@@ -16,13 +16,16 @@ const PLUGIN_LIMITS: [&str; 5] = ["instances_max", "waiting_max", "memory_bytes_
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 26] = [
+const UNCOUNTED: [(&str, &str); 29] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
     ("POLL_GAP", AT_THE_END),
     ("drain_deadline", AT_THE_END),
     ("LISTEN_BACKLOG", "the system drops connections beyond it, and counts them (nstat: TcpExtListenOverflows)"),
+    ("HANDSHAKE_BURST_S", "counted as handshakes_per_second_max"),
+    ("HANDLES_RESERVED", "counted as connections_max"),
+    ("PROXY_HEADER_BYTES_MAX", "counted as PROXY_HEADER_DEADLINE, the other measure of the same header"),
     ("FILE_STALL", "whoever has not read for so long makes room when another needs it: OPEN_FILES_MAX"),
     ("REFUSAL_LINES_MAX", LINES),
     ("REFUSED_JOIN_LINES_MAX", LINES),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 33] = [
+const ARROWS: [(&str, &[&str]); 34] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("budget", &[]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 33] = [
     // Packets are text and frames.
     ("packet", &["frame", "json"]),
     ("reason", &[]),
+    ("steady_rate", &[]),
     ("request", &["fixed_limits"]),
     ("config", &["text_file"]),
     ("waiting_bytes", &[]),
@@ -49,6 +50,7 @@ const ARROWS: [(&str, &[&str]); 33] = [
             "packet",
             "reason",
             "request",
+            "steady_rate",
             "waiting_bytes",
         ],
     ),
@@ -75,7 +77,20 @@ const ARROWS: [(&str, &[&str]); 33] = [
     ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "plugin", "reason"]),
     (
         "protocol",
-        &["adapter", "dispatch", "effect", "engine", "frame", "json", "limit_hits", "packet", "plugin", "reason", "request"],
+        &[
+            "adapter",
+            "dispatch",
+            "effect",
+            "engine",
+            "frame",
+            "json",
+            "limit_hits",
+            "packet",
+            "plugin",
+            "reason",
+            "request",
+            "steady_rate",
+        ],
     ),
     ("drain", &["engine", "reason"]),
     (
@@ -98,11 +113,12 @@ const ARROWS: [(&str, &[&str]); 33] = [
             "rate_limit",
             "protocol",
             "adapter",
+            "steady_rate",
             "store",
             "telemetry",
         ],
     ),
-    ("cli", &["app", "auth", "config", "store", "telemetry", "text_file"]),
+    ("cli", &["app", "auth", "config", "fixed_limits", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
     ("scenarios", &["app", "cli", "config", "event_loops"]),
     ("lib", &["cli", "config", "scenarios"]),

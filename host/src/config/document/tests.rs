@@ -66,7 +66,7 @@ fn the_example_uncommented_has_every_key_and_no_problem() {
     let config = read(&text, &nothing_else);
     let defaults = Config::default();
     // What has no default has an example.
-    let limits = Limits { sessions_per_address_max: Some(100), ..defaults.limits };
+    let limits = Limits { events_per_second_max: Some(200), ..defaults.limits };
     let internal = Internal { hosts: vec!["monitor.example.com".to_owned()], ..defaults.internal };
     assert_eq!((config.limits, config.internal), (limits, internal));
     assert_eq!((config.plugins.len(), config.keys.len()), (1, 1));

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     engine::{
-        addresses::AddressPermit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
+        addresses::Permit, heartbeat::Heartbeat, inbound::Inbound, outbox::Outbox, polling::HeldRequests, probe::Probe,
         protocol::Protocol, server::Engine, session_end::Delivery, session_id::SessionId, tasks::TaskGuard, websocket::Websocket,
     },
     event_loops::Seat,
@@ -25,7 +25,7 @@ pub(super) struct Session {
     /// `protocol` has nothing left to do.
     pub(super) is_protocol_done: bool,
     pub(super) session_id: SessionId,
-    pub(super) _address_permit: AddressPermit,
+    pub(super) _permit: Permit,
     pub(super) _seat: Seat,
     pub(super) _task: TaskGuard,
 }
