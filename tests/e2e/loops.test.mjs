@@ -14,6 +14,7 @@ function threads({ pid }) {
 
 test("event_loops: so many threads serve connections, and one accepts them", async (t) => {
   const host = await startHost(t, { plugins: ["echo"], server: { event_loops: 3 } });
+  await connect(host);
   const names = threads(host).filter((name) => /^loop-|^accept$/.test(name));
   assert.deepEqual(names.sort(), ["accept", "loop-0", "loop-1", "loop-2"]);
 });
