@@ -190,7 +190,7 @@ pub(crate) async fn build(config: &Config, store: LazyStore, loops: EventLoops) 
     let socket_io =
         SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
     let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone(), loops);
-    let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits });
+    let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services });
     Ok(Server { engine, sources })
 }
 

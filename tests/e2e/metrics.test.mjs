@@ -2,7 +2,7 @@
 // chose becomes a label.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { ROOT, RawSocket, ask, by, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
@@ -132,6 +132,14 @@ test("docs/metrics.md lists every family, with its type and its labels, and no o
   const rows = readFileSync(path.join(ROOT, "docs", "metrics.md"), "utf8").matchAll(/^\| `(innkeeper_\w+)` \| (\w+) \|([^|]*)\|/gm);
   const listed = [...rows].map(([, family, type, labels]) => [family, type, labels.split(",").map((label) => label.trim().replaceAll("`", "")).sort().join()]);
   assert.deepEqual(found.sort(), listed.sort());
+});
+
+test("the bytes of the store are counted, in its file and in memory", async (t) => {
+  const file = path.join(path.dirname(writeConfig(t, "")), "store.redb");
+  const host = await startHost(t, { plugins: { crowd: {} }, store: { path: file } });
+  const { sum } = await scrape(host);
+  assert.equal(sum("innkeeper_store_bytes", { kind: "file" }), statSync(file).size);
+  assert.equal(sum("innkeeper_store_bytes", { kind: "memory" }), 0);
 });
 
 test("METRIC_NAMES_MAX: names of clients and of one plugin do not make the page grow", async (t) => {

@@ -10,7 +10,7 @@ use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
 use crate::limit_hits::LimitHits;
 use crate::metrics::{self, EventCounters, Labels, Page};
-use crate::plugin::{Figures, Registry};
+use crate::plugin::{Figures, HostServices, Registry};
 use crate::telemetry::LogQueue;
 
 /// The label of the namespaces without one of their own.
@@ -22,6 +22,7 @@ pub(crate) struct Sources {
     pub(super) adapter: Arc<Adapter>,
     pub(super) registry: Arc<Registry>,
     pub(super) limit_hits: Arc<LimitHits>,
+    pub(super) services: Arc<HostServices>,
 }
 
 /// The page of `/metrics`. Without sources the server is starting.
@@ -33,6 +34,7 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> Strin
         of_sessions(page, &sources.engine)?;
         of_loops(page, sources.engine.loops())?;
         of_namespaces(page, &sources.adapter)?;
+        of_store(page, &sources.services)?;
         of_plugins(page, sources)
     }))
 }
@@ -147,6 +149,13 @@ fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
         received,
     )?;
     page.counter("innkeeper_events_delivered", "Events of plugins, once for each socket that they were sent to.", delivered)
+}
+
+fn of_store(page: &mut Page<'_>, services: &HostServices) -> fmt::Result {
+    let (file, memory) = services.store.bytes();
+    let kinds = [("file", file), ("memory", u64::try_from(memory).ok())];
+    let kinds = kinds.into_iter().filter_map(|(kind, bytes)| Some((vec![("kind", kind)], number(bytes?))));
+    page.gauge("innkeeper_store_bytes", "Bytes of the store's file, and of its buckets in memory.", kinds.collect())
 }
 
 fn of_plugins(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {

@@ -56,6 +56,13 @@ impl LazyStore {
         }
     }
 
+    /// The bytes of the file, if it is open, and of the buckets in memory.
+    pub(crate) fn bytes(&self) -> (Option<u64>, usize) {
+        // Asked of the system: the file grows by more than what is written.
+        let file = self.open.get().and_then(|_| Some(std::fs::metadata(&self.path).ok()?.len()));
+        (file, self.memory.bytes())
+    }
+
     /// The store with all buckets, opened and seeded if it was not yet.
     pub(crate) async fn get(&self) -> Result<Arc<dyn Store>, StoreError> {
         self.open.get_or_try_init(|| self.open()).await.cloned()

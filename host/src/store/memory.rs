@@ -55,6 +55,11 @@ impl Memory {
         Self::new(self.bytes_max, clock)
     }
 
+    /// How many bytes there are, keys included.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
     fn write(&self, bucket: &str, key: &str, operation: &Operation) -> Result<WriteResult, StoreError> {
         rules::check_names(bucket, key)?;
         operation.check()?;
