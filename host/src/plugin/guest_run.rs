@@ -96,7 +96,8 @@ impl PluginThreads {
         }
     }
 
-    fn is_over_share(&self) -> bool {
+    /// Whether the plugin used more than its share lately: then its calls compute on guest threads alone.
+    pub(super) fn is_over_share(&self) -> bool {
         !self.threads.is_empty() && self.share.is_over(|| self.waiting() > 0)
     }
 

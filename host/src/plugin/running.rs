@@ -91,6 +91,14 @@ impl Running {
         poll_fn(|_| if self.is_away() { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
+    /// The call goes on on a guest thread.
+    pub(super) async fn go_away(&self) {
+        if !self.is_away() {
+            self.was_interrupted.store(true, Ordering::Relaxed);
+            pending_once().await;
+        }
+    }
+
     /// Ends the call at the next tick, wherever it runs.
     pub(super) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Relaxed);

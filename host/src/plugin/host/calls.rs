@@ -19,6 +19,15 @@ impl InstanceState {
     /// before.
     pub(crate) async fn wait_for(&mut self, tickets: Vec<u64>) -> Result<Vec<u64>, CallTimeExceeded> {
         self.running.go_home().await;
+        let answered = self.wait_at_home(tickets).await;
+        // An answer that was there at once would let the guest compute at home, for a tick in each of its waits.
+        if self.context.plugin.threads.is_over_share() {
+            self.running.go_away().await;
+        }
+        answered
+    }
+
+    async fn wait_at_home(&mut self, tickets: Vec<u64>) -> Result<Vec<u64>, CallTimeExceeded> {
         let Self { active: Some(active), context, .. } = self else { return Ok(tickets) };
         active.flush();
         if tickets.is_empty() {
