@@ -27,8 +27,8 @@ use crate::host_names::HostNames;
 use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
-    self, CacheFolder, Call, EngineError, Export, HostServices, LoadProblem, Plugin, PluginError, Registered, Registry,
-    WasmEngines,
+    self, CacheFolder, Call, CompileLimits, Compiler, EngineError, Export, HostServices, LoadProblem, Plugin, PluginError,
+    Registered, Registry, WasmEngines,
 };
 use crate::protocol::{self, Backlog, SocketIo};
 use crate::steady_rate::SteadyRate;
@@ -36,6 +36,8 @@ use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogQueue;
 
 use metrics::Sources;
+
+pub(crate) use crate::plugin::{CompileLimits as ChildLimits, MemoryLayout, compile_component};
 
 /// How long the end of the server waits for what still runs: in blocking threads (a compilation), or a guest that computes.
 pub(crate) const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(1);
@@ -152,12 +154,14 @@ fn address_of(listener: &TcpListener) -> String {
 pub(crate) fn store_of(config: &Config) -> LazyStore {
     let store = &config.store;
     LazyStore::new(config.store_path(), store.seed.clone(), &store.memory, store.memory_bytes_max)
+        .with_quotas(store.file_bytes_max, store.bucket_bytes_max)
 }
 
 /// Finds what is wrong with the keys, the components and the seed that the configuration names. Nothing is opened for it but those.
 pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
     let (services, findings) = services(config, Arc::default(), store_of(config));
-    register(config, &services, findings).await.map(drop)
+    let (_, problems) = plugin::register(&plugins(config, &services)?).await;
+    refuse_for(findings, &problems)
 }
 
 /// Loads the plugins and puts the modules together, from the adapter outwards.
@@ -228,23 +232,31 @@ fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<Ho
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    (Arc::new(HostServices { adapter, store, keys }), findings)
+    (Arc::new(HostServices { adapter, store, keys, compiler: Arc::new(compiler(config)) }), findings)
 }
 
-/// Registers the plugins. All problems of all of them are found, and added to the findings.
-async fn register(
-    config: &Config,
-    services: &Arc<HostServices>,
-    mut findings: Vec<Finding>,
-) -> Result<Vec<Registered>, AppError> {
-    let (registered, problems) = plugin::register(&plugins(config, services)?).await;
+/// Registers the plugins. All problems of all of them are found, and added to the findings. Those of a plugin that is not required are
+/// logged instead, and it is left out.
+async fn register(config: &Config, services: &Arc<HostServices>, findings: Vec<Finding>) -> Result<Vec<Registered>, AppError> {
+    let (mut registered, problems) = plugin::register(&plugins(config, services)?).await;
+    let is_required = |name: &str| config.plugins.iter().any(|plugin| plugin.name == name && plugin.required);
+    let (fatal, left_out): (Vec<_>, Vec<_>) = problems.into_iter().partition(|error| is_required(&error.plugin));
+    refuse_for(findings, &fatal)?;
+    for PluginError { plugin, problem } in &left_out {
+        tracing::error!(plugin, "the plugin is not loaded, and the server starts without it (required = false): {problem}");
+    }
+    registered.retain(|plugin| left_out.iter().all(|error| error.plugin != plugin.name()));
+    Ok(registered)
+}
+
+fn refuse_for(mut findings: Vec<Finding>, problems: &[PluginError]) -> Result<(), AppError> {
     findings.extend(problems.iter().map(finding));
-    if findings.is_empty() { Ok(registered) } else { Err(AppError::Refused(findings)) }
+    if findings.is_empty() { Ok(()) } else { Err(AppError::Refused(findings)) }
 }
 
 /// The plugins of the configuration.
 fn plugins(config: &Config, services: &Arc<HostServices>) -> Result<Vec<Arc<Plugin>>, EngineError> {
-    let engines = WasmEngines::start(&cache(&config.wasm.cache), config.wasm.instance_allocation, config.wasm.guest_threads())?;
+    let engines = WasmEngines::start(config.wasm.instance_allocation, config.wasm.guest_threads())?;
     let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, engines.clone(), services.clone()));
     Ok(config.plugins.iter().map(plugin).collect())
 }
@@ -298,6 +310,11 @@ async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
             tokio::spawn(dispatch::run_timers(dispatcher.clone(), plugin.name().clone(), timers.clone()));
         }
     }
+}
+
+fn compiler(config: &Config) -> Compiler {
+    let limits = CompileLimits { memory_bytes: config.limits.compile_memory_bytes_max, cpu: config.limits.compile_time_max };
+    Compiler::new(&cache(&config.wasm.cache), config.wasm.compile, limits)
 }
 
 fn cache(configured: &ComponentCache) -> CacheFolder {

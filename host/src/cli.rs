@@ -6,6 +6,7 @@
 mod build;
 mod built_in;
 mod child;
+mod compile;
 mod config_file;
 mod configuration;
 mod demo;
@@ -77,6 +78,9 @@ enum Command {
     /// Make a token for a user, or check one
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Compile the component on the standard input, as a child of a server
+    #[command(hide = true)]
+    CompileComponent(compile::CompileArgs),
 }
 
 /// Builds a guest that a test needs; returns its file.
@@ -105,6 +109,7 @@ pub fn main() -> ExitCode {
             demo::demo(folder, listen.into(), install, sign_with_jwt_secret, &log)
         }
         Command::Config(request) => configuration::config(request),
+        Command::CompileComponent(request) => return compile::compile(&request),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

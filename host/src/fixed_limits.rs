@@ -75,9 +75,9 @@ pub(crate) const RANDOM_BYTES_MAX: u64 = 64 << 10;
 /// WASI resources of one instance: streams, pollables. The host keeps them, so a guest may not pile them up.
 pub(crate) const WASI_RESOURCES_MAX: usize = 10_000;
 
-/// Reads and writes of the store in flight. A disk does some hundred commits a second, each with up to a thousand writes.
+/// Reads and writes of one plugin in the store that are in flight. A disk does some hundred commits a second, each with up to a thousand writes.
 pub(crate) const STORE_OPERATIONS_MAX: usize = 10_000;
-/// Bytes of values that wait to be written to the store.
+/// Bytes of one plugin that wait to be written to the store.
 pub(crate) const STORE_WAITING_BYTES_MAX: usize = 64 << 20;
 
 /// Core modules of one component. This bound and those below are about four times what the runtimes of Python and QuickJS need, the
@@ -96,8 +96,14 @@ pub(crate) const CORE_INSTANCES_MAX: usize = 64;
 pub(crate) const MEMORIES_MAX: usize = 8;
 /// Tables of one instance.
 pub(crate) const TABLES_MAX: usize = 8;
+/// Bytes of the machine code of one component: four times those of Python's interpreter.
+pub(crate) const ARTEFACT_BYTES_MAX: usize = 256 << 20;
+/// Bytes of all machine code that is kept for later starts; the least recently used goes first.
+pub(crate) const ARTEFACTS_BYTES_MAX: u64 = 1 << 30;
 
 /// Texts of one registration: names of namespaces, events, hooks, capabilities and options. A large application has some hundreds.
 pub(crate) const REGISTRATION_NAMES_MAX: usize = 10_000;
 /// Bytes of all texts of one registration.
 pub(crate) const REGISTRATION_BYTES_MAX: usize = 1 << 20;
+/// Buckets of the store's file that have entries. The host keeps a count of bytes for each.
+pub(crate) const STORE_BUCKETS_MAX: usize = 10_000;

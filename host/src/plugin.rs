@@ -8,6 +8,7 @@ mod call_limits;
 mod call_metrics;
 mod capability;
 mod clock;
+mod compiler;
 mod component_file;
 mod contract;
 mod durable;
@@ -43,8 +44,9 @@ mod validate;
 #[cfg(test)]
 pub(crate) use call::FailureKind;
 pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
+pub(crate) use compiler::{CacheFolder, CompileLimits, Compiler, compile_component};
 pub(crate) use durable::Plugin;
-pub(crate) use engine::{CacheFolder, WasmEngines};
+pub(crate) use engine::{MemoryLayout, WasmEngines};
 pub(crate) use error::{EngineError, LoadProblem, PluginError};
 pub(crate) use failure::Failure;
 pub(crate) use loader::{Registered, register};

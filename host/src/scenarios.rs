@@ -20,7 +20,7 @@ use innkeeper_contract::defaults::OPEN_CALLS_PER_SOCKET;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{Config, PluginConfig};
+use crate::config::{CompilePlace, Config, PluginConfig};
 use crate::event_loops::EventLoops;
 use crate::{app, cli};
 use scenarios::{Client, Received, Status, TestServer, scenarios};
@@ -135,6 +135,8 @@ fn config(component: &Path, folder: &Path) -> Config {
     let mut config = Config { plugins: SharedServer::plugins().map(plugin).into(), ..Config::default() };
     // What computes for long on a machine under load stays where `settle` sees its end.
     config.wasm.guest_threads = Some(0);
+    // A child would be this test, and the clock by which it is ended stands still.
+    config.wasm.compile = CompilePlace::Inside;
     config.store.path = Some(folder.join("store.redb"));
     config
 }

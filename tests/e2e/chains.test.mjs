@@ -143,6 +143,35 @@ test("a plugin is in the chains of its own namespaces only", async (t) => {
   assert.deepEqual(heard, [["numbered", 7, 0]]);
 });
 
+test("the sockets of a namespace that a plugin does not serve are out of its reach, by whatever way", async (t) => {
+  const host = await startHost(t, { plugins: { zoo: { namespaces: ["/zoo"] }, echo: {} } });
+  const victim = open(host);
+  const heard = [];
+  victim.onAny((...event) => heard.push(event));
+  await connected(victim);
+  const client = await connect(host, "/zoo", { query: { foreign: victim.id } });
+
+  // To write to it, to move it, to read it, to close it, to answer for it, to set a timer for it.
+  const { foreign } = await ask(client, "attack", "foreign-sockets");
+  assert.deepEqual(new Set(foreign), new Set(["denied"]), `${foreign}`);
+  const reached = await ask(client, "attack", "foreign-namespaces");
+  assert.deepEqual(new Set(Object.values(reached).flat()), new Set(["denied"]), JSON.stringify(reached));
+
+  assert.equal(await ask(victim, "still", "here"), "here");
+  assert.deepEqual(heard, []);
+});
+
+test("a narrowed grant of namespaces reaches those that it names and no other", async (t) => {
+  for (const [part, denied] of [["/slow", ["/", "nowhere"]], ["/", ["nowhere"]]]) {
+    const zoo = { namespaces: ["/zoo"], config: { asks: [`namespaces:${part}`] }, grants: [`namespaces:${part}`] };
+    const host = await startHost(t, { plugins: { zoo, ledger: {} } });
+    const reached = await ask(await connect(host, "/zoo"), "attack", "foreign-namespaces");
+    const refused = Object.keys(reached).filter((namespace) => reached[namespace].every((code) => code === "denied"));
+    assert.deepEqual(refused, denied, JSON.stringify(reached));
+    await host.stop();
+  }
+});
+
 /** A host with a chain of links, and a client that knows the marks that they left. */
 async function start(t, names = LINKS) {
   const host = await startHost(t, { plugins: chain(names) });

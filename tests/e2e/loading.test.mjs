@@ -1,11 +1,11 @@
 // Loading is bounded: components and registrations that no toolchain and no author makes are refused by name, and cost little.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { ask, component, configuration, connect, run, startHost, writeConfig } from "./harness/index.mjs";
+import { ask, by, component, configuration, connect, eventually, run, startHost, writeConfig } from "./harness/index.mjs";
 import { componentOf, moduleOf } from "./harness/wasm.mjs";
 
 const NOP = 0x01;
@@ -51,6 +51,80 @@ test("a registration has at most 10,000 names with 1 MiB, and one that is as lar
   const host = await startHost(t, { plugins: { sprawl: { ...LONG, config: { events: 9_900, bytes: 100 } } } });
   assert.equal(await ask(await connect(host), "ready"), true);
 });
+
+/** Takes a compiler many seconds and much memory: instructions without an end in sight, none of which has an effect. */
+const slow = () => componentOf([moduleOf({ functions: Array(36).fill(Buffer.alloc(1_500_000, Buffer.from([0x41, 0, 0x1a]))) })]);
+
+for (const [limits, told] of [
+  [{ compile_time_max: "1s" }, /guest\.wasm takes longer than 1s to compile \(compile_time_max in \[limits\]\)/],
+  [{ compile_memory_bytes_max: "64MiB" }, /guest\.wasm takes more than 67108864 bytes of memory to compile \(compile_memory_bytes_max in \[limits\]\)/],
+]) {
+  test(`a component that takes too much to compile is refused: ${Object.keys(limits)}`, async (t) => {
+    const host = run(t, ["run", "--config", hosting(t, slow(), { limits, wasm: { cache: false } })]);
+    assert.equal(await host.exit(60_000), 2);
+    assert.match(host.text, told);
+  });
+}
+
+for (const [signal, code] of [["SIGTERM", 0], ["SIGKILL", "SIGKILL"]]) {
+  test(`${signal} while a component is compiled ends the server at once, and the child with it`, async (t) => {
+    const host = run(t, ["run", "--config", hosting(t, slow(), { wasm: { cache: false } })]);
+    await host.waitForLog(by("compiling"), "it compiles", 30_000);
+    const child = await eventually("there is a child", () => childOf(host.pid));
+    assert.doesNotMatch(readFileSync(`/proc/${child}/environ`, "utf8"), /PATH|HOME|SECRET/, "it inherits nothing");
+    assert.equal(await host.stop(signal), code);
+    await eventually("the child is gone", () => !existsSync(`/proc/${child}/status`) || /State:\s+Z/.test(readFileSync(`/proc/${child}/status`, "utf8")));
+  });
+}
+
+test("a component is compiled once, also inside of the server, which the log then says", async (t) => {
+  const cache = mkdtempSync(path.join(tmpdir(), "innkeeper-artefacts-"));
+  t.after(() => rmSync(cache, { recursive: true, force: true }));
+  for (const [compile, compiled, warned] of [["inside", 1, 1], ["inside", 0, 1], ["child", 0, 0]]) {
+    const host = await startHost(t, { plugins: ["echo"], wasm: { cache, compile } });
+    assert.equal(await ask(await connect(host), "still", "here"), "here");
+    assert.equal(host.logged(by("compiling")).length, compiled);
+    assert.equal(host.logged((line) => line.level === "WARN" && /compiled inside of the server/.test(line.message)).length, warned);
+    await host.stop();
+  }
+  assert.equal(statSync(path.join(cache, "artefacts")).mode & 0o777, 0o700);
+});
+
+test("a plugin that is not required and does not load is an error in the log, and the others serve", async (t) => {
+  const plugins = {
+    broken: { component: broken(t), required: false, namespaces: ["/", "/chat"] },
+    echo: { namespaces: ["/"] },
+    keeper: { required: false, namespaces: ["/keeper"] },
+  };
+  const file = writeConfig(t, configuration({ plugins }));
+  const host = await startHost(t, { file });
+  assert.equal(await ask(await connect(host), "still", "here"), "here");
+  const errors = host.logged("ERROR").map(({ plugin, message }) => `${plugin}: ${message}`);
+  assert.match(errors.join("\n"), /broken: the plugin is not loaded, and the server starts without it \(required = false\): .*is not WebAssembly/);
+  assert.match(errors.join("\n"), /keeper: .*grants = \["store"\]/);
+  await assert.rejects(connect(host, "/keeper"), /Invalid namespace/);
+
+  const check = run(t, ["config", "check", "--config", file]);
+  assert.equal(await check.exit(), 2);
+  assert.match(check.text, /plugins\.broken\.component: .*is not WebAssembly/);
+});
+
+/** A file that is no component. */
+function broken(t) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-component-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "broken.wasm");
+  writeFileSync(file, "#!/bin/sh\n");
+  return file;
+}
+
+/** The one child of a process, when it has become the compiler. */
+function childOf(pid) {
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const [child] = readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ");
+    if (child && readFileSync(`/proc/${child}/cmdline`, "utf8").includes("compile-component")) return child;
+  }
+}
 
 /** A configuration with a plugin `guest` of these bytes. */
 function hosting(t, bytes, options = {}) {

@@ -119,6 +119,24 @@ test("a bucket in memory answers like any other, needs no file, and is gone with
   assert.match(list.text, /the bucket "presence" is kept in memory \(memory in \[store\]\)/);
 });
 
+test("file, bucket and plugin have bounds of bytes, and what makes room passes", async (t) => {
+  for (const [options, told] of [
+    [{ store: { file_bytes_max: "64KiB" } }, /at most 65536 bytes \(file_bytes_max in \[store\]\)/],
+    [{ store: { bucket_bytes_max: "64KiB" } }, /at most 65536 bytes \(bucket_bytes_max in \[store\]\)/],
+    [{ plugins: { keeper: { grants: ["store:users"], store_bytes_max: "64KiB" } } }, /at most 65536 bytes \(store_bytes_max of the plugin\)/],
+  ]) {
+    const host = await startHost(t, { plugins: GRANTED, ...options });
+    const client = await connect(host);
+    assert.deepEqual(await ask(client, "set", "users", "1", "x".repeat(60_000)), { ok: null });
+    const refused = await ask(client, "set", "users", "2", "x".repeat(10_000));
+    assert.equal(refused.code, "limit");
+    assert.match(refused.message, told);
+    assert.deepEqual(await ask(client, "set", "users", "1", "x"), { ok: null });
+    assert.deepEqual(await ask(client, "set", "users", "2", "x".repeat(10_000)), { ok: null });
+    await host.stop();
+  }
+});
+
 test("what was acknowledged as stored survives kill -9, fifty times", async (t) => {
   const store = { path: storeFile(t) };
   let stored = 0;

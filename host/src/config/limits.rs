@@ -13,6 +13,11 @@ use super::key_spec::KeySpec;
 /// Where the length of a head may lie: hyper reads no more than 400 kB before the head's end.
 const HEAD_BYTES: RangeInclusive<usize> = 1_024..=256 << 10;
 
+/// Below it a compiler does not even start.
+const COMPILE_BYTES: RangeInclusive<usize> = 64 << 20..=64 << 30;
+/// The system counts the time of a process in seconds.
+const COMPILE_TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+
 /// `[limits]`: what one connection, one call or the whole host may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -74,6 +79,10 @@ pub struct Limits {
     pub rate_limit_keys_max: usize,
     /// Bytes of the file of one component.
     pub component_bytes_max: usize,
+    /// Bytes of memory that compiling one component may take.
+    pub compile_memory_bytes_max: usize,
+    /// Time of one core that compiling one component may take, in whole seconds.
+    pub compile_time_max: Duration,
     /// How long a shutdown waits for open calls and queued writes.
     pub drain_deadline: Duration,
 }
@@ -110,6 +119,8 @@ impl Default for Limits {
             log_bytes_per_day_max: 1 << 30,
             rate_limit_keys_max: 250_000,
             component_bytes_max: 64 << 20,
+            compile_memory_bytes_max: 1 << 30,
+            compile_time_max: Duration::from_secs(60),
             drain_deadline: Duration::from_secs(10),
         }
     }
@@ -262,6 +273,16 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "component_bytes_max",
         |limits| Bytes(&mut limits.component_bytes_max, BYTES),
         "bytes of the file of one component; Python's interpreter has 18 MiB, the largest that a toolchain brings along",
+    ),
+    KeySpec::new(
+        "compile_memory_bytes_max",
+        |limits| Bytes(&mut limits.compile_memory_bytes_max, COMPILE_BYTES),
+        "memory that compiling one component may take; Python's interpreter takes about half of the default",
+    ),
+    KeySpec::new(
+        "compile_time_max",
+        |limits| Time(&mut limits.compile_time_max, COMPILE_TIMES),
+        "time of one core that compiling one component may take, in whole seconds; Python's interpreter takes about 20 s. After twice as long by the clock it ends as well",
     ),
     KeySpec::new(
         "drain_deadline",

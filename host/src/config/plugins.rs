@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use innkeeper_contract::defaults;
 
-use super::field::Field::{Bytes, Count, Custom, Duration as Time};
+use super::field::BYTES;
+use super::field::Field::{Boolean, Bytes, Count, Custom, Duration as Time};
 use super::grants::{GRANTS_KIND, grant, namespace};
 use super::key_spec::KeySpec;
-use super::paths::{existing_file, shown};
+use super::paths::{beside, existing_file, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
 use super::value::{RawValue, once, text};
@@ -26,6 +27,11 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
         "the file of the plugin, as `innkeeper build` makes it; the one key that is required",
     )
     .example("\"my-plugin.wasm\""),
+    KeySpec::new(
+        "required",
+        |plugin: &mut PluginConfig| Boolean(&mut plugin.required),
+        "whether the server starts only with this plugin. If false, a plugin that does not load is an error in the log, and the others serve; its namespaces are then as if it were not configured, so never choose that for a plugin that guards one",
+    ),
     KeySpec::new(
         "grants",
         |plugin: &mut PluginConfig| Custom { kind: GRANTS_KIND, value: Some(plugin.grants.as_slice().into()) },
@@ -56,6 +62,11 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
         "memory of one instance, all linear memories and tables of its modules together; Python needs 5 MiB at rest, and all instances together must fit the machine",
     ),
     KeySpec::new(
+        "store_bytes_max",
+        |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.store_bytes_max, BYTES),
+        "keys and values in the store's file, in all buckets that the plugin's grants name together, or in all of the file where they name none; beyond it the plugin's writes are refused that would add bytes",
+    ),
+    KeySpec::new(
         "run_ms",
         |plugin: &mut PluginConfig| Time(&mut plugin.limits.run_deadline, DEADLINES),
         "how long a call may compute before it is ended; waiting does not count",
@@ -80,6 +91,8 @@ pub struct PluginConfig {
     pub name: String,
     /// The component's file. It existed when the configuration was read.
     pub component: PathBuf,
+    /// Whether the server starts only with this plugin.
+    pub required: bool,
     /// Capabilities that the plugin gets if it requests them: `store`, or narrower, `store:users`. Each is well formed.
     pub grants: Vec<String>,
     /// The only namespaces that the plugin may serve. `None`: any that no other plugin serves.
@@ -99,6 +112,8 @@ pub struct PluginLimits {
     pub waiting_max: usize,
     /// Bytes of all linear memories and tables of one instance.
     pub memory_bytes_max: usize,
+    /// Bytes in the store's file, in all buckets that the plugin may use.
+    pub store_bytes_max: usize,
     /// How long a call may compute before it is ended; waiting does not count. Key `run_ms`.
     pub run_deadline: Duration,
     /// How long a call may take with all its waiting. Key `call_ms`.
@@ -111,6 +126,7 @@ impl PluginConfig {
         Self {
             name: name.to_owned(),
             component,
+            required: true,
             grants: Vec::new(),
             namespaces: None,
             limits: PluginLimits::default(),
@@ -125,6 +141,7 @@ impl Default for PluginLimits {
             instances_max: 64,
             waiting_max: 256,
             memory_bytes_max: 64 << 20,
+            store_bytes_max: 1 << 30,
             run_deadline: Duration::from_millis(500),
             call_deadline: defaults::CALL,
         }
@@ -149,7 +166,12 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path)
 fn plugin(reader: &mut Reader<'_>, path: &str, name: &str, section: &mut Section<'_>, file: &Path) -> PluginConfig {
     let mut into = PluginConfig::new(name, PathBuf::new());
     reader.read(section, KEYS, &mut into);
-    reader.set(section, "component", &mut into.component, |raw| component(raw, file));
+    // Without one that is not required the server starts as well; the load reports it.
+    let is_required = into.required;
+    reader.set(section, "component", &mut into.component, |raw| match is_required {
+        true => component(raw, file),
+        false => text(raw).map(|written| beside(file, &written)),
+    });
     if section.is_there() && !reader.has(&format!("{path}.component")) {
         let remedy = "add component = \"<file>.wasm\"";
         reader.problem(path, Problem::new("the key `component` is missing", remedy));

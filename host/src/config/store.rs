@@ -27,11 +27,22 @@ pub struct StoreConfig {
     pub memory: Vec<String>,
     /// Bytes that all buckets in memory hold together.
     pub memory_bytes_max: usize,
+    /// Bytes that the file holds.
+    pub file_bytes_max: usize,
+    /// Bytes that one bucket of the file holds.
+    pub bucket_bytes_max: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: None, seed: None, memory: Vec::new(), memory_bytes_max: 64 << 20 }
+        Self {
+            path: None,
+            seed: None,
+            memory: Vec::new(),
+            memory_bytes_max: 64 << 20,
+            file_bytes_max: 4 << 30,
+            bucket_bytes_max: 1 << 30,
+        }
     }
 }
 
@@ -70,6 +81,16 @@ pub(super) const KEYS: &[KeySpec<StoreConfig>] = &[
         "memory_bytes_max",
         |store: &mut StoreConfig| Bytes(&mut store.memory_bytes_max, BYTES),
         "bytes that all buckets in memory hold together; a write beyond them is refused",
+    ),
+    KeySpec::new(
+        "file_bytes_max",
+        |store: &mut StoreConfig| Bytes(&mut store.file_bytes_max, BYTES),
+        "keys and values that the file holds, with what an entry costs besides; a write that would add to them is then refused. The file itself is larger, by up to half",
+    ),
+    KeySpec::new(
+        "bucket_bytes_max",
+        |store: &mut StoreConfig| Bytes(&mut store.bucket_bytes_max, BYTES),
+        "the same for one bucket of the file, so that no bucket takes all of it",
     ),
 ];
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::variables::Environment;
 use super::wasm::Wasm;
-use super::{ComponentCache, Config, Flags, InstanceAllocation, KeySource, Origins, Problems, resolve};
+use super::{CompilePlace, ComponentCache, Config, Flags, InstanceAllocation, KeySource, Origins, Problems, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -307,10 +307,14 @@ fn the_cache_is_a_folder_or_on_or_off() {
     assert_eq!(wasm("[wasm]\ncache = true\ninstance_allocation = 'pooling'"), Wasm::default());
     let expected = Wasm {
         cache: ComponentCache::Folder(PathBuf::from("src/config/compiled")),
+        compile: CompilePlace::Inside,
         instance_allocation: InstanceAllocation::OnDemand,
         guest_threads: Some(3),
     };
-    assert_eq!(wasm("[wasm]\ncache = 'compiled'\ninstance_allocation = 'on-demand'\nguest_threads = 3"), expected);
+    assert_eq!(
+        wasm("[wasm]\ncache = 'compiled'\ncompile = 'inside'\ninstance_allocation = 'on-demand'\nguest_threads = 3"),
+        expected
+    );
     assert_eq!(wasm("wasm.cache = false").cache, ComponentCache::Off);
     let told = problems("[wasm]\ncache = 1\ninstance_allocation = 'demand'");
     let expected = [
@@ -338,7 +342,7 @@ fn the_store_is_beside_the_configuration() {
     let expected = [
         "innkeeper.toml:2: store.path: \"\" is not a path; name a file, or leave the key out",
         "innkeeper.toml:3: store.seed: there is no file \"nowhere.json\"; correct the path, which is relative to the configuration, or leave the key out",
-        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed, memory, memory_bytes_max",
+        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed, memory, memory_bytes_max, file_bytes_max, bucket_bytes_max",
     ];
     assert_eq!(told, expected);
 }

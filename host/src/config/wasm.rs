@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::reader::{Reader, Section};
 use super::value::{RawValue, boolean, word};
 
+const PLACES: [&str; 2] = ["child", "inside"];
 const ALLOCATIONS: [&str; 2] = ["pooling", "on-demand"];
 
 /// How components are compiled and instantiated: what makes starts and calls fast, and can be missing on some systems.
@@ -19,6 +20,8 @@ const ALLOCATIONS: [&str; 2] = ["pooling", "on-demand"];
 pub struct Wasm {
     /// Where compiled components are kept for the next start.
     pub cache: ComponentCache,
+    /// Where components are compiled.
+    pub compile: CompilePlace,
     /// How the memory of instances is allocated.
     pub instance_allocation: InstanceAllocation,
     /// Threads of calls that compute; `None`: half as many as the machine has cores. With 0, which no file can have, calls stay in the
@@ -46,6 +49,16 @@ pub enum ComponentCache {
     Folder(PathBuf),
 }
 
+/// Where components are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CompilePlace {
+    /// In a process of its own for each, with bounds of time and memory.
+    #[default]
+    Child,
+    /// Inside of the server.
+    Inside,
+}
+
 /// How the memory of instances is allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InstanceAllocation {
@@ -65,6 +78,11 @@ pub(super) const KEYS: &[KeySpec<Wasm>] = &[
             value: shown_cache(&wasm.cache),
         },
         "where compiled components are kept, so that the next start need not compile them: true is innkeeper/components in the user's cache folder. Where the folder cannot be written, the server starts without, with a line in the log",
+    ),
+    KeySpec::new(
+        "compile",
+        |wasm: &mut Wasm| Custom { kind: "\"child\" or \"inside\"", value: Some(shown_compile(wasm.compile)) },
+        "where components are compiled: \"child\" is a process of its own for each, with the bounds compile_time_max and compile_memory_bytes_max. Where the system lets the server start no process, \"inside\" compiles in the server itself, without bounds",
     ),
     KeySpec::new(
         "instance_allocation",
@@ -87,6 +105,12 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
     let mut section = reader.section(root, "wasm");
     reader.read(&mut section, KEYS, into);
     reader.set(&mut section, "cache", &mut into.cache, |raw| cache(raw, file));
+    reader.set(&mut section, "compile", &mut into.compile, |raw| {
+        Ok(match word(raw, &PLACES, "place to compile in")? {
+            "inside" => CompilePlace::Inside,
+            _ => CompilePlace::Child,
+        })
+    });
     reader.set(&mut section, "instance_allocation", &mut into.instance_allocation, |raw| {
         Ok(match word(raw, &ALLOCATIONS, "way to allocate instances")? {
             "on-demand" => InstanceAllocation::OnDemand,
@@ -110,6 +134,13 @@ fn shown_cache(cache: &ComponentCache) -> Option<Value> {
         ComponentCache::OfUser => Some(true.into()),
         ComponentCache::Off => Some(false.into()),
         ComponentCache::Folder(folder) => shown(folder),
+    }
+}
+
+fn shown_compile(place: CompilePlace) -> Value {
+    match place {
+        CompilePlace::Child => "child".into(),
+        CompilePlace::Inside => "inside".into(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! The Wasm engines: one for each loaded version of a plugin, with interruption and, where there is the address space, a pool of memory
 //! of its own. So no plugin can take another's memory, and what is loaded, changed or removed changes nothing for the others.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::clock::{Clock, EngineClock};
 use super::error::EngineError;
@@ -29,7 +27,6 @@ const WASM_STACK_BYTES: usize = 1 << 20;
 pub(crate) struct WasmEngines {
     clock: Clock,
     threads: Arc<GuestThreads>,
-    cache: Option<Cache>,
     allocation: InstanceAllocation,
 }
 
@@ -37,26 +34,34 @@ pub(crate) struct WasmEngines {
 pub(super) struct WasmEngine {
     clock: Arc<EngineClock>,
     parts: ComponentParts,
+    layout: MemoryLayout,
 }
 
-/// The folder of compiled components.
-pub(crate) enum CacheFolder {
-    At(PathBuf),
-    /// There should be one, and this system has no place for it.
-    Unknown,
-    Off,
+/// What compiled code expects of linear memories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryLayout {
+    /// All that an instruction can reach is reserved, so no access has to be checked.
+    Reserved,
+    /// So many bytes are there, and code checks its accesses.
+    Checked(usize),
+}
+
+impl MemoryLayout {
+    /// As the command line of a child that compiles has it.
+    pub(super) fn arguments(self) -> Vec<String> {
+        match self {
+            Self::Reserved => Vec::new(),
+            Self::Checked(bytes) => vec!["--memory-reservation".to_owned(), bytes.to_string()],
+        }
+    }
 }
 
 impl WasmEngines {
-    /// A cache that cannot be had is left out, with a line in the log: it only makes starts faster.
-    pub(crate) fn start(
-        cache: &CacheFolder,
-        allocation: InstanceAllocation,
-        guest_threads: usize,
-    ) -> Result<Arc<Self>, EngineError> {
+    /// Starts the clock and the threads of all engines.
+    pub(crate) fn start(allocation: InstanceAllocation, guest_threads: usize) -> Result<Arc<Self>, EngineError> {
         let clock = Clock::start().map_err(|error| EngineError(error.into()))?;
         let threads = GuestThreads::start(guest_threads).map_err(|error| EngineError(error.into()))?;
-        Ok(Arc::new(Self { clock, threads: Arc::new(threads), cache: open_cache(cache), allocation }))
+        Ok(Arc::new(Self { clock, threads: Arc::new(threads), allocation }))
     }
 
     /// The part of the guest threads that belongs to this plugin.
@@ -67,19 +72,19 @@ impl WasmEngines {
     /// An engine for a component of these parts, with room for as many instances as the plugin may have.
     pub(super) fn engine(&self, plugin: &PluginConfig, parts: ComponentParts) -> Result<WasmEngine, EngineError> {
         let parts = ComponentParts { core_instances: parts.core_instances + ADAPTERS, ..parts };
-        let engine = self.allocate(plugin, &parts).map_err(EngineError)?;
-        Ok(WasmEngine { clock: self.clock.of(engine), parts })
+        let (engine, layout) = self.allocate(plugin, &parts).map_err(EngineError)?;
+        Ok(WasmEngine { clock: self.clock.of(engine), parts, layout })
     }
 
     /// An engine with the memory of all instances reserved, or else one that allocates each instance when it is made.
-    fn allocate(&self, plugin: &PluginConfig, parts: &ComponentParts) -> wasmtime::Result<Engine> {
+    fn allocate(&self, plugin: &PluginConfig, parts: &ComponentParts) -> wasmtime::Result<(Engine, MemoryLayout)> {
         let memory_bytes = plugin.limits.memory_bytes_max;
         let instances = plugin.limits.instances_max + plugin.limits.waiting_max + SPARE_INSTANCES;
         if self.allocation == InstanceAllocation::Pooling {
-            let mut config = configure(self.cache.clone());
+            let mut config = configure(MemoryLayout::Reserved);
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, parts)));
             match Engine::new(&config) {
-                Ok(engine) => return Ok(engine),
+                Ok(engine) => return Ok((engine, MemoryLayout::Reserved)),
                 Err(error) => tracing::warn!(
                     plugin = plugin.name,
                     "the address space of this system does not hold a pool of {instances} instances ({error:#}), so each is allocated on demand, which takes a little longer; allow more (ulimit -v), lower instances_max and waiting_max in [plugins.{}], or choose this with instance_allocation = \"on-demand\" in [wasm]",
@@ -87,14 +92,10 @@ impl WasmEngines {
                 ),
             }
         }
-        let mut config = configure(self.cache.clone());
+        let layout = MemoryLayout::Checked(memory_bytes);
+        let mut config = configure(layout);
         config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-        // No more than an instance may use: by default it would be 4 GiB for each.
-        config.memory_reservation(u64::try_from(memory_bytes)?);
-        config.memory_reservation_for_growth(0);
-        config.memory_guard_size(SMALL_GUARD_BYTES);
-        config.guard_before_linear_memory(false);
-        Engine::new(&config)
+        Engine::new(&config).map(|engine| (engine, layout))
     }
 }
 
@@ -108,49 +109,32 @@ impl WasmEngine {
         &self.clock
     }
 
+    /// What code has to be compiled for.
+    pub(super) fn layout(&self) -> MemoryLayout {
+        self.layout
+    }
+
     /// What one instance may consist of.
     pub(super) fn parts(&self) -> ComponentParts {
         self.parts
     }
 }
 
-/// The cache, if there is to be one and its folder can be written.
-fn open_cache(folder: &CacheFolder) -> Option<Cache> {
-    let opened = match folder {
-        CacheFolder::Off => return None,
-        CacheFolder::Unknown => Err("no cache folder is known: neither XDG_CACHE_HOME nor HOME is set".to_owned()),
-        CacheFolder::At(folder) => {
-            cache_in(folder).map_err(|error| format!("the folder {} cannot be written: {error:#}", folder.display()))
-        }
-    };
-    let missing = |reason: String| {
-        tracing::warn!(
-            "compiled components are not kept, and every start compiles them anew, since {reason}; name another folder with cache in [wasm], or switch the cache off with cache = false"
-        );
-    };
-    opened.map_err(missing).ok()
-}
-
-fn cache_in(folder: &Path) -> wasmtime::Result<Cache> {
-    fs::create_dir_all(folder)?;
-    // The cache itself reports no failed write.
-    let probe = folder.join(format!(".writable-{}", std::process::id()));
-    fs::write(&probe, [])?;
-    fs::remove_file(&probe)?;
-    let mut cache = CacheConfig::new();
-    // wasmtime refuses a relative one, and a folder is relative where the configuration is named without its folder.
-    cache.with_directory(std::path::absolute(folder)?);
-    Cache::new(cache)
-}
-
-fn configure(cache: Option<Cache>) -> Config {
+/// All that decides what code is compiled to: the same for an engine that runs it and for a child that compiles it.
+pub(super) fn configure(layout: MemoryLayout) -> Config {
     let mut config = Config::new();
+    if let MemoryLayout::Checked(bytes) = layout {
+        // No more than an instance may use: by default it would be 4 GiB for each.
+        config.memory_reservation(u64::try_from(bytes).unwrap_or(u64::MAX));
+        config.memory_reservation_for_growth(0);
+        config.memory_guard_size(SMALL_GUARD_BYTES);
+        config.guard_before_linear_memory(false);
+    }
     config.epoch_interruption(true);
     // Nothing in the contract is async-typed, and without it a call is a microsecond cheaper.
     config.concurrency_support(false);
     config.max_wasm_stack(WASM_STACK_BYTES);
     config.async_stack_size(STACK_BYTES);
-    config.cache(cache);
     config
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::compiler::error::CompileError;
 use super::parts::PartsError;
 
 /// A plugin that cannot be loaded, for one of its problems.
@@ -29,6 +30,9 @@ pub(crate) enum LoadProblem {
 
     #[error("{} {source}", path.display())]
     Parts { path: PathBuf, source: PartsError },
+
+    #[error("{} {source}", path.display())]
+    Compile { path: PathBuf, source: CompileError },
 
     #[error("{} is {what}; build it with `innkeeper build`", path.display())]
     NotAComponent { path: PathBuf, what: &'static str },
@@ -91,6 +95,7 @@ impl LoadProblem {
             Self::Read { .. }
             | Self::TooLarge { .. }
             | Self::Parts { .. }
+            | Self::Compile { .. }
             | Self::NotAComponent { .. }
             | Self::Invalid { .. }
             | Self::NoExports { .. }

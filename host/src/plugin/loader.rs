@@ -6,13 +6,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use innkeeper_contract::hooks;
 use tokio::time::timeout;
-use wasmtime::component::Component;
 
 use super::bindings::v0_1;
 use super::call_metrics::CallMetrics;
 use super::capability::{Capabilities, Capability};
+use super::compiler::blocking;
 use super::component_file::ComponentFile;
 use super::contract::LinkedComponent;
 use super::durable::Plugin;
@@ -47,15 +48,22 @@ pub(crate) struct Registered {
 /// Registers the next generation of each plugin. The problems are those of all plugins, and what plugins do not share.
 pub(crate) async fn register(plugins: &[Arc<Plugin>]) -> (Vec<Registered>, Vec<PluginError>) {
     let (mut registered, mut problems) = (Vec::new(), Vec::new());
-    for plugin in plugins {
-        let found = match compile(plugin).await {
+    // At once, as far as the compiler takes several; registered in order.
+    for (plugin, compiled) in plugins.iter().zip(join_all(plugins.iter().map(compile)).await) {
+        let found = match compiled {
             // The one place where the version of the contract decides. Today there is one.
             Ok(component) => generation(plugin, Arc::new(component), &mut registered).await,
             Err(problem) => vec![problem],
         };
         problems.extend(found.into_iter().map(|problem| PluginError { plugin: plugin.config.name.clone(), problem }));
     }
-    problems.extend(sharing::problems(&registered.iter().map(Registered::chained).collect::<Vec<_>>()));
+    // One that the server can do without, and that will not be loaded, shares nothing.
+    let is_left_out = |plugin: &Registered| {
+        !plugin.plugin.config.required && problems.iter().any(|error: &PluginError| error.plugin == plugin.name())
+    };
+    let sharers: Vec<_> = registered.iter().filter(|plugin| !is_left_out(plugin)).map(Registered::chained).collect();
+    let shared = sharing::problems(&sharers);
+    problems.extend(shared);
     (registered, problems)
 }
 
@@ -77,7 +85,8 @@ impl Registered {
         let mut context = self.context;
         if context.capabilities.has(Capability::Store) {
             let buckets = context.capabilities.parts(Capability::Store);
-            context.store = Some(self.plugin.services.store.for_buckets(buckets).await?);
+            context.store =
+                Some(self.plugin.services.store.for_plugin(buckets, self.plugin.config.limits.store_bytes_max).await?);
         }
         tracing::info!(plugin = &*context.label, sdk = self.sdk, namespaces = ?names(&self.namespaces), "plugin loaded");
         Ok(((self.start)(context), self.namespaces))
@@ -174,22 +183,18 @@ fn names(namespaces: &[NamespaceRegistration]) -> Vec<&str> {
     namespaces.iter().map(|namespace| &*namespace.name).collect()
 }
 
-/// Reads, compiles and links the component, on a thread where that may take its time.
+/// Reads, compiles and links the component.
 async fn compile(plugin: &Arc<Plugin>) -> Result<v0_1::Component, LoadProblem> {
-    let plugin = plugin.clone();
-    let compiled = tokio::task::spawn_blocking(move || {
-        let ComponentFile { path, bytes, parts } = ComponentFile::read(&plugin.config.component, plugin.component_bytes_max)?;
-        tracing::debug!(plugin = &*plugin.name, bytes = bytes.len(), ?parts, "component read");
-        let engine = plugin.engines.engine(&plugin.config, parts)?;
-        let component = Component::new(engine.get(), &bytes);
-        let component = component.map_err(|source| LoadProblem::Invalid { path: path.clone(), source })?;
-        // Every version of the contract has it.
-        if component.get_export_index(None, "register").is_none() {
-            return Err(LoadProblem::NoExports { path });
-        }
-        v0_1::Component::link(engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
-    });
-    compiled.await.unwrap_or_else(|lost| Err(LoadProblem::Register { source: lost.into() }))
+    let (path, bytes_max) = (plugin.config.component.clone(), plugin.component_bytes_max);
+    let file = blocking(move || ComponentFile::read(&path, bytes_max)).await??;
+    tracing::debug!(plugin = &*plugin.name, bytes = file.bytes.len(), parts = ?file.parts, "component read");
+    let (path, engine) = (file.path.clone(), plugin.engines.engine(&plugin.config, file.parts)?);
+    let component = plugin.services.compiler.compile(&engine, file).await?;
+    // Every version of the contract has it.
+    if component.get_export_index(None, "register").is_none() {
+        return Err(LoadProblem::NoExports { path });
+    }
+    v0_1::Component::link(engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })
 }
 
 /// Makes a trial instance and calls its `register`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::compiler::Compiler;
 use crate::adapter::Adapter;
 use crate::auth::Keys;
 use crate::store::LazyStore;
@@ -11,4 +12,5 @@ pub(crate) struct HostServices {
     pub(crate) adapter: Arc<Adapter>,
     pub(crate) store: LazyStore,
     pub(crate) keys: Keys,
+    pub(crate) compiler: Arc<Compiler>,
 }

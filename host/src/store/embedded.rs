@@ -9,6 +9,7 @@ mod holder;
 mod in_flight;
 mod open;
 mod read_cache;
+pub(super) mod usage;
 mod writer;
 
 use std::path::Path;
@@ -25,12 +26,20 @@ use super::operation::{Operation, WriteResult};
 use super::rules;
 use file::{Cached, StoreFile};
 use in_flight::InFlight;
+use usage::{PluginQuota, Quotas};
 use writer::WriteJob;
 
-/// The open file and the thread that writes it.
+/// The store, as one plugin uses it.
 pub(crate) struct Embedded {
-    file: Arc<StoreFile>,
+    open: Arc<Open>,
+    /// What this plugin has in flight: it takes nothing from others.
     in_flight: Arc<InFlight>,
+    quota: Option<Arc<PluginQuota>>,
+}
+
+/// The open file and the thread that writes it.
+struct Open {
+    file: Arc<StoreFile>,
     /// None only while the store is dropped: the end of the queue ends the writer.
     queue: Option<mpsc::Sender<WriteJob>>,
     writer: Option<JoinHandle<()>>,
@@ -39,18 +48,24 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Opens the file, or makes it, with its folder.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, wall_clock())
+        Self::open_with(path, wall_clock(), Quotas::NONE)
     }
 
-    pub(super) fn open_with(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let file = Arc::new(StoreFile::open(path, clock)?);
+    pub(super) fn open_with(path: &Path, clock: Clock, quotas: Quotas) -> Result<Self, StoreError> {
+        let file = Arc::new(StoreFile::open(path, clock, quotas)?);
         let (queue, jobs) = mpsc::channel();
         let for_writer = file.clone();
         // Ends with the queue; `drop` waits for it.
         let started = std::thread::Builder::new().name("store".into()).spawn(move || writer::run(&for_writer, &jobs));
         let remedy = "raise the limit of threads (ulimit -u)";
         let failed = |error: std::io::Error| StoreError::Open { path: path.to_owned(), what: error.to_string(), remedy };
-        Ok(Self { file, in_flight: Arc::default(), queue: Some(queue), writer: Some(started.map_err(failed)?) })
+        let open = Open { file, queue: Some(queue), writer: Some(started.map_err(failed)?) };
+        Ok(Self { open: Arc::new(open), in_flight: Arc::default(), quota: None })
+    }
+
+    /// The same store for a plugin, with bounds of its own.
+    pub(super) fn for_plugin(&self, quota: PluginQuota) -> Self {
+        Self { open: self.open.clone(), in_flight: Arc::default(), quota: Some(Arc::new(quota)) }
     }
 
     fn write(&self, bucket: &str, key: &str, operation: Operation) -> StoreFuture<WriteResult> {
@@ -69,10 +84,10 @@ impl Embedded {
     ) -> Result<oneshot::Receiver<Result<WriteResult, StoreError>>, StoreError> {
         rules::check_names(bucket, key)?;
         operation.check()?;
-        let permit = InFlight::take(&self.in_flight, operation.bytes())?;
+        let permit = InFlight::take(&self.in_flight, bucket.len() + key.len() + operation.bytes())?;
         let (answer, receiver) = oneshot::channel();
-        let job = WriteJob { bucket: bucket.into(), key: key.into(), operation, answer, permit };
-        let queue = self.queue.as_ref().ok_or(StoreError::Unavailable)?;
+        let job = WriteJob { bucket: bucket.into(), key: key.into(), operation, quota: self.quota.clone(), answer, permit };
+        let queue = self.open.queue.as_ref().ok_or(StoreError::Unavailable)?;
         queue.send(job).map_err(|_| StoreError::Unavailable)?;
         Ok(receiver)
     }
@@ -89,7 +104,7 @@ impl Embedded {
         read: impl FnOnce(&StoreFile) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<T> {
         let started = checked.and_then(|()| InFlight::take(&self.in_flight, 0)).map(|permit| {
-            let file = self.file.clone();
+            let file = self.open.file.clone();
             tokio::task::spawn_blocking(move || {
                 let read = read(&file);
                 drop(permit);
@@ -103,7 +118,7 @@ impl Embedded {
 impl Store for Embedded {
     fn get(&self, bucket: &str, key: &str) -> StoreFuture<Option<Vec<u8>>> {
         let checked = rules::check_names(bucket, key);
-        let stamp = match self.file.cached(bucket, key) {
+        let stamp = match self.open.file.cached(bucket, key) {
             Cached::Value(value) => return Box::pin(std::future::ready(Ok(value))),
             Cached::Unknown(stamp) => stamp,
         };
@@ -141,7 +156,7 @@ impl Store for Embedded {
     }
 }
 
-impl Drop for Embedded {
+impl Drop for Open {
     /// Lets the writer finish what is queued and close the file well, so that the next start has nothing to mend.
     fn drop(&mut self) {
         self.queue = None;

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::api::Store;
 use super::clock::{Clock, wall_clock};
 use super::embedded::Embedded;
+use super::embedded::usage::{PluginQuota, Quotas};
 use super::error::StoreError;
 use super::memory::Memory;
 use super::rules;
@@ -30,7 +31,8 @@ pub(crate) struct LazyStore {
     clock: Clock,
     in_memory: BTreeSet<String>,
     memory: Arc<Memory>,
-    open: OnceCell<Arc<dyn Store>>,
+    quotas: Quotas,
+    open: OnceCell<Arc<Embedded>>,
 }
 
 impl LazyStore {
@@ -38,7 +40,8 @@ impl LazyStore {
     pub(crate) fn new(path: PathBuf, seed: Option<PathBuf>, in_memory: &[String], memory_bytes_max: usize) -> Self {
         let clock = wall_clock();
         let memory = Arc::new(Memory::new(memory_bytes_max, clock.clone()));
-        Self { path, seed, clock, in_memory: in_memory.iter().cloned().collect(), memory, open: OnceCell::new() }
+        let in_memory = in_memory.iter().cloned().collect();
+        Self { path, seed, clock, in_memory, memory, quotas: Quotas::NONE, open: OnceCell::new() }
     }
 
     /// The same with another clock, in milliseconds since 1970.
@@ -48,11 +51,24 @@ impl LazyStore {
         Self { memory: Arc::new(self.memory.with_clock(clock.clone())), clock, ..self }
     }
 
-    /// The store for a plugin that may use these buckets, or all of them (`None`). The file is opened if one of them is in it.
-    pub(crate) async fn for_buckets(&self, buckets: Option<&BTreeSet<String>>) -> Result<Arc<dyn Store>, StoreError> {
+    /// The same with bounds of what the file holds, and of what one of its buckets does.
+    pub(crate) fn with_quotas(self, file_bytes: usize, bucket_bytes: usize) -> Self {
+        Self { quotas: Quotas { file_bytes, bucket_bytes }, ..self }
+    }
+
+    /// The store for a plugin that may use these buckets, or all of them (`None`), with at most so many bytes in the file. The file is
+    /// opened if one of them is in it.
+    pub(crate) async fn for_plugin(
+        &self,
+        buckets: Option<&BTreeSet<String>>,
+        bytes: usize,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         match buckets {
             Some(buckets) if buckets.iter().all(|bucket| self.in_memory.contains(bucket)) => Ok(self.memory.clone()),
-            _ => self.get().await,
+            _ => {
+                let file = self.file().await?.for_plugin(PluginQuota::new(bytes, buckets));
+                Ok(self.beside_memory(Arc::new(file)))
+            }
         }
     }
 
@@ -65,24 +81,31 @@ impl LazyStore {
 
     /// The store with all buckets, opened and seeded if it was not yet.
     pub(crate) async fn get(&self) -> Result<Arc<dyn Store>, StoreError> {
-        self.open.get_or_try_init(|| self.open()).await.cloned()
+        Ok(self.beside_memory(self.file().await?.clone()))
     }
 
-    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        let (path, clock) = (self.path.clone(), self.clock.clone());
-        // Opening reads the whole file: after a crash to repair it, else to see that it is sound.
-        let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock)).await;
-        let file = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
-        let store: Arc<dyn Store> = match self.in_memory.is_empty() {
+    async fn file(&self) -> Result<&Arc<Embedded>, StoreError> {
+        self.open.get_or_try_init(|| self.open()).await
+    }
+
+    fn beside_memory(&self, file: Arc<Embedded>) -> Arc<dyn Store> {
+        match self.in_memory.is_empty() {
             true => file,
             false => Arc::new(Split { names: self.in_memory.clone(), memory: self.memory.clone(), file }),
-        };
+        }
+    }
+
+    async fn open(&self) -> Result<Arc<Embedded>, StoreError> {
+        let (path, clock, quotas) = (self.path.clone(), self.clock.clone(), self.quotas);
+        // Opening reads the whole file: after a crash to repair it, else to see that it is sound.
+        let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock, quotas)).await;
+        let file = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
         if let Some(seed) = &self.seed {
-            let set = seed_absent(&*store, seed).await?;
+            let set = seed_absent(&*self.beside_memory(file.clone()), seed).await?;
             tracing::info!(seed = %seed.display(), set, "store seeded");
         }
         tracing::info!(path = %self.path.display(), "store open");
-        Ok(store)
+        Ok(file)
     }
 }
 
@@ -158,15 +181,15 @@ mod tests {
         let (path, seed) = (folder.join("store.redb"), folder.join("seed.json"));
         std::fs::write(&seed, r#"{"presence": {"1": "here"}, "users": {"1": "Ann"}}"#).unwrap();
         let lazy = LazyStore::new(path.clone(), Some(seed), &["presence".to_owned()], 1_000);
-        let presence = lazy.for_buckets(Some(&buckets(&["presence"]))).await.unwrap();
+        let presence = lazy.for_plugin(Some(&buckets(&["presence"])), 1 << 20).await.unwrap();
         presence.set("presence", "2", b"2".to_vec(), None).await.unwrap();
         assert!(!path.exists());
 
-        let all = lazy.for_buckets(None).await.unwrap();
+        let all = lazy.for_plugin(None, 1 << 20).await.unwrap();
         assert!(path.exists());
         assert_eq!(all.get("presence", "2").await.unwrap().unwrap(), b"2");
         assert_eq!(presence.get("presence", "1").await.unwrap().unwrap(), br#""here""#);
-        let users = lazy.for_buckets(Some(&buckets(&["presence", "users"]))).await.unwrap();
+        let users = lazy.for_plugin(Some(&buckets(&["presence", "users"])), 1 << 20).await.unwrap();
         assert_eq!(users.get("users", "1").await.unwrap().unwrap(), br#""Ann""#);
     }
 

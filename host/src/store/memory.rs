@@ -181,10 +181,10 @@ impl Rows for Writing<'_> {
         Ok(self.entries.present(bucket, key, self.now))
     }
 
-    fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<(), StoreError> {
+    fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<Result<(), StoreError>, StoreError> {
         let Some(value) = value else {
             self.entries.remove(bucket, key);
-            return Ok(());
+            return Ok(Ok(()));
         };
         let needed = size(bucket, key, value);
         if self.entries.bytes_beside(bucket, key) + needed > self.bytes_max {
@@ -199,7 +199,7 @@ impl Rows for Writing<'_> {
             ));
         }
         self.entries.insert(bucket, key, value, expires);
-        Ok(())
+        Ok(Ok(()))
     }
 }
 

@@ -30,8 +30,14 @@ pub(super) trait Rows {
     /// The value that is there and has not expired, with its expiry (0: never).
     fn present(&self, bucket: &str, key: &str) -> Result<Option<(u64, Vec<u8>)>, Self::Failure>;
 
-    /// Writes or removes an entry.
-    fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<(), Self::Failure>;
+    /// Writes or removes an entry. The inner error is a refusal: there is no room for it.
+    fn put(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        value: Option<&[u8]>,
+        expires: u64,
+    ) -> Result<Result<(), StoreError>, Self::Failure>;
 }
 
 impl Operation {
@@ -63,33 +69,25 @@ impl Operation {
         // A changed value keeps the time that it has left.
         let expires = present.as_ref().map_or(0, |(expires, _)| *expires);
         let present = present.map(|(_, value)| value);
-        let done = match self {
+        let (put, done) = match self {
             Self::Set { value, ttl } => {
                 let expires = ttl.map_or(0, |ttl| end_of(rows.now(), ttl));
-                rows.put(bucket, key, Some(value), expires)?;
-                WriteResult::Done(true)
+                (rows.put(bucket, key, Some(value), expires)?, WriteResult::Done(true))
             }
-            Self::Delete => {
-                rows.put(bucket, key, None, 0)?;
-                WriteResult::Done(present.is_some())
-            }
+            Self::Delete => (rows.put(bucket, key, None, 0)?, WriteResult::Done(present.is_some())),
             Self::Increment { by } => {
                 let sum = match rules::sum(present.as_deref(), *by) {
                     Ok(sum) => sum,
                     Err(refused) => return Ok(Err(refused)),
                 };
-                rows.put(bucket, key, Some(sum.to_string().as_bytes()), expires)?;
-                WriteResult::Number(sum)
+                (rows.put(bucket, key, Some(sum.to_string().as_bytes()), expires)?, WriteResult::Number(sum))
             }
-            Self::Swap { expected, value } => {
-                let fits = present == *expected;
-                if fits {
-                    rows.put(bucket, key, value.as_deref(), expires)?;
-                }
-                WriteResult::Done(fits)
+            Self::Swap { expected, value } if present == *expected => {
+                (rows.put(bucket, key, value.as_deref(), expires)?, WriteResult::Done(true))
             }
+            Self::Swap { .. } => (Ok(()), WriteResult::Done(false)),
         };
-        Ok(Ok(done))
+        Ok(put.map(|()| done))
     }
 }
 

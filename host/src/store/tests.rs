@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Store;
+use super::embedded::usage::Quotas;
 use super::embedded::{Embedded, folder};
 use super::memory::Memory;
 
@@ -17,7 +18,7 @@ fn each(name: &str) -> Vec<(Box<dyn Store>, Arc<AtomicU64>)> {
         (time, Arc::new(move || clock.load(Ordering::SeqCst)))
     };
     let ((file_time, file_clock), (memory_time, memory_clock)) = (timed(), timed());
-    let file = Embedded::open_with(&folder(name).join("store.redb"), file_clock).unwrap();
+    let file = Embedded::open_with(&folder(name).join("store.redb"), file_clock, Quotas::NONE).unwrap();
     let memory = Memory::new(1 << 20, memory_clock);
     vec![(Box::new(file), file_time), (Box::new(memory), memory_time)]
 }

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Keys of `[plugins.<name>]` that are limits.
-const PLUGIN_LIMITS: [&str; 5] = ["instances_max", "waiting_max", "memory_bytes_max", "run_ms", "call_ms"];
+const PLUGIN_LIMITS: [&str; 6] = ["instances_max", "waiting_max", "memory_bytes_max", "store_bytes_max", "run_ms", "call_ms"];
 
 /// Limits of the contract that nothing can reach yet, each with the reason. One that the host uses does not belong here.
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 29] = [
+const UNCOUNTED: [(&str, &str); 33] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
@@ -37,6 +37,10 @@ const UNCOUNTED: [(&str, &str); 29] = [
     ("RANDOM_BYTES_MAX", "the guest traps: innkeeper_call_failures"),
     ("WASI_RESOURCES_MAX", "the guest traps: innkeeper_call_failures"),
     ("component_bytes_max", NOT_LOADED),
+    ("compile_memory_bytes_max", NOT_LOADED),
+    ("compile_time_max", NOT_LOADED),
+    ("ARTEFACT_BYTES_MAX", NOT_LOADED),
+    ("ARTEFACTS_BYTES_MAX", "what goes is compiled again"),
     ("COMPONENT_MODULES_MAX", NOT_LOADED),
     ("COMPONENT_DEPTH_MAX", NOT_LOADED),
     ("COMPONENT_FUNCTIONS_MAX", NOT_LOADED),

@@ -7,12 +7,13 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::open;
 use super::read_cache::{Lookup, ReadCache, ReadStamp};
+use super::usage::{Changed, PluginQuota, Quotas, Usage, UsageChange, entry_bytes};
 use crate::store::api::Entry;
 use crate::store::clock::{Clock, is_alive};
 use crate::store::error::StoreError;
@@ -35,9 +36,20 @@ pub(super) enum Cached {
     Unknown(ReadStamp),
 }
 
+/// One write, and the bound of the plugin that asked for it.
+pub(super) struct Write<'w> {
+    pub(super) bucket: &'w str,
+    pub(super) key: &'w str,
+    pub(super) operation: &'w Operation,
+    pub(super) quota: Option<&'w Arc<PluginQuota>>,
+}
+
 /// The open file.
 pub(super) struct StoreFile {
     path: PathBuf,
+    quotas: Quotas,
+    /// Held by the thread that writes, while it does.
+    usage: Mutex<Usage>,
     clock: Clock,
     /// Read by every operation; written when the file is opened again. None between a failure and that.
     database: RwLock<Option<Database>>,
@@ -47,15 +59,17 @@ pub(super) struct StoreFile {
 }
 
 impl StoreFile {
-    pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, clock: Clock, quotas: Quotas) -> Result<Self, StoreError> {
+        let usage = Mutex::default();
         let database = open::open(path, true, &|database| {
             let transaction = database.begin_write()?;
             transaction.open_table(ENTRIES)?;
             transaction.open_table(EXPIRIES)?;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            count(database, &usage)
         })?;
         let (database, failing) = (RwLock::new(Some(database)), AtomicBool::new(false));
-        Ok(Self { path: path.to_owned(), clock, database, cache: ReadCache::default(), failing })
+        Ok(Self { path: path.to_owned(), quotas, usage, clock, database, cache: ReadCache::default(), failing })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -68,7 +82,8 @@ impl StoreFile {
         // First, for the file is locked as long as it is open.
         *database = None;
         self.cache.forget_all();
-        match open::open(&self.path, false, &|_| Ok(())) {
+        // What was open when it failed may have been written.
+        match open::open(&self.path, false, &|database| count(database, &self.usage)) {
             Ok(opened) => *database = Some(opened),
             Err(error) => tracing::error!("{error}"),
         }
@@ -123,19 +138,25 @@ impl StoreFile {
     }
 
     /// Does all writes in one transaction, which is on the disk when this returns.
-    pub(super) fn commit(&self, writes: &[(&str, &str, &Operation)], sweeps: bool) -> Result<Committed, StoreError> {
+    pub(super) fn commit(&self, writes: &[Write<'_>], sweeps: bool) -> Result<Committed, StoreError> {
         let now = (self.clock)();
         if writes.is_empty() && !(sweeps && self.has_expired(now)) {
             return Ok((Vec::new(), false));
         }
-        let committed = self.with(|database| {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = self.with(|database| {
             let transaction = database.begin_write()?;
-            let committed = change(&transaction, writes, sweeps, now)?;
+            let changed = change(&transaction, writes, sweeps, now, usage.change(self.quotas))?;
             transaction.commit()?;
-            Ok(committed)
+            Ok(changed)
         });
+        let committed = changed.map(|(committed, change)| {
+            usage.apply(change);
+            committed
+        });
+        drop(usage);
         // Before the writes are answered.
-        self.cache.forget(writes.iter().map(|(bucket, key, _)| (*bucket, *key)));
+        self.cache.forget(writes.iter().map(|write| (write.bucket, write.key)));
         let failed = committed.is_err();
         if self.failing.swap(failed, Ordering::Relaxed) && !failed {
             tracing::info!(path = %self.path.display(), "the store works again");
@@ -173,19 +194,34 @@ impl StoreFile {
     }
 }
 
+/// Counts the bytes of all entries.
+fn count(database: &Database, usage: &Mutex<Usage>) -> Result<(), redb::Error> {
+    let mut counted = Usage::default();
+    for row in database.begin_read()?.open_table(ENTRIES)?.iter()? {
+        let (name, row) = row?;
+        let ((bucket, key), (_, value)) = (name.value(), row.value());
+        counted.add(bucket, entry_bytes(bucket, key, value.len()));
+    }
+    *usage.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+    Ok(())
+}
+
 fn change(
     transaction: &WriteTransaction,
-    writes: &[(&str, &str, &Operation)],
+    writes: &[Write<'_>],
     sweeps: bool,
     now: u64,
-) -> Result<Committed, redb::Error> {
-    let mut tables = Tables { entries: transaction.open_table(ENTRIES)?, expiries: transaction.open_table(EXPIRIES)?, now };
+    usage: UsageChange<'_>,
+) -> Result<(Committed, Changed), redb::Error> {
+    let (entries, expiries) = (transaction.open_table(ENTRIES)?, transaction.open_table(EXPIRIES)?);
+    let mut tables = Tables { entries, expiries, now, usage, quota: None };
     let mut answers = Vec::with_capacity(writes.len());
-    for (bucket, key, operation) in writes {
-        answers.push(operation.apply(&mut tables, bucket, key)?);
+    for write in writes {
+        tables.quota = write.quota.cloned();
+        answers.push(write.operation.apply(&mut tables, write.bucket, write.key)?);
     }
     let more = sweeps && tables.sweep()?;
-    Ok((answers, more))
+    Ok(((answers, more), tables.usage.done()))
 }
 
 /// The tables while they are written.
@@ -193,6 +229,9 @@ struct Tables<'t> {
     entries: Table<'t, (&'static str, &'static str), (u64, &'static [u8])>,
     expiries: Table<'t, (u64, &'static str, &'static str), ()>,
     now: u64,
+    usage: UsageChange<'t>,
+    /// Of the plugin whose write is done.
+    quota: Option<Arc<PluginQuota>>,
 }
 
 impl Rows for Tables<'_> {
@@ -211,18 +250,30 @@ impl Rows for Tables<'_> {
     }
 
     /// With the row in the order of time.
-    fn put(&mut self, bucket: &str, key: &str, value: Option<&[u8]>, expires: u64) -> Result<(), redb::Error> {
-        let before = match value {
-            Some(value) => self.entries.insert((bucket, key), (expires, value))?.map(|old| old.value().0),
-            None => self.entries.remove((bucket, key))?.map(|old| old.value().0),
-        };
-        if let Some(before) = before.filter(|before| *before != 0) {
+    fn put(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        value: Option<&[u8]>,
+        expires: u64,
+    ) -> Result<Result<(), StoreError>, redb::Error> {
+        let before = self.entries.get((bucket, key))?.map(|old| (old.value().0, old.value().1.len()));
+        let bytes = |value: Option<usize>| value.map_or(0, |value| entry_bytes(bucket, key, value));
+        let (old, new) = (bytes(before.map(|(_, value)| value)), bytes(value.map(<[u8]>::len)));
+        if let Err(refused) = self.usage.entry(bucket, old, new, self.quota.as_ref()) {
+            return Ok(Err(refused));
+        }
+        match value {
+            Some(value) => drop(self.entries.insert((bucket, key), (expires, value))?),
+            None => drop(self.entries.remove((bucket, key))?),
+        }
+        if let Some((before, _)) = before.filter(|(before, _)| *before != 0) {
             self.expiries.remove((before, bucket, key))?;
         }
         if value.is_some() && expires != 0 {
             self.expiries.insert((expires, bucket, key), ())?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
@@ -239,7 +290,8 @@ impl Tables<'_> {
             expired.push((bucket.to_owned(), key.to_owned()));
         }
         for (bucket, key) in &expired {
-            self.put(bucket, key, None, 0)?;
+            // What takes bytes away is never refused.
+            let _removed = self.put(bucket, key, None, 0)?;
         }
         Ok(expired.len() >= SWEEP_BATCH)
     }

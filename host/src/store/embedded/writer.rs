@@ -1,13 +1,15 @@
 //! The thread that writes: it groups what is queued, commits it and answers; it sweeps expired entries, and opens the file again after a
 //! failure.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::file::StoreFile;
+use super::file::{StoreFile, Write};
 use super::in_flight::InFlightPermit;
+use super::usage::PluginQuota;
 use crate::store::error::StoreError;
 use crate::store::operation::{Operation, WriteResult};
 
@@ -24,8 +26,15 @@ pub(super) struct WriteJob {
     pub(super) bucket: Box<str>,
     pub(super) key: Box<str>,
     pub(super) operation: Operation,
+    pub(super) quota: Option<Arc<PluginQuota>>,
     pub(super) answer: oneshot::Sender<Result<WriteResult, StoreError>>,
     pub(super) permit: InFlightPermit,
+}
+
+impl WriteJob {
+    fn write(&self) -> Write<'_> {
+        Write { bucket: &self.bucket, key: &self.key, operation: &self.operation, quota: self.quota.as_ref() }
+    }
 }
 
 /// Runs until the queue is closed and empty.
@@ -65,7 +74,7 @@ fn group(first: Option<WriteJob>, jobs: &Receiver<WriteJob>) -> Vec<WriteJob> {
 
 /// Writes the group, all of it or nothing, and answers. Returns whether more has expired than one sweep takes.
 fn commit(file: &StoreFile, group: Vec<WriteJob>, sweeps: bool) -> bool {
-    let writes: Vec<_> = group.iter().map(|job| (&*job.bucket, &*job.key, &job.operation)).collect();
+    let writes: Vec<_> = group.iter().map(WriteJob::write).collect();
     let committed = file.commit(&writes, sweeps);
     match committed {
         Ok((answers, more)) => {
