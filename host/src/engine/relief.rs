@@ -122,4 +122,10 @@ mod tests {
         assert_eq!(chosen_of(&waits, 30, 40), [(2, LimitHit::WaitingBytesPerAddress)], "that is enough");
         assert_eq!(chosen_of(&waits, 31, 40), [(2, LimitHit::WaitingBytesPerAddress), (4, LimitHit::WaitingBytes)]);
     }
+
+    #[test]
+    fn of_ipv6_the_network_counts_as_the_address() {
+        let [one, same, other] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(|text| text.parse().unwrap());
+        assert_eq!(chosen_of(&[(one, 30), (same, 20), (other, 30)], 0, 40), [(0, LimitHit::WaitingBytesPerAddress)]);
+    }
 }
