@@ -119,17 +119,24 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
         }
     };
     let engine = server.engine;
+    let not_loaded = not_loaded(&config, &server.sources);
     let _set_once = sources.set(server.sources);
     tracing::info!(address = address_of(&listener), "listening");
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
     threads.run("accept", || engine.clone().serve(listener.into_std()?)).map_err(AppError::Threads)?;
-    status.set_ready(engine.shutting_down());
+    status.set_ready(not_loaded, engine.shutting_down());
     signals.first().await;
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
     let _all_ended = threads.end(LEFTOVERS_DEADLINE);
     Ok(())
+}
+
+/// The plugins of the configuration that are not there.
+fn not_loaded(config: &Config, sources: &Sources) -> Vec<String> {
+    let names = config.plugins.iter().map(|plugin| &plugin.name);
+    names.filter(|name| sources.registry.plugin(name).is_none()).cloned().collect()
 }
 
 fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, AppError> {

@@ -84,7 +84,7 @@ fn respond(request: &Parts, status: &Status) -> Response<Full<Bytes>> {
     match request.uri.path() {
         _ if is_there && !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         "/healthz" => health(status.phase()),
-        "/readyz" => readiness(status.phase()),
+        "/readyz" => readiness(status.phase(), status.not_loaded()),
         "/metrics" => page(status.metrics()),
         "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
         _ => response(StatusCode::NOT_FOUND, format!(r#"{{"error":"not found; there are {}"}}"#, PATHS.join(", "))),
@@ -100,14 +100,18 @@ fn health(phase: Phase) -> Response<Full<Bytes>> {
     }
 }
 
-/// Whether clients can be sent here.
-fn readiness(phase: Phase) -> Response<Full<Bytes>> {
+/// Whether clients can be sent here, and which plugins they will not find.
+fn readiness(phase: Phase, not_loaded: &[String]) -> Response<Full<Bytes>> {
     let (status, word) = match phase {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         Phase::Ready => (StatusCode::OK, "ready"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    response(status, format!(r#"{{"status":"{word}"}}"#))
+    if not_loaded.is_empty() {
+        return response(status, format!(r#"{{"status":"{word}"}}"#));
+    }
+    // Names of plugins are letters, digits, - and _.
+    response(status, format!(r#"{{"status":"{word}","not_loaded":["{}"]}}"#, not_loaded.join(r#"",""#)))
 }
 
 fn page(text: String) -> Response<Full<Bytes>> {
@@ -126,4 +130,19 @@ fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::{Phase, readiness};
+
+    #[tokio::test]
+    async fn readiness_names_the_plugins_that_are_not_loaded() {
+        let not_loaded = ["chat".to_owned(), "my-plugin".to_owned()];
+        let body = readiness(Phase::Ready, &not_loaded).into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body, serde_json::json!({"status": "ready", "not_loaded": ["chat", "my-plugin"]}));
+    }
 }

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 pub(crate) struct Status {
     /// Set when the plugins are loaded and the clients' listener accepts; then true as soon as the server shuts down.
     shutting_down: Arc<OnceLock<watch::Receiver<bool>>>,
+    /// Plugins that are not required, and could not be loaded. Set before `shutting_down`.
+    not_loaded: Arc<OnceLock<Vec<String>>>,
     /// Writes the page of `/metrics`.
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -24,11 +26,12 @@ pub(super) enum Phase {
 impl Status {
     /// A server that starts.
     pub(crate) fn starting(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { shutting_down: Arc::default(), metrics: Arc::new(metrics) }
+        Self { shutting_down: Arc::default(), not_loaded: Arc::default(), metrics: Arc::new(metrics) }
     }
 
-    /// The server serves, until this becomes true.
-    pub(crate) fn set_ready(&self, shutting_down: watch::Receiver<bool>) {
+    /// The server serves, without these plugins, until `shutting_down` becomes true.
+    pub(crate) fn set_ready(&self, not_loaded: Vec<String>, shutting_down: watch::Receiver<bool>) {
+        let _set_before = self.not_loaded.set(not_loaded);
         let _set_before = self.shutting_down.set(shutting_down);
     }
 
@@ -38,6 +41,10 @@ impl Status {
             Some(false) => Phase::Ready,
             Some(true) => Phase::Draining,
         }
+    }
+
+    pub(super) fn not_loaded(&self) -> &[String] {
+        self.not_loaded.get().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn metrics(&self) -> String {
