@@ -26,6 +26,8 @@ pub const PAGE_ENTRIES_MAX: u32 = 10_000;
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 /// Fields that a handshake is asked for at once.
 pub const HANDSHAKE_FIELDS_MAX: usize = 100;
+/// Keys of a socket's data. Each costs the host more than its bytes, and more with each write.
+pub const DATA_KEYS_MAX: usize = 1_000;
 /// Open questions of a call, and tickets of one wait.
 pub const OPEN_TICKETS_MAX: usize = 1_000;
 

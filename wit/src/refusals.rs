@@ -86,6 +86,11 @@ pub fn data_bytes(most: usize) -> Refusal {
     Refusal::limit("data_bytes_max", format!("the data of a socket has at most {most} bytes (data_bytes_max)"))
 }
 
+/// Data with too many keys.
+pub fn data_keys() -> Refusal {
+    Refusal::limit("DATA_KEYS_MAX", format!("the data of a socket has at most {} keys", limits::DATA_KEYS_MAX))
+}
+
 /// A write beyond `writes_per_call_max`.
 pub fn writes_per_call(most: usize) -> Refusal {
     Refusal::limit("writes_per_call_max", format!("a call records at most {most} writes (writes_per_call_max)"))

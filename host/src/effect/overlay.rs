@@ -1,6 +1,6 @@
 //! What a read of a call sees: the sockets as they are, and on top of them the writes that have not been applied.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::effects::Effects;
@@ -18,7 +18,7 @@ pub(crate) struct Overlay<'a> {
 impl Overlay<'_> {
     /// The rooms of a socket, in the order in which it joined them.
     pub(crate) fn rooms(&self, socket: &Arc<Socket>) -> Vec<Arc<str>> {
-        self.room_set(socket).in_order
+        self.room_set(socket).in_order()
     }
 
     /// Whether the socket would be in too many rooms if it joined these, too. A room counts once.
@@ -74,15 +74,23 @@ impl Overlay<'_> {
     }
 }
 
-/// The rooms of one socket while writes are replayed on them.
+/// The rooms of one socket while writes are replayed on them: a step for each name, whatever the number of rooms.
 struct RoomSet {
-    in_order: Vec<Arc<str>>,
-    names: HashSet<Arc<str>>,
+    /// With numbers that grow in the order in which the rooms were joined.
+    names: HashMap<Arc<str>, u64>,
+    joined: u64,
 }
 
 impl RoomSet {
     fn new(rooms: Vec<Arc<str>>) -> Self {
-        Self { names: rooms.iter().cloned().collect(), in_order: rooms }
+        let names: HashMap<_, _> = rooms.into_iter().zip(0..).collect();
+        Self { joined: names.len().try_into().unwrap_or(u64::MAX), names }
+    }
+
+    fn in_order(self) -> Vec<Arc<str>> {
+        let mut rooms: Vec<_> = self.names.into_iter().collect();
+        rooms.sort_unstable_by_key(|(_, number)| *number);
+        rooms.into_iter().map(|(room, _)| room).collect()
     }
 
     fn join(&mut self, joined: &[Box<str>], rooms_max: usize) {
@@ -90,21 +98,16 @@ impl RoomSet {
             return;
         }
         for room in joined {
-            if !self.names.contains(&**room) {
-                let room: Arc<str> = Arc::from(&**room);
-                self.names.insert(room.clone());
-                self.in_order.push(room);
+            if !self.names.contains_key(&**room) {
+                self.names.insert(Arc::from(&**room), self.joined);
+                self.joined += 1;
             }
         }
     }
 
     fn leave(&mut self, left: &[Box<str>]) {
-        let before = self.names.len();
         for room in left {
             self.names.remove(&**room);
-        }
-        if self.names.len() < before {
-            self.in_order.retain(|room| self.names.contains(room));
         }
     }
 
@@ -112,13 +115,13 @@ impl RoomSet {
         if self.names.len() + joined.len() <= rooms_max {
             return false;
         }
-        let new: HashSet<&str> = joined.iter().map(|room| &**room).filter(|room| !self.names.contains(*room)).collect();
+        let new: HashSet<&str> = joined.iter().map(|room| &**room).filter(|room| !self.names.contains_key(*room)).collect();
         !new.is_empty() && self.names.len() + new.len() > rooms_max
     }
 
     fn is_selected(&self, target: &Target, socket: &Arc<Socket>) -> bool {
         let RoomFilter { any, except } = &target.rooms;
-        let in_one_of = |names: &[Box<str>]| names.iter().any(|name| self.names.contains(&**name));
+        let in_one_of = |names: &[Box<str>]| names.iter().any(|name| self.names.contains_key(&**name));
         Arc::ptr_eq(&target.namespace, socket.namespace()) && (any.is_empty() || in_one_of(any)) && !in_one_of(except)
     }
 }

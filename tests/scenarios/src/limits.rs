@@ -5,7 +5,7 @@ use innkeeper_contract::defaults::{
     ATTACHMENTS_MAX, DATA_BYTES_MAX, OPEN_CALLS_PER_SOCKET, ROOMS_PER_SOCKET_MAX, WRITE_BYTES_PER_CALL_MAX, WRITES_PER_CALL_MAX,
 };
 use innkeeper_contract::limits::{
-    AUTH_BYTES_MAX, BUCKET_NAME_BYTES_MAX, EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, NAME_BYTES, PAGE_ENTRIES_MAX,
+    AUTH_BYTES_MAX, BUCKET_NAME_BYTES_MAX, DATA_KEYS_MAX, EVENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, NAME_BYTES, PAGE_ENTRIES_MAX,
     RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, ROOM_NAME_BYTES_MAX, ROOM_NAMES_MAX, SCAN_BYTES_MAX, SCAN_ENTRIES_MAX,
     STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX, TIMER_DATA_BYTES_MAX, TIMER_EVERY_MIN, TIMER_NAME_BYTES_MAX, WRITE_BYTES,
 };
@@ -22,6 +22,7 @@ list![
     a_packet_has_so_many_attachments,
     auth_has_so_many_bytes,
     a_sockets_data_has_so_many_bytes,
+    a_sockets_data_has_so_many_keys,
     a_socket_is_in_so_many_rooms,
     a_socket_that_others_make_join_too_many_rooms_joins_none_of_them,
     names_that_are_more_than_a_page_come_whole,
@@ -163,6 +164,15 @@ fn a_sockets_data_has_so_many_bytes(server: &dyn TestServer) {
     pass(&ann, [set("mark", all), set("mark", half), set("other", all - half)]);
     fail(&ann, &full, [set("other", all - half + 1), set("more", "more".len() + 2)]);
     pass(&ann, [json!({"remove_data": "mark"}), set("more", half)]);
+}
+
+fn a_sockets_data_has_so_many_keys(server: &dyn TestServer) {
+    let ann = TestClient::plain(server, "/");
+    let set = |key: String| json!({"set_data": [key, 1]});
+    let all: Vec<Value> = (0..DATA_KEYS_MAX).map(|number| set(number.to_string())).collect();
+    assert_eq!(refused(&ann, &all), Value::from(vec![Value::Null; DATA_KEYS_MAX]));
+    fail(&ann, &refusals::data_keys(), [set("more".to_owned())]);
+    pass(&ann, [set("0".to_owned()), json!({"remove_data": "0"}), set("more".to_owned())]);
 }
 
 fn a_socket_is_in_so_many_rooms(server: &dyn TestServer) {

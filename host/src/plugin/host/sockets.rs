@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use innkeeper_contract::limits::DATA_KEYS_MAX;
 use innkeeper_contract::{Refusal, refusals};
 
 use super::fetch::{FetchFields, Fetched, FetchedPage, data_object};
@@ -37,11 +38,15 @@ impl InstanceState {
         validate::value("value", &value)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
         let most = self.context.plugin.call_limits.data_bytes;
-        let others = |data: &BTreeMap<Box<str>, Box<str>>| -> usize {
-            data.iter().filter(|(other, _)| ***other != *key).map(|(key, value)| key.len() + value.len()).sum()
+        let others = |data: &BTreeMap<Box<str>, Box<str>>| {
+            let others = data.iter().filter(|(other, _)| ***other != *key).map(|(key, value)| key.len() + value.len());
+            others.fold((0, 0), |(keys, bytes), len| (keys + 1, bytes + len))
         };
-        let size = self.overlay()?.data(&socket, others) + key.len() + value.len();
-        if size > most {
+        let (keys, bytes) = self.overlay()?.data(&socket, others);
+        if keys >= DATA_KEYS_MAX {
+            return Err(refusals::data_keys());
+        }
+        if bytes + key.len() + value.len() > most {
             return Err(refusals::data_bytes(most));
         }
         self.record(Write::Data { socket, key: key.into(), value: Some(value.into()) })

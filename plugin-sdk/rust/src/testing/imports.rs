@@ -21,7 +21,7 @@ use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
 use innkeeper_contract::fields::{self, ADDRESS, AUTH, DATA, HANDSHAKE, HEADERS, QUERY, ROOMS, URL};
 use innkeeper_contract::flags::LOCAL;
 use innkeeper_contract::limits::{
-    LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
+    DATA_KEYS_MAX, LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
 };
 use innkeeper_contract::options::KEEP;
 use innkeeper_contract::refusals;
@@ -132,6 +132,9 @@ impl Host for CallHost {
         self.with(|call, state| {
             let Some(socket) = call.find(state, socket)? else { return Ok(()) };
             let data = state.data_seen(socket, call.connecting, &call.writes);
+            if !data.contains_key(key) && data.len() >= DATA_KEYS_MAX {
+                return Err(Error::refused(refusals::data_keys()));
+            }
             let others: usize = data.iter().filter(|(other, _)| *other != key).map(|(key, value)| key.len() + value.len()).sum();
             if others + key.len() + value.len() > DATA_BYTES_MAX {
                 return Err(Error::refused(refusals::data_bytes(DATA_BYTES_MAX)));

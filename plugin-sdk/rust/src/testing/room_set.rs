@@ -1,6 +1,7 @@
 //! The rooms of one socket, and the limit on how many there are.
 
 use innkeeper_contract::defaults::ROOMS_PER_SOCKET_MAX;
+use std::collections::HashSet;
 
 /// Rooms in the order in which they were joined. A room is in it once.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +33,8 @@ impl RoomSet {
     }
 
     pub(super) fn leave(&mut self, names: &[String]) {
-        self.rooms.retain(|room| !names.contains(room));
+        let left: HashSet<&String> = names.iter().collect();
+        self.rooms.retain(|room| !left.contains(room));
     }
 
     pub(super) fn would_exceed(&self, names: &[String]) -> bool {
@@ -45,13 +47,8 @@ impl RoomSet {
 
     /// Names of rooms that it does not have yet, each once.
     fn new_among(&self, names: &[String]) -> Vec<String> {
-        let mut new: Vec<String> = Vec::new();
-        for name in names {
-            if !self.rooms.contains(name) && !new.contains(name) {
-                new.push(name.clone());
-            }
-        }
-        new
+        let mut seen: HashSet<&String> = self.rooms.iter().collect();
+        names.iter().filter(|name| seen.insert(name)).cloned().collect()
     }
 }
 
