@@ -9,6 +9,7 @@
 mod configuration;
 mod cookie;
 mod cors;
+mod costs;
 mod document;
 mod field;
 mod grants;
@@ -38,6 +39,7 @@ mod wasm;
 
 pub use configuration::Config;
 pub(crate) use cors::{Cors, Origins};
+pub(crate) use costs::costs;
 pub(crate) use document::{docs, example};
 pub(crate) use key_source::{KeySource, Secret, secret_problem};
 pub(crate) use keys::KeyConfig;

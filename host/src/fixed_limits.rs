@@ -67,7 +67,7 @@ pub(crate) const METRIC_NAMES_MAX: usize = 200;
 /// Timers of one plugin. Beyond it those of sockets that are disconnected are removed; if that does not help, none is added.
 pub(crate) const TIMERS_MAX: usize = 100_000;
 /// Bytes of all timers of one plugin, with what the table keeps for each: as many as may be, each with a small record.
-pub(crate) const TIMER_BYTES_MAX: usize = 64 << 20;
+pub(crate) const TIMER_BYTES_MAX: usize = 48 << 20;
 /// Recorded writes, and names of rooms in them, that the reads of a call look at between two flushes. Reads cost the host's time, not the guest's.
 pub(crate) const OVERLAY_WRITES_MAX: usize = 20_000_000;
 /// Random bytes that a guest gets at once. They are made in one step, which nothing can interrupt.

@@ -71,6 +71,8 @@ test("`config check` without a file says what would be loaded, and that every cl
   assert.equal(code, 0, text);
   const granted = { audit: "no grants, on /, /chat", attempts: "granted rate-limit, on /, /chat", "rate-limit": "granted rate-limit, on /, /chat", chat: "granted store:messages, on /chat", echo: "no grants, on /" };
   for (const [name, grants] of Object.entries(granted)) assert.match(stdout, new RegExp(`load the plugin ${name} from .*, ${grants}$`, "m"));
+  assert.match(stdout, /^ {2}a client: 18 MiB of memory$/m);
+  assert.match(stdout, /^ {2}the plugin chat: 232 MiB of memory beside its instances, /m);
   assert.doesNotMatch(stdout, /the plugin auth/);
   assert.match(text, /every client may connect; with JWT_SECRET set, the plugin auth requires a token/);
 });

@@ -128,6 +128,8 @@ fn loaded(config: &Config) -> String {
     if config.plugins.is_empty() {
         lines.push("  load no plugin, and so serve no namespace; add a [plugins.<name>]".to_owned());
     }
+    lines.push("at most it would cost, besides the processor's time for what clients send:".to_owned());
+    lines.extend(config::costs(config).into_iter().map(|line| format!("  {line}")));
     lines.join("\n") + "\n"
 }
 

@@ -113,7 +113,7 @@ impl Default for Limits {
             rooms_per_socket_max: defaults::ROOMS_PER_SOCKET_MAX,
             data_bytes_max: defaults::DATA_BYTES_MAX,
             deliveries_per_call_max: 2_000_000,
-            plugin_bytes_max: 128 << 20,
+            plugin_bytes_max: 96 << 20,
             open_acks_per_socket_max: 20_000,
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             log_bytes_per_day_max: 1 << 30,
@@ -247,7 +247,7 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
     KeySpec::new(
         "plugin_bytes_max",
         |limits| Bytes(&mut limits.plugin_bytes_max, BYTES),
-        "bytes that the host holds for all calls of one plugin together: writes that have not left, and answers (of clients, the store, fetchSockets) that the plugin has not taken; past them it is refused what it asks for. Sixteen calls that write as much as one may",
+        "bytes that the host holds for all calls of one plugin together: writes that have not left, and answers (of clients, the store, fetchSockets) that the plugin has not taken; past them it is refused what it asks for. Twelve calls that write as much as one may",
     ),
     KeySpec::new(
         "open_acks_per_socket_max",

@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("reason", &[]),
     ("steady_rate", &[]),
     ("request", &["fixed_limits"]),
-    ("config", &["text_file"]),
+    ("config", &["fixed_limits", "text_file"]),
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
