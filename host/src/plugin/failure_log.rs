@@ -20,12 +20,14 @@ impl FailureLog {
         Self { ration, limiter: LogLimiter::new(FAILURE_LINES_MAX), limit_hits }
     }
 
-    /// A call failed: the plugin broke, or reported a failure that no client sees. `plugin` is `plugin@generation`.
-    pub(super) fn write(&self, plugin: &str, what: &str, socket: Option<&Socket>, cause: &str) {
+    /// A call failed: the plugin broke, or reported a failure that no client sees. `plugin` is `plugin@generation`. `line` makes what
+    /// failed and why: a backtrace takes longer than most calls, and only few lines of a flood of failures are written.
+    pub(super) fn write(&self, plugin: &str, socket: Option<&Socket>, line: impl FnOnce() -> (String, String)) {
         let Some(left_out) = self.limiter.admit() else {
             self.limit_hits.hit(LimitHit::FailureLines);
             return;
         };
+        let (what, cause) = line();
         // The failures of one day may be the plugin's last: the log has them also where the plugin has written too much.
         self.ration.take((what.len() + cause.len()).min(LOG_VALUE_BYTES_MAX), true);
         if left_out > 0 {

@@ -3,6 +3,7 @@
 //! While every instance of the pool is in use, a call waits for one, at most as long as the call may take, and then fails with
 //! the code `SATURATED`.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl<C: LinkedComponent> Generation<C> {
         let Some(permit) = self.pool.permit(ends_at).await else {
             let failure = Failure::new(SATURATED, "the server is busy, try again");
             self.context.plugin.limit_hits.hit(LimitHit::Instances);
-            self.log(&export, socket.as_deref(), "every instance was busy for all of call_ms");
+            self.log(&export, socket.as_deref(), || "every instance was busy for all of call_ms".to_owned());
             return CallOutcome::Failed { failure, kind: FailureKind::Saturated };
         };
         let run = GuestRun::new(
@@ -103,15 +104,15 @@ impl<C: LinkedComponent> Generation<C> {
             self.context.plugin.threads.clone(),
         );
         let limits = &self.context.plugin.config.limits;
-        let late = || (FailureKind::CallTime, format!("{CallTimeExceeded} ({:?})", limits.call_deadline));
+        let late = || (FailureKind::CallTime, Cause::Told(format!("{CallTimeExceeded} ({:?})", limits.call_deadline)));
         // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
         let ended = match timeout_at(ends_at + limits.run_deadline, run).await {
-            Ok(Ok(ended)) => ended.map_err(|cause| (FailureKind::Broke, cause)),
+            Ok(Ok(ended)) => ended.map_err(|cause| (FailureKind::Broke, Cause::Told(cause))),
             Ok(Err(error)) if error.is::<CallTimeExceeded>() => Err(late()),
             Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
-                Err((FailureKind::RunTime, format!("{RunTimeExceeded} ({:?}): {error:?}", limits.run_deadline)))
+                Err((FailureKind::RunTime, Cause::Ended(limits.run_deadline, error)))
             }
-            Ok(Err(error)) => Err((FailureKind::Broke, format!("{error:?}"))),
+            Ok(Err(error)) => Err((FailureKind::Broke, Cause::Trap(error))),
             Err(_) => Err(late()),
         };
         if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
@@ -120,7 +121,7 @@ impl<C: LinkedComponent> Generation<C> {
             if failure.is_silent() {
                 FailureLog::write_silent(&self.context.label, &describe(&export), socket.as_deref(), &failure.message);
             } else if undecided || is_unseen_by_clients(&export) {
-                self.log(&export, socket.as_deref(), &failure.message);
+                self.log(&export, socket.as_deref(), || failure.message.clone());
             }
         }
         ended.unwrap_or_else(|(kind, cause)| {
@@ -129,13 +130,31 @@ impl<C: LinkedComponent> Generation<C> {
                 FailureKind::RunTime => self.context.plugin.limit_hits.hit(LimitHit::RunTime),
                 FailureKind::Reported | FailureKind::Saturated | FailureKind::Broke => {}
             }
-            self.log(&export, socket.as_deref(), &cause);
+            self.log(&export, socket.as_deref(), || cause.to_string());
             CallOutcome::Failed { failure: Failure::neutral(), kind }
         })
     }
 
-    fn log(&self, export: &Export, socket: Option<&Socket>, cause: &str) {
-        self.context.plugin.failures.write(&self.context.label, &describe(export), socket, cause);
+    fn log(&self, export: &Export, socket: Option<&Socket>, cause: impl FnOnce() -> String) {
+        self.context.plugin.failures.write(&self.context.label, socket, || (describe(export), cause()));
+    }
+}
+
+/// Why a call broke. It becomes text only where a line is written.
+enum Cause {
+    Told(String),
+    Trap(wasmtime::Error),
+    /// Its running time of so much was up.
+    Ended(Duration, wasmtime::Error),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(cause) => out.write_str(cause),
+            Self::Trap(error) => write!(out, "{error:?}"),
+            Self::Ended(time, error) => write!(out, "{RunTimeExceeded} ({time:?}): {error:?}"),
+        }
     }
 }
 
