@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 /// How many bytes may be held, and how many are.
 #[derive(Debug)]
 pub(crate) struct Budget {
     used: AtomicUsize,
     most: usize,
+    /// Notified when bytes are given back.
+    released: Notify,
 }
 
 /// A part of a budget. Dropping it gives the part back.
@@ -19,7 +23,7 @@ pub(crate) struct Held {
 
 impl Budget {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), most })
+        Arc::new(Self { used: AtomicUsize::new(0), most, released: Notify::new() })
     }
 
     /// Bytes that are held now.
@@ -34,6 +38,17 @@ impl Budget {
     /// A part without bytes.
     pub(crate) fn part(self: &Arc<Self>) -> Held {
         Held { budget: self.clone(), bytes: 0 }
+    }
+
+    /// A part of so many bytes, or of all that there are, when they are left.
+    pub(crate) async fn wait_for(self: &Arc<Self>, bytes: usize) -> Held {
+        loop {
+            if let Some(part) = self.hold(bytes.min(self.most)) {
+                return part;
+            }
+            // Each that waits is woken by another one's release, and wakes the next with its own.
+            self.released.notified().await;
+        }
     }
 
     /// A part of so many bytes, if they are left.
@@ -69,9 +84,16 @@ impl Held {
 
     /// Gives all bytes of the part back.
     pub(crate) fn release(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if bytes > 0 {
-            self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.keep(0);
+    }
+
+    /// Gives back what is more than these bytes.
+    pub(crate) fn keep(&mut self, bytes: usize) {
+        let more = self.bytes.saturating_sub(bytes);
+        if more > 0 {
+            self.bytes -= more;
+            self.budget.used.fetch_sub(more, Ordering::Relaxed);
+            self.budget.released.notify_one();
         }
     }
 }
@@ -85,6 +107,27 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::Budget;
+
+    #[tokio::test]
+    async fn whoever_waits_has_a_part_when_another_gives_it_back() {
+        let budget = Budget::new(100);
+        let mut first = budget.part();
+        assert!(first.add(100));
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                tokio::spawn({
+                    let budget = budget.clone();
+                    async move { budget.wait_for(60).await.bytes() }
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        first.keep(30);
+        for waiting in waiting {
+            assert_eq!(waiting.await.unwrap(), 60);
+        }
+        assert_eq!(budget.used(), 30);
+    }
 
     #[test]
     fn parts_share_one_bound_and_give_back_what_they_hold() {

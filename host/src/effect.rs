@@ -1,6 +1,7 @@
 //! The effects of calls: what plugins recorded is applied here, in call order, in one step for each namespace.
 
 mod effects;
+mod joins;
 mod local;
 mod overlay;
 mod publisher;
@@ -9,6 +10,7 @@ mod tests;
 mod write;
 
 pub(crate) use effects::{Effects, QuestionTarget};
+pub(crate) use joins::Joins;
 pub(crate) use local::LocalEffects;
 pub(crate) use overlay::Overlay;
 pub(crate) use write::{Flags, Target, Timer, Timers, Write};

@@ -200,7 +200,7 @@ test("a handler of an event `connection` is reported when the plugin is loaded: 
   const host = await startHost(t, { plugins: { behave: { config: { mistaken: true } } } });
   const line = await host.waitForLog(({ level, message }) => level === "WARN" && /handles an event "connection"/.test(message));
   assert.match(line.message, /the hook .* is `connection` \(in Rust `\.connection\(fn\)`\)/);
-  assert.equal(line.ns, "/");
+  assert.equal(line.ns, "/gate");
   // A client may emit an event of this name.
   const client = await connect(host);
   client.emit("connection");

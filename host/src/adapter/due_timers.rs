@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use crate::budget::Held;
+
 /// The id of a timer among those of one plugin and one socket: a timer replaces the one with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TimerId {
@@ -25,6 +27,8 @@ pub(crate) struct DueTimer {
     pub(crate) plugin: Arc<str>,
     pub(crate) id: TimerId,
     pub(crate) data: Box<str>,
+    /// What it takes of the plugin's budget, until it begins.
+    pub(crate) _held: Option<Held>,
 }
 
 /// The due timers of one socket. The socket's queue keeps their numbers only, so that one can be cancelled while it waits

@@ -35,6 +35,7 @@ pub(crate) struct Question {
 struct QuestionState {
     /// The bytes of the answers, out of what may be held for the one that asked.
     held: Held,
+    answer_bytes: usize,
     /// The sockets that have not answered.
     open: HashMap<SocketId, Arc<dyn AskedSocket>>,
     answers: QuestionAnswers,
@@ -42,9 +43,10 @@ struct QuestionState {
 }
 
 impl Question {
-    /// A question that nobody is asked yet. `held` is a part without bytes.
+    /// A question that nobody is asked yet. `held` is what the asked sockets take; the answers are added to it.
     pub(crate) fn new(held: Held) -> Self {
-        let state = QuestionState { held, open: HashMap::new(), answers: QuestionAnswers::default(), waker: None };
+        let state =
+            QuestionState { held, answer_bytes: 0, open: HashMap::new(), answers: QuestionAnswers::default(), waker: None };
         Self { state: Mutex::new(state) }
     }
 
@@ -57,9 +59,10 @@ impl Question {
     pub(super) fn answer(&self, socket: SocketId, payload: Payload) {
         self.settle(socket, |state| {
             let bytes = payload.len();
-            if state.held.bytes() + bytes > ANSWER_BYTES_MAX || !state.held.add(bytes) {
+            if state.answer_bytes + bytes > ANSWER_BYTES_MAX || !state.held.add(bytes) {
                 state.answers.missing.push(socket);
             } else {
+                state.answer_bytes += bytes;
                 state.answers.responses.push((socket, payload));
             }
         });

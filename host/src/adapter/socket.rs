@@ -87,7 +87,7 @@ struct Guarded {
     /// Acks that the client waits for, by its own ids. Ids grow, so the first is the oldest.
     open_acks: BTreeSet<u64>,
     /// Questions that the client has not answered, by our ids.
-    questions: Vec<(u64, Arc<Question>)>,
+    questions: BTreeMap<u64, Arc<Question>>,
     due_timers: DueTimers,
     disconnection: Option<Disconnection>,
 }
@@ -289,7 +289,7 @@ impl Socket {
             return false;
         }
         question.add(self.id, self.clone());
-        guarded.questions.push((ack, question.clone()));
+        guarded.questions.insert(ack, question.clone());
         true
     }
 
@@ -307,9 +307,7 @@ impl Socket {
     }
 
     fn take_question(&self, ack: u64) -> Option<Arc<Question>> {
-        let mut guarded = self.lock();
-        let index = guarded.questions.iter().position(|(id, _)| *id == ack)?;
-        Some(guarded.questions.swap_remove(index).1)
+        self.lock().questions.remove(&ack)
     }
 
     fn lock(&self) -> MutexGuard<'_, Guarded> {

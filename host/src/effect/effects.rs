@@ -24,7 +24,7 @@ pub(crate) trait Effects: Send + Sync {
         self.apply(writes);
     }
 
-    /// Sends a question, after everything that was applied before. `held` is the part of a budget that its answers will fill. Returns its
+    /// Sends a question, after everything that was applied before. `held` is what the asked sockets take of a budget, to which answers are added. Returns its
     /// ack id.
     fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>);
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::effects::{Effects, QuestionTarget};
+use super::joins::Joins;
 use super::publisher::Publisher;
 use super::write::{Target, Write};
 use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
@@ -16,6 +17,9 @@ use crate::reason::DisconnectReason;
 
 /// Sockets that the writes of one hold of the locks reach: about a millisecond.
 pub(super) const DELIVERIES_PER_HOLD: usize = 10_000;
+
+/// What each of the writes takes besides, in deliveries.
+const DELIVERIES_PER_WRITE: usize = 10;
 
 /// Applies writes on this node, and hands them to the publisher, if there is one.
 pub(crate) struct LocalEffects {
@@ -47,10 +51,15 @@ impl LocalEffects {
 
     /// How many of the writes are applied under one hold of the locks: at least one.
     fn in_one_hold(&self, namespaces: &mut [Locked<'_>], writes: &[Write]) -> usize {
-        let mut reached = 0;
+        if writes.len() < 2 {
+            return writes.len();
+        }
+        let (mut reached, mut joins) = (0, Joins::default());
         for (index, write) in writes.iter().enumerate() {
-            reached += 1 + write
-                .reach(|target| find(namespaces, &target.namespace).map_or(0, |locked| locked.count_at_most(&target.rooms)));
+            let count =
+                |target: &Target| find(namespaces, &target.namespace).map_or(0, |locked| joins.count(locked, &target.rooms));
+            reached += DELIVERIES_PER_WRITE + write.reach(count);
+            joins.note(write);
             if reached > DELIVERIES_PER_HOLD {
                 return index.max(1);
             }

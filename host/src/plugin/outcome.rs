@@ -1,5 +1,7 @@
 //! From what an export returned to how the call ended: the writes of the call are applied, or dropped.
 
+use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
+
 use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::contract::ExportResult;
 use super::failure::Failure;
@@ -11,14 +13,15 @@ use crate::packet::Payload;
 /// Applies the writes that the call recorded, unless it failed. The error is for the log: the plugin broke.
 pub(super) async fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
     active.check_returned(bytes(&returned))?;
+    let attachments_max = active.limits().attachments;
     let ActiveCall { call, mut recorded, .. } = active;
     let ended = match returned {
         ExportResult::Done(None) => CallOutcome::Done,
         ExportResult::Done(Some(reply)) => {
-            recorded.extend(returned_ack(&call, reply)?);
+            recorded.extend(returned_ack(&call, reply, attachments_max)?);
             CallOutcome::Done
         }
-        ExportResult::Rewritten { name, payload } => rewritten(&call, name, payload)?,
+        ExportResult::Rewritten { name, payload } => rewritten(&call, name, payload, attachments_max)?,
         ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
         ExportResult::Failed(failure) => {
             return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported });
@@ -68,22 +71,29 @@ fn bytes(returned: &ExportResult) -> usize {
 }
 
 /// The ack that a handler returned, if the client asked for one.
-fn returned_ack(call: &Call, reply: Payload) -> Result<Option<Write>, String> {
-    let payload = checked_payload(reply)?;
+fn returned_ack(call: &Call, reply: Payload, attachments_max: usize) -> Result<Option<Write>, String> {
+    let payload = checked_payload(reply, attachments_max)?;
     let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
     Ok(Some(Write::ack(socket.clone(), ack, payload)))
 }
 
-fn rewritten(call: &Call, name: String, payload: Payload) -> Result<CallOutcome, String> {
+fn rewritten(call: &Call, name: String, payload: Payload, attachments_max: usize) -> Result<CallOutcome, String> {
     let Export::EventMiddleware(_) = call.export else { return Err("only event middleware may rewrite".into()) };
     if innkeeper_contract::events::is_reserved(&name) {
         return Err(format!("it rewrote an event to the reserved name {name:?}"));
     }
-    Ok(CallOutcome::Rewritten { name, payload: checked_payload(payload)? })
+    if name.len() > EVENT_NAME_BYTES_MAX {
+        return Err(format!("it rewrote an event to a name of {} bytes, more than {EVENT_NAME_BYTES_MAX}", name.len()));
+    }
+    Ok(CallOutcome::Rewritten { name, payload: checked_payload(payload, attachments_max)? })
 }
 
-fn checked_payload(payload: Payload) -> Result<Payload, String> {
+fn checked_payload(payload: Payload, attachments_max: usize) -> Result<Payload, String> {
+    if payload.attachments.len() > attachments_max {
+        let found = payload.attachments.len();
+        return Err(format!("it returned {found} attachments, more than the {attachments_max} of a packet (attachments_max)"));
+    }
     payload.validate().map_err(|fault| format!("it returned args that are no JSON array: {fault}"))
 }
 

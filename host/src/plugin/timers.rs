@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
+use crate::budget::{Budget, Held};
 use crate::effect::{Timer, Timers};
 use crate::fixed_limits::{REFUSAL_LINES_MAX, TIMER_BYTES_MAX, TIMERS_MAX};
 use crate::limit_hits::{LimitHit, LimitHits};
@@ -36,7 +37,6 @@ pub(crate) struct PluginTimers {
     refusals: LogLimiter,
 }
 
-#[derive(Default)]
 struct TimerTable {
     by_key: HashMap<TimerKey, PendingTimer>,
     /// The timers with a socket, in the order in which they are due; the number keeps the order of those that are due at once.
@@ -44,8 +44,8 @@ struct TimerTable {
     /// The same for timers without a socket.
     own: DueOrder,
     sequence: u64,
-    /// What all of them take.
-    bytes: usize,
+    /// What all of them take, those included that are due and wait in the queues of their sockets.
+    budget: Arc<Budget>,
     /// When the timers of disconnected sockets were last removed.
     swept_at: Option<Instant>,
 }
@@ -59,6 +59,7 @@ struct PendingTimer {
     socket: Option<Weak<Socket>>,
     every: Option<Duration>,
     data: Box<str>,
+    held: Held,
 }
 
 impl Timers for PluginTimers {
@@ -70,14 +71,22 @@ impl Timers for PluginTimers {
             return;
         }
         self.remove(&mut table, &key, timer.socket.as_ref());
-        if let Some(limit) = table.exceeded_by(1, cost(&key.0, &timer.data)) {
-            drop(table);
-            self.refuse(&key.0, limit);
-            return;
-        }
+        let bytes = cost(&key.0, &timer.data);
+        let held = match table.exceeded_by(1, bytes) {
+            Some(limit) => Err(limit),
+            None => table.budget.hold(bytes).ok_or(LimitHit::TimerBytes),
+        };
+        let held = match held {
+            Ok(held) => held,
+            Err(limit) => {
+                drop(table);
+                self.refuse(&key.0, limit);
+                return;
+            }
+        };
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
-        table.add(key, at, socket, every, timer.data);
+        table.add(key, at, PendingTimer { at: (at, 0), socket, every, data: timer.data, held });
         drop(table);
         self.changed.notify_one();
     }
@@ -148,7 +157,9 @@ impl PluginTimers {
     fn queue_socket_timers(&self, table: &mut TimerTable, now: Instant) -> Option<Instant> {
         for _ in 0..DUE_AT_ONCE {
             match table.pop_socket_timer(now) {
-                Ok((socket, TimerCall { id, data })) => socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), id, data }),
+                Ok((socket, TimerCall { id, data }, held)) => {
+                    socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), id, data, _held: held });
+                }
                 Err(next) => return next,
             }
         }
@@ -192,18 +203,29 @@ async fn wait(next: Option<Instant>, changed: Notified<'_>) {
     }
 }
 
+impl Default for TimerTable {
+    fn default() -> Self {
+        Self {
+            by_key: HashMap::new(),
+            of_sockets: DueOrder::new(),
+            own: DueOrder::new(),
+            sequence: 0,
+            budget: Budget::new(TIMER_BYTES_MAX),
+            swept_at: None,
+        }
+    }
+}
+
 impl TimerTable {
-    fn add(&mut self, key: TimerKey, at: Instant, socket: Option<Weak<Socket>>, every: Option<Duration>, data: Box<str>) {
+    fn add(&mut self, key: TimerKey, at: Instant, mut timer: PendingTimer) {
         self.sequence += 1;
-        self.bytes += cost(&key.0, &data);
-        let at = (at, self.sequence);
-        self.order(&key).insert(at, key.clone());
-        self.by_key.insert(key, PendingTimer { at, socket, every, data });
+        timer.at = (at, self.sequence);
+        self.order(&key).insert(timer.at, key.clone());
+        self.by_key.insert(key, timer);
     }
 
     fn remove(&mut self, key: &TimerKey) -> Option<PendingTimer> {
         let set = self.by_key.remove(key)?;
-        self.bytes -= cost(&key.0, &set.data);
         self.order(key).remove(&set.at);
         Some(set)
     }
@@ -216,29 +238,31 @@ impl TimerTable {
     fn pop_own_timer(&mut self, now: Instant) -> Result<TimerCall, Option<Instant>> {
         let key = first_due(&self.own, now)?;
         let Some(set) = self.remove(&key) else { return Err(Some(now)) };
-        self.repeat(&key, &set, now);
-        Ok(TimerCall { id: key.0, data: set.data })
+        Ok(self.due(key, set, now).0)
     }
 
-    /// The same for timers with a socket. A timer whose socket has disconnected is dropped.
-    fn pop_socket_timer(&mut self, now: Instant) -> Result<(Arc<Socket>, TimerCall), Option<Instant>> {
+    /// The same for timers with a socket, with what the timer takes. A timer whose socket has disconnected is dropped.
+    fn pop_socket_timer(&mut self, now: Instant) -> Result<(Arc<Socket>, TimerCall, Option<Held>), Option<Instant>> {
         loop {
             let key = first_due(&self.of_sockets, now)?;
             let Some(set) = self.remove(&key) else { return Err(Some(now)) };
             let socket = set.socket.as_ref().and_then(Weak::upgrade).filter(|socket| socket.state() != SocketState::Disconnected);
             if let Some(socket) = socket {
-                self.repeat(&key, &set, now);
-                return Ok((socket, TimerCall { id: key.0, data: set.data }));
+                let (call, held) = self.due(key, set, now);
+                return Ok((socket, call, held));
             }
         }
     }
 
-    /// Sets a repeating timer anew: a late one runs once, not as often as it was missed.
-    fn repeat(&mut self, key: &TimerKey, set: &PendingTimer, now: Instant) {
-        if let Some(every) = set.every {
-            let next = if set.at.0 + every > now { set.at.0 + every } else { now + every };
-            self.add(key.clone(), next, set.socket.clone(), set.every, set.data.clone());
-        }
+    /// The call of a timer that is due, and what it takes. A repeating timer is set anew: a late one runs once, not as often as it was
+    /// missed. Of its two copies the second counts if there is room.
+    fn due(&mut self, key: TimerKey, set: PendingTimer, now: Instant) -> (TimerCall, Option<Held>) {
+        let Some(every) = set.every else { return (TimerCall { id: key.0, data: set.data }, Some(set.held)) };
+        let next = if set.at.0 + every > now { set.at.0 + every } else { now + every };
+        let call = TimerCall { id: key.0.clone(), data: set.data.clone() };
+        let held = self.budget.hold(set.held.bytes());
+        self.add(key, next, set);
+        (call, held)
     }
 
     /// The bound that more timers would exceed. Where there is one, timers of disconnected sockets are removed, at most once in a while,
@@ -248,7 +272,7 @@ impl TimerTable {
             if table.by_key.len() + timers > TIMERS_MAX {
                 return Some(LimitHit::Timers);
             }
-            (table.bytes + bytes > TIMER_BYTES_MAX).then_some(LimitHit::TimerBytes)
+            (table.budget.used() + bytes > TIMER_BYTES_MAX).then_some(LimitHit::TimerBytes)
         };
         let now = Instant::now();
         if exceeded(self).is_some() && self.swept_at.is_none_or(|swept_at| now.duration_since(swept_at) >= SWEEP_PAUSE) {
@@ -291,13 +315,17 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{LimitHit, PluginTimers, TimerKey, TimerTable};
+    use super::{Budget, LimitHit, PendingTimer, PluginTimers, TimerKey, TimerTable};
     use crate::adapter::TimerId;
     use crate::effect::{Timer, Timers};
     use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
 
     fn key(name: &str, key: Option<&str>) -> TimerKey {
         (TimerId { name: name.into(), key: key.map(Into::into) }, None)
+    }
+
+    fn pending(every: Option<Duration>) -> PendingTimer {
+        PendingTimer { at: (Instant::now(), 0), socket: None, every, data: "".into(), held: Budget::new(0).part() }
     }
 
     fn names(table: &mut TimerTable, now: Instant) -> Vec<String> {
@@ -308,7 +336,7 @@ mod tests {
     fn timers_run_in_the_order_in_which_they_are_due() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
         for (name, delay) in [("late", 3), ("first", 1), ("second", 1)] {
-            table.add(key(name, None), start + second * delay, None, None, "".into());
+            table.add(key(name, None), start + second * delay, pending(None));
         }
         assert!(names(&mut table, start).is_empty());
         assert_eq!(names(&mut table, start + second * 2), ["first", "second"]);
@@ -320,7 +348,7 @@ mod tests {
     #[test]
     fn a_late_repetition_runs_once() {
         let (mut table, start, second) = (TimerTable::default(), Instant::now(), Duration::from_secs(1));
-        table.add(key("tick", None), start + second, None, Some(second), "".into());
+        table.add(key("tick", None), start + second, pending(Some(second)));
         assert_eq!(names(&mut table, start + second), ["tick"]);
         assert_eq!(names(&mut table, start + second * 10), ["tick"]);
         assert_eq!(table.pop_own_timer(start).err().flatten(), Some(start + second * 11));
@@ -367,7 +395,7 @@ mod tests {
             let (id, _) = key("tick", Some(&number.to_string()));
             timers.set(Timer { id, socket: None, delay: Duration::from_secs(1), every: None, data: data.clone(), keep: false });
         }
-        assert!(timers.lock().bytes <= TIMER_BYTES_MAX && timers.len() < TIMER_BYTES_MAX / data.len());
+        assert!(timers.lock().budget.used() <= TIMER_BYTES_MAX && timers.len() < TIMER_BYTES_MAX / data.len());
         let (id, _) = key("tick", Some("0"));
         timers.clear(&id, None);
         assert_eq!(timers.exceeded_by(1, data.len()), None);

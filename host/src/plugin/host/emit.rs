@@ -2,13 +2,16 @@
 
 use innkeeper_contract::{Refusal, flags, refusals};
 
-use super::state::InstanceState;
+use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::Ticket;
 use crate::adapter::{QuestionAnswers, SocketState};
 use crate::effect::{Flags, QuestionTarget, Write};
 use crate::packet::{Message, Payload};
 use crate::plugin::validate;
+
+/// What the host keeps for each socket that is asked: places in two tables.
+const ASKED_SOCKET_BYTES: usize = 200;
 
 impl InstanceState {
     /// Emits an event to one socket.
@@ -63,7 +66,11 @@ impl InstanceState {
 
     fn ask(&mut self, target: &QuestionTarget, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
         let message = self.message(name, payload)?;
-        let held = self.context.plugin.held.part();
+        let sockets = match target {
+            QuestionTarget::Socket(_) => 1,
+            QuestionTarget::Rooms(target) => target.namespace.lock().count_at_most(&target.rooms),
+        };
+        let held = hold(&self.context.plugin, sockets * ASKED_SOCKET_BYTES)?;
         let active = self.begin_question()?;
         let one = match target {
             QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => return Err(refusals::pending()),

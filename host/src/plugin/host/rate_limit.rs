@@ -1,6 +1,5 @@
 //! `rate-limit`: points, counted for all instances of the plugin together.
 
-use std::future::ready;
 use std::time::Duration;
 
 use innkeeper_contract::limits::{RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX};
@@ -37,7 +36,7 @@ impl InstanceState {
                 );
             }
         }
-        Ok(active.tickets.add(Ticket::future(ready(Ok(HostAnswer::Decision(decision))), active.ends_at)))
+        Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(decision))))
     }
 
     /// Takes the answer to `ask_consume`.

@@ -11,7 +11,7 @@ use super::context::GenerationContext;
 use super::ticket::Tickets;
 use super::wasi;
 use crate::budget::Held;
-use crate::effect::{Effects, Overlay, Write};
+use crate::effect::{Effects, Joins, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
 use crate::plugin::call::Call;
 use crate::plugin::call_limits::CallLimits;
@@ -48,6 +48,8 @@ pub(crate) struct ActiveCall {
     pub(super) joined_rooms: usize,
     /// How many sockets the broadcasts and the like of this call reach, those included that have left.
     deliveries: usize,
+    /// Recorded joins.
+    joins: Joins,
     pub(super) tickets: Tickets,
     pub(super) log_lines: usize,
     /// What a read of this call looks at: its recorded writes and the names in them.
@@ -87,6 +89,7 @@ impl InstanceState {
             recorded_bytes: 0,
             held: self.context.plugin.held.part(),
             deliveries: 0,
+            joins: Joins::default(),
             tickets: Tickets::default(),
             log_lines: 0,
             recorded_weight: 0,
@@ -126,11 +129,12 @@ impl InstanceState {
         if active.recorded_bytes + cost > limits.write_bytes {
             return Err(refusals::write_bytes_per_call(limits.write_bytes));
         }
-        let reached = write.reach(|target| target.namespace.lock().count_at_most(&target.rooms));
+        let reached = write.reach(|target| active.joins.count(&target.namespace.lock(), &target.rooms));
         if reached > 0 && active.deliveries + reached > limits.deliveries {
             return Err(refusals::deliveries_per_call(limits.deliveries));
         }
         active.deliveries += reached;
+        active.joins.note(&write);
         active.recorded_bytes += cost;
         active.recorded_weight += write.weight();
         active.joined_rooms += write.joined_rooms();
@@ -170,6 +174,10 @@ impl InstanceState {
 }
 
 impl ActiveCall {
+    pub(in crate::plugin) fn limits(&self) -> &CallLimits {
+        &self.limits
+    }
+
     /// Refuses what an export returned, if it is more than the call may still write. The error is for the log.
     pub(in crate::plugin) fn check_returned(&self, bytes: usize) -> Result<(), String> {
         let most = self.limits.write_bytes;
@@ -184,6 +192,7 @@ impl ActiveCall {
         (self.recorded_bytes, self.recorded_weight, self.overlay_weight, self.recorded_timers) = (0, 0, 0, (0, 0));
         self.call.effects.apply(&mut self.recorded);
         self.held.release();
+        self.joins = Joins::default();
         self.call.effects.release();
         self.joined_rooms = held_joins(&*self.call.effects);
     }

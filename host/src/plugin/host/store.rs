@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, codes};
 
-use super::state::{InstanceState, hold};
-use super::ticket::{HostAnswer, Ticket};
+use super::state::InstanceState;
+use super::ticket::{HostAnswer, PendingAnswer, Ticket};
+use crate::budget::Held;
 use crate::plugin::capability::Capability;
 use crate::store::{Entry, Store, StoreError, StoreFuture};
 
@@ -17,15 +18,24 @@ impl InstanceState {
         bucket: &str,
         answer: fn(T) -> HostAnswer,
         answer_bytes_max: usize,
-        ask: impl FnOnce(&dyn Store) -> StoreFuture<T>,
+        ask: impl FnOnce(&dyn Store) -> StoreFuture<T> + Send + 'static,
     ) -> Result<u64, Refusal> {
         let store = self.store_for(bucket)?;
-        // The store may answer long before the guest takes the answer.
-        let held = hold(&self.context.plugin, answer_bytes_max)?;
+        let budget = self.context.plugin.held.clone();
         let active = self.begin_question()?;
-        let asked = ask(&*store);
-        let answered = async move { asked.await.map(answer).map_err(|error| refusal(&error)) };
-        Ok(active.tickets.add(Ticket::future(answered, active.ends_at).holding(held)))
+        // The store may answer long before the guest takes the answer.
+        let answered: PendingAnswer = match budget.hold(answer_bytes_max) {
+            Some(held) => {
+                let asked = ask(&*store);
+                Box::pin(async move { arrived(asked.await.map(answer), held) })
+            }
+            // Other calls of the plugin hold as much as they may: the store is asked when they have taken their answers.
+            None => Box::pin(async move {
+                let held = budget.wait_for(answer_bytes_max).await;
+                arrived(ask(&*store).await.map(answer), held)
+            }),
+        };
+        Ok(active.tickets.add(Ticket::future(answered, active.ends_at)))
     }
 
     /// Takes a value that was read.
@@ -73,6 +83,12 @@ impl InstanceState {
         }
         Ok(store.clone())
     }
+}
+
+/// The answer of the store, and what it takes, which is rarely as much as was held for it.
+fn arrived(answer: Result<HostAnswer, StoreError>, mut held: Held) -> (Result<HostAnswer, Refusal>, Option<Held>) {
+    held.keep(answer.as_ref().map_or(0, HostAnswer::len));
+    (answer.map_err(|error| refusal(&error)), Some(held))
 }
 
 fn refusal(error: &StoreError) -> Refusal {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use innkeeper_contract::limits::OPEN_TICKETS_MAX;
+use innkeeper_contract::limits::{NAME_BYTES, OPEN_TICKETS_MAX};
 use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 
@@ -36,12 +36,15 @@ pub(crate) struct Ticket {
     held: Option<Held>,
 }
 
+/// The answer to come, with what it takes of the plugin's budget.
+pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = (Result<HostAnswer, Refusal>, Option<Held>)> + Send>>;
+
 enum TicketContent {
     Clients(ClientQuestion),
     Fetched(Fetched),
     Ids(VecDeque<SocketId>),
     /// Asked of a part of the host, which works on it whether or not the call waits.
-    Pending(Pin<Box<dyn Future<Output = Result<HostAnswer, Refusal>> + Send>>),
+    Pending(PendingAnswer),
     Ready(Result<HostAnswer, Refusal>),
     Sleep,
 }
@@ -55,6 +58,18 @@ pub(crate) enum HostAnswer {
     Names(Vec<Arc<str>>),
     Count(u32),
     Decision(Decision),
+}
+
+impl HostAnswer {
+    /// Bytes of its texts and values.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Value(value) => value.as_ref().map_or(0, Vec::len),
+            Self::Entries(entries) => entries.iter().map(|(key, value)| key.len() + value.len() + NAME_BYTES).sum(),
+            Self::Names(names) => names.iter().map(|name| name.len() + NAME_BYTES).sum(),
+            Self::Done(_) | Self::Number(_) | Self::Count(_) | Self::Decision(_) => 0,
+        }
+    }
 }
 
 /// An emit that awaits acks. Dropping it closes the question, so that no socket keeps it.
@@ -100,8 +115,8 @@ impl Ticket {
     }
 
     /// A question to a part of the host, answered at the latest when the call ends.
-    pub(super) fn future(answer: impl Future<Output = Result<HostAnswer, Refusal>> + Send + 'static, ends_at: Instant) -> Self {
-        Self { content: TicketContent::Pending(Box::pin(answer)), until: ends_at, held: None }
+    pub(super) fn future(answer: PendingAnswer, ends_at: Instant) -> Self {
+        Self { content: TicketContent::Pending(answer), until: ends_at, held: None }
     }
 
     /// The same, and `held` is given back when the answer is taken.
@@ -114,8 +129,9 @@ impl Ticket {
         match &mut self.content {
             TicketContent::Fetched(_) | TicketContent::Ids(_) | TicketContent::Ready(_) => return Poll::Ready(()),
             TicketContent::Pending(answer) => {
-                if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                if let Poll::Ready((answer, held)) = answer.as_mut().poll(context) {
                     self.content = TicketContent::Ready(answer);
+                    self.held = held;
                     return Poll::Ready(());
                 }
             }

@@ -21,7 +21,6 @@ pub(crate) fn framing(socket: &Socket) -> Result<Value> {
         "]",
         "[]]",
         "[][]",
-        "[1] ",
         "{}",
         "1",
         "\"a\"",

@@ -1,0 +1,167 @@
+// The zoo: a plugin that attacks its host in every way that was ever tried (`tests/guests/zoo`). For each attack: what its client
+// sees, what the log says, how the client of another plugin fared, and that the memory came back.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { ROOT, ask, askAll, connect, eventually, memory, resetPeak, startHost } from "./harness/index.mjs";
+
+const MIB = 1 << 20;
+/** What one plugin may make the host hold with the default limits, beside its instances. */
+const BUDGET_BYTES = 256 * MIB;
+const INSTANCES = 2;
+const INSTANCE_BYTES = 64 * MIB;
+/** Each attack is made so often. */
+const ROUNDS = 3;
+
+const broke = (answer) => assert.deepEqual([answer.success, answer.code], [false, "INTERNAL_ERROR"], JSON.stringify(answer));
+/** It was stopped by a limit after so many. */
+const limited = (answer) => assert.ok(Array.isArray(answer) && answer[1] === "limit", JSON.stringify(answer));
+const is = (expected) => (answer) => assert.deepEqual(answer, expected);
+const any = () => {};
+/** It ran out of time, of memory, or into a limit. */
+const stopped = (answer) => (Array.isArray(answer) ? limited(answer) : broke(answer));
+
+const OUT_OF_TIME = /run_ms/;
+
+/** What the store keeps in memory of what was read and written lately. */
+const STORE_CACHE_BYTES = 64 * MIB;
+
+/** `sees` judges the ack of the event `attack`; `logs` is a line of the log that says why; `keeps`: what the host may keep. */
+const ATTACKS = {
+  spin: { sees: broke, logs: OUT_OF_TIME },
+  slices: { sees: broke, logs: OUT_OF_TIME },
+  naps: { sees: broke, logs: /call_ms|run_ms/ },
+  randomness: { sees: broke },
+  recursion: { sees: broke, logs: /stack|out of bounds/ },
+  "wait-for-millions": { sees: broke },
+  trap: { sees: broke, logs: /unreachable/ },
+  memory: { sees: broke, logs: /memory|alloc/ },
+  "big-ack": { sees: broke },
+  "big-failure": { sees: broke },
+  "big-code": { sees: broke },
+  "data-of-all": { sees: limited },
+  "fetch-tickets": { sees: stopped, before: "data-of-all" },
+  "scan-tickets": { sees: stopped, grants: ["store"], before: "store-bytes", keeps: STORE_CACHE_BYTES },
+  "silent-questions": { sees: broke, logs: /call_ms/ },
+  timers: { sees: stopped },
+  "due-at-once": { sees: any },
+  "keys-of-limits": { sees: stopped, grants: ["rate-limit"] },
+  "store-bytes": { sees: stopped, grants: ["store"], keeps: STORE_CACHE_BYTES },
+  "set-and-cancel": { sees: any, grants: ["store"], keeps: STORE_CACHE_BYTES },
+  emits: { sees: any, disconnects: true },
+  "empty-names": { sees: stopped },
+  "rooms-times-except": { sees: limited },
+  "one-room-often": { sees: stopped },
+  "leave-many": { sees: limited },
+  "join-all": { sees: limited },
+  "reads-behind-join-all": { sees: any },
+  broadcasts: { sees: stopped },
+  "log-lines": { sees: any },
+  "log-fields": { sees: any },
+  print: { sees: any },
+  "control-codes": { sees: any },
+  framing: { sees: is([]) },
+  "event-names": { sees: any },
+  "foreign-tickets": { sees: is(0) },
+  "foreign-acks": { sees: any },
+  "foreign-sockets": { sees: any },
+  "foreign-namespaces": { sees: any },
+  system: {
+    sees: is({
+      arguments: 0, variables: 0, folder: false, file: false, listener: false, connection: false, datagram: false, names: false,
+      input: 0, process: false, thread: false,
+    }),
+  },
+};
+
+for (const [name, attack] of Object.entries(ATTACKS)) {
+  test(`zoo: ${name}`, (t) => run(t, name, attack));
+}
+
+test("each attack of the guest is in this file", () => {
+  const source = readFileSync(path.join(ROOT, "tests/guests/zoo/src/lib.rs"), "utf8");
+  const known = [...source.matchAll(/^ {4}\("([a-z-]+)", [a-z]+::[a-z_]+\),$/gm)].map((match) => match[1]);
+  assert.ok(known.length > 30);
+  assert.deepEqual(Object.keys(ATTACKS), known);
+});
+
+async function run(t, name, { sees, logs, grants = [], before, disconnects, keeps = 0 }) {
+  const host = await startHost(t, {
+    plugins: {
+      echo: { namespaces: ["/"] },
+      zoo: {
+        namespaces: ["/zoo"], grants, config: { asks: grants },
+        run_ms: 300, call_ms: 2_000, instances_max: INSTANCES, memory_bytes_max: INSTANCE_BYTES,
+      },
+    },
+  });
+  const neighbour = await watchNeighbour(host);
+  const attacker = await attackerOf(host);
+  const baseline = memory(host.pid).resident;
+  resetPeak(host.pid);
+
+  for (let round = 0; round < ROUNDS; round++) {
+    if (before) await ask(attacker.socket, "attack", before);
+    if (disconnects) {
+      await attacker.attackAndReturn(name);
+    } else {
+      sees((await askAll(attacker.socket, "attack", name))[0]);
+    }
+    const another = await connect(host);
+    assert.equal(await ask(another, "bench:echo", "new"), "new");
+    another.close();
+    assert.equal(await ask(attacker.socket, "number", round), round, "the plugin serves its clients again");
+  }
+
+  assert.equal((await fetch(`${host.internal}/healthz`)).status, 200);
+  await neighbour.stop();
+  if (logs) await host.waitForLog((line) => logs.test(JSON.stringify(line)) && line.plugin === "zoo@1", "the log says why");
+  for (const line of host.text.split("\n")) assert.ok(line.length < 20_000, `a line of ${line.length} characters in the log`);
+  const { peak } = memory(host.pid);
+  const held = peak - baseline - INSTANCES * INSTANCE_BYTES;
+  assert.ok(held < BUDGET_BYTES, `the host held ${Math.round(held / MIB)} MiB`);
+  attacker.socket.close();
+  const isBack = async () => {
+    // The allocator gives memory back when it is next asked for some.
+    (await connect(host)).close();
+    return memory(host.pid).resident < baseline * 1.05 + 16 * MIB + keeps;
+  };
+  await eventually("the memory came back", isBack, 20_000).catch((error) => {
+    throw new Error(`${error.message}: ${memory(host.pid).resident / MIB} MiB, ${baseline / MIB} MiB before`);
+  });
+}
+
+/** A client of the attacking plugin. */
+async function attackerOf(host) {
+  const attacker = { socket: await connect(host, "/zoo", { query: { foreign: "" } }) };
+  assert.equal(await ask(attacker.socket, "number", 1), 1);
+  /** The client may be too slow for what it is sent: then it is disconnected, and comes again. */
+  attacker.attackAndReturn = async (name) => {
+    const gone = new Promise((resolve) => attacker.socket.once("disconnect", resolve));
+    await Promise.race([gone, askAll(attacker.socket, "attack", name)]);
+    attacker.socket.close();
+    attacker.socket = await connect(host, "/zoo");
+  };
+  return attacker;
+}
+
+/** A client of another plugin that asks all the time, and is always answered. */
+async function watchNeighbour(host) {
+  const socket = await connect(host);
+  let stopping = false;
+  const asking = (async () => {
+    for (let number = 0; !stopping; number++) {
+      assert.equal(await ask(socket, "bench:echo", number), number);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  asking.catch(() => {});
+  return {
+    stop: () => {
+      stopping = true;
+      return asking;
+    },
+  };
+}
