@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapter::Adapter;
 use crate::auth::Keys;
-use crate::config::{self, ComponentCache, Config, Finding, KeyConfig, PluginConfig};
+use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
 use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Signals};
 use crate::effect::LocalEffects;
@@ -218,7 +218,9 @@ pub(crate) enum Requests {
 /// Tries a plugin. The error says why no host could load it.
 pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppError> {
     plugin.limits.instances_max = 1;
-    let config = Config { plugins: vec![plugin], ..Config::default() };
+    // What the author has just built on this machine needs no process of its own.
+    let wasm = Wasm { compile: CompilePlace::Inside, ..Wasm::default() };
+    let config = Config { plugins: vec![plugin], wasm, ..Config::default() };
     let (services, _) = services(&config, Arc::default(), store_of(&config));
     let (_, problems) = plugin::register(&plugins(&config, &services)?).await;
     match problems.into_iter().next() {

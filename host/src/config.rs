@@ -51,7 +51,7 @@ pub(crate) use resolve::{Flags, Reading, Resolved, duration_of, host_of};
 pub(crate) use server::Server;
 pub(crate) use store::StoreConfig;
 pub(crate) use toml_text::path_of;
-pub(crate) use wasm::{CompilePlace, ComponentCache, InstanceAllocation};
+pub(crate) use wasm::{CompilePlace, ComponentCache, InstanceAllocation, Wasm};
 
 #[cfg(test)]
 mod tests;
