@@ -14,6 +14,7 @@ mod host {
     pub(crate) mod json;
     pub(crate) mod packet;
     pub(crate) mod text_file;
+    pub(crate) mod waiting_bytes;
 
     pub(crate) mod engine {
         mod decoder;
@@ -92,7 +93,7 @@ mod host {
     }
 }
 
-use host::{config, fixed_limits, frame, json, packet, text_file};
+use host::{config, fixed_limits, frame, json, packet, text_file, waiting_bytes};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
