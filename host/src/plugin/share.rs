@@ -63,7 +63,6 @@ impl TimeShare {
     }
 
     /// Seconds of each second that the plugin ran in the last whole window.
-    #[allow(dead_code, reason = "read by /metrics, which is not there yet")]
     pub(super) fn used(&self) -> f64 {
         self.begin_window(self.origin.elapsed());
         Duration::from_nanos(self.used_before.load(Ordering::Relaxed)).as_secs_f64() / WINDOW.as_secs_f64()
