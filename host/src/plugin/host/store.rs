@@ -15,24 +15,24 @@ impl InstanceState {
     /// `answer_bytes_max`.
     pub(crate) fn ask_store<T: 'static>(
         &mut self,
-        bucket: &str,
+        bucket: String,
         answer: fn(T) -> HostAnswer,
         answer_bytes_max: usize,
-        ask: impl FnOnce(&dyn Store) -> StoreFuture<T> + Send + 'static,
+        ask: impl FnOnce(&dyn Store, &str) -> StoreFuture<T> + Send + 'static,
     ) -> Result<u64, Refusal> {
-        let store = self.store_for(bucket)?;
+        let store = self.store_for(&bucket)?;
         let budget = self.context.plugin.held.clone();
         let active = self.begin_question()?;
         // The store may answer long before the guest takes the answer.
         let answered: PendingAnswer = match budget.hold(answer_bytes_max) {
             Some(held) => {
-                let asked = ask(&*store);
+                let asked = ask(&*store, &bucket);
                 Box::pin(async move { arrived(asked.await.map(answer), held) })
             }
             // Other calls of the plugin hold as much as they may: the store is asked when they have taken their answers.
             None => Box::pin(async move {
                 let held = budget.wait_for(answer_bytes_max).await;
-                arrived(ask(&*store).await.map(answer), held)
+                arrived(ask(&*store, &bucket).await.map(answer), held)
             }),
         };
         Ok(active.tickets.add(Ticket::future(answered, active.ends_at)))

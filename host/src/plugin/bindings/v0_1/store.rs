@@ -10,23 +10,23 @@ use crate::plugin::host::{HostAnswer, InstanceState};
 
 impl Host for InstanceState {
     fn ask_get(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        self.ask_store(&bucket.clone(), HostAnswer::Value, STORE_VALUE_BYTES_MAX, move |store| store.get(&bucket, &key))
+        self.ask_store(bucket, HostAnswer::Value, STORE_VALUE_BYTES_MAX, move |store, bucket| store.get(bucket, &key))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, Failure> {
         let ttl = ttl_ms.map(Duration::from_millis);
-        self.ask_store(&bucket.clone(), HostAnswer::Done, 0, move |store| store.set(&bucket, &key, value, ttl))
+        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.set(bucket, &key, value, ttl))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_delete(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        self.ask_store(&bucket.clone(), HostAnswer::Done, 0, move |store| store.delete(&bucket, &key))
+        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.delete(bucket, &key))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_increment(&mut self, bucket: String, key: String, by: i64) -> Result<u64, Failure> {
-        self.ask_store(&bucket.clone(), HostAnswer::Number, 0, move |store| store.increment(&bucket, &key, by))
+        self.ask_store(bucket, HostAnswer::Number, 0, move |store, bucket| store.increment(bucket, &key, by))
             .map_err(|refusal| self.refused(refusal))
     }
 
@@ -37,13 +37,13 @@ impl Host for InstanceState {
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
     ) -> Result<u64, Failure> {
-        self.ask_store(&bucket.clone(), HostAnswer::Done, 0, move |store| store.compare_and_swap(&bucket, &key, expected, value))
+        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.compare_and_swap(bucket, &key, expected, value))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_scan(&mut self, bucket: String, prefix: String, after: Option<String>, limit: u32) -> Result<u64, Failure> {
-        self.ask_store(&bucket.clone(), HostAnswer::Entries, SCAN_BYTES_MAX, move |store| {
-            store.scan(&bucket, &prefix, after.as_deref(), limit)
+        self.ask_store(bucket, HostAnswer::Entries, SCAN_BYTES_MAX, move |store, bucket| {
+            store.scan(bucket, &prefix, after.as_deref(), limit)
         })
         .map_err(|refusal| self.refused(refusal))
     }
