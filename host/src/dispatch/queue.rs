@@ -31,6 +31,8 @@ pub(crate) struct Queue {
     open: Vec<Job>,
     /// The plugins whose `disconnect` will be called.
     reached: Vec<Arc<str>>,
+    /// `open_calls_per_socket` alone keeps the next job from starting, and that is counted.
+    held_by_limit: bool,
     state: QueueState,
 }
 
@@ -90,6 +92,7 @@ impl Queue {
             waiting_bytes: 0,
             open: vec![job],
             reached: Vec::new(),
+            held_by_limit: false,
             state: QueueState::Connected,
         }
     }
@@ -228,15 +231,20 @@ impl Queue {
         }
     }
 
-    fn may_start(&self) -> bool {
+    fn may_start(&mut self) -> bool {
         match self.state {
             QueueState::Connected | QueueState::Draining { .. } => {
                 let all_yield = self.open.iter().all(|job| job.progress.yields());
                 let is_full = self.open.len() >= self.dispatcher.limits.open_calls;
-                if all_yield && is_full && !self.waiting.is_empty() {
+                let may_start = all_yield && !is_full;
+                if may_start {
+                    self.held_by_limit = false;
+                } else if all_yield && !self.waiting.is_empty() && !self.held_by_limit {
+                    // Once for each time that jobs begin to wait for it, and not at each look at the queue.
+                    self.held_by_limit = true;
                     self.dispatcher.limit_hits.hit(LimitHit::OpenCallsPerSocket);
                 }
-                all_yield && !is_full
+                may_start
             }
             QueueState::Disconnecting | QueueState::Done => false,
         }

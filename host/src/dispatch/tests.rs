@@ -2,9 +2,12 @@
 
 mod scene;
 
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
-use self::scene::{Script, about, ack, emit, failed, overtakable_scene, scene, script, sleeping, succeeding};
+use self::scene::{Scene, Script, about, ack, emit, failed, overtakable_scene, scene, script, sleeping, succeeding};
 use crate::adapter::SocketState;
 use crate::effect::{Overlay, Write};
 use crate::plugin::{CallOutcome, Export, Failure, FailureKind};
@@ -179,6 +182,41 @@ async fn jobs_start_while_all_open_ones_wait_for_clients_up_to_the_bound() {
     }
     let _ = scene.poll();
     assert_eq!(scene.called().iter().filter(|call| *call == "a: ask").count(), 16);
+}
+
+#[tokio::test]
+async fn open_calls_per_socket_is_counted_once_for_each_time_that_jobs_begin_to_wait_for_it() {
+    let answers: Arc<AtomicUsize> = Arc::default();
+    let of_client = answers.clone();
+    let asking: Script = Box::new(move |call| match call.export {
+        Export::Event(_) => {
+            call.progress.set_yields(true);
+            let (answers, before) = (of_client.clone(), of_client.load(Relaxed));
+            Box::pin(poll_fn(move |_| match answers.load(Relaxed) > before {
+                true => Poll::Ready(CallOutcome::Done),
+                false => Poll::Pending,
+            }))
+        }
+        _ => Box::pin(async { CallOutcome::Done }),
+    });
+    let mut scene = scene(vec![("a", asking)]);
+    let _ = scene.poll();
+    let hits = |scene: &Scene| scene.dispatcher.limit_hits.counted().get("open_calls_per_socket").copied().unwrap_or_default();
+    for round in 1..=2 {
+        for _ in 0..17 {
+            scene.event("ask", None);
+        }
+        for _ in 0..5 {
+            let _ = scene.poll();
+        }
+        assert_eq!(hits(&scene), round, "however often the queue is looked at");
+        answers.fetch_add(1, Relaxed);
+        let _ = scene.poll();
+        // The one that waited is open now, and alone.
+        assert_eq!(hits(&scene), round);
+        answers.fetch_add(1, Relaxed);
+        let _ = scene.poll();
+    }
 }
 
 #[tokio::test]
