@@ -86,6 +86,34 @@ test("handshakes_per_second_max and HANDSHAKE_BURST_S: ten seconds' worth at onc
   await eventually("the next second has room for one", async () => (await handshake(host, "192.0.2.1")).status === 200);
 });
 
+test("waiting_bytes_per_address_max: where too much waits for one address its fullest client goes, and others stay", async (t) => {
+  const limits = { waiting_bytes_per_address_max: "8MiB", outbox_bytes_max: "32MiB" };
+  const host = await startHost(t, { plugins: ["crowd"], server: TRUSTING, limits });
+  const silent = async (address) => {
+    const raw = await RawSocket.connect(host, "/", from(address));
+    raw.socket.pause();
+    return raw;
+  };
+  const [flooded, neighbour, other] = [await silent("192.0.2.1"), await silent("192.0.2.1"), await silent("192.0.2.2")];
+  const FLOOD = '42["flood",40,100000]';
+  // The other address has more than the second client of the first, and less than an address may have.
+  neighbour.send(FLOOD);
+  for (let count = 0; count < 2; count++) other.send(FLOOD);
+  for (let count = 0; count < 6; count++) flooded.send(FLOOD);
+
+  await warning(host, /waiting_bytes_per_address_max/);
+  flooded.socket.resume();
+  await flooded.end();
+  assert.equal(await hits(host, "waiting_bytes_per_address_max"), 1);
+  assert.equal(await hits(host, "waiting_bytes_max"), 0);
+  for (const [raw, floods] of [[neighbour, 1], [other, 2]]) {
+    raw.socket.resume();
+    await eventually("it gets all of it", () => raw.received.length === 40 * floods);
+    raw.send('421["number",1]');
+    await raw.next((packet) => packet === "431[1]");
+  }
+});
+
 test("connections_per_address_max: one beyond it is answered 429 and closed, and others are served", async (t) => {
   const host = await startHost(t, { server: PROXIED, limits: { connections_per_address_max: 2 } });
   const streams = [];
