@@ -97,6 +97,7 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
         internal if internal.enabled => Some(listen((internal.host, internal.port).into(), "internal")?),
         _ => None,
     };
+    let limit_hits = Arc::new(LimitHits::default());
     let threads = Threads::start(config.server.event_loops()).map_err(AppError::Threads)?;
     let sources = Arc::new(OnceLock::new());
     let page = {
@@ -108,11 +109,11 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
         tracing::info!(address = address_of(&listener), "internal interface listening");
         let host_names = HostNames::new(&config.internal.hosts, config.internal.host);
         // From here on, so that a start that takes long can be seen. Ends with the runtime: it has nothing that could be lost.
-        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone()));
+        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone(), limit_hits.clone()));
     }
     let server = tokio::select! {
         // Compiling and starting plugins can take long. What runs of it when a signal comes is dropped.
-        built = build(&config, store_of(&config), threads.loops().clone()) => built?,
+        built = build(&config, store_of(&config), threads.loops().clone(), limit_hits) => built?,
         () = signals.first() => {
             tracing::info!("shut down before the start was over");
             return Ok(());
@@ -171,8 +172,13 @@ pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
     refuse_for(findings, &problems)
 }
 
-/// Loads the plugins and puts the modules together, from the adapter outwards.
-pub(crate) async fn build(config: &Config, store: LazyStore, loops: EventLoops) -> Result<Server, AppError> {
+/// Loads the plugins and puts the modules together, from the adapter outwards. `limit_hits`: the counters of what no plugin hits.
+pub(crate) async fn build(
+    config: &Config,
+    store: LazyStore,
+    loops: EventLoops,
+    limit_hits: Arc<LimitHits>,
+) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let (services, findings) = services(config, adapter.clone(), store);
     let registered = register(config, &services, findings).await?;
@@ -191,7 +197,6 @@ pub(crate) async fn build(config: &Config, store: LazyStore, loops: EventLoops) 
     namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
     metrics::name_events(&adapter, &registry);
     let limits = &config.limits;
-    let limit_hits = Arc::new(LimitHits::default());
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };

@@ -26,6 +26,10 @@ pub(crate) const PROXY_HEADER_DEADLINE: Duration = Duration::from_secs(5);
 /// some hundred.
 pub(crate) const PROXY_HEADER_BYTES_MAX: usize = 4_096;
 
+/// Connections to the internal listener at the same time. Each probe and each collector of metrics has one; without a bound whoever
+/// reaches the listener could use up the handles of [`HANDLES_RESERVED`], and then those of clients.
+pub(crate) const INTERNAL_CONNECTIONS_MAX: usize = 32;
+
 /// Parameters of a URL's query; what stands behind them is ignored, as in Node's `querystring`.
 pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
 

@@ -3,10 +3,13 @@
 mod status;
 
 use std::convert::Infallible;
+use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fixed_limits::REFUSAL_LINES_MAX;
+use crate::fixed_limits::{INTERNAL_CONNECTIONS_MAX, REFUSAL_LINES_MAX};
 use crate::host_names::{self, HostNames};
+use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 use crate::metrics;
 use bytes::Bytes;
@@ -17,7 +20,8 @@ use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use status::Phase;
 
@@ -29,9 +33,19 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// What is served.
 const PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/version"];
 
+/// The answer to a connection beyond [`INTERNAL_CONNECTIONS_MAX`].
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request.
-pub(crate) async fn serve(listener: TcpListener, host_names: HostNames, keep_alive: Duration, status: Status) {
-    let failures = LogLimiter::new(REFUSAL_LINES_MAX);
+pub(crate) async fn serve(
+    listener: TcpListener,
+    host_names: HostNames,
+    keep_alive: Duration,
+    status: Status,
+    limit_hits: Arc<LimitHits>,
+) {
+    let (failures, refusals) = (LogLimiter::new(REFUSAL_LINES_MAX), LogLimiter::new(REFUSAL_LINES_MAX));
+    let connections = Arc::new(Semaphore::new(INTERNAL_CONNECTIONS_MAX));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -48,6 +62,15 @@ pub(crate) async fn serve(listener: TcpListener, host_names: HostNames, keep_ali
                 continue;
             }
         };
+        let Ok(permit) = connections.clone().try_acquire_owned() else {
+            limit_hits.hit(LimitHit::InternalConnections);
+            if let Some(left_out) = refusals.admit() {
+                tracing::warn!(left_out, "refused: the internal interface has {INTERNAL_CONNECTIONS_MAX} connections already");
+            }
+            // If the kernel does not take it, the connection is closed without an answer.
+            let _ = refuse(stream);
+            continue;
+        };
         let (status, host_names) = (status.clone(), host_names.clone());
         // Ends with the connection.
         tokio::spawn(async move {
@@ -62,8 +85,14 @@ pub(crate) async fn serve(listener: TcpListener, host_names: HostNames, keep_ali
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");
             }
+            drop(permit);
         });
     }
+}
+
+/// Answers a connection that is one too many, as far as that costs one system call, and closes it.
+fn refuse(stream: TcpStream) -> io::Result<()> {
+    stream.into_std()?.write_all(FULL)
 }
 
 /// The response to a request that names no host, or one that is not served.

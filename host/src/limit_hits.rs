@@ -38,6 +38,7 @@ limits! {
     Connections = "connections_max",
     ConnectionsPerAddress = "connections_per_address_max",
     HandshakesPerSecond = "handshakes_per_second_max",
+    InternalConnections = "INTERNAL_CONNECTIONS_MAX",
     MaxHttpBufferSize = "max_http_buffer_size",
     OpenFiles = "OPEN_FILES_MAX",
     OutboxBytes = "outbox_bytes_max",

@@ -77,7 +77,7 @@ impl RealServer {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
-            let engine = app::build(&config, store, EventLoops::here()).await.unwrap().engine;
+            let engine = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap().engine;
             tokio::spawn(engine.serve(listener).unwrap());
             address
         });

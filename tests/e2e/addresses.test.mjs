@@ -153,6 +153,23 @@ test("connections_max: one beyond it is answered 503 and closed, and the interna
   two.close();
 });
 
+test("INTERNAL_CONNECTIONS_MAX: one beyond it is answered 503 and closed, clients are served, and health answers again", async (t) => {
+  const host = await startHost(t, { plugins: ["echo"] });
+  const internal = { ...host, address: new URL(host.internal).host };
+  const client = await connect(host);
+  const streams = [];
+  for (let number = 0; number < 40; number++) streams.push(await RawStream.open(internal));
+  await eventually("those beyond it are closed", () => streams.filter((raw) => raw.isClosed).length === 8);
+  for (const raw of streams.slice(32)) assert.match(raw.got, /^HTTP\/1\.1 503 .*\r\nRetry-After: 5\r\n/);
+  await warning(host, /the internal interface has 32 connections/);
+  assert.equal(await ask(client, "still", "here"), "here");
+  assert.equal((await handshake(host)).status, 200);
+
+  streams.forEach((raw) => raw.close());
+  await eventually("health answers again", async () => (await request(host, { base: host.internal, path: "/healthz" })).status === 200);
+  assert.equal(await hits(host, "INTERNAL_CONNECTIONS_MAX"), 8);
+});
+
 test("HANDLES_RESERVED: with every handle in the hands of clients health answers", async (t) => {
   const host = await startHost(t, { plugins: ["echo"], handles: 128 });
   const client = await connect(host);

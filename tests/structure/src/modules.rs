@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
-    ("internal", &["fixed_limits", "host_names", "log_limiter", "metrics"]),
+    ("internal", &["fixed_limits", "host_names", "limit_hits", "log_limiter", "metrics"]),
     ("files", &["fixed_limits", "limit_hits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits", "text_file"]),
