@@ -1,12 +1,13 @@
-// The zoo: a plugin that attacks its host in every way that was ever tried (`tests/guests/zoo`). For each attack: what its client
-// sees, what the log says, how the client of another plugin fared, and that the memory came back.
+// The zoo: plugins that attack their host in every way that was ever tried (`tests/guests/zoo`, and for what takes a component of its own
+// `looper` and `endless-start`). For each attack: what its client sees, what the log says, how the client of another plugin fared, and
+// that the memory came back.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { ROOT, ask, askAll, connect, eventually, memory, resetPeak, startHost } from "./harness/index.mjs";
+import { ROOT, ask, askAll, configuration, connect, eventually, memory, request, resetPeak, run as start, startHost, writeConfig } from "./harness/index.mjs";
 
 const MIB = 1 << 20;
 /** What one plugin may make the host hold with the default limits, beside its instances. */
@@ -69,7 +70,7 @@ const ATTACKS = {
   "rooms-times-except": { sees: limited },
   "one-room-often": { sees: ended([3, "never refused"]) },
   "leave-many": { sees: limited },
-  "join-all": { sees: limited },
+  "join-all": { sees: stopped },
   "reads-behind-join-all": { sees: reads },
   broadcasts: { sees: stopped },
   "log-lines": { sees: ended(null) },
@@ -94,11 +95,89 @@ for (const [name, attack] of Object.entries(ATTACKS)) {
   test(`zoo: ${name}`, (t) => run(t, name, attack));
 }
 
+/**
+ * Loops where the host enters a guest beside its exports, with the lengths of `tests/guests/looper`. A call is not over before its
+ * post-return is: the answer was read by then, but the instance can take no other call, so the call fails like any that computes too long.
+ */
+const BESIDE_THE_EXPORTS = {
+  cabi_realloc: (socket, more = 0) => ask(socket, "length", "x".repeat(77_777 - '[""]'.length + more)),
+  "post-return": (socket, more = 0) => ask(socket, "answer", more),
+};
+
+for (const [where, call] of Object.entries(BESIDE_THE_EXPORTS)) {
+  test(`zoo: a loop in ${where}`, async (t) => {
+    const looper = { run_ms: 300, call_ms: 20_000, instances_max: 1, memory_bytes_max: INSTANCE_BYTES };
+    const host = await startHost(t, { plugins: { echo: { namespaces: ["/"] }, looper } });
+    const neighbour = await watchNeighbour(host);
+    const attacker = await connect(host, "/looper");
+    assert.notEqual((await call(attacker, 1)).success, false, "one byte more is an event like any other");
+    const baseline = resetMemory(host);
+    for (let round = 0; round < ROUNDS; round++) {
+      assert.deepEqual([await ask(attacker, "events"), await ask(attacker, "events")], [1, 2], "it is an instance that handled nothing before");
+      const begun = Date.now();
+      broke(await call(attacker));
+      assert.ok(Date.now() - begun < 300 + 1_500, `it ended after ${Date.now() - begun} ms`);
+      await assertNewcomer(host);
+    }
+    await judge(host, neighbour, baseline, { logs: OUT_OF_TIME, plugin: "looper@1", instances: 1, leave: () => attacker.close() });
+  });
+}
+
+/** Plugins that compute without end, or break, when they are loaded, and what is reported. */
+const AT_THE_START = {
+  "a constructor that loops": ["endless-start", {}, /`register` did not answer: .*it ran for longer than run_ms allows/s],
+  "a loop in register": ["zoo", { register: "spin" }, /`register` did not answer: .*it ran for longer than run_ms allows/s],
+  "a trap in register": ["zoo", { register: "trap" }, /`register` did not answer: .*unreachable/s],
+  "160,000 namespaces": ["zoo", { register: "namespaces" }, /its registration says 1\d{4,} names|`register` did not answer/],
+  "400,000 events": ["zoo", { register: "events" }, /its registration says \d{5,} names|`register` did not answer/],
+};
+
+for (const [what, [guest, config, told]] of Object.entries(AT_THE_START)) {
+  test(`zoo: ${what}`, async (t) => {
+    const hostile = { component: guest, run_ms: 300, call_ms: 20_000, memory_bytes_max: INSTANCE_BYTES, config };
+    const hosting = (options) => ({ plugins: { echo: { namespaces: ["/"] }, hostile: { ...hostile, ...options } } });
+    const host = start(t, ["run", "--config", writeConfig(t, configuration(hosting({})))]);
+    assert.equal(await host.exit(60_000), 2);
+    assert.match(host.text, /plugins\.hostile/);
+    assert.match(host.text, told);
+
+    const without = await startHost(t, hosting({ required: false }));
+    const neighbour = await watchNeighbour(without);
+    const { message } = await without.waitForLog((line) => line.level === "ERROR" && line.plugin === "hostile", "the log names the plugin");
+    assert.match(message, told);
+    const baseline = resetMemory(without);
+    for (let round = 0; round < ROUNDS; round++) await assertNewcomer(without);
+    await judge(without, neighbour, baseline, {});
+  });
+}
+
+test("zoo: SIGTERM ends a server whose plugin computes in a constructor, and health answers until then", async (t) => {
+  const config = configuration({ plugins: { "endless-start": { run_ms: 60_000, call_ms: 60_000 } } });
+  const host = start(t, ["run", "--config", writeConfig(t, config)]);
+  const { address } = await host.waitForLog((line) => line.message === "internal interface listening", "it starts", 60_000);
+  const base = `http://${/[\d.]+:\d+/.exec(address)[0]}`;
+  await eventually("the constructor computes", () => processorSeconds(host.pid) > 2, 60_000);
+  assert.equal((await request(host, { base, path: "/healthz" })).status, 200);
+  assert.deepEqual((await request(host, { base, path: "/readyz" })).json, { status: "starting" });
+  assert.equal(await host.stop("SIGTERM"), 0);
+});
+
 test("each attack of the guest is in this file", () => {
   const source = readFileSync(path.join(ROOT, "tests/guests/zoo/src/lib.rs"), "utf8");
   const known = [...source.matchAll(/^ {4}\("([a-z-]+)", [a-z]+::[a-z_]+\),$/gm)].map((match) => match[1]);
   assert.ok(known.length > 30);
   assert.deepEqual(Object.keys(ATTACKS), known);
+});
+
+test("each guest has a test", () => {
+  const folder = path.join(ROOT, "tests/e2e");
+  const tests = readdirSync(folder).filter((file) => file.endsWith(".test.mjs")).map((file) => path.join(folder, file));
+  const texts = [...tests, path.join(ROOT, "host/src/scenarios.rs")].map((file) => readFileSync(file, "utf8"));
+  const guests = readdirSync(path.join(ROOT, "tests/guests"));
+  // As a name in quotes, as the name of a plugin, or with its path.
+  const names = (guest) => new RegExp(`"${guest}"|\\b${guest}: \\{|/${guest}\\b`);
+  const untested = guests.filter((guest) => !texts.some((text) => names(guest).test(text)));
+  assert.deepEqual(untested, []);
 });
 
 async function run(t, name, { sees, logs, grants = [], before, disconnects, keeps = 0 }) {
@@ -113,8 +192,7 @@ async function run(t, name, { sees, logs, grants = [], before, disconnects, keep
   });
   const neighbour = await watchNeighbour(host);
   const attacker = await attackerOf(host);
-  const baseline = memory(host.pid).resident;
-  resetPeak(host.pid);
+  const baseline = resetMemory(host);
 
   for (let round = 0; round < ROUNDS; round++) {
     if (before) await ask(attacker.socket, "attack", before);
@@ -123,23 +201,40 @@ async function run(t, name, { sees, logs, grants = [], before, disconnects, keep
     } else {
       sees((await askAll(attacker.socket, "attack", name))[0]);
     }
-    const another = await connect(host);
-    assert.equal(await ask(another, "bench:echo", "new"), "new");
-    another.close();
+    await assertNewcomer(host);
     assert.equal(await ask(attacker.socket, "number", round), round, "the plugin serves its clients again");
   }
 
+  await judge(host, neighbour, baseline, { logs, plugin: "zoo@1", keeps, leave: () => attacker.socket.close() });
+}
+
+/** The resident memory before the attack; from here on the most of it is noted. */
+function resetMemory(host) {
+  resetPeak(host.pid);
+  return memory(host.pid).resident;
+}
+
+/** Who comes in the middle of an attack is served. */
+async function assertNewcomer(host) {
+  const newcomer = await connect(host);
+  assert.equal(await ask(newcomer, "bench:echo", "new"), "new");
+  newcomer.close();
+}
+
+/** What holds after every attack: the neighbour was served, the log says why and bears it, and the memory comes back when its client leaves.
+ * `keeps`: what the host may keep. */
+async function judge(host, neighbour, baseline, { logs, plugin, keeps = 0, instances = INSTANCES, leave = () => {} }) {
   assert.equal((await fetch(`${host.internal}/healthz`)).status, 200);
   await neighbour.stop();
-  if (logs) await host.waitForLog((line) => logs.test(JSON.stringify(line)) && line.plugin === "zoo@1", "the log says why");
+  if (logs) await host.waitForLog((line) => logs.test(JSON.stringify(line)) && line.plugin === plugin, "the log says why");
   for (const line of host.text.split("\n")) {
     assert.ok(line.length < 20_000, `a line of ${line.length} characters in the log`);
     assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u, "a control code in the log");
   }
   const { peak } = memory(host.pid);
-  const held = peak - baseline - INSTANCES * INSTANCE_BYTES;
+  const held = peak - baseline - instances * INSTANCE_BYTES;
   assert.ok(held < BUDGET_BYTES, `the host held ${Math.round(held / MIB)} MiB`);
-  attacker.socket.close();
+  leave();
   const isBack = async () => {
     // The allocator gives memory back when it is next asked for some.
     (await connect(host)).close();
@@ -181,4 +276,10 @@ async function watchNeighbour(host) {
       return asking;
     },
   };
+}
+
+/** How long a process has computed, on all its threads. */
+function processorSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
