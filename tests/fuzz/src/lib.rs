@@ -93,6 +93,10 @@ mod host {
     }
 }
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
 use host::{config, fixed_limits, frame, json, packet, text_file, waiting_bytes};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -202,21 +206,77 @@ pub fn guest_text(data: &[u8]) {
     assert_eq!(values(&decoded_args), values(args));
 }
 
-/// A configuration is read, or each of its problems has a sentence.
+/// The folder of the configurations, with the files and folders that they may name.
+fn folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = std::env::temp_dir().join(format!("innkeeper-fuzz-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("public")).expect("a folder can be made");
+        for file in ["plugin.wasm", "secret.key", "key.pem", "jwks.json", "seed.json"] {
+            std::fs::write(folder.join(file), "x").expect("a file can be written");
+        }
+        folder
+    });
+    &FOLDER
+}
+
+/// A configuration is read, or each of its problems has a sentence. What is shown of one that was read is read to the same one again,
+/// unless something of it is secret.
+///
+/// Comments at the beginning are the environment (`#NAME=value`) and the flags (`#--port=80`, `#--for=12h`).
 pub fn configuration(data: &[u8]) {
-    let file = std::env::temp_dir().join(format!("innkeeper-fuzz-{}.toml", std::process::id()));
-    if std::fs::write(&file, data).is_err() {
+    let file = folder().join("innkeeper.toml");
+    std::fs::write(&file, data).expect("a file can be written");
+    let text = String::from_utf8_lossy(data);
+    let head: BTreeMap<_, _> = text.lines().map_while(|line| line.strip_prefix('#')?.split_once('=')).collect();
+    let environment = |name: &str| head.get(name).map(|&value| value.to_owned());
+    let flags = config::Flags {
+        host: head.get("--host").and_then(|host| config::host_of(host).ok()),
+        port: head.get("--port").and_then(|port| port.parse().ok()),
+    };
+    if let Some(Err(problem)) = head.get("--for").map(|&time| config::duration_of(time)) {
+        assert!(!problem.is_empty());
+    }
+    let reading = match config::Reading::of(&file, &environment, flags) {
+        Ok(reading) => reading,
+        Err(problems) => return assert!(!problems.to_string().is_empty()),
+    };
+    let (is_sound, checkable) = (reading.is_sound(), reading.checkable());
+    assert_eq!(config::costs(&checkable).len(), 3 + checkable.plugins.len());
+    assert!(checkable.server.event_loops() > 0 && checkable.wasm.guest_threads() > 0);
+    assert!(checkable.server.cookie.attributes().contains("; SameSite="));
+    assert!(checkable.store_path().starts_with(folder()) || checkable.store.path.is_some());
+    // Without the file the environment says all that there is to say.
+    if let Ok(built_in) = config::Resolved::built_in(checkable.plugins.clone(), &environment, flags) {
+        assert_eq!(built_in.config.plugins, checkable.plugins);
+    }
+    // Problems that show when the configuration is used have a place in it, too: one of the file, and one that follows from another.
+    let findings = || {
+        let keys = text.lines().filter_map(|line| line.split_once('='));
+        let found = keys.map(|(key, what)| config::Finding::new(key.trim(), what).because_of("server.port".to_owned()));
+        found.chain([config::Finding::new("server.port", "it cannot be used")]).collect::<Vec<_>>()
+    };
+    match reading.with(if text.contains("findings") { findings() } else { Vec::new() }) {
+        Ok(resolved) => {
+            assert!(is_sound && resolved.config == checkable);
+            assert!(config::Problems::found(findings(), &resolved.sources).count() > 0);
+            is_shown_as_it_is(&file, &resolved);
+        }
+        Err(problems) => {
+            assert!(problems.count() > 0 && !problems.to_string().is_empty());
+        }
+    }
+}
+
+/// What `config show` prints is a configuration, and the same one.
+fn is_shown_as_it_is(file: &Path, resolved: &config::Resolved) {
+    let (shown, with_sources) = (resolved.to_toml(false), resolved.to_toml(true));
+    assert!(shown.lines().count() == with_sources.lines().count());
+    if shown.contains("<redacted>") {
         return;
     }
-    let environment = |name: &str| (name.len() % 2 == 0).then(|| name.to_owned());
-    match config::Reading::of(&file, &environment, config::Flags::default()) {
-        Ok(reading) => {
-            drop(reading.checkable());
-            match reading.with(Vec::new()) {
-                Ok(resolved) => assert!(resolved.to_toml(true).contains("[server]")),
-                Err(problems) => assert!(!problems.to_string().is_empty()),
-            }
-        }
-        Err(problems) => assert!(!problems.to_string().is_empty()),
+    std::fs::write(file, &shown).expect("a file can be written");
+    match config::Config::load(file, &|_| None, config::Flags::default()) {
+        Ok(again) => assert_eq!(again, resolved.config, "{shown}"),
+        Err(problems) => panic!("{problems} in\n{shown}"),
     }
 }
