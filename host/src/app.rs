@@ -126,7 +126,7 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
-    threads.run("accept", || engine.clone().serve(listener.into_std()?)).map_err(AppError::Threads)?;
+    threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     status.set_ready(not_loaded, engine.shutting_down());
     signals.first().await;
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;

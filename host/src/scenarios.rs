@@ -78,7 +78,7 @@ impl RealServer {
             let address = listener.local_addr().unwrap();
             let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
             let engine = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap().engine;
-            tokio::spawn(engine.serve(listener).unwrap());
+            tokio::spawn(engine.serve(listener));
             address
         });
         Self { runtime: Some(runtime), address, connections: RefCell::default(), now_ms, folder, _stop: stop }

@@ -12,12 +12,18 @@ function threads({ pid }) {
   return readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/comm`, "utf8").trim());
 }
 
-test("event_loops: so many threads serve connections, and one accepts them", async (t) => {
-  const host = await startHost(t, { plugins: ["echo"], server: { event_loops: 3 } });
-  await connect(host);
-  const names = threads(host).filter((name) => /^loop-|^accept$/.test(name));
-  assert.deepEqual(names.sort(), ["accept", "loop-0", "loop-1", "loop-2"]);
-});
+for (const [event_loops, expected] of [
+  [3, ["accept", "loop-0", "loop-1", "loop-2"]],
+  [1, ["loop-0"]],
+]) {
+  test(`event_loops = ${event_loops}: so many threads serve connections, and one accepts them`, async (t) => {
+    const host = await startHost(t, { plugins: ["echo"], server: { event_loops } });
+    const client = await connect(host);
+    assert.equal(await ask(client, "bench:echo", "served"), "served");
+    const names = threads(host).filter((name) => /^loop-|^accept$/.test(name));
+    assert.deepEqual(names.sort(), expected);
+  });
+}
 
 for (const via of WAYS) {
   test(`of 20 connections neither of two loops has more than 12 (${via})`, async (t) => {

@@ -14,6 +14,9 @@ use std::{
 use super::{delay::DelayTimer, inbox::Inbox};
 use crate::metrics::Histogram;
 
+/// Tasks that are woken to write before the loop looks into its inbox. A runtime of tokio looks for what clients have sent after 61 tasks.
+const WOKEN_PER_LOOK: usize = 64;
+
 thread_local! {
     /// The address of the loop that this thread runs.
     static RUNNING: Cell<*const EventLoop> = const { Cell::new(ptr::null()) };
@@ -39,6 +42,11 @@ impl EventLoops {
         Self { first: event_loop(), others: (1..count).map(|_| event_loop()).collect() }
     }
 
+    /// The loop, if there is only one.
+    pub(super) fn only(&self) -> Option<&Arc<EventLoop>> {
+        self.others.is_empty().then_some(&self.first)
+    }
+
     /// A seat for a new connection, on the loop that has the fewest connections and sessions.
     pub(crate) fn place(&self) -> Seat {
         let fewest = self.others.iter().fold(&self.first, |one, other| if other.load() < one.load() { other } else { one });
@@ -55,6 +63,8 @@ pub(crate) struct EventLoop {
     /// The loop has no thread of its own.
     is_anywhere: bool,
     inbox: Inbox,
+    /// Tasks that were woken since the loop looked into its inbox.
+    woken: AtomicUsize,
     connections: AtomicUsize,
     sessions: AtomicUsize,
     /// How late the loop came to what was due.
@@ -66,6 +76,7 @@ impl EventLoop {
         Self {
             is_anywhere,
             inbox: Inbox::default(),
+            woken: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
             delays: Histogram::default(),
@@ -91,17 +102,27 @@ impl EventLoop {
         }
     }
 
-    /// Wakes a task of this loop.
+    /// Wakes a task of this loop, because there is something to write to its client. Of many that are woken at once only some run
+    /// before the loop looks for what clients have sent: behind a broadcast to thousands nobody waits for all of its deliveries, and
+    /// what is broadcast meanwhile leaves with it.
     pub(crate) fn wake(&self, task: &Waker) {
-        if self.is_here() {
+        if self.is_anywhere || self.is_here() && self.count_woken() {
             task.wake_by_ref();
         } else {
             self.inbox.add_woken(task.clone());
         }
     }
 
+    /// Whether one more task may be woken before the loop looks into its inbox. Only the thread of the loop counts.
+    fn count_woken(&self) -> bool {
+        let woken = self.woken.load(Ordering::Relaxed);
+        let may_wake = woken < WOKEN_PER_LOOK;
+        self.woken.store(woken + usize::from(may_wake), Ordering::Relaxed);
+        may_wake
+    }
+
     /// Whether this thread runs the loop.
-    fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         self.is_anywhere || ptr::eq(RUNNING.get(), self)
     }
 
@@ -115,14 +136,12 @@ impl EventLoop {
         let mut timer = DelayTimer::new();
         poll_fn(|cx| {
             timer.poll(cx, &self.delays);
-            match self.inbox.take(cx.waker()) {
-                Some((tasks, woken)) => {
-                    tasks.into_iter().for_each(|spawn| spawn());
-                    woken.into_iter().for_each(Waker::wake);
-                    Poll::Pending
-                }
-                None => Poll::Ready(()),
-            }
+            let Some((tasks, woken)) = self.inbox.take(cx.waker(), WOKEN_PER_LOOK) else { return Poll::Ready(()) };
+            // None besides these until the next look, if more of them are left.
+            self.woken.store(woken.len(), Ordering::Relaxed);
+            tasks.into_iter().for_each(|spawn| spawn());
+            woken.into_iter().for_each(Waker::wake);
+            Poll::Pending
         })
         .await;
     }

@@ -1,10 +1,11 @@
 //! What other threads have for a loop: tasks to run, and tasks of the loop to wake.
 //!
 //! To wake a task of another runtime costs tokio a lock and a system call each time, and the task stands behind 31 tasks of the loop's
-//! own. Here the first thing after a look wakes the loop, and the loop takes everything that has come until it looks: a broadcast to a
-//! thousand clients of another loop wakes that loop once, or a few times.
+//! own. Here the first thing after a look wakes the loop, and the loop takes what has come until it looks: a broadcast to a thousand
+//! clients of another loop wakes that loop once, or a few times.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
@@ -25,7 +26,7 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct InboxState {
     tasks: Vec<Task>,
-    woken: Vec<Waker>,
+    woken: VecDeque<Waker>,
     /// Wakes the loop; none before its first look.
     waker: Option<Waker>,
     /// The loop has ended: what comes is dropped.
@@ -38,16 +39,26 @@ impl Inbox {
     }
 
     pub(super) fn add_woken(&self, task: Waker) {
-        self.add(|state| state.woken.push(task));
+        self.add(|state| state.woken.push_back(task));
     }
 
-    /// Takes everything; `None` once the inbox is closed. `waker` is woken when more comes.
-    pub(super) fn take(&self, waker: &Waker) -> Option<(Vec<Task>, Vec<Waker>)> {
+    /// Takes all tasks to run, and so many to wake; `None` once the inbox is closed. `waker` is woken when more comes, or is left.
+    pub(super) fn take(&self, waker: &Waker, woken_max: usize) -> Option<(Vec<Task>, Vec<Waker>)> {
         let mut state = self.lock();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        (!state.is_closed).then(|| (mem::take(&mut state.tasks), mem::take(&mut state.woken)))
+        if state.is_closed {
+            return None;
+        }
+        let count = woken_max.min(state.woken.len());
+        let woken = state.woken.drain(..count).collect();
+        if state.woken.is_empty() {
+            state.woken = VecDeque::new();
+        } else {
+            waker.wake_by_ref();
+        }
+        Some((mem::take(&mut state.tasks), woken))
     }
 
     pub(super) fn close(&self) {
@@ -105,16 +116,19 @@ mod tests {
     fn the_loop_is_woken_once_for_all_that_comes_until_it_looks() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let (inbox, waker) = (Inbox::default(), Waker::from(Arc::clone(&count)));
-        inbox.take(&waker);
+        inbox.take(&waker, 1);
         for _ in 0..1_000 {
             inbox.add_woken(Waker::noop().clone());
         }
         inbox.add_task(Box::new(|| {}));
         assert_eq!(count.0.load(SeqCst), 1);
-        let (tasks, woken) = inbox.take(&waker).unwrap();
-        assert_eq!((tasks.len(), woken.len()), (1, 1_000));
+        let (tasks, woken) = inbox.take(&waker, 999).unwrap();
+        assert_eq!((tasks.len(), woken.len()), (1, 999));
+        assert_eq!(count.0.load(SeqCst), 2, "one is left");
+        let (tasks, woken) = inbox.take(&waker, 999).unwrap();
+        assert_eq!((tasks.len(), woken.len()), (0, 1));
         inbox.add_woken(Waker::noop().clone());
-        assert_eq!(count.0.load(SeqCst), 2);
+        assert_eq!(count.0.load(SeqCst), 3);
     }
 
     #[test]
@@ -123,7 +137,7 @@ mod tests {
         let woken = || counts.each_ref().map(|count| count.0.load(SeqCst));
         let inboxes = counts.each_ref().map(|count| {
             let inbox = Inbox::default();
-            inbox.take(&Waker::from(Arc::clone(count)));
+            inbox.take(&Waker::from(Arc::clone(count)), 1);
             inbox
         });
         let later = WakeLater::begin();
@@ -145,6 +159,6 @@ mod tests {
         let task = Arc::clone(&held);
         inbox.add_task(Box::new(move || drop(task)));
         assert_eq!(Arc::strong_count(&held), 1);
-        assert!(inbox.take(Waker::noop()).is_none());
+        assert!(inbox.take(Waker::noop(), 1).is_none());
     }
 }

@@ -45,6 +45,17 @@ impl Threads {
         &self.loops
     }
 
+    /// Runs what accepts connections: on a thread of its own, or on the loop if there is one only.
+    pub(crate) fn accept<F: Future<Output = ()> + Send + 'static>(&self, accept: F) -> io::Result<()> {
+        match self.loops.only() {
+            Some(event_loop) => {
+                event_loop.spawn(|| accept);
+                Ok(())
+            }
+            None => self.run("accept", || Ok(accept)),
+        }
+    }
+
     /// Runs a future on a new thread, which ends with it. `begin` makes the future, on the runtime of that thread.
     pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
         &self,

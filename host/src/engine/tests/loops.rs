@@ -43,7 +43,7 @@ impl Server {
         let engine = Engine::new(Options::default(), factory, Arc::default(), threads.loops().clone());
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        threads.run("accept", || Arc::clone(&engine).serve(listener)).unwrap();
+        threads.accept(Arc::clone(&engine).serve(listener)).unwrap();
         Self { engine, threads, address, received }
     }
 
