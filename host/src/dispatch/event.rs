@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::dispatcher::Dispatcher;
 use super::failure;
 use crate::adapter::Socket;
@@ -46,13 +48,11 @@ impl EventRun<'_> {
     /// Runs every handler, whether or not another one fails. Returns the first failure that is to be answered.
     async fn handlers(&self, chain: &Chain, event: Arc<Event>) -> Option<Failure> {
         let mut failed = None;
-        let last = chain.members.iter().rposition(|member| member.handles(&event.name));
-        for (index, member) in chain.members.iter().enumerate() {
-            if !member.handles(&event.name) {
-                continue;
-            }
+        let subscribed = chain.members.iter().filter_map(|member| Some((member, member.subscription(&event.name)?)));
+        let mut subscribed = subscribed.collect::<SmallVec<[_; 2]>>().into_iter();
+        while let Some((member, subscription)) = subscribed.next() {
             // Only the last call, so that every plugin sees the events of one socket start in the order received.
-            if Some(index) == last && member.is_overtakable(&event.name) {
+            if subscription.overtakable && subscribed.len() == 0 {
                 self.progress.set_overtakable();
             }
             match member.plugin.clone().call(self.call(member, Export::Event(event.clone()))).await {

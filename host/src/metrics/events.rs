@@ -1,8 +1,9 @@
 //! The events of one namespace, counted by name. Clients choose names, so only those that plugins registered are counted apart.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::HashMap;
 
 /// The label of all events without one of their own.
 const OTHER: &str = "other";

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The upper ends of the buckets, in seconds: from a call that answers at once to one that waits as long as it may. Behind the last
-/// one there is a bucket without an end.
-const ENDS: [f64; 14] = [0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// The upper ends of the buckets, in microseconds: from a call that answers at once to one that waits as long as it may. Behind the
+/// last one there is a bucket without an end.
+const ENDS: [u64; 14] =
+    [100, 250, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000];
 
 /// Counts of durations.
 #[derive(Debug, Default)]
@@ -18,12 +19,12 @@ pub(crate) struct Histogram {
 impl Histogram {
     /// Adds one duration. Relaxed: a reader may see the count without the sum, and is off by one then.
     pub(crate) fn add(&self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let bucket = ENDS.iter().take_while(|end| seconds > **end).count();
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = ENDS.iter().take_while(|end| nanos > **end * 1_000).count();
         if let Some(count) = self.counts.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        self.sum_nanos.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -32,7 +33,7 @@ impl Histogram {
 
     /// The upper ends of the buckets in seconds, and what is in each.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
-        let ends = ENDS.iter().copied().chain([f64::INFINITY]);
+        let ends = ENDS.iter().map(|end| Duration::from_micros(*end).as_secs_f64()).chain([f64::INFINITY]);
         ends.zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed))).collect()
     }
 

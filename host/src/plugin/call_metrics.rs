@@ -1,8 +1,9 @@
 //! How long the calls of one generation took, and how they failed.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use foldhash::HashMap;
 
 use super::call::{CallOutcome, Export, FailureKind};
 use super::registration::NamespaceRegistration;

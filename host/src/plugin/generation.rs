@@ -52,8 +52,8 @@ impl<C: LinkedComponent> Runner for Generation<C> {
     fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
         Box::pin(async move {
             let (export, begun) = (call.export.clone(), Instant::now());
-            let outcome = self.run(call).await;
-            self.metrics.ended(&export, begun.elapsed(), &outcome);
+            let (outcome, ended) = self.run(call, begun).await;
+            self.metrics.ended(&export, ended - begun, &outcome);
             outcome
         })
     }
@@ -88,19 +88,20 @@ impl<C: LinkedComponent> Runner for Generation<C> {
 }
 
 impl<C: LinkedComponent> Generation<C> {
-    async fn run(&self, call: Call) -> CallOutcome {
-        let ends_at = Instant::now() + self.call_limit();
+    /// Runs a call that begins now. Returns how it ended, and when.
+    async fn run(&self, call: Call, now: Instant) -> (CallOutcome, Instant) {
+        let ends_at = now + self.call_limit();
         let (export, socket) = (call.export.clone(), call.socket.clone());
-        let running = self.pool.running();
-        let Some(permit) = self.pool.permit(ends_at).await else {
+        let Some((permit, now)) = self.pool.permit(now, ends_at).await else {
             let failure = Failure::new(SATURATED, "the server is busy, try again");
             self.context.plugin.limit_hits.hit(LimitHit::Instances);
             self.log(&export, socket.as_deref(), || "every instance was busy for all of call_ms".to_owned());
-            return CallOutcome::Failed { failure, kind: FailureKind::Saturated };
+            return (CallOutcome::Failed { failure, kind: FailureKind::Saturated }, Instant::now());
         };
+        let running = self.pool.running(now);
         let run = GuestRun::new(
             run_in_instance(self.pool.clone(), call, ends_at, running.clone(), permit),
-            running,
+            running.clone(),
             self.context.plugin.threads.clone(),
         );
         let limits = &self.context.plugin.config.limits;
@@ -115,6 +116,11 @@ impl<C: LinkedComponent> Generation<C> {
             Ok(Err(error)) => Err((FailureKind::Broke, Cause::Trap(error))),
             Err(_) => Err(late()),
         };
+        let ended_at = match &ended {
+            // It may have waited, and nobody polled it.
+            Err((FailureKind::CallTime, _)) => Instant::now(),
+            _ => Instant::from_std(running.ended()),
+        };
         if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
             // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.
             let undecided = matches!((&ended, &export), (Ok(CallOutcome::Failed { .. }), Export::ConnectMiddleware));
@@ -124,7 +130,7 @@ impl<C: LinkedComponent> Generation<C> {
                 self.log(&export, socket.as_deref(), || failure.message.clone());
             }
         }
-        ended.unwrap_or_else(|(kind, cause)| {
+        let outcome = ended.unwrap_or_else(|(kind, cause)| {
             match kind {
                 FailureKind::CallTime => self.context.plugin.limit_hits.hit(LimitHit::CallTime),
                 FailureKind::RunTime => self.context.plugin.limit_hits.hit(LimitHit::RunTime),
@@ -132,7 +138,8 @@ impl<C: LinkedComponent> Generation<C> {
             }
             self.log(&export, socket.as_deref(), || cause.to_string());
             CallOutcome::Failed { failure: Failure::neutral(), kind }
-        })
+        });
+        (outcome, ended_at)
     }
 
     fn log(&self, export: &Export, socket: Option<&Socket>, cause: impl FnOnce() -> String) {

@@ -19,7 +19,8 @@ pub(super) struct Instance<C: LinkedComponent> {
     /// None only while it is dropped.
     store: Option<Store<InstanceState>>,
     exports: C::Exports,
-    pub(super) idle_since: Instant,
+    /// How often the pool had looked at its idle instances when this one became idle.
+    pub(super) idle_since: u64,
 }
 
 /// The instance has no memory any more. Nothing can call it then.
@@ -38,7 +39,7 @@ impl<C: LinkedComponent> Instance<C> {
         store.set_epoch_deadline(1);
         let exports = component.instantiate(&mut store).await?;
         store.data_mut().memory.set_first();
-        Ok(Self { store: Some(store), exports, idle_since: Instant::now() })
+        Ok(Self { store: Some(store), exports, idle_since: 0 })
     }
 
     /// Calls `register`: the component may refuse to be loaded.

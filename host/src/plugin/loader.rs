@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use innkeeper_contract::hooks;
@@ -203,7 +204,7 @@ async fn call_register<C: LinkedComponent>(
     component: &Arc<C>,
     trial: &Arc<GenerationContext>,
 ) -> Result<Registration, LoadProblem> {
-    let running = Arc::new(Running::new(component.engine().clock().clone(), plugin.config.limits.run_deadline));
+    let running = Arc::new(Running::new(component.engine().clock().clone(), plugin.config.limits.run_deadline, Instant::now()));
     let (component, trial, runs) = (component.clone(), trial.clone(), running.clone());
     let asked = async move { Instance::new(&*component, &trial, &runs).await?.register().await };
     let asked = GuestRun::new(asked, running, plugin.threads.clone());

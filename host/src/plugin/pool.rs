@@ -18,10 +18,12 @@ use super::permits::{Permit, Permits};
 use super::runner::InstanceFigures;
 use super::running::Running;
 
-/// How long an instance that serves no call is kept.
-const IDLE_LIFETIME: Duration = Duration::from_secs(30);
-/// The same for an instance that has grown, and how often idle ones are looked at.
-const LARGE_IDLE_LIFETIME: Duration = Duration::from_secs(1);
+/// How often idle instances are looked at. Their time is counted in looks: then no call reads a clock for it.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many looks an instance that serves no call is kept for.
+const IDLE_LOOKS: u64 = 30;
+/// The same for an instance that has grown.
+const LARGE_IDLE_LOOKS: u64 = 1;
 
 /// The instances of one generation.
 pub(super) struct InstancePool<C: LinkedComponent> {
@@ -37,6 +39,7 @@ pub(super) struct InstancePool<C: LinkedComponent> {
 
 /// Idle instances, the most recently used last.
 struct Idle<C: LinkedComponent> {
+    looks: u64,
     small: Vec<Instance<C>>,
     large: Vec<Instance<C>>,
 }
@@ -45,14 +48,14 @@ impl<C: LinkedComponent> InstancePool<C> {
     pub(super) fn new(component: Arc<C>, context: Arc<GenerationContext>) -> Self {
         let limits = &context.plugin.config.limits;
         let permits = Permits::new(limits.instances_max, limits.waiting_max);
-        let idle = Mutex::new(Idle { small: Vec::new(), large: Vec::new() });
+        let idle = Mutex::new(Idle { looks: 0, small: Vec::new(), large: Vec::new() });
         Self { component, context, permits, idle, changed: Arc::default() }
     }
 
-    /// The running time of a call that begins.
-    pub(super) fn running(&self) -> Arc<Running> {
+    /// The running time of a call that begins now.
+    pub(super) fn running(&self, now: Instant) -> Arc<Running> {
         let clock = self.component.engine().clock().clone();
-        Arc::new(Running::new(clock, self.context.plugin.config.limits.run_deadline))
+        Arc::new(Running::new(clock, self.context.plugin.config.limits.run_deadline, now.into_std()))
     }
 
     /// What `/metrics` shows of the instances.
@@ -68,12 +71,13 @@ impl<C: LinkedComponent> InstancePool<C> {
         }
     }
 
-    /// The right to have one instance. None if all were in use until `ends_at`.
-    pub(super) async fn permit(&self, ends_at: Instant) -> Option<Permit> {
+    /// The right to have one instance, and when it was got: `now`, if one was free. None if all were in use until `ends_at`.
+    pub(super) async fn permit(&self, now: Instant, ends_at: Instant) -> Option<(Permit, Instant)> {
         if let Some(permit) = self.permits.try_run() {
-            return Some(permit);
+            return Some((permit, now));
         }
-        timeout_at(ends_at, self.permits.run()).await.ok()
+        let permit = timeout_at(ends_at, self.permits.run()).await.ok()?;
+        Some((permit, Instant::now()))
     }
 
     /// An instance. The caller holds a permit.
@@ -87,10 +91,10 @@ impl<C: LinkedComponent> InstancePool<C> {
 
     /// Keeps an instance for the next call.
     pub(super) fn release(&self, mut instance: Instance<C>) {
-        instance.idle_since = Instant::now();
         let is_first = {
             let mut idle = self.idle();
             let is_first = idle.is_empty();
+            instance.idle_since = idle.looks;
             if instance.is_large() {
                 idle.large.push(instance)
             } else {
@@ -105,9 +109,10 @@ impl<C: LinkedComponent> InstancePool<C> {
 
     /// Drops instances that were idle for long. Returns whether others are left.
     async fn trim(&self) -> bool {
-        let (now, mut count) = (Instant::now(), 0);
+        let mut count = 0;
+        self.idle().looks += 1;
         loop {
-            let stale = self.idle().take_stale(now);
+            let stale = self.idle().take_stale();
             let Some(stale) = stale else { break };
             // One at a time, so that never more of them exist than may be.
             let (dropped, is_dropped) = oneshot::channel::<()>();
@@ -143,9 +148,9 @@ impl<C: LinkedComponent> Idle<C> {
     }
 
     /// One that was idle for too long. The most recently used serves first, so the longest idle stand in front.
-    fn take_stale(&mut self, now: Instant) -> Option<Instance<C>> {
-        for (list, lifetime) in [(&mut self.small, IDLE_LIFETIME), (&mut self.large, LARGE_IDLE_LIFETIME)] {
-            if list.first().is_some_and(|longest| now.duration_since(longest.idle_since) >= lifetime) {
+    fn take_stale(&mut self) -> Option<Instance<C>> {
+        for (list, looks) in [(&mut self.small, IDLE_LOOKS), (&mut self.large, LARGE_IDLE_LOOKS)] {
+            if list.first().is_some_and(|longest| self.looks - longest.idle_since > looks) {
                 return Some(list.remove(0));
             }
         }
@@ -160,7 +165,7 @@ pub(super) fn spawn_trimming<C: LinkedComponent>(pool: &Arc<InstancePool<C>>) {
         loop {
             changed.notified().await;
             loop {
-                sleep(LARGE_IDLE_LIFETIME).await;
+                sleep(LOOK).await;
                 let Some(pool) = pool.upgrade() else { return };
                 if !pool.trim().await {
                     break;

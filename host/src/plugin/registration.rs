@@ -1,7 +1,8 @@
 //! What a plugin registered, checked: the host calls nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use foldhash::HashMap;
 use innkeeper_contract::{capabilities, events, hooks, modes, options};
 
 use super::capability::{self, Capabilities, Capability};
@@ -28,7 +29,7 @@ pub(crate) struct Registration {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NamespaceRegistration {
     pub(crate) name: Box<str>,
-    pub(crate) hooks: HashSet<Hook>,
+    pub(crate) hooks: Vec<Hook>,
     pub(crate) events: HashMap<String, Subscription>,
     /// The handler of every event that `events` does not name.
     pub(crate) other_events: Option<Subscription>,
@@ -55,7 +56,7 @@ impl Subscription {
 }
 
 /// An export that belongs to a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hook {
     ConnectMiddleware,
     Connection,
@@ -150,7 +151,9 @@ impl NamespaceRegistration {
         let all = || hooks::OF_NAMESPACE.join(", ");
         let parse =
             |hook: &String| Hook::parse(hook).ok_or_else(|| format!("the hook {hook:?} on {name:?}; there are {}", all()));
-        let hooks = hooks.into_iter().map(parse).collect::<Result<_, _>>()?;
+        let mut hooks: Vec<_> = hooks.into_iter().map(parse).collect::<Result<_, _>>()?;
+        hooks.sort_unstable();
+        hooks.dedup();
         if let Some(reserved) = namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
             let reserved = &reserved.name;
             let instead = events::instead_of_handler(reserved);

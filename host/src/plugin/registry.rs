@@ -1,11 +1,11 @@
 //! Which plugins serve which namespace: a table that is swapped whole, so that a dispatch that took it keeps the same table to its end.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::{HashMap, HashMapExt as _};
 
-use super::registration::{Hook, NamespaceRegistration};
+use super::registration::{Hook, NamespaceRegistration, Subscription};
 use super::runner::Runner;
 
 /// The plugins of this host, as they are now.
@@ -46,21 +46,17 @@ impl Member {
         self.registration.hooks.contains(&hook)
     }
 
-    /// Whether the plugin has a handler for this event here.
-    pub(crate) fn handles(&self, event: &str) -> bool {
-        self.registration.subscription(event).is_some()
-    }
-
-    /// Whether the socket's next event may start while the handler of this one waits.
-    pub(crate) fn is_overtakable(&self, event: &str) -> bool {
-        self.registration.subscription(event).is_some_and(|subscription| subscription.overtakable)
+    /// How the plugin handles this event here, if it does.
+    pub(crate) fn subscription(&self, event: &str) -> Option<&Subscription> {
+        self.registration.subscription(event)
     }
 }
 
 impl Registry {
     /// Builds the table out of the plugins in configured order. The main namespace always exists.
     pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
-        let mut chains: HashMap<Box<str>, Chain> = HashMap::from([("/".into(), Chain::default())]);
+        let mut chains: HashMap<Box<str>, Chain> = HashMap::new();
+        chains.insert("/".into(), Chain::default());
         for (plugin, namespaces) in plugins {
             for (index, registration) in (0..).zip(namespaces) {
                 let member = Member { plugin: plugin.clone(), index, registration: registration.clone() };

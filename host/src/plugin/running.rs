@@ -30,6 +30,8 @@ pub(crate) struct Running {
     origin: Instant,
     /// Nanoseconds of the polls that have ended.
     spent: AtomicU64,
+    /// When the last poll ended, in nanoseconds since `origin`; zero before the first.
+    ended: AtomicU64,
     /// When the poll began that goes on, in nanoseconds since `origin`.
     began: AtomicU64,
     /// The guest was interrupted because it computes: the poll ended for that, and not because the call waits.
@@ -40,12 +42,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(engine: Arc<EngineClock>, limit: Duration) -> Self {
+    /// Of a call that begins now: it is polled at once.
+    pub(super) fn new(engine: Arc<EngineClock>, limit: Duration, now: Instant) -> Self {
         Self {
             engine,
             limit,
-            origin: Instant::now(),
+            origin: now,
             spent: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             began: AtomicU64::new(0),
             was_interrupted: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
@@ -61,14 +65,22 @@ impl Running {
         away: bool,
     ) -> (Poll<F::Output>, Duration) {
         self.is_away.store(away, Ordering::Relaxed);
-        let began = self.now();
+        // Reading the clock is a good part of what a short call costs here: the first poll begins with the call.
+        let began = if self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
         self.began.store(began, Ordering::Relaxed);
         let guest = self.engine.enter();
         let polled = call.poll(context);
         drop(guest);
-        let took = self.now().saturating_sub(began);
+        let ended = self.now();
+        let took = ended.saturating_sub(began);
+        self.ended.store(ended, Ordering::Relaxed);
         self.spent.fetch_add(took, Ordering::Relaxed);
         (polled, Duration::from_nanos(took))
+    }
+
+    /// The end of the last poll: of a call that has ended, its end.
+    pub(super) fn ended(&self) -> Instant {
+        self.origin + Duration::from_nanos(self.ended.load(Ordering::Relaxed))
     }
 
     /// Whether the last poll ended because the guest was interrupted.

@@ -1,6 +1,5 @@
 //! The scene of the tests: plugins that are closures, a sink that is a list, and one socket with its queue.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
@@ -117,7 +116,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
     let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
     let registration = |name: &str| NamespaceRegistration {
         name: name.into(),
-        hooks: HashSet::from(every),
+        hooks: every.to_vec(),
         other_events: Some(Subscription { overtakable }),
         overtakable_connection: overtakable,
         is_listed: true,

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{
@@ -21,8 +22,8 @@ pub(super) struct Queue {
     /// The cost of what the transport has taken and not written.
     in_transit: usize,
     bytes_max: usize,
-    /// The parts of the sockets that are not closed. There are few, so they are searched one by one.
-    open: Vec<Part>,
+    /// The parts of the sockets that are not closed. There are few, mostly one, so they are searched one by one.
+    open: SmallVec<[Part; 1]>,
     last_part: u32,
     /// The cost of all that has ever left.
     left: u64,
@@ -61,7 +62,7 @@ impl Queue {
             queued: 0,
             in_transit: 0,
             bytes_max,
-            open: Vec::new(),
+            open: SmallVec::new(),
             last_part: 0,
             left: 0,
             drain: None,
