@@ -194,3 +194,71 @@ impl Drop for Seat {
         self.count().fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::poll_fn,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+        },
+        task::{Poll, Waker},
+    };
+
+    use tokio::{runtime::Builder, task::yield_now};
+
+    use super::{EventLoop, WOKEN_PER_LOOK};
+
+    const TASKS: usize = 1_000;
+
+    /// Tasks that wait to be woken once.
+    #[derive(Default)]
+    struct Waiting {
+        wakers: Mutex<Vec<Waker>>,
+        have_run: AtomicUsize,
+    }
+
+    impl Waiting {
+        async fn one(self: Arc<Self>) {
+            let mut is_woken = false;
+            poll_fn(|cx| {
+                if std::mem::replace(&mut is_woken, true) {
+                    return Poll::Ready(());
+                }
+                self.wakers.lock().unwrap().push(cx.waker().clone());
+                Poll::Pending
+            })
+            .await;
+            self.have_run.fetch_add(1, SeqCst);
+        }
+
+        /// Wakes all of them. Returns how many run before this task has its next turn.
+        async fn wake_all(self: Arc<Self>, event_loop: Arc<EventLoop>) -> usize {
+            while self.wakers.lock().unwrap().len() < TASKS {
+                yield_now().await;
+            }
+            std::mem::take(&mut *self.wakers.lock().unwrap()).iter().for_each(|waker| event_loop.wake(waker));
+            yield_now().await;
+            let before = self.have_run.load(SeqCst);
+            while self.have_run.load(SeqCst) < TASKS {
+                yield_now().await;
+            }
+            event_loop.end();
+            before
+        }
+    }
+
+    #[test]
+    fn of_many_that_are_woken_at_once_a_few_run_before_another_has_its_turn() {
+        let (event_loop, waiting) = (Arc::new(EventLoop::new(false)), Arc::<Waiting>::default());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let before = runtime.block_on(async {
+            (0..TASKS).for_each(|_| drop(tokio::spawn(Arc::clone(&waiting).one())));
+            let other = tokio::spawn(waiting.wake_all(Arc::clone(&event_loop)));
+            event_loop.run().await;
+            other.await.unwrap()
+        });
+        assert!(before <= 2 * WOKEN_PER_LOOK, "{before}");
+    }
+}
