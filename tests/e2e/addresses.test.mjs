@@ -166,8 +166,12 @@ test("INTERNAL_CONNECTIONS_MAX: one beyond it is answered 503 and closed, client
   assert.equal((await handshake(host)).status, 200);
 
   streams.forEach((raw) => raw.close());
-  await eventually("health answers again", async () => (await request(host, { base: host.internal, path: "/healthz" })).status === 200);
-  assert.equal(await hits(host, "INTERNAL_CONNECTIONS_MAX"), 8);
+  let attempts = 0;
+  await eventually("health answers again", async () => {
+    attempts++;
+    return (await request(host, { base: host.internal, path: "/healthz" })).status === 200;
+  });
+  assert.equal(await hits(host, "INTERNAL_CONNECTIONS_MAX"), 8 + attempts - 1);
 });
 
 test("HANDLES_RESERVED: with every handle in the hands of clients health answers", async (t) => {
