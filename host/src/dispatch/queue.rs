@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Sleep;
 
 use super::dispatcher::Dispatcher;
@@ -71,11 +72,7 @@ enum JobOutcome {
 impl Job {
     /// A job that has this outcome when `run` has ended.
     fn new(run: impl Future<Output = ()> + Send + 'static, outcome: JobOutcome, progress: Arc<Progress>) -> Self {
-        let run = Box::pin(async {
-            run.await;
-            outcome
-        });
-        Self { run, progress }
+        Self { run: Box::pin(run.map(|()| outcome)), progress }
     }
 }
 

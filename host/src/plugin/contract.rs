@@ -1,5 +1,7 @@
 //! What each version of the contract provides, in the host's own types. One folder below `bindings/` implements it for one version.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 
 use super::call::Export;
@@ -36,9 +38,9 @@ pub(super) trait Exports: Send + Sync + 'static {
         &self,
         store: &mut Store<InstanceState>,
         id: u64,
-        export: &Export,
+        export: Export,
         registration: Option<u32>,
-        socket: Option<&Socket>,
+        socket: Option<Arc<Socket>>,
     ) -> impl Future<Output = wasmtime::Result<ExportResult>> + Send;
 }
 

@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::failure_log::FailureLog;
 use super::guest_run::GuestRun;
 use super::host::{CallTimeExceeded, GenerationContext};
-use super::outcome::outcome;
+use super::outcome::{apply, outcome};
 use super::permits::Permit;
 use super::pool::{self, InstancePool};
 use super::runner::{Figures, Runner};
@@ -50,12 +50,7 @@ impl<C: LinkedComponent> Runner for Generation<C> {
     }
 
     fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
-        Box::pin(async move {
-            let (export, begun) = (call.export.clone(), Instant::now());
-            let (outcome, ended) = self.run(call, begun).await;
-            self.metrics.ended(&export, ended - begun, &outcome);
-            outcome
-        })
+        Box::pin(self.run(call))
     }
 
     fn call_limit(&self) -> Duration {
@@ -88,58 +83,78 @@ impl<C: LinkedComponent> Runner for Generation<C> {
 }
 
 impl<C: LinkedComponent> Generation<C> {
-    /// Runs a call that begins now. Returns how it ended, and when.
-    async fn run(&self, call: Call, now: Instant) -> (CallOutcome, Instant) {
-        let ends_at = now + self.call_limit();
+    /// Runs a call that begins now.
+    async fn run(self: Arc<Self>, call: Call) -> CallOutcome {
+        let begun = Instant::now();
+        let ends_at = begun + self.call_limit();
         let (export, socket) = (call.export.clone(), call.socket.clone());
-        let Some((permit, now)) = self.pool.permit(now, ends_at).await else {
-            let failure = Failure::new(SATURATED, "the server is busy, try again");
-            self.context.plugin.limit_hits.hit(LimitHit::Instances);
-            self.log(&export, socket.as_deref(), || "every instance was busy for all of call_ms".to_owned());
-            return (CallOutcome::Failed { failure, kind: FailureKind::Saturated }, Instant::now());
+        let Some((permit, now)) = self.pool.permit(begun, ends_at).await else {
+            let outcome = self.saturated(&export, socket.as_deref());
+            self.metrics.ended(&export, begun.elapsed(), &outcome);
+            return outcome;
         };
         let running = self.pool.running(now);
         let run = GuestRun::new(
-            run_in_instance(self.pool.clone(), call, ends_at, running.clone(), permit),
+            Box::pin(run_in_instance(self.pool.clone(), call, ends_at, running.clone(), permit)),
             running.clone(),
             self.context.plugin.threads.clone(),
         );
-        let limits = &self.context.plugin.config.limits;
-        let late = || (FailureKind::CallTime, Cause::Told(format!("{CallTimeExceeded} ({:?})", limits.call_deadline)));
         // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
-        let ended = match timeout_at(ends_at + limits.run_deadline, run).await {
-            Ok(Ok(ended)) => ended.map_err(|cause| (FailureKind::Broke, Cause::Told(cause))),
-            Ok(Err(error)) if error.is::<CallTimeExceeded>() => Err(late()),
-            Ok(Err(error)) if error.is::<RunTimeExceeded>() => {
-                Err((FailureKind::RunTime, Cause::Ended(limits.run_deadline, error)))
+        let ended = timeout_at(ends_at + self.context.plugin.config.limits.run_deadline, run).await;
+        let ended = ended.unwrap_or_else(|_| Err(CallTimeExceeded.into()));
+        let (outcome, ended_at) = self.ended(&export, socket.as_deref(), ended, &running);
+        self.metrics.ended(&export, ended_at - begun, &outcome);
+        outcome
+    }
+
+    /// No instance was free.
+    fn saturated(&self, export: &Export, socket: Option<&Socket>) -> CallOutcome {
+        self.context.plugin.limit_hits.hit(LimitHit::Instances);
+        self.log(export, socket, || "every instance was busy for all of call_ms".to_owned());
+        let failure = Failure::new(SATURATED, "the server is busy, try again");
+        CallOutcome::Failed { failure, kind: FailureKind::Saturated }
+    }
+
+    /// How a call ended, and when; and what the operator has to know of it is logged.
+    fn ended(
+        &self,
+        export: &Export,
+        socket: Option<&Socket>,
+        ended: wasmtime::Result<Result<CallOutcome, String>>,
+        running: &Running,
+    ) -> (CallOutcome, Instant) {
+        let limits = &self.context.plugin.config.limits;
+        let (kind, cause) = match ended {
+            Ok(Ok(outcome)) => {
+                self.log_reported(export, socket, &outcome);
+                return (outcome, Instant::from_std(running.ended()));
             }
-            Ok(Err(error)) => Err((FailureKind::Broke, Cause::Trap(error))),
-            Err(_) => Err(late()),
-        };
-        let ended_at = match &ended {
-            // It may have waited, and nobody polled it.
-            Err((FailureKind::CallTime, _)) => Instant::now(),
-            _ => Instant::from_std(running.ended()),
-        };
-        if let Ok(CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = &ended {
-            // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.
-            let undecided = matches!((&ended, &export), (Ok(CallOutcome::Failed { .. }), Export::ConnectMiddleware));
-            if failure.is_silent() {
-                FailureLog::write_silent(&self.context.label, &describe(&export), socket.as_deref(), &failure.message);
-            } else if undecided || is_unseen_by_clients(&export) {
-                self.log(&export, socket.as_deref(), || failure.message.clone());
+            Ok(Err(cause)) => (FailureKind::Broke, Cause::Told(cause)),
+            Err(error) if error.is::<CallTimeExceeded>() => {
+                self.context.plugin.limit_hits.hit(LimitHit::CallTime);
+                (FailureKind::CallTime, Cause::Told(format!("{CallTimeExceeded} ({:?})", limits.call_deadline)))
             }
+            Err(error) if error.is::<RunTimeExceeded>() => {
+                self.context.plugin.limit_hits.hit(LimitHit::RunTime);
+                (FailureKind::RunTime, Cause::Ended(limits.run_deadline, error))
+            }
+            Err(error) => (FailureKind::Broke, Cause::Trap(error)),
+        };
+        self.log(export, socket, || cause.to_string());
+        // It may have waited, and nobody polled it.
+        (CallOutcome::Failed { failure: Failure::neutral(), kind }, Instant::now())
+    }
+
+    /// Logs a failure that the plugin reported, if no client is told of it.
+    fn log_reported(&self, export: &Export, socket: Option<&Socket>, outcome: &CallOutcome) {
+        let (CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = outcome else { return };
+        // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.
+        let undecided = matches!((outcome, export), (CallOutcome::Failed { .. }, Export::ConnectMiddleware));
+        if failure.is_silent() {
+            FailureLog::write_silent(&self.context.label, &describe(export), socket, &failure.message);
+        } else if undecided || is_unseen_by_clients(export) {
+            self.log(export, socket, || failure.message.clone());
         }
-        let outcome = ended.unwrap_or_else(|(kind, cause)| {
-            match kind {
-                FailureKind::CallTime => self.context.plugin.limit_hits.hit(LimitHit::CallTime),
-                FailureKind::RunTime => self.context.plugin.limit_hits.hit(LimitHit::RunTime),
-                FailureKind::Reported | FailureKind::Saturated | FailureKind::Broke => {}
-            }
-            self.log(&export, socket.as_deref(), || cause.to_string());
-            CallOutcome::Failed { failure: Failure::neutral(), kind }
-        });
-        (outcome, ended_at)
     }
 
     fn log(&self, export: &Export, socket: Option<&Socket>, cause: impl FnOnce() -> String) {
@@ -166,6 +181,8 @@ impl fmt::Display for Cause {
 }
 
 /// Runs a call in an instance, and applies what it wrote. Whatever ends this future frees the instance and the permit.
+///
+/// Every call copies this future: what is rare and large is apart.
 async fn run_in_instance<C: LinkedComponent>(
     pool: Arc<InstancePool<C>>,
     call: Call,
@@ -173,15 +190,27 @@ async fn run_in_instance<C: LinkedComponent>(
     running: Arc<Running>,
     permit: Permit,
 ) -> wasmtime::Result<Result<CallOutcome, String>> {
-    let mut instance = pool.acquire(&running).await?;
-    let (returned, active) = instance.enter(call, ends_at, running.clone(), permit).await?;
-    pool.release(instance);
+    let mut instance = match pool.take() {
+        Some(instance) => instance,
+        None => Box::pin(pool.make(&running)).await?,
+    };
+    let entry = instance.begin(call, ends_at, running.clone(), permit)?;
+    let returned = entry.enter().await?;
     running.go_home().await;
-    // Here, and not in the task: what the call recorded is large, and is not moved through every layer.
-    Ok(match active {
-        Some(active) => outcome(returned, active).await,
-        None => Err("the call lost its state".into()),
-    })
+    let (ended, rest) = match instance.active() {
+        Some(active) => {
+            let ended = outcome(returned, active);
+            let rest = if ended.is_ok() { apply(active) } else { None };
+            (ended, rest)
+        }
+        None => (Err("the call lost its state".into()), None),
+    };
+    if let Some(rest) = rest {
+        Box::pin(rest.run()).await;
+    }
+    instance.end();
+    pool.release(instance);
+    Ok(ended)
 }
 
 /// What a call is about, for the log.

@@ -19,7 +19,7 @@ use super::running::{RunTimeExceeded, Running};
 use super::share::TimeShare;
 
 /// A call in an instance. It owns all that it uses.
-type GuestFuture<T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send>>;
+pub(super) type GuestFuture<T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send>>;
 
 /// The guest thread that ran the call panicked in a function of the host.
 #[derive(Debug, thiserror::Error)]
@@ -116,12 +116,8 @@ impl PluginThreads {
 }
 
 impl<T: Send + 'static> GuestRun<T> {
-    pub(super) fn new(
-        call: impl Future<Output = wasmtime::Result<T>> + Send + 'static,
-        running: Arc<Running>,
-        threads: Arc<PluginThreads>,
-    ) -> Self {
-        Self { state: RunState::Home(Box::pin(call)), running, threads, came_home: false }
+    pub(super) fn new(call: GuestFuture<T>, running: Arc<Running>, threads: Arc<PluginThreads>) -> Self {
+        Self { state: RunState::Home(call), running, threads, came_home: false }
     }
 
     /// Moves the call to the guest threads.

@@ -5,28 +5,40 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wasmtime::Store;
 
-use super::call::Call;
+use super::call::{Call, Export};
 use super::contract::{ExportResult, Exports, LinkedComponent};
 use super::failure::Failure;
 use super::host::{ActiveCall, GenerationContext, InstanceState};
 use super::manifest::Manifest;
 use super::permits::Permit;
 use super::running::Running;
+use crate::adapter::Socket;
 
 /// One instance. It serves one call at a time, and is dropped when a call did not end cleanly: nothing is known then of what its
 /// memory holds.
 pub(super) struct Instance<C: LinkedComponent> {
     /// None only while it is dropped.
     store: Option<Store<InstanceState>>,
-    exports: C::Exports,
+    exports: Box<C::Exports>,
     /// How often the pool had looked at its idle instances when this one became idle.
     pub(super) idle_since: u64,
+}
+
+/// A call that has begun in an instance. What is on its way into the guest is moved from one future into the next: so the largest
+/// of them is made apart from all that can fail.
+pub(super) struct Entry<'a, C: LinkedComponent> {
+    store: &'a mut Store<InstanceState>,
+    exports: &'a C::Exports,
+    id: u64,
+    export: Export,
+    registration: Option<u32>,
+    socket: Option<Arc<Socket>>,
 }
 
 /// The instance has no memory any more. Nothing can call it then.
 #[derive(Debug, thiserror::Error)]
 #[error("the instance has been dropped")]
-struct Gone;
+pub(super) struct Gone;
 
 impl<C: LinkedComponent> Instance<C> {
     /// Makes an instance. What its modules do at their start counts as running time.
@@ -37,7 +49,7 @@ impl<C: LinkedComponent> Instance<C> {
         store.set_hostcall_fuel(context.plugin.call_limits.host_call_bytes());
         store.epoch_deadline_callback(|context| context.data().running.tick());
         store.set_epoch_deadline(1);
-        let exports = component.instantiate(&mut store).await?;
+        let exports = Box::new(component.instantiate(&mut store).await?);
         store.data_mut().memory.set_first();
         Ok(Self { store: Some(store), exports, idle_since: 0 })
     }
@@ -49,21 +61,32 @@ impl<C: LinkedComponent> Instance<C> {
         self.exports.register(store).await
     }
 
-    /// Runs one call. Returns what the export returned, and the call with the writes that it recorded and did not send.
-    pub(super) async fn enter(
+    /// A call begins. When it has returned, the instance keeps what it recorded, until [`Instance::end`].
+    pub(super) fn begin(
         &mut self,
         call: Call,
         ends_at: Instant,
         running: Arc<Running>,
         permit: Permit,
-    ) -> wasmtime::Result<(ExportResult, Option<ActiveCall>)> {
+    ) -> Result<Entry<'_, C>, Gone> {
         let store = self.store.as_mut().ok_or(Gone)?;
         let (export, registration, socket) = (call.export.clone(), call.registration, call.socket.clone());
         let id = store.data().context.plugin.next_call();
         store.data_mut().begin(call, ends_at, running, permit);
         store.set_epoch_deadline(1);
-        let returned = self.exports.enter(store, id, &export, registration, socket.as_deref()).await?;
-        Ok((returned, store.data_mut().active.take()))
+        Ok(Entry { store, exports: &self.exports, id, export, registration, socket })
+    }
+
+    /// The call that has returned, with the writes that it recorded and did not send.
+    pub(super) fn active(&mut self) -> Option<&mut ActiveCall> {
+        self.store.as_mut()?.data_mut().active.as_mut()
+    }
+
+    /// The call is over, and the instance may serve the next one.
+    pub(super) fn end(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.data_mut().active = None;
+        }
     }
 
     /// What takes long to drop of an instance.
@@ -74,6 +97,13 @@ impl<C: LinkedComponent> Instance<C> {
     /// Whether the instance has grown so much that it is not kept for long, and is dropped on a guest thread.
     pub(super) fn is_large(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.data().memory.is_large())
+    }
+}
+
+impl<C: LinkedComponent> Entry<'_, C> {
+    /// Runs the call.
+    pub(super) fn enter(self) -> impl Future<Output = wasmtime::Result<ExportResult>> + Send {
+        self.exports.enter(self.store, self.id, self.export, self.registration, self.socket)
     }
 }
 

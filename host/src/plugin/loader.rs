@@ -207,7 +207,7 @@ async fn call_register<C: LinkedComponent>(
     let running = Arc::new(Running::new(component.engine().clock().clone(), plugin.config.limits.run_deadline, Instant::now()));
     let (component, trial, runs) = (component.clone(), trial.clone(), running.clone());
     let asked = async move { Instance::new(&*component, &trial, &runs).await?.register().await };
-    let asked = GuestRun::new(asked, running, plugin.threads.clone());
+    let asked = GuestRun::new(Box::pin(asked), running, plugin.threads.clone());
     let in_time = timeout(plugin.config.limits.call_deadline, asked).await.unwrap_or_else(|late| Err(late.into()));
     let registered = in_time.map_err(|source| LoadProblem::Register { source })?;
     let refused = |failure: Failure| LoadProblem::Refused { message: failure.message };

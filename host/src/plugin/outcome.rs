@@ -1,5 +1,7 @@
 //! From what an export returned to how the call ended: the writes of the call are applied, or dropped.
 
+use std::sync::Arc;
+
 use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
 
 use super::call::{Call, CallOutcome, Export, FailureKind};
@@ -10,50 +12,54 @@ use crate::effect::{Effects, Write};
 use crate::json;
 use crate::packet::Payload;
 
-/// Applies the writes that the call recorded, unless it failed. The error is for the log: the plugin broke.
-pub(super) async fn outcome(returned: ExportResult, active: ActiveCall) -> Result<CallOutcome, String> {
+/// How a call ended. What is to be applied of it is then among what it recorded. The error is for the log: the plugin broke.
+pub(super) fn outcome(returned: ExportResult, active: &mut ActiveCall) -> Result<CallOutcome, String> {
     active.check_returned(bytes(&returned))?;
     let attachments_max = active.limits().attachments;
-    let ActiveCall { call, mut recorded, .. } = active;
-    let ended = match returned {
+    Ok(match returned {
         ExportResult::Done(None) => CallOutcome::Done,
         ExportResult::Done(Some(reply)) => {
-            recorded.extend(returned_ack(&call, reply, attachments_max)?);
+            let ack = returned_ack(&active.call, reply, attachments_max)?;
+            active.recorded.extend(ack);
             CallOutcome::Done
         }
-        ExportResult::Rewritten { name, payload } => rewritten(&call, name, payload, attachments_max)?,
+        ExportResult::Rewritten { name, payload } => rewritten(&active.call, name, payload, attachments_max)?,
         ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
         ExportResult::Failed(failure) => {
-            return Ok(CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported });
+            active.recorded.clear();
+            CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported }
         }
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
-    };
-    if !recorded.is_empty() {
-        Applying { effects: &*call.effects, writes: recorded }.run().await;
+    })
+}
+
+/// Applies the writes of a call that has ended well: most at once. What is left is returned, to be applied in parts.
+pub(super) fn apply(active: &mut ActiveCall) -> Option<Applying> {
+    if active.recorded.is_empty() {
+        return None;
     }
-    Ok(ended)
+    active.call.effects.apply_some(&mut active.recorded);
+    let writes = std::mem::take(&mut active.recorded);
+    (!writes.is_empty()).then(|| Applying { effects: active.call.effects.clone(), writes })
 }
 
 /// The writes of a call that has ended well, while they are applied.
-struct Applying<'a> {
-    effects: &'a dyn Effects,
+pub(super) struct Applying {
+    effects: Arc<dyn Effects>,
     writes: Vec<Write>,
 }
 
-impl Applying<'_> {
+impl Applying {
     /// Few calls write more than is applied at once. Between the parts of one that does, the other tasks have their turn.
-    async fn run(mut self) {
-        loop {
-            self.effects.apply_some(&mut self.writes);
-            if self.writes.is_empty() {
-                return;
-            }
+    pub(super) async fn run(mut self) {
+        while !self.writes.is_empty() {
             tokio::task::yield_now().await;
+            self.effects.apply_some(&mut self.writes);
         }
     }
 }
 
-impl Drop for Applying<'_> {
+impl Drop for Applying {
     /// A call that is dropped in between has taken effect whole.
     fn drop(&mut self) {
         self.effects.apply(&mut self.writes);

@@ -80,13 +80,14 @@ impl<C: LinkedComponent> InstancePool<C> {
         Some((permit, Instant::now()))
     }
 
-    /// An instance. The caller holds a permit.
-    pub(super) async fn acquire(&self, running: &Arc<Running>) -> wasmtime::Result<Instance<C>> {
-        let idle = self.idle().take();
-        match idle {
-            Some(instance) => Ok(instance),
-            None => Instance::new(&*self.component, &self.context, running).await,
-        }
+    /// An idle instance, if there is one. The caller holds a permit.
+    pub(super) fn take(&self) -> Option<Instance<C>> {
+        self.idle().take()
+    }
+
+    /// A new instance. The caller holds a permit, and none was idle.
+    pub(super) async fn make(&self, running: &Arc<Running>) -> wasmtime::Result<Instance<C>> {
+        Instance::new(&*self.component, &self.context, running).await
     }
 
     /// Keeps an instance for the next call.

@@ -1,5 +1,7 @@
 //! The exports of an instance: calls of the host, in the types of this version.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 
 use super::generated::Plugin;
@@ -18,46 +20,27 @@ impl Exports for Plugin {
         Ok(registered.map(registration::manifest).map_err(Into::into))
     }
 
+    // One function and no layers: each `await` of an async function copies its whole state.
     async fn enter(
         &self,
         store: &mut Store<InstanceState>,
         id: u64,
-        export: &Export,
+        export: Export,
         registration: Option<u32>,
-        socket: Option<&Socket>,
+        socket: Option<Arc<Socket>>,
     ) -> wasmtime::Result<ExportResult> {
-        match export {
+        match &export {
             Export::Start { instance, kind } => return self.call_start(store, id, *instance, kind).await.map(Into::into),
-            Export::Timer(timer) => return self.timer(store, id, timer, registration, socket).await,
+            Export::Timer(timer) => return self.timer(store, id, timer, registration, socket.as_deref()).await,
             _ => {}
         }
-        let (Some(socket), Some(registration)) = (socket, registration) else {
+        let (Some(socket), Some(registration)) = (&socket, registration) else {
             return Err(wasmtime::Error::msg("a call about a socket has none"));
         };
         let (socket_id, namespace) = (socket.id(), socket.namespace().name());
         let about = About { id, socket: socket_id.as_str(), namespace, registration };
-        self.enter_about(store, export, about).await
-    }
-}
-
-/// What every call about a socket has.
-#[derive(Clone, Copy)]
-struct About<'a> {
-    id: u64,
-    socket: &'a str,
-    namespace: &'a str,
-    registration: u32,
-}
-
-impl Plugin {
-    async fn enter_about(
-        &self,
-        store: &mut Store<InstanceState>,
-        export: &Export,
-        about: About<'_>,
-    ) -> wasmtime::Result<ExportResult> {
         let About { id, socket, namespace, registration } = about;
-        Ok(match export {
+        Ok(match &export {
             Export::ConnectMiddleware => self.call_connect_middleware(store, id, socket, namespace, registration).await?.into(),
             Export::Connection { kind } => self.call_connection(store, id, socket, namespace, registration, kind).await?.into(),
             Export::EventMiddleware(event) => {
@@ -79,7 +62,18 @@ impl Plugin {
             Export::Start { .. } | Export::Timer(_) => return Err(wasmtime::Error::msg("not about a socket alone")),
         })
     }
+}
 
+/// What every call about a socket has.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    id: u64,
+    socket: &'a str,
+    namespace: &'a str,
+    registration: u32,
+}
+
+impl Plugin {
     async fn timer(
         &self,
         store: &mut Store<InstanceState>,
