@@ -11,6 +11,7 @@ pub(crate) use self::{
     event_loop::{EventLoop, EventLoops, Seat},
     later::WakeLater,
     threads::Threads,
+    turn::go_on_later,
 };
 
 mod delay;
@@ -18,3 +19,4 @@ mod event_loop;
 mod inbox;
 mod later;
 mod threads;
+mod turn;

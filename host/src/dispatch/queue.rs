@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 use super::dispatcher::Dispatcher;
 use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
+use crate::event_loops::go_on_later;
 use crate::limit_hits::LimitHit;
 use crate::plugin::{Event, Progress};
 use crate::reason::DisconnectReason;
@@ -123,7 +124,7 @@ impl Queue {
         self.check_disconnected(context);
         for started in 0.. {
             if started == STARTS_PER_POLL {
-                context.waker().wake_by_ref();
+                go_on_later(context);
                 break;
             }
             let Some(job) = self.next() else { break };

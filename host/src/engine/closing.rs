@@ -22,7 +22,7 @@ use super::{
     decoder::{Flow, Message},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::{fixed_limits::CLOSE_DEADLINE, frame::Frame};
+use crate::{event_loops::go_on_later, fixed_limits::CLOSE_DEADLINE, frame::Frame};
 
 /// Bytes of one read of what is dropped.
 const DROPPED_BYTES: usize = 16 * 1024;
@@ -68,7 +68,7 @@ async fn client_close(websocket: &mut Websocket, length_max: usize) {
         ReadOutcome::Idle => Poll::Pending,
         ReadOutcome::More => {
             // One read a turn, so that a flood cannot occupy the thread.
-            cx.waker().wake_by_ref();
+            go_on_later(cx);
             Poll::Pending
         }
         ReadOutcome::Stopped | ReadOutcome::Ended(()) | ReadOutcome::Gone | ReadOutcome::Violation(_) => Poll::Ready(()),

@@ -13,6 +13,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -36,7 +37,14 @@ use super::{
     session_end::{Delivery, SessionEnd},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::{event_loops::Seat, frame::Frame, reason::DisconnectReason};
+use crate::{
+    event_loops::{Seat, go_on_later},
+    frame::Frame,
+    reason::DisconnectReason,
+};
+
+/// A turn that finds more to do goes on for so long. Then the other connections of the loop have their turn.
+const TURN: Duration = Duration::from_micros(500);
 
 /// The transport with which a session begins.
 pub(super) enum InitialTransport {
@@ -104,6 +112,7 @@ impl Session {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let mut begun = None;
         loop {
             let (close_request, commands) = self.outbox.begin_turn(cx.waker());
             if close_request.is_some() || !commands.is_empty() {
@@ -121,6 +130,11 @@ impl Session {
             }
             more |= self.check_deadlines(cx, timer.as_mut(), blocked);
             if !more && self.outbox.end_turn(blocked) {
+                return Poll::Pending;
+            }
+            // Most turns end above, and read no clock.
+            if begun.get_or_insert_with(Instant::now).elapsed() > TURN {
+                go_on_later(cx);
                 return Poll::Pending;
             }
         }

@@ -15,7 +15,7 @@ use super::{
     byte_stream::ByteStream,
     decoder::{Decoder, Flow, Message, Violation},
 };
-use crate::{frame::Frame, waiting_bytes::WaitingBytes};
+use crate::{event_loops::go_on_later, frame::Frame, waiting_bytes::WaitingBytes};
 
 /// Bytes of one read.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -23,6 +23,9 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 32 * 1024;
 /// Frames in one vectored write.
 const SLICES: usize = 64;
+/// Batches that are written before other connections have their turn: a client that reads as fast as a plugin emits would hold them up
+/// for as long as it does.
+const BATCHES_PER_TURN: usize = 4;
 
 thread_local! {
     /// The buffers of a thread: one to read into, one to gather small frames in. Each is taken out while in use, so that it is
@@ -141,13 +144,14 @@ impl Websocket {
     }
 
     /// Writes until `refill` adds no more frames to the empty batch; `Ready` then. `refill` gets the bytes of the batch that was
-    /// written and returns those of the new batch.
+    /// written and returns those of the new batch. After [`BATCHES_PER_TURN`] the rest is left to the next turn, which comes
+    /// by itself.
     pub(super) fn write(
         &mut self,
         cx: &mut Context<'_>,
         refill: impl Fn(&mut VecDeque<Frame>, usize) -> usize,
     ) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..BATCHES_PER_TURN {
             ready!(self.write_batch(cx))?;
             self.batch_is_counted = false;
             self.batch_bytes = refill(&mut self.batch, std::mem::take(&mut self.batch_bytes));
@@ -157,6 +161,8 @@ impl Websocket {
                 return Poll::Ready(Ok(()));
             }
         }
+        go_on_later(cx);
+        Poll::Pending
     }
 
     /// Writes the frames that were taken already, and no others.

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::guest_threads::{GuestThreads, Slice};
 use super::running::{RunTimeExceeded, Running};
 use super::share::TimeShare;
+use crate::event_loops::go_on_later;
 
 /// A call in an instance. It owns all that it uses.
 pub(super) type GuestFuture<T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send>>;
@@ -139,7 +140,7 @@ impl<T: Send + 'static> GuestRun<T> {
             Poll::Ready(ended) => return Poll::Ready(ended),
             Poll::Pending if self.running.take_interrupted() => {
                 if self.threads.threads.is_empty() {
-                    context.waker().wake_by_ref();
+                    go_on_later(context);
                     self.state = RunState::Home(call);
                 } else {
                     self.state = self.leave(call);
