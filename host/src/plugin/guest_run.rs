@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::guest_threads::{GuestThreads, Slice};
-use super::running::{RunTimeExceeded, Running};
+use super::running::{Place, PollTime, RunTimeExceeded, Running};
 use super::share::TimeShare;
 use crate::event_loops::go_on_later;
 
@@ -102,8 +102,8 @@ impl PluginThreads {
         !self.threads.is_empty() && self.share.is_over(|| self.waiting() > 0)
     }
 
-    fn count(&self, time: Duration) {
-        self.run_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn count(&self, time: PollTime) {
+        self.run_nanos.fetch_add(u64::try_from(time.took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         if self.share.add(time) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 plugin = &*self.plugin,
@@ -134,7 +134,7 @@ impl<T: Send + 'static> GuestRun<T> {
     /// Polls the call in its own task.
     fn poll_home(&mut self, mut call: GuestFuture<T>, context: &mut Context<'_>) -> Poll<wasmtime::Result<T>> {
         self.came_home = false;
-        let (polled, time) = self.running.poll(call.as_mut(), context, false);
+        let (polled, time) = self.running.poll(call.as_mut(), context, Place::Home, self.threads.share.is_watched());
         self.threads.count(time);
         match polled {
             Poll::Ready(ended) => return Poll::Ready(ended),
@@ -208,7 +208,9 @@ impl<T: Send + 'static> Slice for AwayRun<T> {
         let mut context = Context::from_waker(Waker::noop());
         let entered = self.runtime.enter();
         // A panic ends the call, as it does in a task, and not the thread.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.running.poll(self.call.as_mut(), &mut context, true)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            self.running.poll(self.call.as_mut(), &mut context, Place::Away, self.threads.share.is_watched())
+        }));
         drop(entered);
         let Ok((polled, time)) = polled else { return None };
         self.threads.count(time);

@@ -22,6 +22,26 @@ pub(super) struct RunTimeExceeded;
 #[error("it was given up")]
 struct Abandoned;
 
+/// Where a call is polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the task that it belongs to.
+    Home,
+    /// On a guest thread.
+    Away,
+}
+
+/// The time of one poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PollTime {
+    pub(super) took: Duration,
+    /// How much of it the thread worked, if the plugin is watched. The CPU may have done something else besides.
+    pub(super) worked: Option<Duration>,
+}
+
+/// In place of the time that a thread has worked, where that is not read: it costs a system call.
+const UNWATCHED: u64 = u64::MAX;
+
 /// The running time of one call. One thread at a time polls the call; it hands the call to the next with everything that it wrote, so
 /// that the single values need no order.
 pub(crate) struct Running {
@@ -34,6 +54,8 @@ pub(crate) struct Running {
     ended: AtomicU64,
     /// When the poll began that goes on, in nanoseconds since `origin`.
     began: AtomicU64,
+    /// The time that its thread had worked then, in nanoseconds, if the plugin is watched.
+    thread_began: AtomicU64,
     /// The guest was interrupted because it computes: the poll ended for that, and not because the call waits.
     was_interrupted: AtomicBool,
     /// The poll goes on in a guest thread.
@@ -51,31 +73,38 @@ impl Running {
             spent: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             began: AtomicU64::new(0),
+            thread_began: AtomicU64::new(UNWATCHED),
             was_interrupted: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
         }
     }
 
-    /// Polls the call, and returns how long that took.
+    /// Polls the call.
     pub(super) fn poll<F: Future + ?Sized>(
         &self,
         call: Pin<&mut F>,
         context: &mut Context<'_>,
-        away: bool,
-    ) -> (Poll<F::Output>, Duration) {
+        place: Place,
+        is_watched: bool,
+    ) -> (Poll<F::Output>, PollTime) {
+        let away = place == Place::Away;
         self.is_away.store(away, Ordering::Relaxed);
-        // Reading the clock is a good part of what a short call costs here: the first poll begins with the call.
-        let began = if self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
+        // Reading the clock is a good part of what a short call costs here. At home the first poll begins with the call; away, the call
+        // has stood in a queue.
+        let began = if !away && self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
         self.began.store(began, Ordering::Relaxed);
+        let before = if is_watched { thread_time() } else { UNWATCHED };
+        self.thread_began.store(before, Ordering::Relaxed);
         let guest = self.engine.enter();
         let polled = call.poll(context);
         drop(guest);
+        let worked = (before != UNWATCHED).then(|| Duration::from_nanos(thread_time().saturating_sub(before)));
         let ended = self.now();
         let took = ended.saturating_sub(began);
         self.ended.store(ended, Ordering::Relaxed);
         self.spent.fetch_add(took, Ordering::Relaxed);
-        (polled, Duration::from_nanos(took))
+        (polled, PollTime { took: Duration::from_nanos(took), worked })
     }
 
     /// The end of the last poll: of a call that has ended, its end.
@@ -129,8 +158,12 @@ impl Running {
         if in_poll + Duration::from_nanos(self.spent.load(Ordering::Relaxed)) > self.limit {
             return Err(wasmtime::Error::new(RunTimeExceeded));
         }
-        // A tick can come right after the guest was entered.
-        if in_poll < TICK {
+        // A tick can come right after the guest was entered, or the thread did nothing meanwhile because others had the CPU.
+        let worked = match self.thread_began.load(Ordering::Relaxed) {
+            UNWATCHED => in_poll,
+            before => Duration::from_nanos(thread_time().saturating_sub(before)),
+        };
+        if worked < TICK {
             return Ok(UpdateDeadline::Continue(1));
         }
         self.was_interrupted.store(true, Ordering::Relaxed);
@@ -146,4 +179,55 @@ impl Running {
 async fn pending_once() {
     let mut was_polled = false;
     poll_fn(|_| if std::mem::replace(&mut was_polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// How long this thread has worked, in nanoseconds.
+fn thread_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use std::time::{Duration, Instant};
+
+    use wasmtime::Engine;
+
+    use super::{Place, Running};
+    use crate::plugin::clock::Clock;
+
+    const LONG: Duration = Duration::from_secs(1);
+
+    fn running(now: Instant) -> Running {
+        let clock = Clock::start().unwrap().of(Engine::default());
+        Running::new(clock, LONG * 10, now)
+    }
+
+    /// A call that begins, and is polled after a long time. Returns how long that poll took.
+    fn first_poll(place: Place) -> Duration {
+        let running = running(Instant::now().checked_sub(LONG).unwrap());
+        running.poll(pin!(ready(())), &mut Context::from_waker(Waker::noop()), place, false).1.took
+    }
+
+    #[test]
+    fn a_queue_before_a_guest_thread_is_no_running_time() {
+        assert!(first_poll(Place::Away) < LONG / 2);
+        assert!(first_poll(Place::Home) >= LONG);
+    }
+
+    #[test]
+    fn of_a_watched_plugin_only_what_the_thread_worked_counts() {
+        let running = running(Instant::now());
+        let mut sleeper = pin!(async {
+            std::thread::sleep(LONG / 10);
+            pending::<()>().await;
+        });
+        let (_, time) = running.poll(sleeper.as_mut(), &mut Context::from_waker(Waker::noop()), Place::Home, true);
+        assert!(time.took >= LONG / 10);
+        assert!(time.worked.is_some_and(|worked| worked < LONG / 20), "{time:?}");
+    }
 }
