@@ -11,7 +11,6 @@ pub(crate) use self::{
     event_loop::{EventLoop, EventLoops, Seat},
     later::WakeLater,
     threads::Threads,
-    turn::go_on_later,
 };
 
 mod delay;
@@ -19,4 +18,3 @@ mod event_loop;
 mod inbox;
 mod later;
 mod threads;
-mod turn;

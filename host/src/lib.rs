@@ -35,6 +35,7 @@ mod steady_rate;
 mod store;
 mod telemetry;
 mod text_file;
+mod turn;
 mod waiting_bytes;
 
 pub use config::Config;

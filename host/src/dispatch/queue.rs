@@ -16,10 +16,10 @@ use tokio::time::Sleep;
 use super::dispatcher::Dispatcher;
 use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
-use crate::event_loops::go_on_later;
 use crate::limit_hits::LimitHit;
 use crate::plugin::{Event, Progress};
 use crate::reason::DisconnectReason;
+use crate::turn::go_on_later;
 
 /// Jobs that start in one poll; after them other tasks have their turn.
 const STARTS_PER_POLL: usize = 64;

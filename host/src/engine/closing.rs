@@ -22,7 +22,7 @@ use super::{
     decoder::{Flow, Message},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::{event_loops::go_on_later, fixed_limits::CLOSE_DEADLINE, frame::Frame};
+use crate::{fixed_limits::CLOSE_DEADLINE, frame::Frame, turn::go_on_later};
 
 /// Bytes of one read of what is dropped.
 const DROPPED_BYTES: usize = 16 * 1024;

@@ -37,11 +37,7 @@ use super::{
     session_end::{Delivery, SessionEnd},
     websocket::{ReadOutcome, Websocket},
 };
-use crate::{
-    event_loops::{Seat, go_on_later},
-    frame::Frame,
-    reason::DisconnectReason,
-};
+use crate::{event_loops::Seat, frame::Frame, reason::DisconnectReason, turn::go_on_later};
 
 /// A turn that finds more to do goes on for so long. Then the other connections of the loop have their turn.
 const TURN: Duration = Duration::from_micros(500);

@@ -15,7 +15,7 @@ use super::{
     byte_stream::ByteStream,
     decoder::{Decoder, Flow, Message, Violation},
 };
-use crate::{event_loops::go_on_later, frame::Frame, waiting_bytes::WaitingBytes};
+use crate::{frame::Frame, turn::go_on_later, waiting_bytes::WaitingBytes};
 
 /// Bytes of one read.
 const SCRATCH_BYTES: usize = 64 * 1024;

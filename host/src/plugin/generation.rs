@@ -145,7 +145,7 @@ impl<C: LinkedComponent> Generation<C> {
         (CallOutcome::Failed { failure: Failure::neutral(), kind }, Instant::now())
     }
 
-    /// Logs a failure that the plugin reported, if no client is told of it.
+    /// Logs a failure that the plugin reported, if no client learns of it.
     fn log_reported(&self, export: &Export, socket: Option<&Socket>, outcome: &CallOutcome) {
         let (CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure)) = outcome else { return };
         // Connect middleware that fails could not decide: the operator has to know of it, although the client does too.

@@ -15,9 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::guest_threads::{GuestThreads, Slice};
-use super::running::{Place, PollTime, RunTimeExceeded, Running};
+use super::running::{PollTime, RunTimeExceeded, Running, RunsOn};
 use super::share::TimeShare;
-use crate::event_loops::go_on_later;
+use crate::turn::go_on_later;
 
 /// A call in an instance. It owns all that it uses.
 pub(super) type GuestFuture<T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send>>;
@@ -134,7 +134,7 @@ impl<T: Send + 'static> GuestRun<T> {
     /// Polls the call in its own task.
     fn poll_home(&mut self, mut call: GuestFuture<T>, context: &mut Context<'_>) -> Poll<wasmtime::Result<T>> {
         self.came_home = false;
-        let (polled, time) = self.running.poll(call.as_mut(), context, Place::Home, self.threads.share.is_watched());
+        let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask, self.threads.share.is_watched());
         self.threads.count(time);
         match polled {
             Poll::Ready(ended) => return Poll::Ready(ended),
@@ -209,7 +209,7 @@ impl<T: Send + 'static> Slice for AwayRun<T> {
         let entered = self.runtime.enter();
         // A panic ends the call, as it does in a task, and not the thread.
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            self.running.poll(self.call.as_mut(), &mut context, Place::Away, self.threads.share.is_watched())
+            self.running.poll(self.call.as_mut(), &mut context, RunsOn::GuestThread, self.threads.share.is_watched())
         }));
         drop(entered);
         let Ok((polled, time)) = polled else { return None };

@@ -22,13 +22,11 @@ pub(super) struct RunTimeExceeded;
 #[error("it was given up")]
 struct Abandoned;
 
-/// Where a call is polled.
+/// Where a call is polled: in the task that it belongs to, or away from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the task that it belongs to.
-    Home,
-    /// On a guest thread.
-    Away,
+pub(super) enum RunsOn {
+    OwnTask,
+    GuestThread,
 }
 
 /// The time of one poll.
@@ -85,10 +83,10 @@ impl Running {
         &self,
         call: Pin<&mut F>,
         context: &mut Context<'_>,
-        place: Place,
+        runs_on: RunsOn,
         is_watched: bool,
     ) -> (Poll<F::Output>, PollTime) {
-        let away = place == Place::Away;
+        let away = runs_on == RunsOn::GuestThread;
         self.is_away.store(away, Ordering::Relaxed);
         // Reading the clock is a good part of what a short call costs here. At home the first poll begins with the call; away, the call
         // has stood in a queue.
@@ -197,7 +195,7 @@ mod tests {
 
     use wasmtime::Engine;
 
-    use super::{Place, Running};
+    use super::{Running, RunsOn};
     use crate::plugin::clock::Clock;
 
     const LONG: Duration = Duration::from_secs(1);
@@ -208,15 +206,15 @@ mod tests {
     }
 
     /// A call that begins, and is polled after a long time. Returns how long that poll took.
-    fn first_poll(place: Place) -> Duration {
+    fn first_poll(runs_on: RunsOn) -> Duration {
         let running = running(Instant::now().checked_sub(LONG).unwrap());
-        running.poll(pin!(ready(())), &mut Context::from_waker(Waker::noop()), place, false).1.took
+        running.poll(pin!(ready(())), &mut Context::from_waker(Waker::noop()), runs_on, false).1.took
     }
 
     #[test]
     fn a_queue_before_a_guest_thread_is_no_running_time() {
-        assert!(first_poll(Place::Away) < LONG / 2);
-        assert!(first_poll(Place::Home) >= LONG);
+        assert!(first_poll(RunsOn::GuestThread) < LONG / 2);
+        assert!(first_poll(RunsOn::OwnTask) >= LONG);
     }
 
     #[test]
@@ -226,7 +224,7 @@ mod tests {
             std::thread::sleep(LONG / 10);
             pending::<()>().await;
         });
-        let (_, time) = running.poll(sleeper.as_mut(), &mut Context::from_waker(Waker::noop()), Place::Home, true);
+        let (_, time) = running.poll(sleeper.as_mut(), &mut Context::from_waker(Waker::noop()), RunsOn::OwnTask, true);
         assert!(time.took >= LONG / 10);
         assert!(time.worked.is_some_and(|worked| worked < LONG / 20), "{time:?}");
     }

@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_micros(50);
 /// the window and the next one, and only what threads worked for it counts.
 const LONG: Duration = Duration::from_millis(1);
 /// What a poll counts for at most before the plugin is watched.
-const UNWATCHED_MAX: Duration = Duration::from_millis(4);
+const COUNTS_UNWATCHED: Duration = Duration::from_millis(4);
 
 /// The time that one plugin used lately.
 pub(super) struct TimeShare {
@@ -67,7 +67,7 @@ impl TimeShare {
         } else if window > self.long_in.load(Ordering::Relaxed) + 1 {
             self.is_watched.store(false, Ordering::Relaxed);
         }
-        let time = time.worked.unwrap_or(time.took.min(UNWATCHED_MAX));
+        let time = time.worked.unwrap_or(time.took.min(COUNTS_UNWATCHED));
         if time < SHORT {
             return false;
         }
@@ -121,7 +121,7 @@ fn nanos_of_share() -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{LONG, PollTime, SHARE, SHORT, TimeShare, UNWATCHED_MAX, WINDOW};
+    use super::{COUNTS_UNWATCHED, LONG, PollTime, SHARE, SHORT, TimeShare, WINDOW};
 
     /// A poll during which its thread worked all the time.
     fn worked(time: Duration) -> PollTime {
@@ -159,7 +159,7 @@ mod tests {
     fn a_plugin_whose_calls_wait_for_a_cpu_is_watched_and_not_over_its_share() {
         let share = TimeShare::new();
         assert!(!share.is_watched());
-        assert!(!share.add(unwatched(SHARE * 10)), "it counts for no more than {UNWATCHED_MAX:?}");
+        assert!(!share.add(unwatched(SHARE * 10)), "it counts for no more than {COUNTS_UNWATCHED:?}");
         assert!(share.is_watched());
         for _ in 0..1_000 {
             assert!(!share.add(PollTime { took: SHARE, worked: Some(SHORT / 2) }));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 34] = [
+const ARROWS: [(&str, &[&str]); 35] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("budget", &[]),
@@ -24,6 +24,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("packet", &["frame", "json"]),
     ("reason", &[]),
     ("steady_rate", &[]),
+    ("turn", &[]),
     ("request", &["fixed_limits"]),
     ("config", &["fixed_limits", "text_file"]),
     ("waiting_bytes", &[]),
@@ -51,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
             "reason",
             "request",
             "steady_rate",
+            "turn",
             "waiting_bytes",
         ],
     ),
@@ -72,9 +74,10 @@ const ARROWS: [(&str, &[&str]); 34] = [
             "rate_limit",
             "reason",
             "store",
+            "turn",
         ],
     ),
-    ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "plugin", "reason"]),
+    ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "plugin", "reason", "turn"]),
     (
         "protocol",
         &[
