@@ -238,3 +238,27 @@ impl Websocket {
         &mut self.stream
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        task::{Context, Waker},
+    };
+
+    use super::{BATCHES_PER_TURN, ByteStream, Frame, Websocket};
+
+    #[test]
+    fn a_client_that_takes_everything_is_written_a_few_batches_in_a_turn() {
+        let (near, _far) = tokio::io::duplex(1 << 20);
+        let mut websocket = Websocket::new(ByteStream::Memory(near), &[]);
+        let batches = Cell::new(0);
+        let written = websocket.write(&mut Context::from_waker(Waker::noop()), |batch, _| {
+            batches.set(batches.get() + 1);
+            batch.push_back(Frame::raw(vec![0; 1_000]));
+            1_000
+        });
+        assert!(written.is_pending());
+        assert_eq!(batches.get(), BATCHES_PER_TURN);
+    }
+}
