@@ -13,4 +13,4 @@ pub(crate) use effects::{Effects, QuestionTarget};
 pub(crate) use joins::Joins;
 pub(crate) use local::LocalEffects;
 pub(crate) use overlay::Overlay;
-pub(crate) use write::{Flags, Target, Timer, Timers, Write};
+pub(crate) use write::{Flags, Target, Timer, TimerChange, Timers, Write};

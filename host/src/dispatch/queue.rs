@@ -22,7 +22,7 @@ use crate::reason::DisconnectReason;
 use crate::turn::go_on_later;
 
 /// Jobs that start in one poll; after them other tasks have their turn.
-const STARTS_PER_POLL: usize = 64;
+const STARTS_PER_POLL: usize = 32;
 
 /// The jobs of one socket, in order: its connect chain, its events and due timers, its disconnect chain.
 pub(crate) struct Queue {

@@ -1,11 +1,12 @@
 //! The local adapter: applies writes to the sockets of this node.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::effects::{Effects, QuestionTarget};
 use super::joins::Joins;
 use super::publisher::Publisher;
-use super::write::{Target, Write};
+use super::write::{Target, TimerChange, Write};
 use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
 use crate::budget::Held;
 use crate::event_loops::WakeLater;
@@ -41,7 +42,13 @@ impl LocalEffects {
         if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && now > 0) {
             publisher.publish(writes.get(..now).unwrap_or_default());
         }
-        for write in writes.drain(..now) {
+        let mut writes = writes.drain(..now).peekable();
+        while let Some(write) = writes.next() {
+            if let Write::Timer { timers, change } = write {
+                let others = iter::from_fn(|| timer_change(writes.next_if(|next| matches!(next, Write::Timer { .. }))?));
+                timers.change(&mut iter::once(change).chain(others));
+                continue;
+            }
             match write.namespace().and_then(|concerned| find(namespaces, concerned)) {
                 Some(locked) => self.apply_to(locked, write),
                 None => apply_to_client(write),
@@ -69,9 +76,7 @@ impl LocalEffects {
 
     fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
         match write {
-            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::SetTimer { .. } | Write::ClearTimer { .. } => {
-                apply_to_client(write);
-            }
+            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::Timer { .. } => apply_to_client(write),
             Write::Broadcast { target, message, packet } => {
                 let sockets = locked.broadcast(&target.rooms, &packet, target.flags.volatile);
                 target.namespace.events().delivered(&message.name, sockets);
@@ -186,6 +191,14 @@ fn find<'a, 'b>(locked: &'a mut [Locked<'b>], namespace: &Namespace) -> Option<&
     locked.get_mut(index)
 }
 
+/// The change of a timer. All timers that one call changes are its plugin's.
+fn timer_change(write: Write) -> Option<TimerChange> {
+    match write {
+        Write::Timer { change, .. } => Some(change),
+        _ => None,
+    }
+}
+
 /// Applies a write that needs no namespace, because it concerns one client only.
 fn apply_to_client(write: Write) {
     match write {
@@ -201,8 +214,7 @@ fn apply_to_client(write: Write) {
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
-        Write::SetTimer { timers, timer } => timers.set(timer),
-        Write::ClearTimer { timers, id, socket } => timers.clear(&id, socket.as_ref()),
+        Write::Timer { timers, change } => timers.change(&mut iter::once(change)),
         _ => {}
     }
 }

@@ -65,14 +65,9 @@ pub(crate) enum Write {
         target: Target,
         close: bool,
     },
-    SetTimer {
+    Timer {
         timers: Arc<dyn Timers>,
-        timer: Timer,
-    },
-    ClearTimer {
-        timers: Arc<dyn Timers>,
-        id: TimerId,
-        socket: Option<Arc<Socket>>,
+        change: TimerChange,
     },
 }
 
@@ -104,10 +99,16 @@ pub(crate) struct Timer {
     pub(crate) keep: bool,
 }
 
+/// What a call does to the timers of its plugin.
+pub(crate) enum TimerChange {
+    Set(Timer),
+    Clear { id: TimerId, socket: Option<Arc<Socket>> },
+}
+
 /// The timers of a plugin.
 pub(crate) trait Timers: Send + Sync {
-    fn set(&self, timer: Timer);
-    fn clear(&self, id: &TimerId, socket: Option<&Arc<Socket>>);
+    /// Makes all of the changes under one hold of a lock: other calls and other threads come there for each of theirs.
+    fn change(&self, changes: &mut dyn Iterator<Item = TimerChange>);
 }
 
 impl Write {
@@ -144,8 +145,8 @@ impl Write {
             Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
             Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
-            Self::SetTimer { timer, .. } => timer.id.len() + timer.data.len(),
-            Self::ClearTimer { id, .. } => id.len(),
+            Self::Timer { change: TimerChange::Set(timer), .. } => timer.id.len() + timer.data.len(),
+            Self::Timer { change: TimerChange::Clear { id, .. }, .. } => id.len(),
             Self::Disconnect { .. } => 0,
             Self::DisconnectAll { target, .. } => selected(target),
         }
@@ -170,8 +171,9 @@ impl Write {
             | Self::Leave { socket, .. }
             | Self::Data { socket, .. }
             | Self::Disconnect { socket, .. } => Some(socket),
-            Self::SetTimer { timer, .. } => timer.socket.as_ref(),
-            Self::ClearTimer { socket, .. } => socket.as_ref(),
+            Self::Timer { change: TimerChange::Set(Timer { socket, .. }) | TimerChange::Clear { socket, .. }, .. } => {
+                socket.as_ref()
+            }
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
         }
     }
@@ -198,7 +200,7 @@ impl Write {
     /// The namespace whose lock it needs. A write to one client only, or to one socket's data, needs none.
     pub(super) fn namespace(&self) -> Option<&Arc<Namespace>> {
         match self {
-            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::SetTimer { .. } | Self::ClearTimer { .. } => None,
+            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::Timer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => {
                 self.target().map(|target| &target.namespace)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use tokio::time::{Instant, sleep_until};
 use super::call::TimerCall;
 use crate::adapter::{DueTimer, Socket, SocketId, SocketState, TimerId};
 use crate::budget::{Budget, Held};
-use crate::effect::{Timer, Timers};
+use crate::effect::{Timer, TimerChange, Timers};
 use crate::fixed_limits::{REFUSAL_LINES_MAX, TIMER_BYTES_MAX, TIMERS_MAX};
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 
 /// Timers of sockets that are queued under one hold of the lock.
-const DUE_AT_ONCE: usize = 1_000;
+const DUE_AT_ONCE: usize = 32;
 /// How long a table that is full is not searched again for timers of disconnected sockets.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
@@ -30,6 +31,10 @@ pub(crate) struct PluginTimers {
     /// Held while a due timer of a socket is put into the socket's queue, too: a call that clears or replaces the timer finds it here or
     /// there.
     table: Mutex<TimerTable>,
+    /// How many timers the table had when it was last changed, for those who need not know it exactly.
+    count: AtomicUsize,
+    /// What all timers take, those included that are due and wait in the queues of their sockets.
+    budget: Arc<Budget>,
     /// A timer was set that may be due before all others.
     changed: Notify,
     limit_hits: Arc<LimitHits>,
@@ -63,14 +68,43 @@ struct PendingTimer {
 }
 
 impl Timers for PluginTimers {
-    fn set(&self, timer: Timer) {
-        let mut table = self.lock();
+    fn change(&self, changes: &mut dyn Iterator<Item = TimerChange>) {
+        let (mut is_first, mut refused) = (false, Vec::new());
+        {
+            let mut table = self.lock();
+            for change in changes {
+                match change {
+                    TimerChange::Set(timer) => match self.set(&mut table, timer) {
+                        Ok(first) => is_first |= first,
+                        Err(refusal) => refused.push(refusal),
+                    },
+                    TimerChange::Clear { id, socket } => {
+                        let key = (id, socket.as_ref().map(|socket| socket.id()));
+                        self.remove(&mut table, &key, socket.as_ref());
+                    }
+                }
+            }
+            self.count.store(table.by_key.len(), Ordering::Relaxed);
+        }
+        // Whoever waits for the first one need not know of the others.
+        if is_first {
+            self.changed.notify_one();
+        }
+        for (id, limit) in refused {
+            self.refuse(&id, limit);
+        }
+    }
+}
+
+impl PluginTimers {
+    /// Sets a timer. Returns whether it is the first that is due, or the bound that it exceeds.
+    fn set(&self, table: &mut TimerTable, timer: Timer) -> Result<bool, (TimerId, LimitHit)> {
         let every = timer.every.map(|every| every.max(TIMER_EVERY_MIN));
         let key = (timer.id, timer.socket.as_ref().map(|socket| socket.id()));
-        if timer.keep && self.has_equal(&table, &key, timer.socket.as_ref(), every) {
-            return;
+        if timer.keep && self.has_equal(table, &key, timer.socket.as_ref(), every) {
+            return Ok(false);
         }
-        self.remove(&mut table, &key, timer.socket.as_ref());
+        self.remove(table, &key, timer.socket.as_ref());
         let bytes = cost(&key.0, &timer.data);
         let held = match table.exceeded_by(1, bytes) {
             Some(limit) => Err(limit),
@@ -78,26 +112,13 @@ impl Timers for PluginTimers {
         };
         let held = match held {
             Ok(held) => held,
-            Err(limit) => {
-                drop(table);
-                self.refuse(&key.0, limit);
-                return;
-            }
+            Err(limit) => return Err((key.0, limit)),
         };
         let socket = timer.socket.as_ref().map(Arc::downgrade);
         let at = Instant::now() + timer.delay;
-        table.add(key, at, PendingTimer { at: (at, 0), socket, every, data: timer.data, held });
-        drop(table);
-        self.changed.notify_one();
+        Ok(table.add(key, at, PendingTimer { at: (at, 0), socket, every, data: timer.data, held }))
     }
 
-    fn clear(&self, id: &TimerId, socket: Option<&Arc<Socket>>) {
-        let key = (id.clone(), socket.map(|socket| socket.id()));
-        self.remove(&mut self.lock(), &key, socket);
-    }
-}
-
-impl PluginTimers {
     /// How many timers are set.
     pub(super) fn len(&self) -> usize {
         self.lock().by_key.len()
@@ -105,7 +126,9 @@ impl PluginTimers {
 
     pub(crate) fn new(plugin: Arc<str>, limit_hits: Arc<LimitHits>) -> Self {
         let refusals = LogLimiter::new(REFUSAL_LINES_MAX);
-        Self { plugin, table: Mutex::default(), changed: Notify::new(), limit_hits, refusals }
+        let table = TimerTable::default();
+        let (count, budget) = (AtomicUsize::new(0), table.budget.clone());
+        Self { plugin, table: Mutex::new(table), count, budget, changed: Notify::new(), limit_hits, refusals }
     }
 
     /// A timer is not set, because there are too many. Its call has ended, so the log alone has it.
@@ -123,7 +146,9 @@ impl PluginTimers {
 
     /// The bound that so many more timers of so many bytes would exceed. Other calls may come there before these are set.
     pub(super) fn exceeded_by(&self, timers: usize, bytes: usize) -> Option<LimitHit> {
-        self.lock().exceeded_by(timers, bytes)
+        // Asked for each timer that a call records: nearly always there is room, and the lock is left to those who need it.
+        let has_room = self.count.load(Ordering::Relaxed) + timers <= TIMERS_MAX && self.budget.used() + bytes <= TIMER_BYTES_MAX;
+        if has_room { None } else { self.lock().exceeded_by(timers, bytes) }
     }
 
     /// The next timer without a socket, when it is due. Until then the due timers of sockets are put into their queues.
@@ -160,9 +185,13 @@ impl PluginTimers {
                 Ok((socket, TimerCall { id, data }, held)) => {
                     socket.add_due_timer(DueTimer { plugin: self.plugin.clone(), id, data, _held: held });
                 }
-                Err(next) => return next,
+                Err(next) => {
+                    self.count.store(table.by_key.len(), Ordering::Relaxed);
+                    return next;
+                }
             }
         }
+        self.count.store(table.by_key.len(), Ordering::Relaxed);
         Some(now)
     }
 
@@ -217,11 +246,15 @@ impl Default for TimerTable {
 }
 
 impl TimerTable {
-    fn add(&mut self, key: TimerKey, at: Instant, mut timer: PendingTimer) {
+    /// Returns whether it is the first that is due, among those with a socket or those without.
+    fn add(&mut self, key: TimerKey, at: Instant, mut timer: PendingTimer) -> bool {
         self.sequence += 1;
         timer.at = (at, self.sequence);
-        self.order(&key).insert(timer.at, key.clone());
+        let order = self.order(&key);
+        order.insert(timer.at, key.clone());
+        let is_first = order.first_key_value().is_some_and(|(first, _)| *first == timer.at);
         self.by_key.insert(key, timer);
+        is_first
     }
 
     fn remove(&mut self, key: &TimerKey) -> Option<PendingTimer> {
@@ -317,8 +350,16 @@ mod tests {
 
     use super::{Budget, LimitHit, PendingTimer, PluginTimers, TimerKey, TimerTable};
     use crate::adapter::TimerId;
-    use crate::effect::{Timer, Timers};
+    use crate::effect::{Timer, TimerChange, Timers};
     use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
+
+    fn set_one(timers: &PluginTimers, timer: Timer) {
+        timers.change(&mut std::iter::once(TimerChange::Set(timer)));
+    }
+
+    fn clear_one(timers: &PluginTimers, id: TimerId) {
+        timers.change(&mut std::iter::once(TimerChange::Clear { id, socket: None }));
+    }
 
     fn key(name: &str, key: Option<&str>) -> TimerKey {
         (TimerId { name: name.into(), key: key.map(Into::into) }, None)
@@ -360,7 +401,7 @@ mod tests {
         let set = |of: Option<&str>, delay, every: Option<u64>, data: &str, keep| {
             let (id, _) = key("tick", of);
             let (delay, every) = (Duration::from_secs(delay), every.map(Duration::from_secs));
-            timers.set(Timer { id, socket: None, delay, every, data: data.into(), keep });
+            set_one(&timers, Timer { id, socket: None, delay, every, data: data.into(), keep });
         };
         set(None, 9, None, "replaced", false);
         set(None, 1, None, "first", false);
@@ -368,7 +409,7 @@ mod tests {
         set(Some("a"), 9, None, "dropped", true);
         set(Some("b"), 9, None, "replaced, too", false);
         set(Some("b"), 3, Some(60), "third", true);
-        timers.clear(&key("tick", Some("nothing")).0, None);
+        clear_one(&timers, key("tick", Some("nothing")).0);
         for expected in ["first", "second", "third", "third"] {
             assert_eq!(*timers.due().await.data, *expected);
         }
@@ -380,7 +421,7 @@ mod tests {
         for number in 0..TIMERS_MAX + 10 {
             let (id, _) = key("tick", Some(&number.to_string()));
             let delay = Duration::from_secs(1);
-            timers.set(Timer { id, socket: None, delay, every: None, data: "".into(), keep: false });
+            set_one(&timers, Timer { id, socket: None, delay, every: None, data: "".into(), keep: false });
         }
         assert_eq!(timers.lock().by_key.len(), TIMERS_MAX);
         assert_eq!(timers.limit_hits.counted()["TIMERS_MAX"], 10);
@@ -393,11 +434,12 @@ mod tests {
         let data: Box<str> = "x".repeat(64 << 10).into();
         for number in 0..10 + TIMER_BYTES_MAX / data.len() {
             let (id, _) = key("tick", Some(&number.to_string()));
-            timers.set(Timer { id, socket: None, delay: Duration::from_secs(1), every: None, data: data.clone(), keep: false });
+            let delay = Duration::from_secs(1);
+            set_one(&timers, Timer { id, socket: None, delay, every: None, data: data.clone(), keep: false });
         }
         assert!(timers.lock().budget.used() <= TIMER_BYTES_MAX && timers.len() < TIMER_BYTES_MAX / data.len());
         let (id, _) = key("tick", Some("0"));
-        timers.clear(&id, None);
+        clear_one(&timers, id);
         assert_eq!(timers.exceeded_by(1, data.len()), None);
         assert_eq!(timers.exceeded_by(1, 2 * data.len()), Some(LimitHit::TimerBytes));
     }

@@ -8,7 +8,7 @@ use innkeeper_contract::{Refusal, refusals};
 use super::state::InstanceState;
 use super::ticket::Ticket;
 use crate::adapter::TimerId;
-use crate::effect::{Timer, Write};
+use crate::effect::{Timer, TimerChange, Write};
 use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
 use crate::plugin::timers::cost;
 
@@ -50,14 +50,15 @@ impl InstanceState {
             return Err(refusals::timers(limit.label(), TIMERS_MAX, TIMER_BYTES_MAX));
         }
         self.active()?.recorded_timers = more;
-        self.record(Write::SetTimer { timers, timer })
+        self.record(Write::Timer { timers, change: TimerChange::Set(timer) })
     }
 
     /// Ends a timer, or does nothing if there is none.
     pub(crate) fn clear_timer(&mut self, name: String, key: Option<String>, socket: Option<&str>) -> Result<(), Refusal> {
         let Some(socket) = self.find_optional(socket)? else { return Ok(()) };
         let timers = self.context.plugin.timers.clone();
-        self.record(Write::ClearTimer { timers, id: timer_id(name, key), socket })
+        let change = TimerChange::Clear { id: timer_id(name, key), socket };
+        self.record(Write::Timer { timers, change })
     }
 
     /// A question that is answered after so many milliseconds.
