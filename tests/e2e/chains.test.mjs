@@ -132,7 +132,7 @@ test("middleware that breaks ends the chain too, and only its own writes are gon
 });
 
 test("a plugin is in the chains of its own namespaces only", async (t) => {
-  const host = await startHost(t, { plugins: ["lobby", "ledger"] });
+  const host = await startHost(t, { plugins: ["foyer", "ledger"] });
   const [main, slow, lobby] = await Promise.all(["/", "/slow", "/lobby"].map((namespace) => connect(host, namespace)));
   const heard = record(main, "numbered");
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { RawSocket, ask, connect, connected, disconnected, eventually } from "./harness/index.mjs";
 import { next, open, record, startHost, within } from "./harness/index.mjs";
 
-const LOBBY = { plugins: ["lobby"] };
+const LOBBY = { plugins: ["foyer"] };
 const MINUTE = 60_000;
 
 for (const patience of ["close as soon as CONNECT is sent", "close as soon as they are connected"]) {

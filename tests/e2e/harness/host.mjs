@@ -36,7 +36,7 @@ const NAMESPACES = {
   crowd: ["/", "/b"],
   ledger: ["/", "/slow"],
   link: ["/"],
-  lobby: ["/", "/lobby"],
+  foyer: ["/", "/lobby"],
 };
 
 /**
