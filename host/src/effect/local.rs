@@ -45,6 +45,7 @@ impl LocalEffects {
         let mut writes = writes.drain(..now).peekable();
         while let Some(write) = writes.next() {
             if let Write::Timer { timers, change } = write {
+                // All that follow one another at once.
                 let others = iter::from_fn(|| timer_change(writes.next_if(|next| matches!(next, Write::Timer { .. }))?));
                 timers.change(&mut iter::once(change).chain(others));
                 continue;
@@ -76,7 +77,9 @@ impl LocalEffects {
 
     fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
         match write {
-            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::Timer { .. } => apply_to_client(write),
+            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } => apply_to_client(write),
+            // Changed before, several at once.
+            Write::Timer { .. } => {}
             Write::Broadcast { target, message, packet } => {
                 let sockets = locked.broadcast(&target.rooms, &packet, target.flags.volatile);
                 target.namespace.events().delivered(&message.name, sockets);
@@ -214,7 +217,6 @@ fn apply_to_client(write: Write) {
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
-        Write::Timer { timers, change } => timers.change(&mut iter::once(change)),
         _ => {}
     }
 }

@@ -86,11 +86,11 @@ impl Running {
         runs_on: RunsOn,
         is_watched: bool,
     ) -> (Poll<F::Output>, PollTime) {
-        let away = runs_on == RunsOn::GuestThread;
-        self.is_away.store(away, Ordering::Relaxed);
+        let is_away = runs_on == RunsOn::GuestThread;
+        self.is_away.store(is_away, Ordering::Relaxed);
         // Reading the clock is a good part of what a short call costs here. At home the first poll begins with the call; away, the call
         // has stood in a queue.
-        let began = if !away && self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
+        let began = if !is_away && self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
         self.began.store(began, Ordering::Relaxed);
         let before = if is_watched { thread_time() } else { UNWATCHED };
         self.thread_began.store(before, Ordering::Relaxed);

@@ -38,8 +38,8 @@ impl Exports for Plugin {
             return Err(wasmtime::Error::msg("a call about a socket has none"));
         };
         let (socket_id, namespace) = (socket.id(), socket.namespace().name());
-        let about = About { id, socket: socket_id.as_str(), namespace, registration };
-        let About { id, socket, namespace, registration } = about;
+        let socket = socket_id.as_str();
+        let about = About { id, socket, namespace, registration };
         Ok(match &export {
             Export::ConnectMiddleware => self.call_connect_middleware(store, id, socket, namespace, registration).await?.into(),
             Export::Connection { kind } => self.call_connection(store, id, socket, namespace, registration, kind).await?.into(),
