@@ -2,6 +2,7 @@
 //!
 //! The rest of the host sees a [`Runner`], which takes a [`Call`] and returns a [`CallOutcome`].
 
+mod applying;
 mod bindings;
 mod call;
 mod call_limits;

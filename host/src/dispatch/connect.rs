@@ -3,6 +3,7 @@
 //! Until that step nothing can reach the socket, and the writes of its `connection` calls are held back. So a client that has
 //! received its CONNECT packet, or an event about the new socket, finds the socket in its rooms already.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use innkeeper_contract::kinds;
@@ -34,7 +35,9 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
         }
     }
     let reached = pending.connection(&chain, &progress).await;
-    pending.release();
+    while pending.release_some() {
+        tokio::task::yield_now().await;
+    }
     let socket = &pending.socket;
     if socket.state() == SocketState::Connected {
         let (conn, ns, sid) = (socket.connection(), socket.namespace().name(), socket.id());
@@ -56,6 +59,8 @@ enum ConnectPhase {
     Middleware(Vec<Write>),
     /// Everything is held back.
     Connection(Vec<Write>),
+    /// The socket is in its namespace; what was held back is applied in parts.
+    Releasing(VecDeque<Write>),
     /// The socket is in its namespace: nothing is held back.
     Admitted,
 }
@@ -148,36 +153,55 @@ impl Effects for PendingConnect {
                 self.effects.apply(writes);
             }
             ConnectPhase::Connection(held) => held.append(writes),
+            ConnectPhase::Releasing(left) => left.extend(writes.drain(..)),
             ConnectPhase::Admitted => self.effects.apply(writes),
         }
     }
 
-    fn apply_some(&self, writes: &mut Vec<Write>) {
+    fn apply_some(&self, writes: &mut VecDeque<Write>) {
         let is_admitted = matches!(*self.phase(), ConnectPhase::Admitted);
-        if is_admitted { self.effects.apply_some(writes) } else { self.apply(writes) }
+        if is_admitted { self.effects.apply_some(writes) } else { self.apply(&mut std::mem::take(writes).into()) }
     }
 
     fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>) {
         self.effects.ask(target, message, held)
     }
 
-    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>) {
         self.effects.admit(socket, connect, held);
     }
 
-    /// The step: the socket is added to its namespace, and what was held back is applied.
-    fn release(&self) {
+    /// The step: the socket is added to its namespace, and what was held back is applied, or the first part of it.
+    fn release_some(&self) -> bool {
         let mut phase = self.phase();
-        if let ConnectPhase::Connection(held) = &mut *phase {
-            let connect = connect_packet(self.socket.namespace().name(), self.socket.id().as_str());
-            self.effects.admit(&self.socket, &connect, held);
-            *phase = ConnectPhase::Admitted;
-        }
+        let left = match &mut *phase {
+            ConnectPhase::Connection(held) => {
+                let connect = connect_packet(self.socket.namespace().name(), self.socket.id().as_str());
+                let mut held = std::mem::take(held).into();
+                self.effects.admit(&self.socket, &connect, &mut held);
+                held
+            }
+            ConnectPhase::Releasing(left) => {
+                self.effects.apply_some(left);
+                std::mem::take(left)
+            }
+            ConnectPhase::Middleware(_) | ConnectPhase::Admitted => return false,
+        };
+        let is_left = !left.is_empty();
+        *phase = if is_left { ConnectPhase::Releasing(left) } else { ConnectPhase::Admitted };
+        is_left
     }
 
     fn held(&self, read: &mut dyn FnMut(&[Write])) {
         if let ConnectPhase::Middleware(held) | ConnectPhase::Connection(held) = &*self.phase() {
             read(held);
         }
+    }
+}
+
+impl Drop for PendingConnect {
+    /// Where the chain is dropped between two parts, what was held back has taken effect whole.
+    fn drop(&mut self) {
+        while matches!(*self.phase(), ConnectPhase::Releasing(_)) && self.release_some() {}
     }
 }

@@ -41,7 +41,7 @@ async fn what_is_written_before_the_socket_is_admitted_arrives_behind_connect() 
 async fn a_call_that_waits_admits_the_socket() {
     let waiting: Script = Box::new(|call| match call.export {
         Export::Connection { .. } => {
-            call.effects.release();
+            call.effects.release_some();
             Box::pin(std::future::pending())
         }
         _ => Box::pin(async { CallOutcome::Done }),
@@ -50,6 +50,45 @@ async fn a_call_that_waits_admits_the_socket() {
     assert!(scene.poll().is_pending());
     assert_eq!(scene.socket.state(), SocketState::Connected);
     assert_eq!(scene.called(), ["a: middleware", "b: middleware", "a: connection"]);
+}
+
+/// More writes than are applied at once.
+const MANY: usize = 2_500;
+
+/// A plugin whose `connection` emits that many events.
+fn emitting_many() -> Script {
+    script(|call| {
+        if let Export::Connection { .. } = call.export {
+            (0..MANY).for_each(|number| emit(call, &number.to_string()));
+        }
+        None
+    })
+}
+
+fn are_many(received: &[String]) -> bool {
+    received.iter().skip(1).eq((0..MANY).map(|number| format!("42[\"{number}\"]")).collect::<Vec<_>>().iter())
+}
+
+#[tokio::test]
+async fn very_many_writes_of_connection_calls_are_applied_in_parts() {
+    let mut scene = scene(vec![("a", emitting_many())]);
+    assert!(scene.poll().is_pending());
+    let mut received = scene.received();
+    assert!(received.len() > 1 && received.len() < MANY && scene.socket.state() == SocketState::Connected);
+    while received.len() <= MANY {
+        tokio::task::yield_now().await;
+        assert!(scene.poll().is_pending());
+        received.append(&mut scene.received());
+    }
+    assert!(are_many(&received), "{received:?}");
+}
+
+#[tokio::test]
+async fn writes_of_connection_calls_take_effect_whole_where_the_connection_ends_in_between() {
+    let mut scene = scene(vec![("a", emitting_many())]);
+    assert!(scene.poll().is_pending());
+    let received = scene.end();
+    assert!(are_many(&received), "{received:?}");
 }
 
 #[tokio::test]

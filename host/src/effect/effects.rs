@@ -1,5 +1,6 @@
 //! Where the writes and questions of calls go.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::write::{Target, Write};
@@ -20,20 +21,21 @@ pub(crate) trait Effects: Send + Sync {
 
     /// Applies the first of the writes, as many as keep others waiting for a moment only, and takes them out of the list. Each write
     /// takes effect whole.
-    fn apply_some(&self, writes: &mut Vec<Write>) {
-        self.apply(writes);
+    fn apply_some(&self, writes: &mut VecDeque<Write>) {
+        self.apply(&mut std::mem::take(writes).into());
     }
 
     /// Sends a question, after everything that was applied before. `held` is what the asked sockets take of a budget, to which answers are added. Returns its
     /// ack id.
     fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>);
 
-    /// Adds a pending socket to its namespace and applies the writes that were held back for it, in one step. `connect` is its
-    /// CONNECT packet.
-    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>);
+    /// Adds a pending socket to its namespace and applies the writes that were held back for it, as many as [`Effects::apply_some`], in
+    /// one step. `connect` is its CONNECT packet.
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>);
 
-    /// Applies what is held back, because a call of this dispatch waits or flushes.
-    fn release(&self);
+    /// Applies what is held back, because a call of this dispatch waits or flushes, in parts as [`Effects::apply_some`] does. Returns
+    /// whether more is left.
+    fn release_some(&self) -> bool;
 
     /// Calls `read` with the writes that are held back; reads see them as done.
     fn held(&self, read: &mut dyn FnMut(&[Write]));

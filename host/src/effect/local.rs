@@ -1,5 +1,6 @@
 //! The local adapter: applies writes to the sockets of this node.
 
+use std::collections::VecDeque;
 use std::iter;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub(super) const DELIVERIES_PER_HOLD: usize = 10_000;
 /// What each of the writes takes besides, in deliveries.
 const DELIVERIES_PER_WRITE: usize = 10;
 
+/// Writes of one hold of the locks, at most.
+const WRITES_PER_HOLD: usize = DELIVERIES_PER_HOLD / DELIVERIES_PER_WRITE;
+
 /// Applies writes on this node, and hands them to the publisher, if there is one.
 pub(crate) struct LocalEffects {
     rooms_per_socket_max: usize,
@@ -37,10 +41,10 @@ impl LocalEffects {
 
     /// Applies the writes in call order, while all namespaces that they concern are locked: all of them, unless they reach so many
     /// sockets that others would wait too long for the locks.
-    fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut Vec<Write>) {
+    fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut VecDeque<Write>) {
         let now = self.in_one_hold(namespaces, writes);
         if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && now > 0) {
-            publisher.publish(writes.get(..now).unwrap_or_default());
+            publisher.publish(writes.make_contiguous().get(..now).unwrap_or_default());
         }
         let mut writes = writes.drain(..now).peekable();
         while let Some(write) = writes.next() {
@@ -58,12 +62,12 @@ impl LocalEffects {
     }
 
     /// How many of the writes are applied under one hold of the locks: at least one.
-    fn in_one_hold(&self, namespaces: &mut [Locked<'_>], writes: &[Write]) -> usize {
+    fn in_one_hold(&self, namespaces: &mut [Locked<'_>], writes: &VecDeque<Write>) -> usize {
         if writes.len() < 2 {
             return writes.len();
         }
         let (mut reached, mut joins) = (0, Joins::default());
-        for (index, write) in writes.iter().enumerate() {
+        for (index, write) in writes.iter().take(WRITES_PER_HOLD).enumerate() {
             let count =
                 |target: &Target| find(namespaces, &target.namespace).map_or(0, |locked| joins.count(locked, &target.rooms));
             reached += DELIVERIES_PER_WRITE + write.reach(count);
@@ -72,7 +76,7 @@ impl LocalEffects {
                 return index.max(1);
             }
         }
-        writes.len()
+        writes.len().min(WRITES_PER_HOLD)
     }
 
     fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
@@ -128,12 +132,13 @@ impl LocalEffects {
 
 impl Effects for LocalEffects {
     fn apply(&self, writes: &mut Vec<Write>) {
+        let mut writes = VecDeque::from(std::mem::take(writes));
         while !writes.is_empty() {
-            self.apply_some(writes);
+            self.apply_some(&mut writes);
         }
     }
 
-    fn apply_some(&self, writes: &mut Vec<Write>) {
+    fn apply_some(&self, writes: &mut VecDeque<Write>) {
         let _later = WakeLater::begin();
         let mut namespaces = concerned(writes, Vec::new());
         self.apply_locked(&mut lock_all(&mut namespaces), writes);
@@ -160,7 +165,7 @@ impl Effects for LocalEffects {
         (ack, question)
     }
 
-    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut Vec<Write>) {
+    fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>) {
         let _later = WakeLater::begin();
         let mut namespaces = concerned(held, vec![socket.namespace().clone()]);
         let mut locked = lock_all(&mut namespaces);
@@ -168,18 +173,18 @@ impl Effects for LocalEffects {
             own.admit(socket, connect);
         }
         self.apply_locked(&mut locked, held);
-        drop(locked);
-        self.apply(held);
     }
 
-    fn release(&self) {}
+    fn release_some(&self) -> bool {
+        false
+    }
 
     fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
 }
 
-/// The namespaces whose locks the writes need, behind those that are in the list already. Most sets concern none, or one.
-fn concerned(writes: &[Write], mut namespaces: Vec<Arc<Namespace>>) -> Vec<Arc<Namespace>> {
-    for namespace in writes.iter().filter_map(Write::namespace) {
+/// The namespaces whose locks the writes of the next hold need, behind those that are in the list already. Most sets concern none, or one.
+fn concerned(writes: &VecDeque<Write>, mut namespaces: Vec<Arc<Namespace>>) -> Vec<Arc<Namespace>> {
+    for namespace in writes.iter().take(WRITES_PER_HOLD).filter_map(Write::namespace) {
         // Saves nearly all of the doubles; `lock_all` removes the rest.
         if !namespaces.last().is_some_and(|last| Arc::ptr_eq(last, namespace)) {
             namespaces.push(namespace.clone());

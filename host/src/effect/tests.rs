@@ -1,5 +1,6 @@
 //! What is applied, in which order, and what the publisher receives.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
@@ -80,7 +81,7 @@ impl Node {
         let (wire, namespace): (Arc<Wire>, _) = (Arc::default(), self.adapter.namespace(namespace));
         let socket = Arc::new(Socket::new(SocketId::random().unwrap(), namespace, handshake, wire.clone()));
         let connect = connect_packet(socket.namespace().name(), socket.id().as_str());
-        self.effects.admit(&socket, &connect, &mut Vec::new());
+        self.effects.admit(&socket, &connect, &mut VecDeque::new());
         wire.0.lock().unwrap().clear();
         (socket, wire)
     }
@@ -113,12 +114,12 @@ fn a_set_that_reaches_very_many_sockets_is_applied_in_parts_and_in_order() {
     let (ann, wire) = node.socket("/");
     list.0.lock().unwrap().clear();
     let count = 2 * super::local::DELIVERIES_PER_HOLD;
-    let mut writes: Vec<_> =
+    let mut writes: VecDeque<_> =
         (0..count).map(|number| Write::broadcast(everybody(ann.namespace()), message(&number.to_string()))).collect();
     node.effects.apply_some(&mut writes);
     let first = wire.0.lock().unwrap().len();
     assert!(first > 0 && writes.len() == count - first && list.0.lock().unwrap().len() == 1);
-    node.effects.apply(&mut writes);
+    node.apply(writes);
     assert!(list.0.lock().unwrap().len() > 2);
     let received = std::mem::take(&mut *wire.0.lock().unwrap());
     assert_eq!(received, (0..count).map(|number| format!("42[\"{number}\",1]")).collect::<Vec<_>>());

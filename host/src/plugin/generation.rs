@@ -11,6 +11,7 @@ use std::time::Duration;
 use innkeeper_contract::codes::SATURATED;
 use tokio::time::{Instant, timeout_at};
 
+use super::applying::Applying;
 use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
@@ -18,7 +19,7 @@ use super::failure::Failure;
 use super::failure_log::FailureLog;
 use super::guest_run::GuestRun;
 use super::host::{CallTimeExceeded, GenerationContext};
-use super::outcome::{apply, outcome};
+use super::outcome::outcome;
 use super::permits::Permit;
 use super::pool::{self, InstancePool};
 use super::runner::{Figures, Runner};
@@ -200,13 +201,13 @@ async fn run_in_instance<C: LinkedComponent>(
     let (ended, rest) = match instance.active() {
         Some(active) => {
             let ended = outcome(returned, active);
-            let rest = if ended.is_ok() { apply(active) } else { None };
+            let rest = if ended.is_ok() { Applying::begin(&active.call.effects, &mut active.recorded) } else { None };
             (ended, rest)
         }
         None => (Err("the call lost its state".into()), None),
     };
     if let Some(rest) = rest {
-        Box::pin(rest.run()).await;
+        Box::pin(rest.run(&running)).await;
     }
     instance.end();
     pool.release(instance);

@@ -1,6 +1,4 @@
-//! From what an export returned to how the call ended: the writes of the call are applied, or dropped.
-
-use std::sync::Arc;
+//! From what an export returned to how the call ended.
 
 use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
 
@@ -8,7 +6,7 @@ use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::contract::ExportResult;
 use super::failure::Failure;
 use super::host::ActiveCall;
-use crate::effect::{Effects, Write};
+use crate::effect::Write;
 use crate::json;
 use crate::packet::Payload;
 
@@ -31,39 +29,6 @@ pub(super) fn outcome(returned: ExportResult, active: &mut ActiveCall) -> Result
         }
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
     })
-}
-
-/// Applies the writes of a call that has ended well: most at once. What is left is returned, to be applied in parts.
-pub(super) fn apply(active: &mut ActiveCall) -> Option<Applying> {
-    if active.recorded.is_empty() {
-        return None;
-    }
-    active.call.effects.apply_some(&mut active.recorded);
-    let writes = std::mem::take(&mut active.recorded);
-    (!writes.is_empty()).then(|| Applying { effects: active.call.effects.clone(), writes })
-}
-
-/// The writes of a call that has ended well, while they are applied.
-pub(super) struct Applying {
-    effects: Arc<dyn Effects>,
-    writes: Vec<Write>,
-}
-
-impl Applying {
-    /// Few calls write more than is applied at once. Between the parts of one that does, the other tasks have their turn.
-    pub(super) async fn run(mut self) {
-        while !self.writes.is_empty() {
-            tokio::task::yield_now().await;
-            self.effects.apply_some(&mut self.writes);
-        }
-    }
-}
-
-impl Drop for Applying {
-    /// A call that is dropped in between has taken effect whole.
-    fn drop(&mut self) {
-        self.effects.apply(&mut self.writes);
-    }
 }
 
 /// Bytes of what an export returned.

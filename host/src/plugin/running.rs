@@ -133,9 +133,14 @@ impl Running {
     /// The call goes on on a guest thread.
     pub(super) async fn go_away(&self) {
         if !self.is_away() {
-            self.was_interrupted.store(true, Ordering::Relaxed);
-            pending_once().await;
+            self.next_turn().await;
         }
+    }
+
+    /// The call has had its turn and wants another, as if it had been interrupted.
+    pub(super) async fn next_turn(&self) {
+        self.was_interrupted.store(true, Ordering::Relaxed);
+        pending_once().await;
     }
 
     /// Ends the call at the next tick, wherever it runs.

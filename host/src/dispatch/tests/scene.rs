@@ -159,6 +159,13 @@ impl Scene {
         std::mem::take(&mut *self.wire.packets.lock().unwrap())
     }
 
+    /// Drops the queue and the open calls in it, and returns what the client would have received.
+    pub(super) fn end(self) -> Vec<String> {
+        let Self { queue, wire, .. } = self;
+        drop(queue);
+        std::mem::take(&mut *wire.packets.lock().unwrap())
+    }
+
     pub(super) fn called(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
@@ -207,7 +214,7 @@ pub(super) fn ack(call: &Call) {
 pub(super) fn sleeping(is_about: fn(&Export) -> bool) -> Script {
     Box::new(move |call| match is_about(&call.export) {
         true => {
-            call.effects.release();
+            call.effects.release_some();
             call.progress.set_yields(call.progress.is_overtakable());
             Box::pin(std::future::pending())
         }

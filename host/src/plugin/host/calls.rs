@@ -18,6 +18,9 @@ impl InstanceState {
     /// connection's task goes on meanwhile, and so do other calls, for which a call that waits makes room. Fails if the call ends
     /// before.
     pub(crate) async fn wait_for(&mut self, tickets: Vec<u64>) -> Result<Vec<u64>, CallTimeExceeded> {
+        if let Some(active) = &mut self.active {
+            active.flush_in_turns(&self.running).await;
+        }
         self.running.go_home().await;
         let answered = self.wait_at_home(tickets).await;
         // An answer that was there at once would let the guest compute at home, for a tick in each of its waits.
@@ -29,7 +32,6 @@ impl InstanceState {
 
     async fn wait_at_home(&mut self, tickets: Vec<u64>) -> Result<Vec<u64>, CallTimeExceeded> {
         let Self { active: Some(active), context, .. } = self else { return Ok(tickets) };
-        active.flush();
         if tickets.is_empty() {
             return Ok(tickets);
         }

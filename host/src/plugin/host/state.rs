@@ -13,6 +13,7 @@ use super::wasi;
 use crate::budget::Held;
 use crate::effect::{Effects, Joins, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
+use crate::plugin::applying::Applying;
 use crate::plugin::call::Call;
 use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capability;
@@ -189,11 +190,27 @@ impl ActiveCall {
 
     /// Sends what was recorded. From here on the call cannot take it back.
     pub(super) fn flush(&mut self) {
-        (self.recorded_bytes, self.recorded_weight, self.overlay_weight, self.recorded_timers) = (0, 0, 0, (0, 0));
         self.call.effects.apply(&mut self.recorded);
+        while self.call.effects.release_some() {}
+        self.flushed();
+    }
+
+    /// The same in parts, between which others have their turn.
+    pub(super) async fn flush_in_turns(&mut self, running: &Running) {
+        if let Some(rest) = Applying::begin(&self.call.effects, &mut self.recorded) {
+            Box::pin(rest.run(running)).await;
+        }
+        while self.call.effects.release_some() {
+            running.next_turn().await;
+        }
+        self.flushed();
+    }
+
+    /// Nothing is recorded any more, and nothing held back.
+    fn flushed(&mut self) {
+        (self.recorded_bytes, self.recorded_weight, self.overlay_weight, self.recorded_timers) = (0, 0, 0, (0, 0));
         self.held.release();
         self.joins = Joins::default();
-        self.call.effects.release();
         self.joined_rooms = held_joins(&*self.call.effects);
     }
 }
