@@ -5,17 +5,15 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::{
-    byte_stream::ByteStream,
+    byte_stream::{ByteStream, DetachedStream},
     listener,
     server::{self, Engine},
 };
@@ -30,22 +28,22 @@ const ACCEPTS_PER_TURN: usize = 32;
 
 impl Engine {
     /// Accepts connections on the runtime of whoever polls this, until `refuse_new`. Connections that are open by then are still served.
-    pub(crate) async fn serve(self: Arc<Self>, listener: std::net::TcpListener) {
-        match prepare(listener) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        match Listener::new(listener) {
             Ok(listener) => self.accept_all(listener).await,
             Err(error) => self.log.accept(&error),
         }
     }
 
-    async fn accept_all(self: Arc<Self>, listener: TcpListener) {
+    async fn accept_all(self: Arc<Self>, listener: Listener) {
         let mut refusing = self.refusing.subscribe();
         loop {
-            let accepted = tokio::select! {
+            let first = tokio::select! {
                 // Ends the loop; the listener is dropped with it.
                 () = server::set(&mut refusing) => return,
-                accepted = listener.accept() => accepted,
+                first = listener.accept() => first,
             };
-            match self.admit_some(accepted, &listener) {
+            match first.and_then(|first| self.admit_some(first, &listener)) {
                 Ok(()) => tokio::task::yield_now().await,
                 Err(error) => {
                     self.log.accept(&error);
@@ -56,28 +54,22 @@ impl Engine {
     }
 
     /// Admits a connection, and others that have come with it.
-    fn admit_some(self: &Arc<Self>, first: io::Result<(TcpStream, SocketAddr)>, listener: &TcpListener) -> io::Result<()> {
+    fn admit_some(self: &Arc<Self>, (stream, peer): Accepted, listener: &Listener) -> io::Result<()> {
         let _later = WakeLater::begin();
-        let (stream, peer) = first?;
-        self.admit(stream, peer)?;
+        self.admit(stream, peer);
         for _ in 1..ACCEPTS_PER_TURN {
-            let Some(accepted) = listener.accept().now_or_never() else { break };
-            let (stream, peer) = accepted?;
-            self.admit(stream, peer)?;
+            let Some((stream, peer)) = listener.accept_another()? else { break };
+            self.admit(stream, peer);
         }
         Ok(())
     }
 
-    /// Decides about a connection that was accepted: whether it may stay, and which loop serves it.
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    /// Decides about a connection that was accepted: whether it may stay, and which loop serves it. Only that loop polls it.
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let peer = peer.ip().to_canonical();
-        let Some(permit) = self.connection_permit(&stream, peer) else { return Ok(()) };
-        let (engine, seat, stream) = (Arc::clone(self), self.loops.place(), ByteStream::Tcp(stream, permit));
-        if seat.event_loop().is_here() {
-            tokio::spawn(serve(engine, stream, peer, seat));
-            return Ok(());
-        }
-        let (stream, event_loop) = (stream.detach()?, Arc::clone(seat.event_loop()));
+        let Some(permit) = self.connection_permit(&stream, peer) else { return };
+        let (engine, seat, stream) = (Arc::clone(self), self.loops.place(), DetachedStream::Tcp(stream, permit));
+        let event_loop = Arc::clone(seat.event_loop());
         event_loop.spawn(move || async move {
             match stream.attach() {
                 Ok(stream) => serve(engine, stream, peer, seat).await,
@@ -85,7 +77,6 @@ impl Engine {
                 Err(error) => engine.log.accept(&error),
             }
         });
-        Ok(())
     }
 }
 
@@ -96,28 +87,68 @@ async fn serve(engine: Arc<Engine>, stream: ByteStream, peer: IpAddr, seat: Seat
     }
 }
 
-/// A listener of the runtime that this runs on. On Linux an accepted socket inherits the options that are set here, which saves a
-/// system call for each.
-fn prepare(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-    if let Err(error) = SockRef::from(&listener).set_tcp_nodelay(true) {
-        tracing::warn!(%error, "options of the listener");
+/// A connection that no runtime knows yet, and who opened it.
+type Accepted = (TcpStream, SocketAddr);
+
+/// The listener, twice: tokio's knows when connections have come, and would register each with its runtime, which only the loop that
+/// serves it should do.
+struct Listener {
+    first: tokio::net::TcpListener,
+    others: TcpListener,
+}
+
+impl Listener {
+    /// On Linux an accepted socket inherits the options that are set here, which saves a system call for each.
+    fn new(listener: TcpListener) -> io::Result<Self> {
+        if let Err(error) = SockRef::from(&listener).set_tcp_nodelay(true) {
+            tracing::warn!(%error, "options of the listener");
+        }
+        listener.set_nonblocking(true)?;
+        Ok(Self { others: listener.try_clone()?, first: tokio::net::TcpListener::from_std(listener)? })
     }
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
+
+    /// Waits for a connection.
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer) = self.first.accept().await?;
+        Ok((stream.into_std()?, peer))
+    }
+
+    /// A connection, if another has come.
+    fn accept_another(&self) -> io::Result<Option<Accepted>> {
+        match self.others.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true)?;
+                Ok(Some((stream, peer)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use socket2::SockRef;
     use tokio::net::TcpStream;
 
+    use super::Listener;
+
     #[tokio::test]
     async fn an_accepted_socket_has_the_options_of_its_listener() {
-        let listener = super::prepare(std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap()).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        assert!(accepted.nodelay().unwrap());
-        // A client whose network is away is the heartbeat's to give up, and a paused download the body's timeout.
-        assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), None);
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = Listener::new(listener).unwrap();
+        let _clients = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let (first, _) = listener.accept().await.unwrap();
+        let (other, _) = listener.accept_another().unwrap().unwrap();
+        assert!(listener.accept_another().unwrap().is_none());
+        for mut accepted in [first, other] {
+            assert!(accepted.nodelay().unwrap());
+            // A client whose network is away is the heartbeat's to give up, and a paused download the body's timeout.
+            assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), None);
+            assert_eq!(accepted.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        }
     }
 }

@@ -3,10 +3,9 @@
 //! A connection that is one too many is closed at once. It gets a response all the same, as far as that costs one system call: the
 //! client that has sent its request by then sees a reset in place of it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, os::fd::AsFd};
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 
 use super::{addresses::Permit, byte_stream::ByteStream, proxy_protocol, server::Engine};
 use crate::limit_hits::LimitHit;
@@ -18,7 +17,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nCont
 
 impl Engine {
     /// The permit of a connection that was just accepted. `None`: it is one too many.
-    pub(super) fn connection_permit(&self, stream: &TcpStream, peer: IpAddr) -> Option<Permit> {
+    pub(super) fn connection_permit(&self, stream: &impl AsFd, peer: IpAddr) -> Option<Permit> {
         let permit = self.addresses.connection();
         // The connections of a proxy are those of many clients.
         let permit = if self.options.proxies.trusts(peer) { permit } else { permit.and_then(|permit| permit.of(peer)) };
@@ -49,7 +48,7 @@ impl Engine {
         }
     }
 
-    fn refuse(&self, stream: &TcpStream, limit: LimitHit, address: IpAddr) {
+    fn refuse(&self, stream: &impl AsFd, limit: LimitHit, address: IpAddr) {
         self.log.full(limit, address);
         let answer = if limit == LimitHit::Connections { FULL } else { TOO_MANY };
         // If the kernel does not take it, the client sees that the connection is closed.
