@@ -31,6 +31,7 @@ pub(crate) struct Args {
     pub(crate) inflight: usize,
     pub(crate) src_ips: Option<u32>,
     pub(crate) coalesce: bool,
+    pub(crate) upgrade: bool,
     pub(crate) limit: f64,
     pub(crate) ev_echo: String,
     pub(crate) ev_join: String,
@@ -71,6 +72,7 @@ options (defaults in brackets)
   --hold S              seconds to hold (idle) [5]
   --inflight N          handshakes in flight while connecting [64]
   --src-ips N           source addresses 127.0.0.1.. to spread over [1 per 20000 conns; churn 8]
+  --upgrade 1           sessions begin with polling and are upgraded to a websocket
   --coalesce 1          one write per batch of replies, not one per message (echo)
   --tokens FILE         jwt: lines `ok JSON` / `bad JSON`, used round robin
   --hs256-secret S      jwt: make tokens here;  --claims JSON [{\"sub\":\"bench\"}]
@@ -135,6 +137,7 @@ pub(crate) fn parse() -> Result<Args, String> {
         inflight: 64,
         src_ips: None,
         coalesce: false,
+        upgrade: false,
         limit: 60.0,
         ev_echo: "bench:echo".into(),
         ev_join: "room:join".into(),
@@ -187,6 +190,7 @@ pub(crate) fn parse() -> Result<Args, String> {
             "--inflight" => a.inflight = n(&k, &v)?,
             "--src-ips" => a.src_ips = Some(n(&k, &v)?),
             "--coalesce" => a.coalesce = v == "1" || v == "true",
+            "--upgrade" => a.upgrade = v == "1" || v == "true",
             "--limit" => a.limit = n(&k, &v)?,
             "--ev-echo" => a.ev_echo = v,
             "--ev-join" => a.ev_join = v,

@@ -1,6 +1,7 @@
 //! Single-threaded epoll loop that owns the connections and speaks TCP, the HTTP upgrade, Engine.IO v4 and Socket.IO v5 up to
 //! the CONNECT reply. A mode implements `App` and sees only Socket.IO packets.
 
+mod polling;
 mod receive;
 mod send;
 
@@ -20,12 +21,13 @@ pub(crate) struct Endpoint {
     pub(crate) path: String,
 }
 
-/// How far a connection has come: TCP, the upgrade, Engine.IO's OPEN, our CONNECT, its answer, our goodbye.
+/// How far a connection has come: TCP, the upgrade, Engine.IO's OPEN or the answer to our probe, our CONNECT, its answer, our goodbye.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Tcp,
     Http,
     Open,
+    Probe,
     Connect,
     Ready,
     Closing,
@@ -48,6 +50,8 @@ pub(crate) struct Conn {
     /// Payload of the CONNECT packet.
     auth: Option<String>,
     endpoint: usize,
+    /// The session, if it began with polling.
+    sid: Option<String>,
     /// Tells this connection from the next one in the same slot.
     generation: u32,
 }
@@ -118,6 +122,8 @@ pub(crate) struct Engine {
     pub(crate) live: usize,
     /// When true, `send` only queues; `flush_dirty` writes once per batch of reads.
     pub(crate) coalesce: bool,
+    /// Whether sessions begin with polling and are upgraded.
+    pub(crate) upgrade: bool,
     dirty: Vec<usize>,
     generation: u32,
     pub(crate) last_error: Option<String>,
@@ -144,6 +150,7 @@ impl Engine {
             counters: Counters::default(),
             live: 0,
             coalesce: false,
+            upgrade: false,
             dirty: Vec::new(),
             generation: 0,
             last_error: None,
@@ -179,6 +186,7 @@ impl Engine {
     /// Starts connection `id` (a slot that must be empty).
     pub(crate) fn connect(&mut self, id: usize, endpoint: usize, auth: Option<String>) -> std::io::Result<()> {
         let ep = &self.endpoints[endpoint];
+        let sid = if self.upgrade { Some(polling::open(ep)?) } else { None };
         let s = socket2::Socket::new(socket2::Domain::for_address(ep.addr), socket2::Type::STREAM, None)?;
         s.set_nonblocking(true)?;
         s.set_tcp_nodelay(true)?;
@@ -224,6 +232,7 @@ impl Engine {
             wpos: 0,
             auth,
             endpoint,
+            sid,
             generation: self.generation,
         });
         self.live += 1;
@@ -293,8 +302,9 @@ impl Engine {
         let c = self.conns[id].as_mut().unwrap();
         c.state = State::Http;
         let ep = &self.endpoints[c.endpoint];
+        let sid = c.sid.as_ref().map(|sid| format!("&sid={sid}")).unwrap_or_default();
         let req = format!(
-            "GET {}?EIO=4&transport=websocket HTTP/1.1\r\nHost: {}\r\nUser-Agent: sioload\r\n\
+            "GET {}?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sioload\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: {}\r\n\r\n",
             ep.path,

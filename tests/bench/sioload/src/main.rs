@@ -85,7 +85,9 @@ pub(crate) fn make_engine(args: &Args, extra: &[engine::Endpoint], total: usize)
     if total as u64 + 50 > lim.rlim_cur {
         return Err(format!("{total} connections do not fit in the limit of {} files", lim.rlim_cur));
     }
-    Engine::new(eps, args.ns.clone(), args.src_ips.unwrap_or(auto)).map_err(|e| e.to_string())
+    let mut engine = Engine::new(eps, args.ns.clone(), args.src_ips.unwrap_or(auto)).map_err(|e| e.to_string())?;
+    engine.upgrade = args.upgrade;
+    Ok(engine)
 }
 
 /// The bound on a phase.

@@ -91,7 +91,11 @@ impl Engine {
                 self.lose(app, id, Gone::Handshake);
                 return buf.len();
             }
-            self.conns[id].as_mut().unwrap().state = State::Open;
+            let c = self.conns[id].as_mut().unwrap();
+            c.state = if c.sid.is_some() { State::Probe } else { State::Open };
+            if c.state == State::Probe {
+                self.send_op(id, ws::OP_TEXT, &[b"2probe"]);
+            }
             pos = end + 4;
         }
         while pos < buf.len() {
@@ -158,15 +162,22 @@ impl Engine {
                 self.counters.pings += 1;
                 self.send_op(id, ws::OP_TEXT, &[b"3"]);
             }
-            b'0' => {
+            b'0' | b'3' => {
                 let Some(c) = self.conns[id].as_mut() else {
                     return;
                 };
-                if c.state != State::Open {
+                let is_probed = c.state == State::Probe && msg == b"3probe";
+                if !(is_probed || c.state == State::Open && msg[0] == b'0') {
                     self.counters.unexpected += 1;
                     return;
                 }
                 c.state = State::Connect;
+                if is_probed {
+                    self.send_op(id, ws::OP_TEXT, &[b"5"]);
+                }
+                let Some(c) = self.conns[id].as_mut() else {
+                    return;
+                };
                 let auth = c.auth.take();
                 self.send_sio(id, b'0', &[auth.as_deref().unwrap_or("").as_bytes()]);
             }
