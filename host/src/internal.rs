@@ -22,6 +22,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 use status::Phase;
 
@@ -36,7 +37,8 @@ const PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/version"];
 /// The answer to a connection beyond [`INTERNAL_CONNECTIONS_MAX`].
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request.
+/// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request, and how long its client
+/// may take nothing of a response.
 pub(crate) async fn serve(
     listener: TcpListener,
     host_names: HostNames,
@@ -81,7 +83,9 @@ pub(crate) async fn serve(
                 let refused = refusal(&parts, &host_names);
                 std::future::ready(Ok::<_, Infallible>(refused.unwrap_or_else(|| respond(&parts, &status))))
             });
-            let served = server.serve_connection(TokioIo::new(stream), service).await;
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(keep_alive));
+            let served = server.serve_connection(TokioIo::new(Box::pin(stream)), service).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection to the internal interface ended");
             }

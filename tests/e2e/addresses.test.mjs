@@ -174,6 +174,20 @@ test("INTERNAL_CONNECTIONS_MAX: one beyond it is answered 503 and closed, client
   assert.equal(await hits(host, "INTERNAL_CONNECTIONS_MAX"), 8 + attempts - 1);
 });
 
+test("a client of the internal interface that takes nothing loses its connection", async (t) => {
+  const host = await startHost(t, { plugins: ["echo"], server: { keep_alive: "500ms" } });
+  const address = new URL(host.internal).host;
+  const raw = await RawStream.open({ ...host, address });
+  raw.stream.pause();
+  // More pages than any buffer takes.
+  raw.write(`GET /metrics HTTP/1.1\r\nHost: ${address}\r\n\r\n`.repeat(2_000));
+  await eventually("it is closed", () => {
+    raw.write("\r\n");
+    return raw.isClosed;
+  });
+  assert.equal((await request(host, { base: host.internal, path: "/healthz" })).status, 200);
+});
+
 test("HANDLES_RESERVED: with every handle in the hands of clients health answers", async (t) => {
   const host = await startHost(t, { plugins: ["echo"], handles: 128 });
   const client = await connect(host);

@@ -196,7 +196,7 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
     KeySpec::new(
         "keep_alive",
         |server: &mut Server| Time(&mut server.keep_alive, DURATIONS),
-        "how long a connection stays open without a request, whose head has to arrive within this time too; longer than the same time of a proxy or balancer in front of the server, which else sends a request to a connection that is just being closed. It holds for the internal interface too",
+        "how long a connection stays open without a request, whose head has to arrive within this time too; longer than the same time of a proxy or balancer in front of the server, which else sends a request to a connection that is just being closed. It holds for the internal interface too, and is there how long a client may take nothing of a response",
     ),
     KeySpec::new(
         "body_timeout",

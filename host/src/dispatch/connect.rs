@@ -202,6 +202,8 @@ impl Effects for PendingConnect {
 impl Drop for PendingConnect {
     /// Where the chain is dropped between two parts, what was held back has taken effect whole.
     fn drop(&mut self) {
-        while matches!(*self.phase(), ConnectPhase::Releasing(_)) && self.release_some() {}
+        if let ConnectPhase::Releasing(left) = self.phase.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            self.effects.apply(&mut std::mem::take(left).into());
+        }
     }
 }
