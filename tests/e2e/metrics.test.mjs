@@ -81,6 +81,7 @@ test("what clients do is counted: connections, sockets, events, deliveries, dura
   assert.equal(sum("innkeeper_connections_upgraded_total"), 1);
   assert.equal(sum("innkeeper_connections_closed_total", { transport: "websocket", reason: "transport close" }), 1);
   assert.deepEqual([sum("innkeeper_sockets", { namespace: "/" }), sum("innkeeper_sockets", { namespace: "/b" })], [1, 1]);
+  assert.deepEqual([sum("innkeeper_rooms", { namespace: "/" }), sum("innkeeper_rooms", { namespace: "/b" })], [1, 0]);
   assert.equal(sum("innkeeper_events_received_total", { namespace: "/", event: "number" }), 7);
   assert.equal(sum("innkeeper_events_received_total", { namespace: "/", event: "other" }), 3);
   assert.equal(sum("innkeeper_events_received_total"), 2 + 7 + 3 + 1 + 2);

@@ -30,6 +30,11 @@ impl Namespace {
         self.lock().members.len()
     }
 
+    /// How many rooms have members, without those that are named like their socket.
+    pub(crate) fn rooms(&self) -> usize {
+        self.lock().members.room_count()
+    }
+
     /// An ack id for a question. Relaxed, because each id only has to differ from the ids before it.
     pub(crate) fn question_id(&self) -> u64 {
         self.questions.fetch_add(1, Ordering::Relaxed)

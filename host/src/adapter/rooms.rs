@@ -68,6 +68,11 @@ impl<S: Clone> RoomTable<S> {
         self.sockets.len()
     }
 
+    /// How many rooms have members, without those that are named like their socket.
+    pub(super) fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
     /// Removes a socket. Returns the rooms that it was in.
     pub(super) fn remove(&mut self, id: SocketId) -> Vec<Arc<str>> {
         let Some(member) = self.sockets.remove(&id) else { return Vec::new() };

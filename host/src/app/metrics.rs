@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Namespace};
 use crate::engine::Engine;
 use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
@@ -123,8 +123,13 @@ fn of_loops(page: &mut Page<'_>, loops: &EventLoops) -> fmt::Result {
 fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
     let namespaces = adapter.namespaces();
     let (named, others) = namespaces.split_at(namespaces.len().min(METRIC_NAMES_MAX));
-    let mut sockets: Vec<_> =
-        named.iter().map(|namespace| (vec![("namespace", namespace.name())], size(namespace.sockets()))).collect();
+    let of_each = |count: fn(&Namespace) -> usize| {
+        let named = named.iter().map(|namespace| (vec![("namespace", namespace.name())], size(count(namespace))));
+        let rest = (!others.is_empty()).then(|| others.iter().map(|namespace| count(namespace)).sum());
+        named.chain(rest.map(|rest| (vec![("namespace", OTHER)], size(rest)))).collect()
+    };
+    page.gauge("innkeeper_sockets", "Sockets that are connected, by namespace.", of_each(Namespace::sockets))?;
+    page.gauge("innkeeper_rooms", "Rooms that have members, by namespace.", of_each(Namespace::rooms))?;
     let (mut received, mut delivered) = (Vec::new(), Vec::new());
     for namespace in named {
         let counted = namespace.events().counted();
@@ -140,9 +145,7 @@ fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
         let labels = vec![("namespace", OTHER), ("event", OTHER)];
         received.push((labels.clone(), was_received));
         delivered.push((labels, was_delivered));
-        sockets.push((vec![("namespace", OTHER)], size(others.iter().map(|namespace| namespace.sockets()).sum())));
     }
-    page.gauge("innkeeper_sockets", "Sockets that are connected, by namespace.", sockets)?;
     page.counter(
         "innkeeper_events_received",
         "Events of clients, by namespace and event; those that no plugin registered are \"other\".",
