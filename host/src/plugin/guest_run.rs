@@ -104,7 +104,7 @@ impl PluginThreads {
 
     fn count(&self, time: PollTime) {
         self.run_nanos.fetch_add(u64::try_from(time.took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if self.share.add(time) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
+        if self.share.add(time.worked) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 plugin = &*self.plugin,
                 "this plugin computes for more than a fifth of the time: from now on its calls run on guest threads whenever it \
@@ -134,7 +134,7 @@ impl<T: Send + 'static> GuestRun<T> {
     /// Polls the call in its own task.
     fn poll_home(&mut self, mut call: GuestFuture<T>, context: &mut Context<'_>) -> Poll<wasmtime::Result<T>> {
         self.came_home = false;
-        let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask, self.threads.share.is_watched());
+        let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask);
         self.threads.count(time);
         match polled {
             Poll::Ready(ended) => return Poll::Ready(ended),
@@ -208,9 +208,7 @@ impl<T: Send + 'static> Slice for AwayRun<T> {
         let mut context = Context::from_waker(Waker::noop());
         let entered = self.runtime.enter();
         // A panic ends the call, as it does in a task, and not the thread.
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            self.running.poll(self.call.as_mut(), &mut context, RunsOn::GuestThread, self.threads.share.is_watched())
-        }));
+        let polled = catch_unwind(AssertUnwindSafe(|| self.running.poll(self.call.as_mut(), &mut context, RunsOn::GuestThread)));
         drop(entered);
         let Ok((polled, time)) = polled else { return None };
         self.threads.count(time);

@@ -1,6 +1,7 @@
 //! The running time of one call: the sum of the times in which its future is polled, host functions included. While the call waits,
 //! nobody polls it, and nothing counts.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,12 +34,17 @@ pub(super) enum RunsOn {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PollTime {
     pub(super) took: Duration,
-    /// How much of it the thread worked, if the plugin is watched. The CPU may have done something else besides.
-    pub(super) worked: Option<Duration>,
+    /// How much of it the thread worked. The CPU may have done something else besides.
+    pub(super) worked: Duration,
 }
 
-/// In place of the time that a thread has worked, where that is not read: it costs a system call.
-const UNWATCHED: u64 = u64::MAX;
+/// What a thread has worked is known to so much, since it costs a system call to read it. A shorter poll counts as work.
+const PRECISION: Duration = Duration::from_micros(200);
+
+thread_local! {
+    /// What this thread had worked, in nanoseconds, when that was last read.
+    static LAST_READ: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+}
 
 /// The running time of one call. One thread at a time polls the call; it hands the call to the next with everything that it wrote, so
 /// that the single values need no order.
@@ -52,7 +58,7 @@ pub(crate) struct Running {
     ended: AtomicU64,
     /// When the poll began that goes on, in nanoseconds since `origin`.
     began: AtomicU64,
-    /// The time that its thread had worked then, in nanoseconds, if the plugin is watched.
+    /// The time that its thread had worked then, in nanoseconds.
     thread_began: AtomicU64,
     /// The guest was interrupted because it computes: the poll ended for that, and not because the call waits.
     was_interrupted: AtomicBool,
@@ -71,7 +77,7 @@ impl Running {
             spent: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             began: AtomicU64::new(0),
-            thread_began: AtomicU64::new(UNWATCHED),
+            thread_began: AtomicU64::new(0),
             was_interrupted: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
@@ -84,7 +90,6 @@ impl Running {
         call: Pin<&mut F>,
         context: &mut Context<'_>,
         runs_on: RunsOn,
-        is_watched: bool,
     ) -> (Poll<F::Output>, PollTime) {
         let is_away = runs_on == RunsOn::GuestThread;
         self.is_away.store(is_away, Ordering::Relaxed);
@@ -92,17 +97,18 @@ impl Running {
         // has stood in a queue.
         let began = if !is_away && self.ended.load(Ordering::Relaxed) == 0 { 0 } else { self.now() };
         self.began.store(began, Ordering::Relaxed);
-        let before = if is_watched { thread_time() } else { UNWATCHED };
+        let before = thread_time_about(self.origin + Duration::from_nanos(began));
         self.thread_began.store(before, Ordering::Relaxed);
         let guest = self.engine.enter();
         let polled = call.poll(context);
         drop(guest);
-        let worked = (before != UNWATCHED).then(|| Duration::from_nanos(thread_time().saturating_sub(before)));
         let ended = self.now();
         let took = ended.saturating_sub(began);
         self.ended.store(ended, Ordering::Relaxed);
         self.spent.fetch_add(took, Ordering::Relaxed);
-        (polled, PollTime { took: Duration::from_nanos(took), worked })
+        let took = Duration::from_nanos(took);
+        let worked = if took < PRECISION { took } else { worked_since(before).min(took) };
+        (polled, PollTime { took, worked })
     }
 
     /// The end of the last poll: of a call that has ended, its end.
@@ -162,11 +168,7 @@ impl Running {
             return Err(wasmtime::Error::new(RunTimeExceeded));
         }
         // A tick can come right after the guest was entered, or the thread did nothing meanwhile because others had the CPU.
-        let worked = match self.thread_began.load(Ordering::Relaxed) {
-            UNWATCHED => in_poll,
-            before => Duration::from_nanos(thread_time().saturating_sub(before)),
-        };
-        if worked < TICK {
+        if in_poll < TICK || worked_since(self.thread_began.load(Ordering::Relaxed)) < TICK {
             return Ok(UpdateDeadline::Continue(1));
         }
         self.was_interrupted.store(true, Ordering::Relaxed);
@@ -182,6 +184,23 @@ impl Running {
 async fn pending_once() {
     let mut was_polled = false;
     poll_fn(|_| if std::mem::replace(&mut was_polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// How long this thread had worked about then, in nanoseconds.
+fn thread_time_about(now: Instant) -> u64 {
+    LAST_READ.with(|last| match last.get() {
+        Some((at, worked)) if now.saturating_duration_since(at) < PRECISION => worked,
+        _ => {
+            let worked = thread_time();
+            last.set(Some((now, worked)));
+            worked
+        }
+    })
+}
+
+/// How long this thread has worked since it had worked so long.
+fn worked_since(before: u64) -> Duration {
+    Duration::from_nanos(thread_time().saturating_sub(before))
 }
 
 /// How long this thread has worked, in nanoseconds.
@@ -213,7 +232,7 @@ mod tests {
     /// A call that begins, and is polled after a long time. Returns how long that poll took.
     fn first_poll(runs_on: RunsOn) -> Duration {
         let running = running(Instant::now().checked_sub(LONG).unwrap());
-        running.poll(pin!(ready(())), &mut Context::from_waker(Waker::noop()), runs_on, false).1.took
+        running.poll(pin!(ready(())), &mut Context::from_waker(Waker::noop()), runs_on).1.took
     }
 
     #[test]
@@ -223,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_watched_plugin_only_what_the_thread_worked_counts() {
+    fn what_a_thread_slept_it_has_not_worked() {
         let running = running(Instant::now());
         let mut sleeper = pin!(async {
             std::thread::sleep(LONG / 10);
             pending::<()>().await;
         });
-        let (_, time) = running.poll(sleeper.as_mut(), &mut Context::from_waker(Waker::noop()), RunsOn::OwnTask, true);
+        let (_, time) = running.poll(sleeper.as_mut(), &mut Context::from_waker(Waker::noop()), RunsOn::OwnTask);
         assert!(time.took >= LONG / 10);
-        assert!(time.worked.is_some_and(|worked| worked < LONG / 20), "{time:?}");
+        assert!(time.worked < LONG / 20, "{time:?}");
     }
 }
