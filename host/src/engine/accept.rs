@@ -5,14 +5,17 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr},
+    os::fd::AsFd,
     sync::Arc,
     time::Duration,
 };
 
 use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{
+    addresses::Permit,
     byte_stream::{ByteStream, DetachedStream},
     listener,
     server::{self, Engine},
@@ -28,7 +31,7 @@ const ACCEPTS_PER_TURN: usize = 32;
 
 impl Engine {
     /// Accepts connections on the runtime of whoever polls this, until `refuse_new`. Connections that are open by then are still served.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: std::net::TcpListener) {
         match Listener::new(listener) {
             Ok(listener) => self.accept_all(listener).await,
             Err(error) => self.log.accept(&error),
@@ -41,7 +44,7 @@ impl Engine {
             let first = tokio::select! {
                 // Ends the loop; the listener is dropped with it.
                 () = server::set(&mut refusing) => return,
-                first = listener.accept() => first,
+                first = listener.first.accept() => first,
             };
             match first.and_then(|first| self.admit_some(first, &listener)) {
                 Ok(()) => tokio::task::yield_now().await,
@@ -54,22 +57,34 @@ impl Engine {
     }
 
     /// Admits a connection, and others that have come with it.
-    fn admit_some(self: &Arc<Self>, (stream, peer): Accepted, listener: &Listener) -> io::Result<()> {
+    fn admit_some(self: &Arc<Self>, (stream, peer): (TcpStream, SocketAddr), listener: &Listener) -> io::Result<()> {
         let _later = WakeLater::begin();
-        self.admit(stream, peer);
+        if let Some((permit, seat, peer)) = self.admit(&stream, peer) {
+            let (engine, stream) = (Arc::clone(self), ByteStream::Tcp(stream, permit));
+            if seat.event_loop().is_here() {
+                tokio::spawn(serve(engine, stream, peer, seat));
+            } else {
+                self.hand_over(stream.detach()?, peer, seat);
+            }
+        }
         for _ in 1..ACCEPTS_PER_TURN {
             let Some((stream, peer)) = listener.accept_another()? else { break };
-            self.admit(stream, peer);
+            if let Some((permit, seat, peer)) = self.admit(&stream, peer) {
+                self.hand_over(DetachedStream::Tcp(stream, permit), peer, seat);
+            }
         }
         Ok(())
     }
 
-    /// Decides about a connection that was accepted: whether it may stay, and which loop serves it. Only that loop polls it.
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    /// Decides about a connection that was accepted: whether it may stay, which loop serves it, and who opened it.
+    fn admit(&self, stream: &impl AsFd, peer: SocketAddr) -> Option<(Permit, Seat, IpAddr)> {
         let peer = peer.ip().to_canonical();
-        let Some(permit) = self.connection_permit(&stream, peer) else { return };
-        let (engine, seat, stream) = (Arc::clone(self), self.loops.place(), DetachedStream::Tcp(stream, permit));
-        let event_loop = Arc::clone(seat.event_loop());
+        let permit = self.connection_permit(stream, peer)?;
+        Some((permit, self.loops.place(), peer))
+    }
+
+    fn hand_over(self: &Arc<Self>, stream: DetachedStream, peer: IpAddr, seat: Seat) {
+        let (engine, event_loop) = (Arc::clone(self), Arc::clone(seat.event_loop()));
         event_loop.spawn(move || async move {
             match stream.attach() {
                 Ok(stream) => serve(engine, stream, peer, seat).await,
@@ -87,34 +102,25 @@ async fn serve(engine: Arc<Engine>, stream: ByteStream, peer: IpAddr, seat: Seat
     }
 }
 
-/// A connection that no runtime knows yet, and who opened it.
-type Accepted = (TcpStream, SocketAddr);
-
-/// The listener, twice: tokio's knows when connections have come, and would register each with its runtime, which only the loop that
-/// serves it should do.
+/// The listener, twice: tokio's knows when connections have come, and registers each with its runtime, which only the loop that serves it
+/// should do.
 struct Listener {
-    first: tokio::net::TcpListener,
-    others: TcpListener,
+    first: TcpListener,
+    others: std::net::TcpListener,
 }
 
 impl Listener {
     /// On Linux an accepted socket inherits the options that are set here, which saves a system call for each.
-    fn new(listener: TcpListener) -> io::Result<Self> {
+    fn new(listener: std::net::TcpListener) -> io::Result<Self> {
         if let Err(error) = SockRef::from(&listener).set_tcp_nodelay(true) {
             tracing::warn!(%error, "options of the listener");
         }
         listener.set_nonblocking(true)?;
-        Ok(Self { others: listener.try_clone()?, first: tokio::net::TcpListener::from_std(listener)? })
-    }
-
-    /// Waits for a connection.
-    async fn accept(&self) -> io::Result<Accepted> {
-        let (stream, peer) = self.first.accept().await?;
-        Ok((stream.into_std()?, peer))
+        Ok(Self { others: listener.try_clone()?, first: TcpListener::from_std(listener)? })
     }
 
     /// A connection, if another has come.
-    fn accept_another(&self) -> io::Result<Option<Accepted>> {
+    fn accept_another(&self) -> io::Result<Option<(std::net::TcpStream, SocketAddr)>> {
         match self.others.accept() {
             Ok((stream, peer)) => {
                 stream.set_nonblocking(true)?;
@@ -141,7 +147,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let listener = Listener::new(listener).unwrap();
         let _clients = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
-        let (first, _) = listener.accept().await.unwrap();
+        let first = listener.first.accept().await.unwrap().0.into_std().unwrap();
         let (other, _) = listener.accept_another().unwrap().unwrap();
         assert!(listener.accept_another().unwrap().is_none());
         for mut accepted in [first, other] {
