@@ -82,6 +82,11 @@ impl Held {
         fits
     }
 
+    /// The part, for somebody else to hold. What stays is empty.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { budget: self.budget.clone(), bytes: std::mem::take(&mut self.bytes) }
+    }
+
     /// Gives all bytes of the part back.
     pub(crate) fn release(&mut self) {
         self.keep(0);
@@ -138,7 +143,10 @@ mod tests {
         assert!(other.is_some() && budget.hold(1).is_none());
         drop(other);
         assert_eq!((part.bytes(), budget.used()), (60, 60));
-        part.release();
+        let mut taken = part.take();
+        drop(part);
+        assert_eq!((taken.bytes(), budget.used()), (60, 60));
+        taken.release();
         assert!(budget.hold(100).is_some());
         assert_eq!(budget.used(), 0);
     }

@@ -25,6 +25,7 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
         socket,
         effects: dispatcher.effects.clone(),
         phase: Mutex::new(ConnectPhase::Middleware(Vec::new())),
+        budgets: Mutex::default(),
     });
     match pending.middleware(&chain, &progress).await {
         Ok(()) => {}
@@ -52,6 +53,8 @@ struct PendingConnect {
     effects: Arc<dyn Effects>,
     /// First in the order of locks: held while the writes of this chain are applied. Only the calls of this chain take it.
     phase: Mutex<ConnectPhase>,
+    /// What the writes that are held back take of the budgets of their plugins.
+    budgets: Mutex<Vec<Held>>,
 }
 
 enum ConnectPhase {
@@ -131,6 +134,10 @@ impl PendingConnect {
         namespace.lock().disconnect(&self.socket, DisconnectReason::Refused, None);
     }
 
+    fn budgets(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn phase(&self) -> MutexGuard<'_, ConnectPhase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,6 +178,12 @@ impl Effects for PendingConnect {
         self.effects.admit(socket, connect, held);
     }
 
+    fn hold(&self, held: Held) {
+        if held.bytes() > 0 && !matches!(*self.phase(), ConnectPhase::Admitted) {
+            self.budgets().push(held);
+        }
+    }
+
     /// The step: the socket is added to its namespace, and what was held back is applied, or the first part of it.
     fn release_some(&self) -> bool {
         let mut phase = self.phase();
@@ -189,6 +202,9 @@ impl Effects for PendingConnect {
         };
         let is_left = !left.is_empty();
         *phase = if is_left { ConnectPhase::Releasing(left) } else { ConnectPhase::Admitted };
+        if !is_left {
+            self.budgets().clear();
+        }
         is_left
     }
 

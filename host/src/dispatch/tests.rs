@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use self::scene::{Scene, Script, about, ack, emit, failed, overtakable_scene, scene, script, sleeping, succeeding};
 use crate::adapter::SocketState;
+use crate::budget::Budget;
 use crate::effect::{Overlay, Write};
 use crate::plugin::{CallOutcome, Export, Failure, FailureKind};
 use crate::reason::DisconnectReason;
@@ -89,6 +90,33 @@ async fn writes_of_connection_calls_take_effect_whole_where_the_connection_ends_
     assert!(scene.poll().is_pending());
     let received = scene.end();
     assert!(are_many(&received), "{received:?}");
+}
+
+#[tokio::test]
+async fn writes_that_are_held_back_count_in_their_plugins_budget_until_the_socket_is_admitted() {
+    let budget = Budget::new(100);
+    let holding = |budget: &Arc<Budget>| {
+        let budget = budget.clone();
+        script(move |call| {
+            if let Export::ConnectMiddleware | Export::Connection { .. } = call.export {
+                call.effects.hold(budget.hold(50).unwrap());
+            }
+            None
+        })
+    };
+    let mut admitted = scene(vec![("a", holding(&budget))]);
+    assert!(admitted.poll().is_pending());
+    assert_eq!((admitted.socket.state(), budget.used()), (SocketState::Connected, 0));
+
+    let stuck: Script = Box::new(|call| match call.export {
+        Export::Connection { .. } => Box::pin(std::future::pending()),
+        _ => Box::pin(async { CallOutcome::Done }),
+    });
+    let mut pending = scene(vec![("a", holding(&budget)), ("b", stuck)]);
+    assert!(pending.poll().is_pending());
+    assert_eq!((pending.socket.state(), budget.used()), (SocketState::Pending, 100));
+    pending.end();
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]

@@ -33,6 +33,11 @@ pub(crate) trait Effects: Send + Sync {
     /// one step. `connect` is its CONNECT packet.
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>);
 
+    /// Takes over what the writes of a call take of a budget, and gives it back when they have taken effect.
+    fn hold(&self, held: Held) {
+        drop(held);
+    }
+
     /// Applies what is held back, because a call of this dispatch waits or flushes, in parts as [`Effects::apply_some`] does. Returns
     /// whether more is left.
     fn release_some(&self) -> bool;

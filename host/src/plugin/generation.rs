@@ -209,6 +209,11 @@ async fn run_in_instance<C: LinkedComponent>(
     if let Some(rest) = rest {
         Box::pin(rest.run(&running)).await;
     }
+    if ended.is_ok()
+        && let Some(active) = instance.active()
+    {
+        active.pass_budget_on();
+    }
     instance.end();
     pool.release(instance);
     Ok(ended)

@@ -24,7 +24,7 @@ pub(super) fn outcome(returned: ExportResult, active: &mut ActiveCall) -> Result
         ExportResult::Rewritten { name, payload } => rewritten(&active.call, name, payload, attachments_max)?,
         ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
         ExportResult::Failed(failure) => {
-            active.recorded.clear();
+            active.forget();
             CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported }
         }
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),

@@ -206,10 +206,23 @@ impl ActiveCall {
         self.flushed();
     }
 
+    /// What was recorded counts for as long as it has not taken effect, also where that is after the call.
+    pub(in crate::plugin) fn pass_budget_on(&mut self) {
+        if self.held.bytes() > 0 {
+            self.call.effects.hold(self.held.take());
+        }
+    }
+
+    /// Drops what was recorded.
+    pub(in crate::plugin) fn forget(&mut self) {
+        self.recorded.clear();
+        self.held.release();
+    }
+
     /// Nothing is recorded any more, and nothing held back.
     fn flushed(&mut self) {
         (self.recorded_bytes, self.recorded_weight, self.overlay_weight, self.recorded_timers) = (0, 0, 0, (0, 0));
-        self.held.release();
+        self.pass_budget_on();
         self.joins = Joins::default();
         self.joined_rooms = held_joins(&*self.call.effects);
     }
