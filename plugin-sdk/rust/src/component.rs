@@ -158,7 +158,11 @@ impl<A: Author> bindings::Guest for Component<A> {
 
 /// Runs once in each instance.
 fn start(plugin: Result<Plugin>) -> Result<Router> {
-    // A panic is an error, with the socket whose call it ended; what std prints of it would be a warning without.
-    std::panic::set_hook(Box::new(|panic| log::error(panic)));
+    log_panics();
     plugin.map(Router::new)
+}
+
+/// Makes a panic an error of the log, with the socket whose call it ended; what std prints of it would be a warning without.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| log::error(panic)));
 }

@@ -144,7 +144,6 @@ impl Error {
     }
 
     /// What the host refused. (`From` would not do: it takes the texts of foreign errors, and the bindings' type is one.)
-    #[cfg(any(target_family = "wasm", test))]
     pub(crate) fn of_host(failure: Failure) -> Self {
         Self { code: failure.code, message: failure.message, data: Ok(failure.data), origin: Origin::Host }
     }

@@ -1,18 +1,26 @@
 //! The contract's exports, for a router: conversions, and nothing that decides. Components use them, and so does the host of unit tests.
+//! What is `pub` here is for the tests' guests of the mode `shared`, which have exports of their own.
 
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Subscription};
+use crate::bindings::innkeeper::plugin::sockets::Page;
 use crate::bindings::innkeeper::plugin::types::Rewrite;
-use crate::bindings::{EventCall, Failure, Outcome, Registration, TimerCall, Verdict};
+use crate::bindings::{EventCall, Failure, Outcome, Registration, SocketId, TimerCall, Verdict};
 use crate::disconnect::Disconnect;
 use crate::error::{Error, Result};
 use crate::event::{Ack, Event};
 use crate::log;
 use crate::payload::Payload;
-use crate::plugin::{EventHandlers, Namespace};
+use crate::plugin::{EventHandlers, Namespace, Plugin};
+use crate::remote_socket::Fetched;
 use crate::router::Router;
 use crate::socket::Socket;
 use crate::timer::Timer;
 use innkeeper_contract::{hooks, modes, options};
+
+/// What a plugin registers, in a mode of [`modes`].
+pub fn registration(plugin: Plugin, mode: &str) -> Registration {
+    Registration { mode: mode.to_owned(), ..register(&Router::new(plugin)) }
+}
 
 pub(crate) fn register(router: &Router) -> Registration {
     Registration {
@@ -30,10 +38,7 @@ pub(crate) fn start(router: &Router) -> Outcome {
 }
 
 pub(crate) fn connect_middleware(router: &Router, registration: u32, socket: &Socket) -> Verdict {
-    match router.namespace(registration).and_then(|namespace| namespace.run_connect_middleware(socket)) {
-        Ok(()) => Verdict::Pass,
-        Err(error) => refusal(error),
-    }
+    connect_verdict(router.namespace(registration).and_then(|namespace| namespace.run_connect_middleware(socket)))
 }
 
 pub(crate) fn connection(router: &Router, registration: u32, socket: &Socket, kind: &str) -> Outcome {
@@ -43,20 +48,14 @@ pub(crate) fn connection(router: &Router, registration: u32, socket: &Socket, ki
 pub(crate) fn event_middleware(router: &Router, call: EventCall) -> Verdict {
     let namespace = router.namespace(call.registration);
     let (socket, mut event) = event_of(call);
-    match namespace.and_then(|namespace| namespace.run_middleware(&socket, &mut event)) {
-        Ok(()) if event.rewritten() => {
-            let (name, payload) = event.into_parts();
-            Verdict::Rewrite(Rewrite { name, payload: payload.into() })
-        }
-        Ok(()) => Verdict::Pass,
-        Err(error) => refusal(error.of_event()),
-    }
+    let run = namespace.and_then(|namespace| namespace.run_middleware(&socket, &mut event));
+    event_verdict(run, event)
 }
 
 pub(crate) fn event(router: &Router, call: EventCall) -> Outcome {
     let namespace = router.namespace(call.registration);
     let (socket, event) = event_of(call);
-    outcome(namespace.and_then(|namespace| namespace.run_event(&socket, event)).map_err(Error::of_event))
+    event_outcome(namespace.and_then(|namespace| namespace.run_event(&socket, event)))
 }
 
 pub(crate) fn disconnecting(router: &Router, registration: u32, socket: &Socket, disconnect: &Disconnect) -> Outcome {
@@ -68,16 +67,53 @@ pub(crate) fn disconnect(router: &Router, registration: u32, socket: &Socket, di
 }
 
 pub(crate) fn timer(router: &Router, call: TimerCall) -> Outcome {
-    let socket = call.socket.zip(call.namespace).map(|(id, namespace)| Socket::new(id, namespace));
-    ended(router.timer(&Timer::new(call.name, call.key, socket, call.data)))
+    ended(router.timer(&timer_of(call)))
 }
 
-fn event_of(call: EventCall) -> (Socket, Event) {
+/// The socket of a call.
+pub fn socket_of(id: SocketId, namespace: String) -> Socket {
+    Socket::new(id, namespace)
+}
+
+/// The timer of a call.
+pub fn timer_of(call: TimerCall) -> Timer {
+    let socket = call.socket.zip(call.namespace).map(|(id, namespace)| Socket::new(id, namespace));
+    Timer::new(call.name, call.key, socket, call.data)
+}
+
+/// The socket and the event of a call.
+pub fn event_of(call: EventCall) -> (Socket, Event) {
     let ack = Ack::new(call.socket.clone(), call.ack);
     (Socket::new(call.socket, call.namespace), Event::new(call.name, call.payload.into(), ack))
 }
 
-fn ended(result: Result<()>) -> Outcome {
+/// What connect middleware decided.
+pub fn connect_verdict(result: Result<()>) -> Verdict {
+    match result {
+        Ok(()) => Verdict::Pass,
+        Err(error) => refusal(error),
+    }
+}
+
+/// What event middleware decided, and made of the event.
+pub fn event_verdict(result: Result<()>, event: Event) -> Verdict {
+    match result {
+        Ok(()) if event.rewritten() => {
+            let (name, payload) = event.into_parts();
+            Verdict::Rewrite(Rewrite { name, payload: payload.into() })
+        }
+        Ok(()) => Verdict::Pass,
+        Err(error) => refusal(error.of_event()),
+    }
+}
+
+/// How the handler of an event ended.
+pub fn event_outcome(result: Result<Option<Payload>>) -> Outcome {
+    outcome(result.map_err(Error::of_event))
+}
+
+/// How a handler without an answer ended.
+pub fn ended(result: Result<()>) -> Outcome {
     outcome(result.map(|()| None))
 }
 
@@ -91,6 +127,21 @@ fn outcome(result: Result<Option<Payload>>) -> Outcome {
 /// An author's error rejects. Any other means that the middleware could not decide: it failed.
 fn refusal(error: Error) -> Verdict {
     if error.is_answer() { Verdict::Reject(failure(error)) } else { Verdict::Failed(failure(error)) }
+}
+
+/// Why a plugin does not register.
+pub fn registration_failure(error: Error) -> Failure {
+    error.into_refusal()
+}
+
+/// What the host refused.
+pub fn refused_by_host(failure: Failure) -> Error {
+    Error::of_host(failure)
+}
+
+/// The sockets of a page.
+pub fn fetched(page: Page, namespace: &str) -> Fetched {
+    Fetched::new(page, namespace)
 }
 
 /// What the client does not get of an error is logged.

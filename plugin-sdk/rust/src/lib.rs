@@ -34,7 +34,6 @@ mod disconnect;
 mod entries;
 mod error;
 mod event;
-mod exports;
 mod handler;
 mod handshake;
 mod handshake_json;
@@ -57,6 +56,8 @@ mod timer_setting;
 pub mod bindings;
 #[doc(hidden)]
 pub mod component;
+#[doc(hidden)]
+pub mod exports;
 pub mod jwt;
 pub mod log;
 pub mod rate_limit;
