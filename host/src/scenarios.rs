@@ -8,7 +8,6 @@ mod wire;
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{CompilePlace, Config, PluginConfig};
 use crate::event_loops::EventLoops;
 use crate::{app, cli};
-use scenarios::{Client, Received, Status, TestServer, scenarios};
+use scenarios::{Client, Mode, Received, Status, TestServer};
 use wire::{ClientSocket, Connection};
 
 /// The step in which time passes.
@@ -37,15 +36,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn every_scenario_holds() {
-    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/scripted"));
+    all_hold(Mode::Pooled, "scripted");
+}
+
+fn all_hold(mode: Mode, guest: &str) {
+    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(guest));
     let only = std::env::var("SCENARIO").unwrap_or_default();
-    let mut failed = Vec::new();
-    for (name, scenario) in scenarios().into_iter().filter(|(name, _)| name.contains(&only)) {
-        let shared = SharedServer { server: Rc::new(RealServer::open(name, &component)) };
-        if catch_unwind(AssertUnwindSafe(|| scenario(&shared))).is_err() {
-            failed.push(name);
-        }
-    }
+    let open = |name: &str| OpenServer { server: Rc::new(RealServer::open(&format!("{mode:?}-{name}"), &component)), mode };
+    let failed = scenarios::failures(&only, open);
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 
@@ -132,7 +130,7 @@ fn config(component: &Path, folder: &Path) -> Config {
         plugin.limits.run_deadline = plugin.limits.call_deadline;
         plugin
     };
-    let mut config = Config { plugins: SharedServer::plugins().map(plugin).into(), ..Config::default() };
+    let mut config = Config { plugins: OpenServer::plugins().map(plugin).into(), ..Config::default() };
     // What computes for long on a machine under load stays where `settle` sees its end.
     config.wasm.guest_threads = Some(0);
     // A child would be this test, and the clock by which it is ended stands still.
@@ -151,11 +149,16 @@ impl Drop for RealServer {
 }
 
 /// The host as a scenario has it; its clients have it too.
-struct SharedServer {
+struct OpenServer {
     server: Rc<RealServer>,
+    mode: Mode,
 }
 
-impl TestServer for SharedServer {
+impl TestServer for OpenServer {
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
         let index = over.map_or_else(
             || {

@@ -4,23 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
 use innkeeper_plugin::testing::{self, Host};
-use scenarios::{Client, Received, Status, TestServer, scenarios};
+use scenarios::{Client, Received, Status, TestServer};
 use serde_json::Value;
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 #[test]
 fn every_scenario_holds() {
-    let mut failed = Vec::new();
-    for (name, scenario) in scenarios() {
+    let failed = scenarios::failures("", |_| {
         let [(first, one), (second, two)] = MemoryServer::plugins();
         let host = Host::chain().plugin(first, scripted::plugin).config(one).plugin(second, scripted::plugin).config(two);
-        let server = MemoryServer { host, clients: RefCell::default() };
-        if catch_unwind(AssertUnwindSafe(|| scenario(&server))).is_err() {
-            failed.push(name);
-        }
-    }
+        MemoryServer { host, clients: RefCell::default() }
+    });
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 

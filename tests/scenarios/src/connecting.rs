@@ -1,5 +1,6 @@
 //! Connecting: pending sockets, the step that puts them into their namespace, and refusals.
 
+use crate::differs::WHAT_AN_ERROR_KEEPS;
 use crate::test_client::events;
 use crate::{Status, TestClient, TestServer, first, list};
 use serde_json::json;
@@ -100,7 +101,8 @@ fn middleware_that_panics_refuses_with_a_neutral_message(server: &dyn TestServer
         let ann = TestClient::planned(server, "/", first("middleware", json!([{"broadcast": ["never", 1]}, way])));
         assert_eq!(ann.status(), Status::Refused { message: "internal error".into(), data: None }, "{way}");
     }
-    assert!(bob.received().is_empty());
+    // The error of `forbidden`, not the trap.
+    assert_eq!(bob.received(), WHAT_AN_ERROR_KEEPS.either(server, vec![], events([("never", json!(1))])));
 }
 
 fn there_is_no_namespace_that_no_plugin_registered(server: &dyn TestServer) {
@@ -113,8 +115,10 @@ fn a_connection_handler_that_fails_is_answered_and_the_socket_stays(server: &dyn
     let ann = TestClient::planned(server, "/", first("connection", steps));
 
     assert!(ann.is_in());
-    assert_eq!(ann.received(), events([("error", json!({"code": "TIRED", "message": "tired"}))]));
-    assert_eq!(ann.asks_for(json!("rooms")), json!([]));
+    let (wrote, told) = (("never", json!(1)), ("error", json!({"code": "TIRED", "message": "tired"})));
+    let expected = WHAT_AN_ERROR_KEEPS.either(server, events([told.clone()]), events([wrote, told]));
+    assert_eq!(ann.received(), expected);
+    assert_eq!(ann.asks_for(json!("rooms")), WHAT_AN_ERROR_KEEPS.either(server, json!([]), json!(["r"])));
 }
 
 fn a_question_to_a_pending_socket_is_refused(server: &dyn TestServer) {

@@ -2,8 +2,9 @@
 //! one and against the host of the SDK's unit tests, so that the two cannot drift apart.
 //!
 //! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names as configuration: it takes
-//! the steps that a scenario gives it, in `auth` when a client connects and in the event `do`. [`scenarios`] is the list; each of them
-//! gets a new host.
+//! the steps that a scenario gives it, in `auth` when a client connects and in the event `do`. [`failures`] runs the list; each scenario
+//! gets a new host. The plugins may be of either mode: where the modes differ, a scenario expects two things, and names the rule
+//! (`differs`). What needs a queue of events that stands still waits in middleware in `shared` mode, where handlers overlap.
 
 // A scenario says what it expects.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "this is all tests")]
@@ -11,6 +12,7 @@
 mod atomicity;
 mod chains;
 mod connecting;
+mod differs;
 mod disconnecting;
 mod events;
 mod limits;
@@ -22,9 +24,19 @@ mod test_client;
 mod timers;
 
 use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 pub use test_client::{TestClient, first, plan};
+
+/// The mode in which the plugins register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// An instance serves one call at a time.
+    Pooled,
+    /// An instance serves many open calls.
+    Shared,
+}
 
 /// A host whose clock the scenario moves. Every method returns when all is done that can be done without time passing.
 pub trait TestServer {
@@ -33,6 +45,11 @@ pub trait TestServer {
 
     /// Lets time pass, in steps of at most 50 ms: what falls due in it happens at its time.
     fn advance(&self, duration: Duration);
+
+    /// The mode of the plugins.
+    fn mode(&self) -> Mode {
+        Mode::Pooled
+    }
 
     /// The names of the plugins, in order, each with its configuration.
     fn plugins() -> [(&'static str, Value); 2]
@@ -105,8 +122,21 @@ pub struct Received {
 /// A scenario, which is given a host.
 pub type Scenario = fn(&dyn TestServer);
 
+/// Runs all scenarios whose names contain `only`, each with a host of its own, and returns those that do not hold, each with the
+/// rules by which it expects another thing of each mode.
+pub fn failures<S: TestServer>(only: &str, open: impl Fn(&'static str) -> S) -> Vec<(&'static str, Vec<&'static str>)> {
+    let chosen = scenarios().into_iter().filter(|(name, _)| name.contains(only));
+    let failed = chosen.filter_map(|(name, scenario)| {
+        let server = open(name);
+        let holds = catch_unwind(AssertUnwindSafe(|| scenario(&server))).is_ok();
+        let rules = differs::met();
+        (!holds).then_some((name, rules))
+    });
+    failed.collect()
+}
+
 /// All scenarios, by name.
-pub fn scenarios() -> Vec<(&'static str, Scenario)> {
+fn scenarios() -> Vec<(&'static str, Scenario)> {
     let lists: [&[(&'static str, Scenario)]; 11] = [
         connecting::SCENARIOS,
         chains::SCENARIOS,

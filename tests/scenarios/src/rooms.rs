@@ -1,5 +1,6 @@
 //! Rooms and broadcasts.
 
+use crate::differs::WHEN_QUESTIONS_BEGIN;
 use crate::test_client::events;
 use crate::{TestClient, TestServer, list};
 use serde_json::{Value, json};
@@ -126,11 +127,11 @@ fn rooms_and_their_members_are_named_and_counted(server: &dyn TestServer) {
         );
         assert_eq!(seen, json!([["aa", "ab", "b"], ["aa", "ab"], 2, members]));
     }
-    // What the call recorded is seen by the question, which sends it.
+    // What the call recorded is seen by a question that sends it, and by what comes after the question.
     let seen = ann.asks(
         json!([{"leave": "b"}, {"join": "c"}, {"count": ["b", true]}, {"count": ["b", false]}, {"room_names": ["c", true]}]),
     );
-    assert_eq!(seen, json!([2, 1, ["c"]]));
+    assert_eq!(seen, json!([2, WHEN_QUESTIONS_BEGIN.either(server, 1, 2), ["c"]]));
     bob.leaves();
     assert_eq!(ann.asks(json!([{"room_names": ["b", true]}, {"count": ["b", true]}, {"ids": ["b", false]}])), json!([[], 0, []]));
 }

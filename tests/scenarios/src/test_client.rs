@@ -1,5 +1,6 @@
 //! A client of a scenario, with methods for what it makes the plugins do.
 
+use crate::differs::HANDLERS_OVERLAP;
 use crate::{Client, Status, TestServer};
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -18,6 +19,12 @@ pub fn first(place: &str, steps: Value) -> Value {
 /// What a plugin shall do at one point: `middleware`, `connection`, `handler`, `disconnecting` or `disconnect`.
 pub fn plan(plugin: &str, place: &str, steps: Value) -> Value {
     json!({ plugin: { place: steps } })
+}
+
+/// Where a wait holds up the events of a socket on `/chain`: in a handler of `first`, or, where handlers overlap, in its
+/// middleware.
+pub(crate) fn holding(server: &dyn TestServer) -> &'static str {
+    HANDLERS_OVERLAP.either(server, "handler", "middleware")
 }
 
 impl TestClient {

@@ -1,6 +1,6 @@
 //! Timers, of sockets and of plugins.
 
-use crate::test_client::events;
+use crate::test_client::{events, holding};
 use crate::{TestClient, TestServer, first, list};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -109,8 +109,9 @@ fn a_repeating_timer_runs_again_and_again(server: &dyn TestServer) {
 }
 
 fn a_late_repetition_runs_once(server: &dyn TestServer) {
-    let ann = TestClient::plain(server, "/");
-    ann.does(json!([socket_timer("a", 100, Some(100)), {"sleep": 550}, {"emit": ["awake", 1]}]));
+    let ann = TestClient::plain(server, "/chain");
+    let steps = json!([socket_timer("a", 100, Some(100)), {"sleep": 550}, {"emit": ["awake", 1]}]);
+    ann.emits(first(holding(server), steps));
     server.advance(milliseconds(500));
     assert!(ann.received().is_empty());
     server.advance(milliseconds(50));
@@ -134,8 +135,8 @@ fn a_late_repetition_of_a_plugins_own_timer_runs_once(server: &dyn TestServer) {
 }
 
 fn a_timer_waits_its_turn_behind_the_sockets_events(server: &dyn TestServer) {
-    let ann = TestClient::plain(server, "/");
-    ann.does(json!([socket_timer("a", 100, None), {"sleep": 300}, {"emit": ["one", 1]}]));
+    let ann = TestClient::plain(server, "/chain");
+    ann.emits(first(holding(server), json!([socket_timer("a", 100, None), {"sleep": 300}, {"emit": ["one", 1]}])));
     server.advance(milliseconds(200));
     ann.does(json!([{"emit": ["two", 1]}]));
     server.advance(milliseconds(100));
@@ -143,16 +144,16 @@ fn a_timer_waits_its_turn_behind_the_sockets_events(server: &dyn TestServer) {
 }
 
 fn a_timer_that_waits_its_turn_can_be_cleared(server: &dyn TestServer) {
-    let ann = TestClient::plain(server, "/");
-    ann.does(json!([socket_timer("a", 100, Some(100)), {"sleep": 300}, {"clear": "a"}]));
+    let ann = TestClient::plain(server, "/chain");
+    ann.emits(first(holding(server), json!([socket_timer("a", 100, Some(100)), {"sleep": 300}, {"clear": "a"}])));
     server.advance(milliseconds(600));
     assert!(ann.received().is_empty());
 }
 
 fn a_timer_that_waits_its_turn_can_be_replaced(server: &dyn TestServer) {
-    let ann = TestClient::plain(server, "/");
+    let ann = TestClient::plain(server, "/chain");
     let replaced = json!({"timer": {"name": "a", "after": 200, "do": [{"emit": ["replaced", 1]}]}});
-    ann.does(json!([socket_timer("a", 100, None), {"sleep": 300}, replaced]));
+    ann.emits(first(holding(server), json!([socket_timer("a", 100, None), {"sleep": 300}, replaced])));
     server.advance(milliseconds(350));
     assert!(ann.received().is_empty());
     server.advance(milliseconds(150));
@@ -170,9 +171,10 @@ fn a_sockets_timer_ends_with_it(server: &dyn TestServer) {
 }
 
 fn a_timer_that_waits_its_turn_ends_with_its_socket(server: &dyn TestServer) {
-    let bob = TestClient::plain(server, "/");
-    let ann = TestClient::planned(server, "/", first("disconnect", json!([{"broadcast": ["gone", 1]}])));
-    ann.does(json!([{"timer": {"name": "a", "after": 100, "do": [{"broadcast": ["rang", 1]}]}}, {"sleep": 300}]));
+    let bob = TestClient::plain(server, "/chain");
+    let ann = TestClient::planned(server, "/chain", first("disconnect", json!([{"broadcast": ["gone", 1]}])));
+    let steps = json!([{"timer": {"name": "a", "after": 100, "do": [{"broadcast": ["rang", 1]}]}}, {"sleep": 300}]);
+    ann.emits(first(holding(server), steps));
     server.advance(milliseconds(200));
     ann.loses_connection();
     server.advance(milliseconds(500));
