@@ -1,0 +1,32 @@
+"""Lines in the host's log."""
+
+import traceback
+
+from wit_world.imports import log
+
+
+def write(level, message, **fields):
+    """Writes a line; `level` is `error`, `warn`, `info`, `debug` or `trace`."""
+    log.write(level, message, [(name, str(value)) for name, value in fields.items()])
+
+
+def failed(what, error=None):
+    """Writes what failed, with the traceback."""
+    text = "".join(traceback.format_exception(error)) if error else ""
+    log.write("error", f"{what}\n{text}".rstrip(), [])
+
+
+def debug(message, **fields):
+    write("debug", message, **fields)
+
+
+def info(message, **fields):
+    write("info", message, **fields)
+
+
+def warning(message, **fields):
+    write("warn", message, **fields)
+
+
+def error(message, **fields):
+    write("error", message, **fields)
