@@ -1,6 +1,6 @@
 // Where things are: the checkout, cargo's target directory, the program, the components that `tests/run` built.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,4 +15,10 @@ export function component(nameOrPath) {
     throw new Error(`there is no component ${file}; tests/run builds it, or: innkeeper build tests/guests/${nameOrPath}`);
   }
   return file;
+}
+
+/** Why a guest in another language was not built: an option of `test`, false if it was. */
+export function skipped(name) {
+  const file = path.join(TARGET, "innkeeper", `${name}.skipped`);
+  return existsSync(file) && readFileSync(file, "utf8").trim();
 }

@@ -1,0 +1,137 @@
+// Events of clients: from the export to the listeners, and the answer.
+
+import { acks, log } from "./host.mjs";
+import { DONE, PASS, allEnded, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
+import { describe, fromHost, toFailure } from "./errors.mjs";
+import { text } from "./names.mjs";
+import { decode, encode } from "./payload.mjs";
+import { InnkeeperPromise, pending, reject, resolve } from "./promise.mjs";
+import { sockets } from "./socket.mjs";
+
+/** The export `event`. A listener that waits for nothing makes no promise. */
+export function event(arrived) {
+  const socket = sockets.get(arrived.socket);
+  if (socket === undefined) return failed(new Error(`this instance does not know the socket ${arrived.socket}`));
+  try {
+    const args = decode(arrived.payload);
+    const answer = socket._middleware === null ? invoke(arrived, socket, arrived.name, args) : throughMiddleware(arrived, socket, args);
+    if (isThenable(answer)) return endWith(arrived.call, answer, answered);
+    leave();
+    return answered(answer);
+  } catch (error) {
+    leave();
+    return failed(error);
+  }
+}
+
+/** The export `event-middleware`. `list` are the functions of `useEvent`. */
+export function eventMiddleware(arrived, list, socket) {
+  try {
+    const packet = [arrived.name, ...decode(arrived.payload)];
+    const before = JSON.stringify(packet);
+    const done = runChain(list, (fn, next) => fn.call(socket.nsp, socket, packet, next), 3);
+    return endVerdict(arrived.call, done.then(() => rewritten(packet, before), rejected), (verdict) => verdict);
+  } catch (error) {
+    leave();
+    return failed(error);
+  }
+}
+
+/**
+ * Runs middleware one after the other. One that names the parameter `next`, its last of `parameters`, goes on when it calls that;
+ * another one when it returns, or when its promise is fulfilled. What it throws, or gives to `next`, ends the chain.
+ */
+export function runChain(list, call, parameters) {
+  const promise = pending();
+  const step = (index) => {
+    if (index === list.length) return resolve(promise, undefined);
+    const fn = list[index];
+    let isDone = false;
+    const next = (error) => {
+      if (isDone) return;
+      isDone = true;
+      if (error) reject(promise, error);
+      else step(index + 1);
+    };
+    let result;
+    try {
+      result = call(fn, next);
+    } catch (error) {
+      return next(error ?? new Error("middleware has thrown nothing"));
+    }
+    const hasNext = fn.length >= parameters;
+    if (isThenable(result)) {
+      InnkeeperPromise.resolve(result).then(() => { if (!hasNext) next(); }, (error) => next(error ?? new Error("rejected with nothing")));
+    } else if (!hasNext) next();
+  };
+  step(0);
+  return promise;
+}
+
+/**
+ * Calls the listeners of an event. Returns what is to be acknowledged, or a promise of it: `undefined` is nothing. A listener that names its
+ * callback answers with that, whatever it returns.
+ */
+function invoke(arrived, socket, name, args) {
+  const any = socket._any;
+  if (any !== null) for (const listener of any) listener.call(socket, name, ...args);
+  const listeners = socket._listeners.get(name);
+  if (listeners === undefined) return undefined;
+  const count = args.length;
+  const { ack } = arrived;
+  if (ack !== null) args.push(callbackFor(arrived.socket, ack));
+  let waits = null;
+  let answer;
+  for (const listener of listeners) {
+    const result = listener.apply(socket, args);
+    if (result === undefined) continue;
+    const isAnswer = ack !== null && listener.length <= count;
+    if (isThenable(result)) (waits ??= []).push(isAnswer ? result : InnkeeperPromise.resolve(result).then(nothing));
+    else if (isAnswer && answer === undefined) answer = result;
+  }
+  if (waits === null) return answer;
+  if (waits.length === 1 && answer === undefined) return waits[0];
+  return allEnded(waits).then((values) => [answer].concat(values).find((value) => value !== undefined));
+}
+
+function nothing() {}
+
+function answered(value) {
+  return value === undefined ? DONE : { tag: "done", val: encode([value]) };
+}
+
+function rejected(error) {
+  return { tag: "reject", val: toFailure(error) };
+}
+
+function rewritten(packet, before) {
+  if (JSON.stringify(packet) === before) return PASS;
+  return { tag: "rewrite", val: { name: text(packet[0]), payload: encode(packet.slice(1)) } };
+}
+
+/** The last argument of a listener whose client asked for an ack. Its first call counts. */
+function callbackFor(socket, ack) {
+  let isSent = false;
+  return (...values) => {
+    if (isSent) return;
+    isSent = true;
+    try {
+      acks.reply(socket, ack, encode(values));
+    } catch (error) {
+      throw fromHost(error);
+    }
+  };
+}
+
+/** `socket.use`: what the middleware makes of the list is what the listeners get. Nobody but `error` listeners hears of an error. */
+function throughMiddleware(arrived, socket, args) {
+  const packet = [arrived.name, ...args];
+  return runChain(socket._middleware, (fn, next) => fn.call(socket, packet, next), 2).then(
+    () => invoke(arrived, socket, packet[0], packet.slice(1)),
+    (error) => {
+      const listeners = socket._listeners.get("error");
+      if (listeners === undefined) log.write("error", `no listener for \`error\` on the socket: ${describe(error)}`.toWellFormed(), []);
+      else for (const listener of listeners) listener.call(socket, error);
+    },
+  );
+}
