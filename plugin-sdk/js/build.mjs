@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const SDK = path.dirname(fileURLToPath(import.meta.url));
 const WIT = path.resolve(SDK, "../../wit/v0.1");
 /** esbuild's way to run an `async` function, for which the SDK has a shorter one. */
-const ASYNC_HELPER = /var __async = \(__this, __arguments, generator\) => \{\n[\s\S]*?\n\};\n/;
+const ASYNC_HELPER = /^( *)var __async = \(__this, __arguments, generator\) => \{\n[\s\S]*?\n\1\};\n/m;
 
 /** The plugin's module with the SDK, as one module of ECMAScript that QuickJS can run. `plugins` are of esbuild. */
 export async function bundle(module, { format = "esm", plugins = [], footer = "" } = {}) {

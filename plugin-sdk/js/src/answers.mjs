@@ -4,17 +4,15 @@ import { emit as host } from "./host.mjs";
 import { HostError, fromHost, uncaught } from "./errors.mjs";
 import { milliseconds, refused, text } from "./names.mjs";
 import { decode, encode } from "./payload.mjs";
-import { pending, reject, whenSettled } from "./promise.mjs";
+import { whenSettled } from "./promise.mjs";
 import { ask } from "./tickets.mjs";
 
 const SENTENCES = { timeout: "operation has timed out", disconnected: "socket has been disconnected" };
 
 /** Asks the client of a socket. Promises all arguments of its ack. */
 export function askSocket(id, name, args, timeout) {
-  return asking(name, args, (payload) => {
-    const ms = milliseconds(timeout);
-    return ask(() => host.askSocket(id, text(name), payload, ms), (ticket) => decode(taken(ticket).responses[0].payload));
-  });
+  const begin = () => host.askSocket(id, text(name), encode(args), milliseconds(timeout));
+  return ask(named(name, begin), (ticket) => decode(taken(ticket).responses[0].payload));
 }
 
 /**
@@ -22,10 +20,8 @@ export function askSocket(id, name, args, timeout) {
  * whose `responses` are those that came, as in Socket.IO; which sockets were `missing` or `timedOut` stands beside them.
  */
 export function askRooms(target, name, args, timeout) {
-  return asking(name, args, (payload) => {
-    const ms = milliseconds(timeout);
-    return ask(() => host.askRooms(target, text(name), payload, ms), (ticket) => allOf(taken(ticket)));
-  });
+  const begin = () => host.askRooms(target, text(name), encode(args), milliseconds(timeout));
+  return ask(named(name, begin), (ticket) => allOf(taken(ticket)));
 }
 
 /** The promise as a callback, the last argument of an `emit`. */
@@ -40,16 +36,14 @@ export function toCallback(promise, onAnswer, onError) {
   whenSettled(promise, guarded(onAnswer), guarded(onError));
 }
 
-function asking(name, args, question) {
-  let payload;
-  try {
-    payload = encode(args);
-    return question(payload);
-  } catch (error) {
-    const promise = pending();
-    reject(promise, refused(name, error));
-    return promise;
-  }
+function named(name, begin) {
+  return () => {
+    try {
+      return begin();
+    } catch (error) {
+      throw refused(name, error);
+    }
+  };
 }
 
 function taken(ticket) {

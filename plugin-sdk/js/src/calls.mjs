@@ -48,9 +48,17 @@ function attemptTo(toResult, value) {
   }
 }
 
-/** The same for middleware. */
-export function endVerdict(call, promise, toResult) {
-  return endWith(call, promise, toResult, host.settleVerdict);
+/** Ends a call of middleware with a verdict, or with the one that a promise is fulfilled with. */
+export function endVerdict(call, verdict) {
+  if (isThenable(verdict)) return endWith(call, verdict, (one) => one, host.settleVerdict);
+  leave();
+  return verdict;
+}
+
+/** Ends a call that threw before it waited for anything. */
+export function endFailed(error) {
+  leave();
+  return failed(error);
 }
 
 /** A call that runs these listeners in their order. It ends when all that they wait for has ended. */
@@ -62,8 +70,7 @@ export function run(call, listeners, self, args) {
       if (isThenable(result)) (waits ??= []).push(result);
     }
   } catch (error) {
-    leave();
-    return failed(error);
+    return endFailed(error);
   }
   if (waits !== null) return endWith(call, allEnded(waits), () => DONE);
   leave();

@@ -31,7 +31,7 @@ export class Emitter {
     const list = this._listeners.get(name) ?? [];
     const index = list.findLastIndex((one) => one === listener || one.listener === listener);
     if (index < 0) return this;
-    const rest = list.toSpliced(index, 1);
+    const rest = list.filter((_, i) => i !== index);
     if (rest.length === 0) this._listeners.delete(name);
     else this._listeners.set(name, rest);
     return this;

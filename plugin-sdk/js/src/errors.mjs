@@ -55,7 +55,9 @@ export function describe(thrown) {
   try {
     if (!(thrown instanceof Error)) return String(thrown);
     const head = `${thrown.name}: ${thrown.message}`;
-    return thrown.stack ? `${head}\n${thrown.stack}`.trimEnd() : head;
+    const stack = String(thrown.stack ?? "").trimEnd();
+    // Node begins a stack with the message, QuickJS does not.
+    return stack.startsWith(head) ? stack : `${head}\n${stack}`.trimEnd();
   } catch {
     return "an error that cannot be read";
   }

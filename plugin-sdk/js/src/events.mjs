@@ -1,11 +1,12 @@
 // Events of clients: from the export to the listeners, and the answer.
 
 import { acks, log } from "./host.mjs";
-import { DONE, PASS, allEnded, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
+import { DONE, PASS, allEnded, endFailed, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
+import { runChain } from "./chain.mjs";
 import { describe, fromHost, toFailure } from "./errors.mjs";
 import { text } from "./names.mjs";
 import { decode, encode } from "./payload.mjs";
-import { InnkeeperPromise, pending, reject, resolve } from "./promise.mjs";
+import { InnkeeperPromise } from "./promise.mjs";
 import { sockets } from "./socket.mjs";
 
 /** The export `event`. A listener that waits for nothing makes no promise. */
@@ -19,8 +20,7 @@ export function event(arrived) {
     leave();
     return answered(answer);
   } catch (error) {
-    leave();
-    return failed(error);
+    return endFailed(error);
   }
 }
 
@@ -29,43 +29,11 @@ export function eventMiddleware(arrived, list, socket) {
   try {
     const packet = [arrived.name, ...decode(arrived.payload)];
     const before = JSON.stringify(packet);
-    const done = runChain(list, (fn, next) => fn.call(socket.nsp, socket, packet, next), 3);
-    return endVerdict(arrived.call, done.then(() => rewritten(packet, before), rejected), (verdict) => verdict);
+    const run = (fn, next) => fn.call(socket.nsp, socket, packet, next);
+    return endVerdict(arrived.call, runChain(list, run, 3, () => rewritten(packet, before), rejected));
   } catch (error) {
-    leave();
-    return failed(error);
+    return endFailed(error);
   }
-}
-
-/**
- * Runs middleware one after the other. One that names the parameter `next`, its last of `parameters`, goes on when it calls that;
- * another one when it returns, or when its promise is fulfilled. What it throws, or gives to `next`, ends the chain.
- */
-export function runChain(list, call, parameters) {
-  const promise = pending();
-  const step = (index) => {
-    if (index === list.length) return resolve(promise, undefined);
-    const fn = list[index];
-    let isDone = false;
-    const next = (error) => {
-      if (isDone) return;
-      isDone = true;
-      if (error) reject(promise, error);
-      else step(index + 1);
-    };
-    let result;
-    try {
-      result = call(fn, next);
-    } catch (error) {
-      return next(error ?? new Error("middleware has thrown nothing"));
-    }
-    const hasNext = fn.length >= parameters;
-    if (isThenable(result)) {
-      InnkeeperPromise.resolve(result).then(() => { if (!hasNext) next(); }, (error) => next(error ?? new Error("rejected with nothing")));
-    } else if (!hasNext) next();
-  };
-  step(0);
-  return promise;
 }
 
 /**
@@ -126,12 +94,10 @@ function callbackFor(socket, ack) {
 /** `socket.use`: what the middleware makes of the list is what the listeners get. Nobody but `error` listeners hears of an error. */
 function throughMiddleware(arrived, socket, args) {
   const packet = [arrived.name, ...args];
-  return runChain(socket._middleware, (fn, next) => fn.call(socket, packet, next), 2).then(
-    () => invoke(arrived, socket, packet[0], packet.slice(1)),
-    (error) => {
-      const listeners = socket._listeners.get("error");
-      if (listeners === undefined) log.write("error", `no listener for \`error\` on the socket: ${describe(error)}`.toWellFormed(), []);
-      else for (const listener of listeners) listener.call(socket, error);
-    },
-  );
+  const run = (fn, next) => fn.call(socket, packet, next);
+  return runChain(socket._middleware, run, 2, () => invoke(arrived, socket, packet[0], packet.slice(1)), (error) => {
+    const listeners = socket._listeners.get("error");
+    if (listeners === undefined) log.write("error", `no listener for \`error\` on the socket: ${describe(error)}`.toWellFormed(), []);
+    else for (const listener of listeners) listener.call(socket, error);
+  });
 }

@@ -1,8 +1,9 @@
 // The exports of the world `plugin`: what the host calls.
 
-import { DONE, PASS, endVerdict, failed, leave, run } from "./calls.mjs";
+import { DONE, PASS, endFailed, endVerdict, leave, run } from "./calls.mjs";
+import { runChain } from "./chain.mjs";
 import { describe, toFailure } from "./errors.mjs";
-import { eventMiddleware as runEventMiddleware, runChain } from "./events.mjs";
+import { eventMiddleware as runEventMiddleware } from "./events.mjs";
 import { io } from "./io.mjs";
 import { registration, usedNamespaces } from "./registration.mjs";
 import { Socket, sockets } from "./socket.mjs";
@@ -44,8 +45,7 @@ export function start() {
     loaded();
     started();
   } catch (error) {
-    leave();
-    return failed(error);
+    return endFailed(error);
   }
   leave();
   return DONE;
@@ -54,18 +54,20 @@ export function start() {
 export function connectMiddleware(call, id, name, index) {
   const socket = new Socket(id, namespaceOf(index, name));
   keepPending(socket);
-  const done = runChain(socket.nsp._middleware, (fn, next) => fn.call(socket.nsp, socket, next), 2);
-  return endVerdict(call, done.then(() => PASS, (error) => refuse(socket, error)), (verdict) => verdict);
+  const one = (fn, next) => fn.call(socket.nsp, socket, next);
+  return endVerdict(call, runChain(socket.nsp._middleware, one, 2, () => PASS, (error) => refuse(socket, error)));
 }
 
 export function connection(call, id, name, index, kind) {
-  const socket = pendingSockets.get(id) ?? new Socket(id, namespaceOf(index, name));
+  const nsp = namespaceOf(index, name);
+  const socket = pendingSockets.get(id) ?? new Socket(id, nsp);
   pendingSockets.delete(id);
+  socket.nsp = nsp;
   socket.recovered = kind !== "new";
   socket.connected = true;
   sockets.set(id, socket);
-  socket.nsp.sockets.set(id, socket);
-  return run(call, socket.nsp._connectionListeners(), socket.nsp, [socket]);
+  nsp._add(socket);
+  return run(call, nsp._connectionListeners(), nsp, [socket]);
 }
 
 export function eventMiddleware(arrived) {
@@ -84,7 +86,7 @@ export function disconnect(call, id, name, index, reason, details) {
   const socket = sockets.get(id);
   if (socket === undefined) return DONE;
   sockets.delete(id);
-  socket.nsp.sockets.delete(id);
+  socket.nsp._remove(socket);
   socket.connected = false;
   return run(call, socket._listeners.get("disconnect") ?? [], socket, [reason, parsed(details)]);
 }

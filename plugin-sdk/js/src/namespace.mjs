@@ -13,6 +13,8 @@ const OF_ALL = [
 export class Namespace extends Emitter {
   /** The sockets of this instance that are connected to it, by their ids. */
   sockets = new Map();
+  /** Where it is registered, if that is under a pattern. */
+  parent = undefined;
   /** Lets the next event of a socket start while a handler of this namespace waits. */
   overtakable = false;
   /** Lets the first event of a socket start while its `connection` handler waits. */
@@ -49,6 +51,16 @@ export class Namespace extends Emitter {
     return new BroadcastOperator(this.name);
   }
 
+  _add(socket) {
+    this.parent?.children.set(this.name, this);
+    this.sockets.set(socket.id, socket);
+  }
+
+  _remove(socket) {
+    this.sockets.delete(socket.id);
+    if (this.sockets.size === 0) this.parent?.children.delete(this.name);
+  }
+
   /** Whether there is anything to register. */
   _isUsed() {
     return this._listeners.size > 0 || this._middleware.length > 0 || this._eventMiddleware.length > 0;
@@ -68,15 +80,11 @@ export class ParentNamespace extends Namespace {
     this.children = new Map();
   }
 
-  /** The namespace with this name, with all that is registered here. */
+  /** The namespace with this name, with all that is registered here. It is kept while `sockets` are on it: clients choose the names. */
   child(name) {
-    let child = this.children.get(name);
-    if (child === undefined) {
-      child = new Namespace(name);
-      Object.assign(child, { _listeners: this._listeners, _middleware: this._middleware, _eventMiddleware: this._eventMiddleware });
-      this.children.set(name, child);
-    }
-    return child;
+    const child = this.children.get(name) ?? new Namespace(name);
+    child.parent = this;
+    return Object.assign(child, { _listeners: this._listeners, _middleware: this._middleware, _eventMiddleware: this._eventMiddleware });
   }
 
   _operator() {

@@ -42,16 +42,9 @@ export class InnkeeperPromise {
 
   then(onFulfilled, onRejected) {
     const Class = this.constructor;
-    if (Class === InnkeeperPromise || typeof Class !== "function") {
-      const child = pending();
-      subscribe(this, { onFulfilled, onRejected, child });
-      return child;
-    }
-    const { promise, resolve: fulfil, reject: refuse } = InnkeeperPromise.withResolvers.call(Class);
-    const inner = pending();
-    subscribe(this, { onFulfilled, onRejected, child: inner });
-    subscribe(inner, { onFulfilled: fulfil, onRejected: refuse, child: null });
-    return promise;
+    const child = Class === InnkeeperPromise || typeof Class !== "function" ? pending() : new Class(NO_EXECUTOR);
+    subscribe(this, { onFulfilled, onRejected, child });
+    return child;
   }
 
   catch(onRejected) {
