@@ -7,13 +7,13 @@ export function counting(socket, nsp) {
   socket.on("login", (name, callback) => {
     users.set(socket.id, name);
     count++;
-    nsp.emit("count", count, users.size);
+    nsp.to("watching").emit("count", count, users.size);
     callback(count);
   });
   socket.on("leave", (callback) => {
     users.delete(socket.id);
     count--;
-    nsp.emit("count", count, users.size);
+    nsp.to("watching").emit("count", count, users.size);
     callback(count);
   });
   socket.on("users", (callback) => callback([...users.values()].sort(), count));

@@ -29,7 +29,7 @@ export function rooms(socket, nsp) {
     return others[0].emitWithAck("question", value);
   });
   socket.on("ask-me", async (value, timeout) => {
-    const to = timeout ? socket.timeout(timeout) : socket;
+    const to = timeout === null ? socket : socket.timeout(timeout);
     try {
       return { answer: await to.emitWithAck("question", value) };
     } catch (error) {

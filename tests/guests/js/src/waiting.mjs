@@ -4,6 +4,8 @@ import { store } from "innkeeper-plugin";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let open = 0;
+/** Handlers that wait for others. */
+const gathered = [];
 
 export function waiting(socket) {
   socket.on("sleep", async (value) => {
@@ -12,6 +14,16 @@ export function waiting(socket) {
     const most = open;
     open--;
     return [value, most];
+  });
+  socket.on("wait-a-little", async (value) => {
+    await pause(2);
+    return value;
+  });
+  socket.on("gather", async (count) => {
+    await new Promise((resolve) => {
+      if (gathered.push(resolve) === count) for (const go of gathered.splice(0)) go();
+    });
+    return "all are here";
   });
   socket.on("all", async () => {
     const bucket = store.bucket("js");
