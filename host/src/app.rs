@@ -10,7 +10,6 @@ use std::slice;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use innkeeper_contract::kinds;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapter::Adapter;
@@ -27,8 +26,8 @@ use crate::host_names::HostNames;
 use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
-    self, CacheFolder, Call, CompileLimits, Compiler, EngineError, Export, HostServices, LoadProblem, Plugin, PluginError,
-    Registered, Registry, WasmEngines,
+    self, CacheFolder, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Plugin, PluginError, Registered,
+    Registry, WasmEngines,
 };
 use crate::protocol::{self, Backlog, SocketIo};
 use crate::steady_rate::SteadyRate;
@@ -305,20 +304,7 @@ fn finding(error: &PluginError) -> Finding {
 /// Starts the plugins in configured order, each with its timers.
 async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
     for plugin in dispatcher.registry.plugins() {
-        if plugin.has_start() {
-            let (effects, progress) = (dispatcher.effects.clone(), Arc::default());
-            // A failure has been logged by the plugin, which stays loaded all the same.
-            plugin
-                .clone()
-                .call(Call {
-                    export: Export::Start { instance: 0, kind: kinds::NEW },
-                    registration: None,
-                    socket: None,
-                    effects,
-                    progress,
-                })
-                .await;
-        }
+        plugin.clone().start(dispatcher.effects.clone()).await;
         if let Some(timers) = plugin.timers() {
             // Ends with the runtime.
             tokio::spawn(dispatch::run_timers(dispatcher.clone(), plugin.name().clone(), timers.clone()));

@@ -9,8 +9,8 @@ mod publisher;
 mod tests;
 mod write;
 
-pub(crate) use effects::{Effects, QuestionTarget};
+pub(crate) use effects::Effects;
 pub(crate) use joins::Joins;
 pub(crate) use local::LocalEffects;
 pub(crate) use overlay::Overlay;
-pub(crate) use write::{Flags, Target, Timer, TimerChange, Timers, Write};
+pub(crate) use write::{Asked, Flags, QuestionTarget, Target, Timer, TimerChange, Timers, Write};

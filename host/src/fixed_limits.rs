@@ -105,6 +105,8 @@ pub(crate) const ARTEFACT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of all machine code that is kept for later starts; the least recently used goes first.
 pub(crate) const ARTEFACTS_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes of the text that a generation of a `shared` plugin hands to the next.
+pub(crate) const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
 /// Texts of one registration: names of namespaces, events, hooks, capabilities and options. A large application has some hundreds.
 pub(crate) const REGISTRATION_NAMES_MAX: usize = 10_000;
 /// Bytes of all texts of one registration.

@@ -71,6 +71,7 @@ limits! {
     Instances = "instances_max",
     LogLinesPerCall = "log_lines_per_call_max",
     MemoryBytes = "memory_bytes_max",
+    OpenCalls = "open_calls_max",
     RateLimitKeys = "rate_limit_keys_max",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",

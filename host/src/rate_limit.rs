@@ -53,6 +53,13 @@ pub(crate) struct Decision {
     pub(crate) displaced: bool,
 }
 
+impl Decision {
+    /// Allowed, and counted nowhere.
+    pub(crate) fn uncounted(limit: u32) -> Self {
+        Self { allowed: true, remaining: limit, consumed: 0, before_next: Duration::ZERO, displaced: false }
+    }
+}
+
 impl RateLimitTable {
     pub(crate) fn new(keys_max: usize) -> Self {
         Self { windows: Mutex::default(), hasher: RandomState::new(), keys_max }

@@ -4,6 +4,7 @@
 //! The clock stands still and is moved by hand. What has to be done in between is done when every client has had its answer to
 //! a ping, a few times over: then what it sent was read, and what was queued for it before was written.
 
+mod handing_over;
 mod wire;
 
 use std::cell::RefCell;

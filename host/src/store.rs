@@ -16,3 +16,4 @@ pub(crate) use api::{Entry, Store, StoreFuture};
 pub(crate) use embedded::Embedded;
 pub(crate) use error::StoreError;
 pub(crate) use lazy::{LazyStore, check_seed};
+pub(crate) use rules::number;

@@ -30,6 +30,8 @@ pub const HANDSHAKE_FIELDS_MAX: usize = 100;
 pub const DATA_KEYS_MAX: usize = 1_000;
 /// Open questions of a call, and tickets of one wait.
 pub const OPEN_TICKETS_MAX: usize = 1_000;
+/// Open questions of an instance in `shared` mode, `setTimeout` of its runtime included: some for each of as many calls as may be open.
+pub const INSTANCE_TICKETS_MAX: usize = 65_536;
 
 /// Bytes of a timer's name, and of its key.
 pub const TIMER_NAME_BYTES_MAX: usize = 256;

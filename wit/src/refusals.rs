@@ -130,6 +130,18 @@ pub fn open_tickets() -> Refusal {
     Refusal::limit("OPEN_TICKETS_MAX", format!("a call has at most {} open questions", limits::OPEN_TICKETS_MAX))
 }
 
+/// A question beyond the open ones that an instance in `shared` mode may have.
+pub fn instance_tickets() -> Refusal {
+    let message =
+        format!("an instance has at most {} open questions, timers of its runtime included", limits::INSTANCE_TICKETS_MAX);
+    Refusal::limit("INSTANCE_TICKETS_MAX", message)
+}
+
+/// A question that would change something, in a `resumed` run.
+pub fn resumed() -> Refusal {
+    Refusal::new(codes::RESUMED, "in a `resumed` run nobody can be asked: the socket was connected before")
+}
+
 /// A page with more entries than one call of the contract returns.
 pub fn page_entries(wanted: u32) -> Refusal {
     Refusal::limit("PAGE_ENTRIES_MAX", format!("a page has at most {} entries, not {wanted}", limits::PAGE_ENTRIES_MAX))

@@ -11,6 +11,7 @@ use super::question::Question;
 use super::rooms::{RoomFilter, RoomTable, TooManyRooms};
 use super::socket::{Namespace, Socket, SocketState};
 use crate::frame::Frame;
+use crate::metrics::EventCounters;
 use crate::packet::EncodedPacket;
 use crate::reason::DisconnectReason;
 
@@ -51,6 +52,11 @@ pub(crate) fn lock_all(namespaces: &mut Vec<Arc<Namespace>>) -> Vec<Locked<'_>> 
 impl Locked<'_> {
     pub(crate) fn name(&self) -> &str {
         self.namespace.name()
+    }
+
+    /// What `/metrics` shows of the namespace's events.
+    pub(crate) fn events(&self) -> &EventCounters {
+        self.namespace.events()
     }
 
     /// Adds a pending socket to the namespace: from here on it can be reached. `connect` is its CONNECT packet.

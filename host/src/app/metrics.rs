@@ -20,7 +20,7 @@ const OTHER: &str = "other";
 pub(crate) struct Sources {
     pub(super) engine: Arc<Engine>,
     pub(super) adapter: Arc<Adapter>,
-    pub(super) registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     pub(super) limit_hits: Arc<LimitHits>,
     pub(super) services: Arc<HostServices>,
 }

@@ -57,6 +57,16 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
         "calls that wait (for acks, the store, a sleep) beside those that run, each with its instance, which keeps its memory; beyond them a call that waits counts for instances_max. More than the acks that one address can keep open, so that acks that never come stop nobody",
     ),
     KeySpec::new(
+        "shared_instances",
+        |plugin: &mut PluginConfig| Count(&mut plugin.limits.shared_instances, 1..=64),
+        "instances of a plugin of mode `shared`. With one, its variables are those of all its clients, as in one process of Node; with more, each connection stays with one instance, as in Node's cluster",
+    ),
+    KeySpec::new(
+        "open_calls_max",
+        |plugin: &mut PluginConfig| Count(&mut plugin.limits.open_calls_max, 1..=1_000_000),
+        "calls of a plugin of mode `shared` that one instance has at once, those that wait in it included; a call beyond them waits for one to end",
+    ),
+    KeySpec::new(
         "memory_bytes_max",
         |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.memory_bytes_max, MEMORY),
         "memory of one instance, all linear memories and tables of its modules together; Python needs 5 MiB at rest, and all instances together must fit the machine",
@@ -110,6 +120,10 @@ pub struct PluginLimits {
     pub instances_max: usize,
     /// Calls that wait at once beside those that run.
     pub waiting_max: usize,
+    /// Instances of a plugin of mode `shared`.
+    pub shared_instances: usize,
+    /// Calls that are open at once in one of them.
+    pub open_calls_max: usize,
     /// Bytes of all linear memories and tables of one instance.
     pub memory_bytes_max: usize,
     /// Bytes in the store's file, in all buckets that the plugin may use.
@@ -140,6 +154,8 @@ impl Default for PluginLimits {
         Self {
             instances_max: 64,
             waiting_max: 256,
+            shared_instances: 1,
+            open_calls_max: 10_000,
             memory_bytes_max: 64 << 20,
             store_bytes_max: 1 << 30,
             run_deadline: Duration::from_millis(500),

@@ -10,10 +10,10 @@ use innkeeper_contract::kinds;
 
 use super::dispatcher::Dispatcher;
 use super::failure;
-use crate::adapter::{Question, Socket, SocketState};
+use crate::adapter::{Socket, SocketState};
 use crate::budget::Held;
-use crate::effect::{Effects, QuestionTarget, Write};
-use crate::packet::{EncodedPacket, Message, connect_error_packet, connect_packet};
+use crate::effect::{Effects, Write};
+use crate::packet::{EncodedPacket, connect_error_packet, connect_packet};
 use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress};
 use crate::reason::DisconnectReason;
 
@@ -101,8 +101,8 @@ impl PendingConnect {
             if !member.has(Hook::Connection) {
                 continue;
             }
-            if Some(index) == last && member.registration.overtakable_connection {
-                progress.set_overtakable();
+            if Some(index) == last {
+                progress.set_last(member.registration.overtakable_connection);
             }
             let ended = member.plugin.clone().call(self.call(member, Export::Connection { kind: kinds::NEW }, progress)).await;
             if let CallOutcome::Failed { failure, .. } | CallOutcome::Rejected(failure) = ended {
@@ -170,10 +170,6 @@ impl Effects for PendingConnect {
         if is_admitted { self.effects.apply_some(writes) } else { self.apply(&mut std::mem::take(writes).into()) }
     }
 
-    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>) {
-        self.effects.ask(target, message, held)
-    }
-
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>) {
         self.effects.admit(socket, connect, held);
     }
@@ -208,7 +204,7 @@ impl Effects for PendingConnect {
         is_left
     }
 
-    fn held(&self, read: &mut dyn FnMut(&[Write])) {
+    fn held(&self, _about: Option<&Arc<Socket>>, read: &mut dyn FnMut(&[Write])) {
         if let ConnectPhase::Middleware(held) | ConnectPhase::Connection(held) = &*self.phase() {
             read(held);
         }

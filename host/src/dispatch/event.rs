@@ -52,8 +52,8 @@ impl EventRun<'_> {
         let mut subscribed = subscribed.collect::<SmallVec<[_; 2]>>().into_iter();
         while let Some((member, subscription)) = subscribed.next() {
             // Only the last call, so that every plugin sees the events of one socket start in the order received.
-            if subscription.overtakable && subscribed.len() == 0 {
-                self.progress.set_overtakable();
+            if subscribed.len() == 0 {
+                self.progress.set_last(subscription.overtakable);
             }
             match member.plugin.clone().call(self.call(member, Export::Event(event.clone()))).await {
                 CallOutcome::Rejected(failure) | CallOutcome::Failed { failure, .. } => {

@@ -22,6 +22,7 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
 /// Runs a timer of a socket, in its queue.
 pub(super) async fn socket_timer(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, due: DueTimer, progress: Arc<Progress>) {
     let DueTimer { plugin, id, data, _held } = due;
+    progress.set_last(false);
     run(&dispatcher, &plugin, Some(socket), TimerCall { id, data }, progress).await;
 }
 

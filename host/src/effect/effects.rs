@@ -3,16 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::write::{Target, Write};
-use crate::adapter::{Question, Socket};
+use super::write::Write;
+use crate::adapter::Socket;
 use crate::budget::Held;
-use crate::packet::{EncodedPacket, Message};
-
-/// The sockets that a question asks.
-pub(crate) enum QuestionTarget {
-    Socket(Arc<Socket>),
-    Rooms(Target),
-}
+use crate::packet::EncodedPacket;
 
 /// Receives what the calls of one dispatch write and ask. The local adapter applies it; for a pending socket it is held back.
 pub(crate) trait Effects: Send + Sync {
@@ -24,10 +18,6 @@ pub(crate) trait Effects: Send + Sync {
     fn apply_some(&self, writes: &mut VecDeque<Write>) {
         self.apply(&mut std::mem::take(writes).into());
     }
-
-    /// Sends a question, after everything that was applied before. `held` is what the asked sockets take of a budget, to which answers are added. Returns its
-    /// ack id.
-    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>);
 
     /// Adds a pending socket to its namespace and applies the writes that were held back for it, as many as [`Effects::apply_some`], in
     /// one step. `connect` is its CONNECT packet.
@@ -42,6 +32,6 @@ pub(crate) trait Effects: Send + Sync {
     /// whether more is left.
     fn release_some(&self) -> bool;
 
-    /// Calls `read` with the writes that are held back; reads see them as done.
-    fn held(&self, read: &mut dyn FnMut(&[Write]));
+    /// Calls `read` with the writes that are held back; a read about this socket sees them as done.
+    fn held(&self, about: Option<&Arc<Socket>>, read: &mut dyn FnMut(&[Write]));
 }

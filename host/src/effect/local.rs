@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::iter;
 use std::sync::Arc;
 
-use super::effects::{Effects, QuestionTarget};
+use super::effects::Effects;
 use super::joins::Joins;
 use super::publisher::Publisher;
-use super::write::{Target, TimerChange, Write};
-use crate::adapter::{Locked, Namespace, Question, Socket, SocketState, lock_all};
-use crate::budget::Held;
+use super::write::{Asked, QuestionTarget, Target, TimerChange, Write};
+use crate::adapter::{Locked, Namespace, Socket, SocketState, lock_all};
 use crate::event_loops::WakeLater;
 use crate::fixed_limits::REFUSED_JOIN_LINES_MAX;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
-use crate::packet::{EncodedPacket, Message, PacketParts, disconnect_packet};
+use crate::packet::{EncodedPacket, disconnect_packet};
 use crate::reason::DisconnectReason;
 
 /// Sockets that the writes of one hold of the locks reach: about a millisecond.
@@ -88,6 +87,16 @@ impl LocalEffects {
                 let sockets = locked.broadcast(&target.rooms, &packet, target.flags.volatile);
                 target.namespace.events().delivered(&message.name, sockets);
             }
+            Write::Question { target, message, packet, asked: Asked { ack, question } } => {
+                let sockets = match &*target {
+                    QuestionTarget::Socket(socket) => {
+                        locked.ask_socket(socket, ack, &packet, &question);
+                        1
+                    }
+                    QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
+                };
+                locked.events().delivered(&message.name, sockets);
+            }
             Write::Join { socket, rooms } => self.join(locked, &socket, &rooms),
             Write::Leave { socket, rooms } => locked.leave(&socket, &rooms),
             Write::JoinAll { target, rooms } => {
@@ -144,27 +153,6 @@ impl Effects for LocalEffects {
         self.apply_locked(&mut lock_all(&mut namespaces), writes);
     }
 
-    fn ask(&self, target: &QuestionTarget, message: &Message, held: Held) -> (u64, Arc<Question>) {
-        let question = Arc::new(Question::new(held));
-        let namespace = match target {
-            QuestionTarget::Socket(socket) => socket.namespace(),
-            QuestionTarget::Rooms(target) => &target.namespace,
-        };
-        let ack = namespace.question_id();
-        let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(ack)).encode();
-        let _later = WakeLater::begin();
-        let locked = namespace.lock();
-        let sockets = match target {
-            QuestionTarget::Socket(socket) => {
-                locked.ask_socket(socket, ack, &packet, &question);
-                1
-            }
-            QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
-        };
-        namespace.events().delivered(&message.name, sockets);
-        (ack, question)
-    }
-
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>) {
         let _later = WakeLater::begin();
         let mut namespaces = concerned(held, vec![socket.namespace().clone()]);
@@ -179,7 +167,7 @@ impl Effects for LocalEffects {
         false
     }
 
-    fn held(&self, _read: &mut dyn FnMut(&[Write])) {}
+    fn held(&self, _about: Option<&Arc<Socket>>, _read: &mut dyn FnMut(&[Write])) {}
 }
 
 /// The namespaces whose locks the writes of the next hold need, behind those that are in the list already. Most sets concern none, or one.

@@ -33,14 +33,14 @@ impl Overlay<'_> {
         // A pending socket is in no room yet, but will be in its own.
         let rooms = socket.namespace().lock().rooms_of(socket.id()).unwrap_or_else(|| vec![socket.id().as_str().into()]);
         let mut rooms = RoomSet::new(rooms);
-        self.each(|write| self.replay_rooms(&mut rooms, socket, write));
+        self.each(socket, |write| self.replay_rooms(&mut rooms, socket, write));
         rooms
     }
 
     /// Calls `read` with `socket.data`.
     pub(crate) fn data<T>(&self, socket: &Arc<Socket>, read: impl FnOnce(&BTreeMap<Box<str>, Box<str>>) -> T) -> T {
         let mut changed: Option<BTreeMap<_, _>> = None;
-        self.each(|write| {
+        self.each(socket, |write| {
             let Write::Data { socket: of, key, value } = write else { return };
             if Arc::ptr_eq(of, socket) {
                 let data = changed.get_or_insert_with(|| socket.with_data(Clone::clone));
@@ -56,8 +56,8 @@ impl Overlay<'_> {
         }
     }
 
-    fn each(&self, mut read: impl FnMut(&Write)) {
-        self.effects.held(&mut |held| held.iter().for_each(&mut read));
+    fn each(&self, about: &Arc<Socket>, mut read: impl FnMut(&Write)) {
+        self.effects.held(Some(about), &mut |held| held.iter().for_each(&mut read));
         self.recorded.iter().for_each(read);
     }
 

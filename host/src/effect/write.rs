@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
 
-use crate::adapter::{Namespace, RoomFilter, Socket, TimerId};
+use crate::adapter::{Namespace, Question, RoomFilter, Socket, TimerId};
+use crate::budget::Held;
 use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
 
 /// A recorded write. Everything that can be refused was refused when it was recorded: applying it cannot fail.
@@ -26,6 +27,13 @@ pub(crate) enum Write {
         target: Box<Target>,
         message: Message,
         packet: EncodedPacket,
+    },
+    /// An emit that awaits acks.
+    Question {
+        target: Box<QuestionTarget>,
+        message: Message,
+        packet: EncodedPacket,
+        asked: Asked,
     },
     /// The answer to a client's event, under the client's ack id. The first one that is applied counts.
     Ack {
@@ -69,6 +77,19 @@ pub(crate) enum Write {
         timers: Arc<dyn Timers>,
         change: TimerChange,
     },
+}
+
+/// The sockets that a question asks.
+pub(crate) enum QuestionTarget {
+    Socket(Arc<Socket>),
+    Rooms(Target),
+}
+
+/// A question, and the ack id of its packet.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) ack: u64,
+    pub(crate) question: Arc<Question>,
 }
 
 /// Sockets of a namespace.
@@ -124,6 +145,14 @@ impl Write {
         Self::Broadcast { target: Box::new(target), message, packet }
     }
 
+    /// An emit that awaits acks. `held` is what the asked sockets take of a budget, to which answers are added.
+    pub(crate) fn question(target: QuestionTarget, message: Message, held: Held) -> (Self, Asked) {
+        let namespace = target.namespace();
+        let asked = Asked { ack: namespace.question_id(), question: Arc::new(Question::new(held)) };
+        let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(asked.ack)).encode();
+        (Self::Question { target: Box::new(target), message, packet, asked: asked.clone() }, asked)
+    }
+
     /// The answer to a client's event.
     pub(crate) fn ack(socket: Arc<Socket>, ack: u64, payload: Payload) -> Self {
         let packet = PacketParts::ack(socket.namespace().name(), ack, &payload).encode();
@@ -141,6 +170,9 @@ impl Write {
         match self {
             Self::Emit { message, .. } => message.name.len() + message.payload.len(),
             Self::Broadcast { target, message, .. } => selected(target) + message.name.len() + message.payload.len(),
+            Self::Question { target, message, .. } => {
+                target.rooms().map_or(0, selected) + message.name.len() + message.payload.len()
+            }
             Self::Ack { payload, .. } => payload.len(),
             Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
             Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
@@ -174,6 +206,8 @@ impl Write {
             Self::Timer { change: TimerChange::Set(Timer { socket, .. }) | TimerChange::Clear { socket, .. }, .. } => {
                 socket.as_ref()
             }
+            // Never to a pending socket, for which alone this is asked.
+            Self::Question { .. } => None,
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
         }
     }
@@ -182,6 +216,7 @@ impl Write {
     fn target(&self) -> Option<&Target> {
         match self {
             Self::Broadcast { target, .. } => Some(target),
+            Self::Question { target, .. } => target.rooms(),
             Self::JoinAll { target, .. } | Self::LeaveAll { target, .. } | Self::DisconnectAll { target, .. } => Some(target),
             _ => None,
         }
@@ -202,6 +237,7 @@ impl Write {
         match self {
             Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::Timer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
+            Self::Question { target, .. } => Some(target.namespace()),
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => {
                 self.target().map(|target| &target.namespace)
             }
@@ -213,6 +249,22 @@ impl Write {
         match self {
             Self::Join { rooms, .. } | Self::JoinAll { rooms, .. } => rooms.len(),
             _ => 0,
+        }
+    }
+}
+
+impl QuestionTarget {
+    fn namespace(&self) -> &Arc<Namespace> {
+        match self {
+            Self::Socket(socket) => socket.namespace(),
+            Self::Rooms(target) => &target.namespace,
+        }
+    }
+
+    fn rooms(&self) -> Option<&Target> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Rooms(target) => Some(target),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::packet::Payload;
 use crate::reason::DisconnectReason;
 
 /// One entry into one export of one plugin.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) export: Export,
     /// The index of the namespace among those that the plugin registered. None for what concerns no socket.
@@ -38,6 +39,24 @@ pub(crate) enum Export {
         kind: &'static str,
     },
     Timer(Arc<TimerCall>),
+    /// Of a `shared` plugin: answers have come. No call of its own.
+    Wake,
+    /// Of a `shared` plugin, for the generation after this one.
+    Snapshot,
+    /// Of a `shared` plugin, with what the generation before left.
+    Restore,
+}
+
+impl Export {
+    /// Whether its answer is a verdict.
+    pub(super) fn is_middleware(&self) -> bool {
+        matches!(self, Self::ConnectMiddleware | Self::EventMiddleware(_))
+    }
+
+    /// Whether it belongs to the connect chain of its socket.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(self, Self::ConnectMiddleware | Self::Connection { .. })
+    }
 }
 
 /// How a socket was disconnected.

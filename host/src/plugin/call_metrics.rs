@@ -13,8 +13,18 @@ use crate::metrics::Histogram;
 /// The label of events that have none of their own.
 const OTHER: &str = "other";
 /// The exports, with the event of those that are for one.
-const EXPORTS: [&str; 7] =
-    ["connect-middleware", "connection", "event-middleware", "disconnecting", "disconnect", "start", "timer"];
+const EXPORTS: [&str; 10] = [
+    "connect-middleware",
+    "connection",
+    "event-middleware",
+    "disconnecting",
+    "disconnect",
+    "start",
+    "timer",
+    "wake",
+    "snapshot",
+    "restore",
+];
 
 /// What `/metrics` shows of the calls of one generation.
 #[derive(Debug)]
@@ -85,6 +95,9 @@ fn number_of(export: &Export) -> usize {
         Export::Disconnect(_) => 4,
         Export::Start { .. } => 5,
         Export::Timer(_) => 6,
+        Export::Wake => 7,
+        Export::Snapshot => 8,
+        Export::Restore => 9,
         // By its name.
         Export::Event(_) => EXPORTS.len(),
     }

@@ -33,6 +33,24 @@ pub(super) trait Exports: Send + Sync + 'static {
         store: &mut Store<InstanceState>,
     ) -> impl Future<Output = wasmtime::Result<Result<Manifest, Failure>>> + Send;
 
+    /// Wakes a `shared` instance: these tickets are answered.
+    fn wake(&self, store: &mut Store<InstanceState>, tickets: &[u64]) -> impl Future<Output = wasmtime::Result<()>> + Send;
+
+    /// What the next generation of a `shared` plugin shall start with, as the instance of this number has it.
+    fn snapshot(
+        &self,
+        store: &mut Store<InstanceState>,
+        instance: u32,
+    ) -> impl Future<Output = wasmtime::Result<Result<String, Failure>>> + Send;
+
+    /// Hands over what the generation before has left.
+    fn restore(
+        &self,
+        store: &mut Store<InstanceState>,
+        instance: u32,
+        state: &str,
+    ) -> impl Future<Output = wasmtime::Result<Result<(), Failure>>> + Send;
+
     /// Enters the export that a call is for. `id` names the call; `registration` is the index of the namespace.
     fn enter(
         &self,

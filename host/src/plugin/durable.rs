@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::call_limits::CallLimits;
+use super::call_metrics::CallMetrics;
 use super::engine::WasmEngines;
 use super::failure_log::FailureLog;
 use super::guest_log::GuestLog;
 use super::guest_run::PluginThreads;
 use super::log_ration::LogRation;
+use super::runner::{Figures, InstanceFigures};
 use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::budget::Budget;
@@ -67,6 +69,22 @@ impl Plugin {
             name,
             generations: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+        }
+    }
+
+    /// What `/metrics` shows of the plugin.
+    pub(super) fn figures<'a>(&'a self, calls: &'a CallMetrics, instances: InstanceFigures) -> Figures<'a> {
+        Figures {
+            calls,
+            limit_hits: &self.limit_hits,
+            timers: self.timers.len(),
+            instances,
+            run_time: self.threads.run_time(),
+            share_used: self.threads.share_used(),
+            guest_thread_moves: self.threads.moved(),
+            guest_thread_queue: self.threads.waiting(),
+            rate_limit_keys: self.rate_limits.keys(),
+            held_bytes: self.held.used(),
         }
     }
 

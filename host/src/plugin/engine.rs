@@ -79,7 +79,8 @@ impl WasmEngines {
     /// An engine with the memory of all instances reserved, or else one that allocates each instance when it is made.
     fn allocate(&self, plugin: &PluginConfig, parts: &ComponentParts) -> wasmtime::Result<(Engine, MemoryLayout)> {
         let memory_bytes = plugin.limits.memory_bytes_max;
-        let instances = plugin.limits.instances_max + plugin.limits.waiting_max + SPARE_INSTANCES;
+        let instances =
+            plugin.limits.instances_max + plugin.limits.waiting_max + plugin.limits.shared_instances + SPARE_INSTANCES;
         if self.allocation == InstanceAllocation::Pooling {
             let mut config = configure(MemoryLayout::Reserved);
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory_bytes, parts)));

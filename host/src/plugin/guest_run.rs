@@ -4,8 +4,9 @@
 //! call moves as a whole to the guest threads, which poll it for a tick at a time. When it waits or ends, it comes home: it waits in
 //! its own task, and what it wrote leaves from there.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -88,6 +89,45 @@ impl PluginThreads {
     /// Seconds of each second that the plugin ran lately.
     pub(super) fn share_used(&self) -> f64 {
         self.share.used()
+    }
+
+    /// Whether there are no guest threads.
+    pub(super) fn are_none(&self) -> bool {
+        self.threads.is_empty()
+    }
+
+    /// Adds a turn of this plugin to the queue of the guest threads.
+    pub(super) fn add(&self, turn: Box<dyn Slice>) {
+        self.threads.add(&self.plugin, turn);
+    }
+
+    /// Runs an entry of a task that is on the guest threads already. What is interrupted has its next turn behind those of others.
+    pub(super) async fn run<T>(
+        &self,
+        running: &Running,
+        entry: impl Future<Output = wasmtime::Result<T>> + Send,
+    ) -> wasmtime::Result<T> {
+        let mut entry = pin!(entry);
+        poll_fn(|context| {
+            // A panic ends the entry, as it does in a task, and not what serves the others.
+            let polled = catch_unwind(AssertUnwindSafe(|| running.poll(entry.as_mut(), context, RunsOn::GuestThread)));
+            let Ok((polled, time)) = polled else { return Poll::Ready(Err(wasmtime::Error::new(Lost))) };
+            self.count(time);
+            match polled {
+                Poll::Pending if running.take_interrupted() => {
+                    self.next_turn(context);
+                    Poll::Pending
+                }
+                Poll::Pending if running.is_over() => Poll::Ready(Err(wasmtime::Error::new(RunTimeExceeded))),
+                polled => polled,
+            }
+        })
+        .await
+    }
+
+    /// The task has had its turn, and wants another.
+    pub(super) fn next_turn(&self, context: &mut Context<'_>) {
+        if self.threads.is_empty() { go_on_later(context) } else { context.waker().wake_by_ref() }
     }
 
     /// Drops something on a guest thread, because that takes long.

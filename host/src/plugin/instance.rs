@@ -1,4 +1,5 @@
-//! A running copy of a component, with its own memory.
+//! A running copy of a component, with its own memory. How it is entered in `pooled` mode, for one call after the other, and in
+//! `shared` mode, where calls are open between the entries.
 
 use std::sync::Arc;
 
@@ -8,14 +9,14 @@ use wasmtime::Store;
 use super::call::{Call, Export};
 use super::contract::{ExportResult, Exports, LinkedComponent};
 use super::failure::Failure;
-use super::host::{ActiveCall, GenerationContext, InstanceState};
+use super::host::{ActiveCall, GenerationContext, InstanceState, SharedState};
 use super::manifest::Manifest;
 use super::permits::Permit;
 use super::running::Running;
 use crate::adapter::Socket;
 
-/// One instance. It serves one call at a time, and is dropped when a call did not end cleanly: nothing is known then of what its
-/// memory holds.
+/// One instance. It is entered for one thing at a time, and is dropped when an entry did not end cleanly: nothing is known then of
+/// what its memory holds.
 pub(super) struct Instance<C: LinkedComponent> {
     /// None only while it is dropped.
     store: Option<Store<InstanceState>>,
@@ -33,6 +34,30 @@ pub(super) struct Entry<'a, C: LinkedComponent> {
     export: Export,
     registration: Option<u32>,
     socket: Option<Arc<Socket>>,
+}
+
+/// One entry into an instance in `shared` mode.
+pub(super) enum SharedEntry {
+    /// A call begins.
+    Call {
+        id: u64,
+        export: Export,
+        registration: Option<u32>,
+        socket: Option<Arc<Socket>>,
+    },
+    /// These tickets are answered.
+    Wake(Vec<u64>),
+    /// Of the instance of this number.
+    Snapshot(u32),
+    Restore(u32, String),
+}
+
+/// What such an entry returned.
+pub(super) enum Returned {
+    Call(ExportResult),
+    Woken,
+    Snapshot(Result<String, Failure>),
+    Restored(Result<(), Failure>),
 }
 
 /// The instance has no memory any more. Nothing can call it then.
@@ -97,6 +122,52 @@ impl<C: LinkedComponent> Instance<C> {
     /// Whether the instance has grown so much that it is not kept for long, and is dropped on a guest thread.
     pub(super) fn is_large(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.data().memory.is_large())
+    }
+}
+
+/// In `shared` mode.
+impl<C: LinkedComponent> Instance<C> {
+    /// From now on calls are open between the entries.
+    pub(super) fn share(&mut self, state: SharedState) {
+        if let Some(store) = &mut self.store {
+            store.data_mut().shared = Some(Box::new(state));
+        }
+    }
+
+    /// What the instance keeps between entries.
+    pub(super) fn shared(&mut self) -> Option<&mut SharedState> {
+        self.store.as_mut()?.data_mut().shared.as_deref_mut()
+    }
+
+    /// Enters the guest. `call` is what the writes of the entry belong to, `muted_by` the `resumed` run that it is part of. When it has
+    /// returned, the instance keeps what it recorded, until [`Instance::end_entry`].
+    pub(super) async fn enter(
+        &mut self,
+        entry: SharedEntry,
+        call: Call,
+        ends_at: Instant,
+        running: Arc<Running>,
+        muted_by: Option<u64>,
+    ) -> wasmtime::Result<Returned> {
+        let store = self.store.as_mut().ok_or(Gone)?;
+        store.data_mut().begin_entry(call, ends_at, running, muted_by);
+        store.set_epoch_deadline(1);
+        Ok(match entry {
+            SharedEntry::Call { id, export, registration, socket } => {
+                Returned::Call(self.exports.enter(store, id, export, registration, socket).await?)
+            }
+            SharedEntry::Wake(tickets) => {
+                self.exports.wake(store, &tickets).await?;
+                Returned::Woken
+            }
+            SharedEntry::Snapshot(instance) => Returned::Snapshot(self.exports.snapshot(store, instance).await?),
+            SharedEntry::Restore(instance, state) => Returned::Restored(self.exports.restore(store, instance, &state).await?),
+        })
+    }
+
+    /// The entry has returned: what it recorded.
+    pub(super) fn end_entry(&mut self) -> Option<ActiveCall> {
+        self.store.as_mut()?.data_mut().end_entry()
     }
 }
 

@@ -24,9 +24,10 @@ use super::generation::Generation;
 use super::guest_run::GuestRun;
 use super::host::GenerationContext;
 use super::instance::Instance;
-use super::registration::{NamespaceRegistration, Registration};
+use super::registration::{Mode, NamespaceRegistration, Registration};
 use super::runner::Runner;
 use super::running::Running;
+use super::shared::SharedGeneration;
 use super::sharing;
 use crate::store::StoreError;
 
@@ -116,13 +117,16 @@ async fn generation<C: LinkedComponent>(plugin: &Arc<Plugin>, component: Arc<C>,
     warn_of(&label, &registration);
     context.has_timer_hook = registration.timer;
     context.namespaces = registration.namespaces.iter().map(|namespace| namespace.name.clone()).collect();
-    let has_start = registration.start;
     let metrics = CallMetrics::new(&label, &registration.namespaces);
+    let namespaces = registration.namespaces.clone();
     list.push(Registered {
         plugin: plugin.clone(),
-        namespaces: registration.namespaces,
-        sdk: registration.sdk,
-        start: Box::new(move |context| Arc::new(Generation::new(component, context, has_start, metrics))),
+        namespaces,
+        sdk: registration.sdk.clone(),
+        start: Box::new(move |context| match registration.mode {
+            Mode::Pooled => Arc::new(Generation::new(component, context, registration.start, metrics)),
+            Mode::Shared => Arc::new(SharedGeneration::new(component, context, &registration, metrics)),
+        }),
         context,
     });
     problems

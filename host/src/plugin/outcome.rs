@@ -5,34 +5,35 @@ use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
 use super::call::{Call, CallOutcome, Export, FailureKind};
 use super::contract::ExportResult;
 use super::failure::Failure;
-use super::host::ActiveCall;
 use crate::effect::Write;
 use crate::json;
 use crate::packet::Payload;
 
-/// How a call ended. What is to be applied of it is then among what it recorded. The error is for the log: the plugin broke.
-pub(super) fn outcome(returned: ExportResult, active: &mut ActiveCall) -> Result<CallOutcome, String> {
-    active.check_returned(bytes(&returned))?;
-    let attachments_max = active.limits().attachments;
-    Ok(match returned {
+/// How a call ended, and the ack that its handler returned: the last of its writes.
+pub(super) struct Ended {
+    pub(super) outcome: CallOutcome,
+    pub(super) ack: Option<Write>,
+}
+
+/// How a call ended that returned this. The error is for the log: the plugin broke.
+pub(super) fn outcome(returned: ExportResult, call: &Call, attachments_max: usize) -> Result<Ended, String> {
+    let mut ack = None;
+    let outcome = match returned {
         ExportResult::Done(None) => CallOutcome::Done,
         ExportResult::Done(Some(reply)) => {
-            let ack = returned_ack(&active.call, reply, attachments_max)?;
-            active.recorded.extend(ack);
+            ack = returned_ack(call, reply, attachments_max)?;
             CallOutcome::Done
         }
-        ExportResult::Rewritten { name, payload } => rewritten(&active.call, name, payload, attachments_max)?,
+        ExportResult::Rewritten { name, payload } => rewritten(call, name, payload, attachments_max)?,
         ExportResult::Rejected(failure) => CallOutcome::Rejected(checked_failure(failure)?),
-        ExportResult::Failed(failure) => {
-            active.forget();
-            CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported }
-        }
+        ExportResult::Failed(failure) => CallOutcome::Failed { failure: checked_failure(failure)?, kind: FailureKind::Reported },
         ExportResult::Waiting => return Err("it answered `waiting`, which only a `shared` plugin may".into()),
-    })
+    };
+    Ok(Ended { outcome, ack })
 }
 
 /// Bytes of what an export returned.
-fn bytes(returned: &ExportResult) -> usize {
+pub(super) fn bytes(returned: &ExportResult) -> usize {
     match returned {
         ExportResult::Done(reply) => reply.as_ref().map_or(0, Payload::len),
         ExportResult::Rewritten { name, payload } => name.len() + payload.len(),

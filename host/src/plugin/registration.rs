@@ -12,17 +12,29 @@ use crate::fixed_limits::{REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
 /// The registration of a plugin, as its `register` returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registration {
+    pub(crate) mode: Mode,
     pub(crate) namespaces: Vec<NamespaceRegistration>,
     /// Whether the export `start` is to be called.
     pub(crate) start: bool,
     /// Whether the plugin sets timers.
     pub(crate) timer: bool,
+    /// Whether the plugin hands something to its next generation.
+    pub(crate) snapshot: bool,
     /// What the plugin requests.
     pub(crate) capabilities: Capabilities,
     /// What made the component, for the log.
     pub(crate) sdk: String,
     /// Options and notices that this host does not know, for the log. They are ignored, because newer hosts may know them.
     pub(crate) unknown: Vec<String>,
+}
+
+/// What an instance serves at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One call.
+    Pooled,
+    /// Many open calls.
+    Shared,
 }
 
 /// What a plugin does on one namespace.
@@ -83,11 +95,11 @@ impl Registration {
     /// Checks what a plugin returned. The error completes "its registration says …".
     pub(super) fn check(manifest: Manifest) -> Result<Self, String> {
         check_size(&manifest)?;
-        match manifest.mode.as_str() {
-            modes::POOLED => {}
-            modes::SHARED => return Err("mode \"shared\", which this host does not have yet".into()),
+        let mode = match manifest.mode.as_str() {
+            modes::POOLED => Mode::Pooled,
+            modes::SHARED => Mode::Shared,
             other => return Err(format!("mode {other:?}; there are \"pooled\" and \"shared\"")),
-        }
+        };
         let mut unknown: Vec<_> = manifest.options.iter().map(|(name, value)| format!("option {name}={value}")).collect();
         for hook in &manifest.hooks {
             match hook.as_str() {
@@ -116,7 +128,8 @@ impl Registration {
             namespaces.push(checked);
         }
         let has = |name: &str| manifest.hooks.iter().any(|hook| hook == name);
-        Ok(Self { start: has(hooks::START), timer: has(hooks::TIMER), namespaces, capabilities, sdk: manifest.sdk, unknown })
+        let (start, timer, snapshot) = (has(hooks::START), has(hooks::TIMER), has(hooks::SNAPSHOT));
+        Ok(Self { mode, start, timer, snapshot, namespaces, capabilities, sdk: manifest.sdk, unknown })
     }
 }
 
@@ -214,7 +227,7 @@ mod tests {
     #[test]
     fn what_the_plugin_would_wait_for_in_vain_is_refused() {
         let refused = |manifest| Registration::check(manifest).unwrap_err();
-        assert!(refused(Manifest { mode: "shared".into(), ..Manifest::default() }).contains("does not have yet"));
+        assert!(refused(Manifest { mode: "sharded".into(), ..Manifest::default() }).contains("\"pooled\" and \"shared\""));
         assert!(refused(Manifest { hooks: list(&["strat"]), ..manifest(namespace()) }).contains("the hook \"strat\""));
         assert!(refused(manifest(NamespaceManifest { hooks: list(&["start"]), ..namespace() })).contains("on \"/\""));
         assert!(refused(manifest(NamespaceManifest { options: list(&["pattern"]), ..namespace() })).contains("pattern"));

@@ -7,7 +7,11 @@ use std::time::Duration;
 use super::call::{Call, CallOutcome};
 use super::call_metrics::CallMetrics;
 use super::timers::PluginTimers;
+use crate::effect::Effects;
 use crate::limit_hits::LimitHits;
+
+/// What a generation answers to the one that takes over from it; or why it does not.
+pub(crate) type HandedOver<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
 
 /// A generation of a plugin, as its callers see it. Whether an instance serves one call at a time or many, and which version of
 /// the contract it speaks, is the generation's own matter.
@@ -17,6 +21,18 @@ pub(crate) trait Runner: Send + Sync {
 
     /// Runs a call. When the future is ready, the writes of the call have been applied, or never will be.
     fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
+
+    /// What the instance of this number of a `shared` plugin hands to the next generation; none if it has nothing to hand over.
+    #[cfg_attr(not(test), expect(dead_code, reason = "one generation serves, and no other takes over yet"))]
+    fn snapshot(self: Arc<Self>, _instance: usize) -> HandedOver<Option<String>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Gives such an instance what one of the generation before has handed over.
+    #[cfg_attr(not(test), expect(dead_code, reason = "one generation serves, and no other takes over yet"))]
+    fn restore(self: Arc<Self>, _instance: usize, _state: String) -> HandedOver<()> {
+        Box::pin(std::future::ready(Err("a `pooled` plugin takes nothing over".to_owned())))
+    }
 
     /// The longest that a call may take, waiting included.
     fn call_limit(&self) -> Duration;
@@ -31,9 +47,10 @@ pub(crate) trait Runner: Send + Sync {
         None
     }
 
-    /// Whether the export `start` is to be called before all others.
-    fn has_start(&self) -> bool {
-        false
+    /// Calls the export `start`, if the plugin has it, before anything else. `effects` is where the writes go of what no dispatch has
+    /// asked for.
+    fn start(self: Arc<Self>, _effects: Arc<dyn Effects>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
     }
 }
 

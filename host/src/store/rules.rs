@@ -61,6 +61,11 @@ pub(super) fn sum(present: Option<&[u8]>, by: i64) -> Result<i64, StoreError> {
     number.checked_add(by).ok_or_else(|| StoreError::Refused(refusals::sum_too_large()))
 }
 
+/// The number that a value is; 0 if there is none.
+pub(crate) fn number(present: Option<&[u8]>) -> Result<i64, StoreError> {
+    sum(present, 0)
+}
+
 /// The refusal of what the store has no capacity for.
 pub(super) fn limit(name: &'static str, message: String) -> StoreError {
     StoreError::Refused(Refusal::limit(name, message))

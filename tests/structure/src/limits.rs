@@ -50,6 +50,7 @@ const UNCOUNTED: [(&str, &str); 33] = [
     ("TABLES_MAX", NOT_LOADED),
     ("REGISTRATION_NAMES_MAX", NOT_LOADED),
     ("REGISTRATION_BYTES_MAX", NOT_LOADED),
+    ("SNAPSHOT_BYTES_MAX", "the next generation is refused, and the reason names it"),
 ];
 const AT_THE_END: &str = "a time at the end of a connection or of the server, whose reason is counted";
 const LINES: &str = "what the line is about is counted, and the next line says how many were left out";

@@ -65,6 +65,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
             "budget",
             "config",
             "effect",
+            "event_loops",
             "fixed_limits",
             "json",
             "limit_hits",
@@ -123,7 +124,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
     ),
     ("cli", &["app", "auth", "config", "fixed_limits", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
-    ("scenarios", &["app", "cli", "config", "event_loops"]),
+    ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "plugin"]),
     ("lib", &["cli", "config", "scenarios"]),
     ("main", &[]),
 ];

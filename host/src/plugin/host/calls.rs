@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::state::InstanceState;
 use crate::limit_hits::LimitHit;
+use crate::plugin::permits::Permit;
 
 /// The call waited for longer than it may take.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -43,7 +44,7 @@ impl InstanceState {
             let answered = open.answered(&tickets, task);
             let Some(end) = open.first_end(&tickets).filter(|_| answered.is_empty()) else { return Poll::Ready(Ok(answered)) };
             let clock = clock.get_or_insert_with(|| {
-                let stands_apart = permit.wait();
+                let stands_apart = permit.as_mut().is_some_and(Permit::wait);
                 if !stands_apart {
                     context.plugin.limit_hits.hit(LimitHit::Waiting);
                 }
@@ -60,7 +61,8 @@ impl InstanceState {
         })
         .await;
         progress.set_yields(false);
-        match timeout_at(active.ends_at, active.permit.run_again()).await {
+        let Some(permit) = &mut active.permit else { return answered };
+        match timeout_at(active.ends_at, permit.run_again()).await {
             Ok(()) => answered,
             Err(_) => Err(CallTimeExceeded),
         }

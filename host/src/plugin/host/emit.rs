@@ -1,13 +1,16 @@
 //! `emit`: events to sockets and rooms, and questions to them.
 
+use std::sync::Arc;
+
 use innkeeper_contract::{Refusal, flags, refusals};
 
-use super::state::{InstanceState, hold};
+use super::state::{ActiveCall, InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::Ticket;
-use crate::adapter::{QuestionAnswers, SocketState};
+use crate::adapter::{QuestionAnswers, Socket, SocketState};
 use crate::effect::{Flags, QuestionTarget, Write};
 use crate::packet::{Message, Payload};
+use crate::plugin::call::Export;
 use crate::plugin::validate;
 
 /// What the host keeps for each socket that is asked: places in two tables.
@@ -44,7 +47,7 @@ impl InstanceState {
         timeout_ms: Option<u32>,
     ) -> Result<u64, Refusal> {
         let target = QuestionTarget::Socket(self.socket(socket)?);
-        self.ask(&target, name, payload, timeout_ms)
+        self.ask(target, name, payload, timeout_ms)
     }
 
     /// Asks the clients of all sockets that match.
@@ -56,7 +59,7 @@ impl InstanceState {
         timeout_ms: Option<u32>,
     ) -> Result<u64, Refusal> {
         let target = QuestionTarget::Rooms(self.target(target)?);
-        self.ask(&target, name, payload, timeout_ms)
+        self.ask(target, name, payload, timeout_ms)
     }
 
     /// Takes what the clients answered.
@@ -64,26 +67,48 @@ impl InstanceState {
         self.active()?.tickets.take_client_answers(ticket)
     }
 
-    fn ask(&mut self, target: &QuestionTarget, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
+    fn ask(&mut self, target: QuestionTarget, name: String, payload: Payload, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
         let message = self.message(name, payload)?;
-        let sockets = match target {
+        let sockets = match &target {
             QuestionTarget::Socket(_) => 1,
             QuestionTarget::Rooms(target) => target.namespace.lock().count_at_most(&target.rooms),
         };
         let held = hold(&self.context.plugin, sockets * ASKED_SOCKET_BYTES)?;
         let active = self.begin_question()?;
-        let one = match target {
-            QuestionTarget::Socket(socket) if socket.state() == SocketState::Pending => return Err(refusals::pending()),
+        if active.is_muted() {
+            return Err(refusals::resumed());
+        }
+        let one = match &target {
+            QuestionTarget::Socket(socket) if !active.can_ask(socket) => return Err(refusals::pending()),
             QuestionTarget::Socket(_) => true,
             QuestionTarget::Rooms(_) => false,
         };
-        let (ack, question) = active.call.effects.ask(target, &message, held);
-        Ok(active.tickets.add(Ticket::clients(ack, question, one, timeout_ms, active.ends_at)))
+        let (write, asked) = Write::question(target, message, held);
+        if active.is_shared() {
+            self.record(write)?;
+        } else {
+            active.recorded.push(write);
+            active.flush();
+        }
+        let active = self.active()?;
+        Ok(active.tickets.add(Ticket::clients(asked, one, timeout_ms, active.ends_at)))
     }
 
     fn message(&self, name: String, payload: Payload) -> Result<Message, Refusal> {
         validate::event_name(&name)?;
         let payload = validate::payload(payload, self.context.plugin.call_limits.attachments)?;
         Ok(Message { name, payload })
+    }
+}
+
+impl ActiveCall {
+    /// Whether the client of this socket can be asked: not before its connect middleware has ended. In `shared` mode the question leaves
+    /// with the entry, and the entry of the socket's own `connection` adds the socket to its namespace first.
+    fn can_ask(&self, socket: &Arc<Socket>) -> bool {
+        let is_own_connection = || {
+            matches!(self.call.export, Export::Connection { .. })
+                && self.call.socket.as_ref().is_some_and(|own| Arc::ptr_eq(own, socket))
+        };
+        socket.state() != SocketState::Pending || self.is_shared() && is_own_connection()
     }
 }

@@ -24,6 +24,9 @@ impl InstanceState {
         }
         let plugin = self.context.plugin.clone();
         let active = self.begin_question()?;
+        if active.is_muted() {
+            return Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(Decision::uncounted(limit)))));
+        }
         let window = Duration::from_millis(window_ms).min(RATE_LIMIT_WINDOW_MAX);
         let decision = plugin.rate_limits.consume(key, points, limit, window, Instant::now());
         if decision.displaced {

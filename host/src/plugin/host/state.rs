@@ -8,7 +8,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::context::GenerationContext;
-use super::ticket::Tickets;
+use super::shared::SharedState;
+use super::tickets::Tickets;
 use super::wasi;
 use crate::budget::Held;
 use crate::effect::{Effects, Joins, Overlay, Write};
@@ -31,6 +32,8 @@ pub(crate) struct InstanceState {
     pub(crate) context: Arc<GenerationContext>,
     /// None between calls, and while `register` answers.
     pub(crate) active: Option<ActiveCall>,
+    /// Of an instance in `shared` mode.
+    pub(in crate::plugin) shared: Option<Box<SharedState>>,
     pub(in crate::plugin) memory: InstanceMemory,
     /// The running time of the call, or of `register`.
     pub(in crate::plugin) running: Arc<Running>,
@@ -59,10 +62,12 @@ pub(crate) struct ActiveCall {
     pub(super) recorded_timers: (usize, usize),
     /// What its reads have looked at.
     overlay_weight: usize,
-    /// When the call fails, whatever it is doing.
+    /// When the call fails, whatever it is doing; in `shared` mode, when a question that is asked now is answered at the latest.
     pub(super) ends_at: Instant,
-    /// The right to have the instance. It goes with the call, or with an instance that is dropped.
-    pub(super) permit: Permit,
+    /// The right to have the instance. It goes with the call, or with an instance that is dropped. None in `shared` mode.
+    pub(super) permit: Option<Permit>,
+    /// It belongs to a `resumed` run: what it writes is dropped.
+    is_muted: bool,
     limits: CallLimits,
 }
 
@@ -76,14 +81,37 @@ impl InstanceState {
     pub(in crate::plugin) fn new(context: Arc<GenerationContext>, parts: ComponentParts, running: Arc<Running>) -> Self {
         let memory = InstanceMemory::new(context.plugin.call_limits.memory_bytes, parts, context.plugin.limit_hits.clone());
         let (wasi, table) = (wasi::empty_context(&context), resource_table());
-        Self { context, active: None, memory, running, wasi, table }
+        Self { context, active: None, shared: None, memory, running, wasi, table }
     }
 
     /// A call begins.
     pub(in crate::plugin) fn begin(&mut self, call: Call, ends_at: Instant, running: Arc<Running>, permit: Permit) {
+        self.active = Some(ActiveCall { permit: Some(permit), ..self.new_active(call, ends_at) });
         self.running = running;
-        let limits = self.context.plugin.call_limits;
-        self.active = Some(ActiveCall {
+    }
+
+    /// An entry into an instance in `shared` mode begins, for a call or for none. `muted_by`: the `resumed` run to which it belongs.
+    pub(in crate::plugin) fn begin_entry(&mut self, call: Call, ends_at: Instant, running: Arc<Running>, muted_by: Option<u64>) {
+        let mut active = ActiveCall { is_muted: muted_by.is_some(), ..self.new_active(call, ends_at) };
+        if let Some(shared) = &mut self.shared {
+            active.tickets = std::mem::take(&mut shared.tickets);
+            active.tickets.mute(muted_by);
+        }
+        self.active = Some(active);
+        self.running = running;
+    }
+
+    /// The entry has returned. What it recorded is left to be applied.
+    pub(in crate::plugin) fn end_entry(&mut self) -> Option<ActiveCall> {
+        let mut active = self.active.take()?;
+        if let Some(shared) = &mut self.shared {
+            shared.tickets = std::mem::take(&mut active.tickets);
+        }
+        Some(active)
+    }
+
+    fn new_active(&self, call: Call, ends_at: Instant) -> ActiveCall {
+        ActiveCall {
             joined_rooms: held_joins(&*call.effects),
             call,
             recorded: Vec::new(),
@@ -97,9 +125,10 @@ impl InstanceState {
             recorded_timers: (0, 0),
             overlay_weight: 0,
             ends_at,
-            permit,
-            limits,
-        });
+            permit: None,
+            is_muted: false,
+            limits: self.context.plugin.call_limits,
+        }
     }
 
     /// The running call. Outside of one, `register` for instance, nothing can be done.
@@ -107,11 +136,13 @@ impl InstanceState {
         self.active.as_mut().ok_or_else(refusals::no_call)
     }
 
-    /// A question is asked: what was recorded is sent first.
+    /// A question is asked: what was recorded is sent first. In `shared` mode nothing is sent before the entry ends.
     pub(super) fn begin_question(&mut self) -> Result<&mut ActiveCall, Refusal> {
         let active = self.active()?;
         active.tickets.check_count()?;
-        active.flush();
+        if !active.is_shared() {
+            active.flush();
+        }
         Ok(active)
     }
 
@@ -119,6 +150,9 @@ impl InstanceState {
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
         let limits = self.context.plugin.call_limits;
         let active = self.active()?;
+        if active.is_muted {
+            return Ok(());
+        }
         if active.recorded.len() >= limits.writes {
             return Err(refusals::writes_per_call(limits.writes));
         }
@@ -179,6 +213,16 @@ impl ActiveCall {
         &self.limits
     }
 
+    /// Whether it is an entry into an instance in `shared` mode.
+    pub(super) fn is_shared(&self) -> bool {
+        self.permit.is_none()
+    }
+
+    /// Whether it belongs to a `resumed` run.
+    pub(super) fn is_muted(&self) -> bool {
+        self.is_muted
+    }
+
     /// Refuses what an export returned, if it is more than the call may still write. The error is for the log.
     pub(in crate::plugin) fn check_returned(&self, bytes: usize) -> Result<(), String> {
         let most = self.limits.write_bytes;
@@ -213,6 +257,12 @@ impl ActiveCall {
         }
     }
 
+    /// The ack of a call that has ended. It counts for the call, and so a `resumed` run drops none.
+    pub(in crate::plugin) fn add_ack(&mut self, ack: Option<Write>) {
+        self.recorded_bytes += ack.as_ref().map_or(0, Write::cost);
+        self.recorded.extend(ack);
+    }
+
     /// Drops what was recorded.
     pub(in crate::plugin) fn forget(&mut self) {
         self.recorded.clear();
@@ -236,7 +286,7 @@ pub(super) fn hold(plugin: &Plugin, bytes: usize) -> Result<Held, Refusal> {
 /// How many names of rooms sockets join by the writes that the dispatch holds back.
 fn held_joins(effects: &dyn Effects) -> usize {
     let mut joined = 0;
-    effects.held(&mut |held| joined = held.iter().map(Write::joined_rooms).sum());
+    effects.held(None, &mut |held| joined = held.iter().map(Write::joined_rooms).sum());
     joined
 }
 

@@ -8,7 +8,7 @@ use super::state::InstanceState;
 use super::ticket::{HostAnswer, PendingAnswer, Ticket};
 use crate::budget::Held;
 use crate::plugin::capability::Capability;
-use crate::store::{Entry, Store, StoreError, StoreFuture};
+use crate::store::{Entry, Store, StoreError, StoreFuture, number};
 
 impl InstanceState {
     /// Sends what was recorded, hands an operation to the store, and returns the ticket for its answer, which has at most
@@ -36,6 +36,34 @@ impl InstanceState {
             }),
         };
         Ok(active.tickets.add(Ticket::future(answered, active.ends_at)))
+    }
+
+    /// The same for an operation that changes something. In a `resumed` run it is not done, and answered with `as_if`.
+    pub(crate) fn ask_store_write<T: 'static>(
+        &mut self,
+        bucket: String,
+        answer: fn(T) -> HostAnswer,
+        as_if: T,
+        ask: impl FnOnce(&dyn Store, &str) -> StoreFuture<T> + Send + 'static,
+    ) -> Result<u64, Refusal> {
+        self.store_for(&bucket)?;
+        if self.active()?.is_muted() {
+            let active = self.begin_question()?;
+            return Ok(active.tickets.add(Ticket::ready(answer(as_if))));
+        }
+        self.ask_store(bucket, answer, 0, ask)
+    }
+
+    /// Adds to a number. In a `resumed` run the answer is the present one.
+    pub(crate) fn ask_increment(&mut self, bucket: String, key: String, by: i64) -> Result<u64, Refusal> {
+        let is_muted = self.active()?.is_muted();
+        self.ask_store(bucket, HostAnswer::Number, 0, move |store, bucket| {
+            if !is_muted {
+                return store.increment(bucket, &key, by);
+            }
+            let present = store.get(bucket, &key);
+            Box::pin(async move { number(present.await?.as_deref()) })
+        })
     }
 
     /// Takes a value that was read.

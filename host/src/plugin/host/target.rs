@@ -32,7 +32,9 @@ impl InstanceState {
             return Ok(Some(own.clone()));
         }
         let Some(id) = SocketId::parse(id) else { return Ok(None) };
-        let Some(found) = self.context.plugin.services.adapter.find(id) else { return Ok(None) };
+        // Of those that calls of a `shared` instance are about, some are not in their namespace.
+        let known = self.shared.as_ref().and_then(|shared| shared.sockets.find(id));
+        let Some(found) = known.or_else(|| self.context.plugin.services.adapter.find(id)) else { return Ok(None) };
         self.check_namespace(found.namespace().name())?;
         Ok(Some(found))
     }

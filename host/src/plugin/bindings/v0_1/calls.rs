@@ -4,7 +4,12 @@ use innkeeper_contract::limits::OPEN_TICKETS_MAX;
 
 use super::generated::innkeeper::plugin::calls::Host;
 use super::generated::innkeeper::plugin::types::{Outcome, Verdict};
-use crate::plugin::host::InstanceState;
+use crate::plugin::host::{InstanceState, SettledBy};
+
+/// A `shared` instance serves others while a call waits.
+#[derive(Debug, thiserror::Error)]
+#[error("`calls.wait` is for `pooled` plugins: a `shared` one answers `waiting`, and is woken with `wake`")]
+struct WaitInShared;
 
 /// A wait has no way to refuse, so the call ends.
 #[derive(Debug, thiserror::Error)]
@@ -13,16 +18,22 @@ struct TooManyTickets(usize);
 
 impl Host for InstanceState {
     async fn wait(&mut self, tickets: Vec<u64>) -> wasmtime::Result<Vec<u64>> {
+        if self.shared.is_some() {
+            return Err(WaitInShared.into());
+        }
         if tickets.len() > OPEN_TICKETS_MAX {
             return Err(TooManyTickets(tickets.len()).into());
         }
         Ok(self.wait_for(tickets).await?)
     }
 
-    /// Nothing of a `pooled` plugin ever waits to be settled.
-    fn settle(&mut self, _call: u64, _outcome: Outcome) {}
+    fn settle(&mut self, call: u64, outcome: Outcome) {
+        Self::settle(self, call, SettledBy::Settle, outcome.into());
+    }
 
-    fn settle_verdict(&mut self, _call: u64, _verdict: Verdict) {}
+    fn settle_verdict(&mut self, call: u64, verdict: Verdict) {
+        Self::settle(self, call, SettledBy::SettleVerdict, verdict.into());
+    }
 
     fn cancel(&mut self, ticket: u64) {
         self.cancel_ticket(ticket);

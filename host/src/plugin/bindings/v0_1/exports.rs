@@ -20,6 +20,23 @@ impl Exports for Plugin {
         Ok(registered.map(registration::manifest).map_err(Into::into))
     }
 
+    async fn wake(&self, store: &mut Store<InstanceState>, tickets: &[u64]) -> wasmtime::Result<()> {
+        self.call_wake(store, tickets).await
+    }
+
+    async fn snapshot(&self, store: &mut Store<InstanceState>, instance: u32) -> wasmtime::Result<Result<String, Failure>> {
+        Ok(self.call_snapshot(store, instance).await?.map_err(Into::into))
+    }
+
+    async fn restore(
+        &self,
+        store: &mut Store<InstanceState>,
+        instance: u32,
+        state: &str,
+    ) -> wasmtime::Result<Result<(), Failure>> {
+        Ok(self.call_restore(store, instance, state).await?.map_err(Into::into))
+    }
+
     // One function and no layers: each `await` of an async function copies its whole state.
     async fn enter(
         &self,
@@ -59,7 +76,9 @@ impl Exports for Plugin {
                 let (reason, details) = (reason.as_str(), details.as_deref());
                 self.call_disconnect(store, id, socket, namespace, registration, reason, details).await?.into()
             }
-            Export::Start { .. } | Export::Timer(_) => return Err(wasmtime::Error::msg("not about a socket alone")),
+            Export::Start { .. } | Export::Timer(_) | Export::Wake | Export::Snapshot | Export::Restore => {
+                return Err(wasmtime::Error::msg("not about a socket alone"));
+            }
         })
     }
 }

@@ -7,6 +7,7 @@ use innkeeper_contract::limits::{SCAN_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 use super::generated::innkeeper::plugin::store::{Entry, Host};
 use super::generated::innkeeper::plugin::types::Failure;
 use crate::plugin::host::{HostAnswer, InstanceState};
+use crate::store::Store;
 
 impl Host for InstanceState {
     fn ask_get(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
@@ -16,18 +17,17 @@ impl Host for InstanceState {
 
     fn ask_set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, Failure> {
         let ttl = ttl_ms.map(Duration::from_millis);
-        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.set(bucket, &key, value, ttl))
+        self.ask_store_write(bucket, HostAnswer::Done, true, move |store, bucket| store.set(bucket, &key, value, ttl))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_delete(&mut self, bucket: String, key: String) -> Result<u64, Failure> {
-        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.delete(bucket, &key))
+        self.ask_store_write(bucket, HostAnswer::Done, true, move |store, bucket| store.delete(bucket, &key))
             .map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_increment(&mut self, bucket: String, key: String, by: i64) -> Result<u64, Failure> {
-        self.ask_store(bucket, HostAnswer::Number, 0, move |store, bucket| store.increment(bucket, &key, by))
-            .map_err(|refusal| self.refused(refusal))
+        Self::ask_increment(self, bucket, key, by).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_compare_and_swap(
@@ -37,8 +37,8 @@ impl Host for InstanceState {
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
     ) -> Result<u64, Failure> {
-        self.ask_store(bucket, HostAnswer::Done, 0, move |store, bucket| store.compare_and_swap(bucket, &key, expected, value))
-            .map_err(|refusal| self.refused(refusal))
+        let ask = move |store: &dyn Store, bucket: &str| store.compare_and_swap(bucket, &key, expected, value);
+        self.ask_store_write(bucket, HostAnswer::Done, false, ask).map_err(|refusal| self.refused(refusal))
     }
 
     fn ask_scan(&mut self, bucket: String, prefix: String, after: Option<String>, limit: u32) -> Result<u64, Failure> {

@@ -1,0 +1,179 @@
+//! A generation of a plugin in `shared` mode: few instances, each of which serves many open calls.
+//!
+//! The calls of one connection go to one instance, for as long as the generation serves. A call goes into the mailbox of its instance,
+//! and whoever made it awaits its end here; the instance's own task enters the guest.
+
+mod await_end;
+mod guest_task;
+mod instance_task;
+mod live;
+mod mailbox;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::call::{Call, CallOutcome};
+use super::call_metrics::CallMetrics;
+use super::contract::LinkedComponent;
+use super::host::GenerationContext;
+use super::open_call::OpenCall;
+use super::permits::Permits;
+use super::registration::{Hook, NamespaceRegistration, Registration};
+use super::report;
+use super::runner::{Figures, HandedOver, InstanceFigures, Runner};
+use super::timers::PluginTimers;
+use crate::adapter::Socket;
+use crate::effect::Effects;
+use crate::limit_hits::LimitHit;
+use await_end::await_end;
+use instance_task::{InstanceStatus, InstanceTask, SharedParts};
+use mailbox::{Mailbox, Order, QueuedCall};
+
+/// One loaded version of a plugin.
+pub(super) struct SharedGeneration<C: LinkedComponent> {
+    parts: Arc<SharedParts<C>>,
+    /// At least one.
+    instances: Vec<SharedInstance>,
+    metrics: CallMetrics,
+}
+
+/// One instance, as those who call it have it.
+struct SharedInstance {
+    mailbox: Arc<Mailbox>,
+    status: Arc<InstanceStatus>,
+    /// One for each call that may be open in it.
+    permits: Arc<Permits>,
+}
+
+impl<C: LinkedComponent> SharedGeneration<C> {
+    pub(super) fn new(component: Arc<C>, context: GenerationContext, registration: &Registration, metrics: CallMetrics) -> Self {
+        let limits = &context.plugin.config.limits;
+        let (count, open_calls) = (limits.shared_instances.max(1), limits.open_calls_max);
+        let instance =
+            |_| SharedInstance { mailbox: Arc::default(), status: Arc::default(), permits: Permits::new(open_calls, 0) };
+        let instances = (0..count).map(instance).collect();
+        let has_connection = |namespace: &NamespaceRegistration| namespace.hooks.contains(&Hook::Connection);
+        let parts = SharedParts {
+            component,
+            context: Arc::new(context),
+            has_start: registration.start,
+            has_snapshot: registration.snapshot,
+            connections: registration.namespaces.iter().map(has_connection).collect(),
+            runtime: Handle::current(),
+        };
+        Self { parts: Arc::new(parts), instances, metrics }
+    }
+
+    /// Makes the instances, and starts them.
+    async fn start_all(self: Arc<Self>, effects: Arc<dyn Effects>) {
+        for (number, instance) in (0..).zip(&self.instances) {
+            let (mailbox, status) = (instance.mailbox.clone(), instance.status.clone());
+            let task = InstanceTask::new(self.parts.clone(), number, mailbox, status, effects.clone());
+            // Ends when the generation is dropped.
+            guest_task::spawn(&self.parts.context.plugin.threads, &self.parts.runtime, task.serve());
+            let (started, has_started) = oneshot::channel();
+            instance.mailbox.order(Order::Start(started));
+            // The task answers, or it has panicked.
+            let _answered = has_started.await;
+        }
+    }
+
+    /// Runs a call that begins now.
+    async fn run(self: Arc<Self>, call: Call) -> CallOutcome {
+        let begun = Instant::now();
+        let ends_at = begun + self.call_limit();
+        let (context, instance) = (&*self.parts.context, self.instance(call.socket.as_deref()));
+        let (export, socket) = (call.export.clone(), call.socket.clone());
+        let permit = match instance.permits.try_run() {
+            Some(permit) => Some(permit),
+            None => timeout_at(ends_at, instance.permits.run()).await.ok(),
+        };
+        let outcome = if permit.is_some() {
+            let home = OpenCall::new(socket.clone(), call.progress.clone());
+            instance.mailbox.put(QueuedCall { call, home: home.clone() });
+            await_end(context, &instance.mailbox, home, &export, socket.as_deref(), ends_at).await
+        } else {
+            report::saturated(context, LimitHit::OpenCalls, &export, socket.as_deref())
+        };
+        self.metrics.ended(&export, begun.elapsed(), &outcome);
+        outcome
+    }
+
+    async fn order<T>(&self, instance: usize, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, String> {
+        let instance = self.instances.get(instance).ok_or("there is no such instance")?;
+        let (reply, replied) = oneshot::channel();
+        instance.mailbox.order(order(reply));
+        match timeout(self.call_limit(), replied).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(_)) => Err("the instance's task has ended".to_owned()),
+            Err(_) => Err("the instance was busy for all of call_ms".to_owned()),
+        }
+    }
+
+    /// The instance that serves the connection of this socket: always the same. The first has what concerns no socket.
+    fn instance(&self, socket: Option<&Socket>) -> &SharedInstance {
+        let connection = socket.map_or(0, |socket| usize::try_from(socket.connection()).unwrap_or(0));
+        let number = connection.checked_rem(self.instances.len()).unwrap_or(0);
+        self.instances.get(number).unwrap_or(&self.instances[0])
+    }
+}
+
+impl<C: LinkedComponent> Runner for SharedGeneration<C> {
+    fn name(&self) -> &Arc<str> {
+        &self.parts.context.plugin.name
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
+        Box::pin(self.run(call))
+    }
+
+    fn start(self: Arc<Self>, effects: Arc<dyn Effects>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.start_all(effects))
+    }
+
+    fn snapshot(self: Arc<Self>, instance: usize) -> HandedOver<Option<String>> {
+        Box::pin(async move {
+            if !self.parts.has_snapshot {
+                return Ok(None);
+            }
+            self.order(instance, Order::Snapshot).await?.map(Some)
+        })
+    }
+
+    fn restore(self: Arc<Self>, instance: usize, state: String) -> HandedOver<()> {
+        Box::pin(async move { self.order(instance, |reply| Order::Restore(state, reply)).await? })
+    }
+
+    fn call_limit(&self) -> Duration {
+        self.parts.context.plugin.config.limits.call_deadline
+    }
+
+    fn figures(&self) -> Option<Figures<'_>> {
+        let mut instances = InstanceFigures { running: 0, waiting: 0, idle: 0, queued: 0 };
+        for instance in &self.instances {
+            let is_entered = instance.status.is_entered.load(Ordering::Relaxed);
+            instances.running += usize::from(is_entered);
+            instances.idle += usize::from(!is_entered);
+            instances.waiting += instance.status.open_calls.load(Ordering::Relaxed);
+            let (_, _, queued) = instance.permits.free_and_queued();
+            instances.queued += queued + instance.mailbox.calls();
+        }
+        Some(self.parts.context.plugin.figures(&self.metrics, instances))
+    }
+
+    fn timers(&self) -> Option<&Arc<PluginTimers>> {
+        Some(&self.parts.context.plugin.timers)
+    }
+}
+
+impl<C: LinkedComponent> Drop for SharedGeneration<C> {
+    fn drop(&mut self) {
+        self.instances.iter().for_each(|instance| instance.mailbox.close());
+    }
+}

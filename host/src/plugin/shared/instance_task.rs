@@ -1,0 +1,400 @@
+//! The task of one instance in `shared` mode: it takes what has come to the mailbox, enters the guest for it, applies what the entry
+//! recorded, and tells the connections which of their calls have ended.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
+
+use innkeeper_contract::kinds;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, timeout_at};
+
+use super::await_end::await_end;
+use super::live::Live;
+use super::mailbox::{Mailbox, Notes, Order, QueuedCall};
+use crate::adapter::Socket;
+use crate::effect::Effects;
+use crate::event_loops::WakeLater;
+use crate::fixed_limits::SNAPSHOT_BYTES_MAX;
+use crate::plugin::applying::Applying;
+use crate::plugin::call::{Call, CallOutcome, Export, FailureKind};
+use crate::plugin::clock::TICK;
+use crate::plugin::contract::LinkedComponent;
+use crate::plugin::failure::Failure;
+use crate::plugin::host::{ActiveCall, CallTimeExceeded, GenerationContext};
+use crate::plugin::instance::{Gone, Instance, Returned, SharedEntry};
+use crate::plugin::open_call::OpenCall;
+use crate::plugin::report;
+use crate::plugin::running::Running;
+
+/// What all instances of one generation have in common.
+pub(super) struct SharedParts<C: LinkedComponent> {
+    pub(super) component: Arc<C>,
+    pub(super) context: Arc<GenerationContext>,
+    /// Whether `start` is called before anything else.
+    pub(super) has_start: bool,
+    /// Whether there is something to hand over to the next generation.
+    pub(super) has_snapshot: bool,
+    /// For each registration, whether it has the hook `connection`.
+    pub(super) connections: Vec<bool>,
+    /// Where the clocks of what an instance waits for run.
+    pub(super) runtime: Handle,
+}
+
+/// What `/metrics` shows of one instance.
+#[derive(Default)]
+pub(super) struct InstanceStatus {
+    pub(super) is_entered: AtomicBool,
+    /// Calls that have begun and not ended.
+    pub(super) open_calls: AtomicUsize,
+}
+
+/// The task.
+pub(super) struct InstanceTask<C: LinkedComponent> {
+    parts: Arc<SharedParts<C>>,
+    number: u32,
+    mailbox: Arc<Mailbox>,
+    status: Arc<InstanceStatus>,
+    /// Where the writes of entries go that are made for no call of a dispatch.
+    effects: Arc<dyn Effects>,
+    /// None before the first entry, and after one that did not end cleanly.
+    live: Option<Live<C>>,
+    /// An instance was made before.
+    was_made: bool,
+    /// The instance was lost, and the next begins at once.
+    begins_again: bool,
+    /// The number of the last ticket of the instance before.
+    last_ticket: u64,
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+/// An entry that has returned.
+struct Entered {
+    returned: Returned,
+    active: ActiveCall,
+    running: Arc<Running>,
+}
+
+impl<C: LinkedComponent> InstanceTask<C> {
+    pub(super) fn new(
+        parts: Arc<SharedParts<C>>,
+        number: u32,
+        mailbox: Arc<Mailbox>,
+        status: Arc<InstanceStatus>,
+        effects: Arc<dyn Effects>,
+    ) -> Self {
+        let (live, clock) = (None, None);
+        Self { parts, number, mailbox, status, effects, live, was_made: false, begins_again: false, last_ticket: 0, clock }
+    }
+
+    /// Serves until the mailbox is closed.
+    pub(super) async fn serve(mut self) {
+        while self.changed().await {
+            let turn = Instant::now();
+            while self.step().await {
+                if turn.elapsed() > TICK {
+                    self.end_turn().await;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Enters the guest for what has come. Returns whether there was something. A call that goes on and one that begins take turns, so that
+    /// neither kind keeps the other waiting for ever.
+    async fn step(&mut self) -> bool {
+        let mut has_worked = false;
+        if std::mem::take(&mut self.begins_again) {
+            // What is wrong with it has been logged.
+            let _made = self.make().await;
+        }
+        if let Some(order) = self.mailbox.next_order() {
+            self.obey(order).await;
+            has_worked = true;
+        }
+        self.look();
+        has_worked |= self.wake_guest().await;
+        if let Some(call) = self.mailbox.next_call() {
+            self.begin(call).await;
+            has_worked = true;
+        }
+        has_worked
+    }
+
+    /// Waits until something has come, or a ticket's time is up. False once the mailbox is closed.
+    async fn changed(&mut self) -> bool {
+        let deadline = self.live.as_mut().and_then(Live::next_deadline);
+        let has_more = self.begins_again || self.live.as_ref().is_some_and(Live::has_answers);
+        let mut clock = deadline.map(|deadline| {
+            let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            // One that goes off too early is set again then; to set it later each time would cost more.
+            if clock.is_elapsed() || deadline < clock.deadline() {
+                clock.as_mut().reset(deadline);
+            }
+            clock
+        });
+        let mailbox = &self.mailbox;
+        poll_fn(|context| match mailbox.poll_change(context) {
+            Poll::Pending if has_more => Poll::Ready(true),
+            Poll::Pending => clock.as_mut().map_or(Poll::Pending, |clock| clock.as_mut().poll(context).map(|()| true)),
+            changed => changed,
+        })
+        .await
+    }
+
+    /// Lets others have their turn.
+    async fn end_turn(&mut self) {
+        let mut has_ended = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut has_ended, true) {
+                return Poll::Ready(());
+            }
+            self.parts.context.plugin.threads.next_turn(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Looks at the tickets and the calls that are noted in the mailbox.
+    fn look(&mut self) {
+        let Notes { tickets, given_up } = self.mailbox.take_notes();
+        let Some(live) = &mut self.live else { return };
+        given_up.into_iter().for_each(|call| live.give_up(call));
+        let mailbox = &self.mailbox;
+        live.look(&tickets, |ticket| mailbox.ticket_waker(ticket));
+    }
+
+    /// Wakes the guest for answered tickets, all at once. Returns whether there were any.
+    async fn wake_guest(&mut self) -> bool {
+        let Some((tickets, muted_by)) = self.live.as_mut().and_then(Live::next_answers) else { return false };
+        // All of them may have been taken back.
+        if !tickets.is_empty() {
+            let call = self.own_call(Export::Wake);
+            match self.enter(SharedEntry::Wake(tickets), call, muted_by).await {
+                Ok(entered) => self.finish(entered.active, entered.running, false).await,
+                Err(error) => drop(self.lose(&Export::Wake, None, None, error)),
+            }
+        }
+        true
+    }
+
+    /// Begins a call.
+    async fn begin(&mut self, QueuedCall { call, home }: QueuedCall) {
+        let ready = match self.make().await {
+            Ok(()) if self.has_to_meet(&call) => self.resume(&call).await,
+            made => made,
+        };
+        match ready {
+            Ok(()) => drop(self.run(call, home, false).await),
+            // It fails as the entry did that was made for it.
+            Err(kind) => home.end(CallOutcome::Failed { failure: Failure::neutral(), kind }),
+        }
+    }
+
+    /// Makes the instance, if there is none, and starts it. What goes wrong is logged.
+    async fn make(&mut self) -> Result<(), FailureKind> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let (component, context) = (self.parts.component.clone(), self.parts.context.clone());
+        let kind = if std::mem::replace(&mut self.was_made, true) { kinds::RESTARTED } else { kinds::NEW };
+        let start = Export::Start { instance: self.number, kind };
+        let running = self.running(Instant::now());
+        match context.plugin.threads.run(&running, Instance::new(&*component, &context, &running)).await {
+            Ok(instance) => {
+                self.live = Some(Live::new(instance, self.last_ticket, context.plugin.config.limits.call_deadline));
+            }
+            Err(error) => {
+                let (kind, cause) = report::cause(&context, error);
+                report::failed(&context, &start, None, || cause.to_string());
+                return Err(kind);
+            }
+        }
+        if self.parts.has_start { self.run_own(self.own_call(start), false).await } else { Ok(()) }
+    }
+
+    /// Whether the instance meets a socket that was connected before.
+    fn has_to_meet(&self, call: &Call) -> bool {
+        let (Some(socket), Some(registration), Some(live)) = (&call.socket, call.registration, &self.live) else { return false };
+        let has_connection = usize::try_from(registration).ok().and_then(|index| self.parts.connections.get(index));
+        !call.export.is_connecting() && has_connection == Some(&true) && !live.sockets.has_met(socket.id())
+    }
+
+    /// Runs `connection` for a socket that was connected before, muted.
+    async fn resume(&mut self, about: &Call) -> Result<(), FailureKind> {
+        let connection = self.own_call(Export::Connection { kind: kinds::RESUMED });
+        let call = Call { registration: about.registration, socket: about.socket.clone(), ..connection };
+        self.run_own(call, true).await
+    }
+
+    /// Runs a call that no dispatch awaits.
+    async fn run_own(&mut self, call: Call, is_muted: bool) -> Result<(), FailureKind> {
+        let home = OpenCall::new(None, Arc::default());
+        let (awaited, mailbox, context) = (home.clone(), self.mailbox.clone(), self.parts.context.clone());
+        let (export, socket) = (call.export.clone(), call.socket.clone());
+        let ends_at = Instant::now() + context.plugin.config.limits.call_deadline;
+        let begun = self.run(call, home, is_muted).await;
+        // Ends with the call, or when its time is up.
+        self.parts
+            .runtime
+            .spawn(async move { await_end(&context, &mailbox, awaited, &export, socket.as_deref(), ends_at).await });
+        begun
+    }
+
+    /// Enters the guest for a call. The error: the instance is lost, and the call has failed with all that were open.
+    async fn run(&mut self, call: Call, home: Arc<OpenCall>, is_muted: bool) -> Result<(), FailureKind> {
+        let id = self.context().plugin.next_call();
+        let Some(live) = &mut self.live else { return Err(FailureKind::Broke) };
+        if !home.begin(id) {
+            return Ok(());
+        }
+        live.begin(id, &call, &home, is_muted);
+        let (export, registration, socket) = (call.export.clone(), call.registration, call.socket.clone());
+        let entry = SharedEntry::Call { id, export: export.clone(), registration, socket: socket.clone() };
+        match self.enter(entry, call, is_muted.then_some(id)).await {
+            Ok(Entered { returned: Returned::Call(returned), mut active, running }) => {
+                let waits = self.live.as_mut().is_some_and(|live| live.returned(id, returned, &mut active));
+                // The socket of a `connection` that waits is connected now, with all that it wrote.
+                self.finish(active, running, waits && export.is_connecting()).await;
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.lose(&export, socket.as_deref(), Some(id), error)),
+        }
+    }
+
+    /// Enters the guest. The error: the instance is in an unknown state.
+    async fn enter(&mut self, entry: SharedEntry, mut call: Call, muted_by: Option<u64>) -> wasmtime::Result<Entered> {
+        let now = Instant::now();
+        let (running, context) = (self.running(now), self.parts.context.clone());
+        let ends_at = now + context.plugin.config.limits.call_deadline;
+        let live = self.live.as_mut().ok_or(Gone)?;
+        call.effects = live.effects_of_entry(call.effects);
+        self.status.is_entered.store(true, Ordering::Relaxed);
+        let entered = live.instance.enter(entry, call, ends_at, running.clone(), muted_by);
+        // The running time is bounded; a guest that blocks does not run.
+        let returned = timeout_at(ends_at, context.plugin.threads.run(&running, entered)).await;
+        self.status.is_entered.store(false, Ordering::Relaxed);
+        let returned = returned.unwrap_or_else(|_| Err(CallTimeExceeded.into()))?;
+        let active = live.instance.end_entry().ok_or(Gone)?;
+        Ok(Entered { returned, active, running })
+    }
+
+    /// Applies what an entry has recorded. `releases`: with what was held back before.
+    async fn finish(&mut self, mut active: ActiveCall, running: Arc<Running>, releases: bool) {
+        let effects = active.call.effects.clone();
+        let (rest, is_left) = {
+            // Each loop is woken once, for what was written and for the calls that have ended.
+            let _later = WakeLater::begin();
+            let rest = Applying::begin(&effects, &mut active.recorded);
+            let is_left = releases && (rest.is_some() || effects.release_some());
+            if rest.is_none() && !is_left {
+                active.pass_budget_on();
+                self.tell();
+                return;
+            }
+            (rest, is_left)
+        };
+        let applied = async {
+            if let Some(rest) = rest {
+                rest.run(&running).await;
+            }
+            while is_left && effects.release_some() {
+                running.next_turn().await;
+            }
+            Ok(())
+        };
+        // It is dropped where its time is up, and has then taken effect whole.
+        let threads = self.context().plugin.threads.clone();
+        let _whole = Box::pin(threads.run(&running, applied)).await;
+        active.pass_budget_on();
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.tell(&self.parts.context);
+        self.status.open_calls.store(live.open_calls(), Ordering::Relaxed);
+    }
+
+    /// An entry did not end cleanly: what it recorded is dropped, and all open calls of the instance fail. `id`: the call that the entry
+    /// was made for.
+    fn lose(&mut self, export: &Export, socket: Option<&Socket>, id: Option<u64>, error: wasmtime::Error) -> FailureKind {
+        let (kind, cause) = report::cause(&self.parts.context, error);
+        let Some(live) = self.live.take() else { return kind };
+        self.begins_again = live.has_served;
+        let (open, last_ticket) = live.lose();
+        self.last_ticket = last_ticket;
+        let others = open.iter().filter(|(open, _)| Some(*open) != id).count();
+        report::failed(&self.parts.context, export, socket, || {
+            format!("{cause}; the instance is lost, and with it {others} other open calls")
+        });
+        let _later = WakeLater::begin();
+        for (open, begun) in open {
+            let kind = if Some(open) == id { kind } else { FailureKind::Broke };
+            begun.home.end(CallOutcome::Failed { failure: Failure::neutral(), kind });
+        }
+        self.status.open_calls.store(0, Ordering::Relaxed);
+        kind
+    }
+
+    async fn obey(&mut self, order: Order) {
+        let made = self.make().await.map_err(|_| "there is no instance; the log says why".to_owned());
+        match order {
+            Order::Start(started) => drop(started.send(())),
+            Order::Snapshot(reply) => {
+                let snapshot = match made {
+                    Ok(()) => self.hand_over(Export::Snapshot, SharedEntry::Snapshot(self.number)).await,
+                    Err(error) => Err(error),
+                };
+                // Whoever asked may be gone.
+                let _gone = reply.send(snapshot);
+            }
+            Order::Restore(state, reply) => {
+                let restored = match made {
+                    Ok(()) => self.hand_over(Export::Restore, SharedEntry::Restore(self.number, state)).await,
+                    Err(error) => Err(error),
+                };
+                let _gone = reply.send(restored.map(drop));
+            }
+        }
+    }
+
+    /// Takes the state of the instance, or gives it one. The error says what the guest, or a bound, has against it.
+    async fn hand_over(&mut self, export: Export, entry: SharedEntry) -> Result<String, String> {
+        let call = self.own_call(export.clone());
+        let Entered { returned, active, running } = match self.enter(entry, call, None).await {
+            Ok(entered) => entered,
+            Err(error) => {
+                let told = format!("{error:#}");
+                self.lose(&export, None, None, error);
+                return Err(told);
+            }
+        };
+        self.finish(active, running, false).await;
+        match returned {
+            Returned::Snapshot(Ok(state)) if state.len() > SNAPSHOT_BYTES_MAX => {
+                Err(format!("the snapshot has {} bytes, and at most {SNAPSHOT_BYTES_MAX} are handed over", state.len()))
+            }
+            Returned::Snapshot(Ok(state)) => Ok(state),
+            Returned::Snapshot(Err(failure)) | Returned::Restored(Err(failure)) => Err(failure.message),
+            Returned::Restored(Ok(())) | Returned::Call(_) | Returned::Woken => Ok(String::new()),
+        }
+    }
+
+    fn context(&self) -> &GenerationContext {
+        &self.parts.context
+    }
+
+    /// A call of the host itself.
+    fn own_call(&self, export: Export) -> Call {
+        Call { export, registration: None, socket: None, effects: self.effects.clone(), progress: Arc::default() }
+    }
+
+    fn running(&self, now: Instant) -> Arc<Running> {
+        let clock = self.parts.component.engine().clock().clone();
+        Arc::new(Running::new(clock, self.context().plugin.config.limits.run_deadline, now.into_std()))
+    }
+}

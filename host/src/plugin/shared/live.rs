@@ -1,0 +1,195 @@
+//! An instance in `shared` mode between its entries: its open calls, its sockets, and the answers that it is to be woken for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt as _};
+use tokio::time::Instant;
+
+use crate::effect::Effects;
+use crate::plugin::call::{Call, CallOutcome, Export, FailureKind};
+use crate::plugin::contract::{ExportResult, LinkedComponent};
+use crate::plugin::failure::Failure;
+use crate::plugin::host::{
+    ActiveCall, Answered, BegunCall, EndedCall, EntryEffects, GenerationContext, KnownSockets, SharedState, Tickets,
+};
+use crate::plugin::instance::Instance;
+use crate::plugin::open_call::OpenCall;
+use crate::plugin::outcome::{Ended, bytes, outcome};
+use crate::plugin::progress::OpenQuestions;
+use crate::plugin::report;
+
+/// Answered tickets for which the guest is woken at once; those beyond have an entry of their own, so that each ends within its running
+/// time.
+const TICKETS_PER_WAKE: usize = 1_000;
+
+/// An instance, and what is noted about it.
+pub(super) struct Live<C: LinkedComponent> {
+    pub(super) instance: Instance<C>,
+    pub(super) sockets: Arc<KnownSockets>,
+    questions: OpenQuestions,
+    had_questions: bool,
+    /// The guest is to be woken for these.
+    answered: Vec<Answered>,
+    /// Open calls that are not the last of their chain.
+    in_chain: Vec<(u64, Arc<OpenCall>)>,
+    /// It has served something.
+    pub(super) has_served: bool,
+}
+
+impl<C: LinkedComponent> Live<C> {
+    /// `last_ticket`: the number of the last ticket of the instance before. `kept`: how long answers are kept that the guest does not
+    /// take.
+    pub(super) fn new(mut instance: Instance<C>, last_ticket: u64, kept: Duration) -> Self {
+        let (sockets, questions) = (Arc::<KnownSockets>::default(), OpenQuestions::default());
+        let tickets = Tickets::of_instance(last_ticket, questions.clone(), kept);
+        instance.share(SharedState { tickets, open: HashMap::new(), ended: Vec::new(), sockets: sockets.clone() });
+        let (answered, in_chain) = (Vec::new(), Vec::new());
+        Self { instance, sockets, questions, had_questions: false, answered, in_chain, has_served: false }
+    }
+
+    /// Calls that have begun and not ended.
+    pub(super) fn open_calls(&mut self) -> usize {
+        self.instance.shared().map_or(0, |shared| shared.open.len())
+    }
+
+    /// Where the writes of an entry go that is made for a call with these effects.
+    pub(super) fn effects_of_entry(&self, own: Arc<dyn Effects>) -> Arc<dyn Effects> {
+        if self.sockets.has_pending() { Arc::new(EntryEffects::new(own, self.sockets.clone())) } else { own }
+    }
+
+    /// The guest is about to be entered for the call of this number.
+    pub(super) fn begin(&mut self, id: u64, call: &Call, home: &Arc<OpenCall>, is_muted: bool) {
+        if let Some(socket) = &call.socket {
+            if is_muted || matches!(call.export, Export::Connection { .. }) {
+                self.sockets.meet(socket);
+            } else {
+                self.sockets.note(socket);
+            }
+            if call.export.is_connecting() && !is_muted {
+                self.sockets.begin_pending(socket, &call.effects);
+            }
+        }
+        if let Some(shared) = self.instance.shared() {
+            shared.open.insert(id, BegunCall { call: call.clone(), home: home.clone() });
+        }
+    }
+
+    /// The entry of a call has returned this. Returns whether the call waits.
+    pub(super) fn returned(&mut self, id: u64, returned: ExportResult, active: &mut ActiveCall) -> bool {
+        let questions = self.questions.clone();
+        let Some(shared) = self.instance.shared() else { return false };
+        if let ExportResult::Waiting = returned {
+            let Some(begun) = shared.open.get(&id) else { return false };
+            begun.home.wait(&questions);
+            if begun.home.waits_in_chain() {
+                self.in_chain.push((id, begun.home.clone()));
+            }
+            return true;
+        }
+        // It may have ended by `settle` before: that counts.
+        if let Some(begun) = shared.open.remove(&id) {
+            let attachments_max = active.limits().attachments;
+            let ended = active.check_returned(bytes(&returned)).and_then(|()| outcome(returned, &begun.call, attachments_max));
+            let outcome = ended.map(|Ended { outcome, ack }| {
+                active.add_ack(ack);
+                outcome
+            });
+            shared.ended.push(EndedCall { begun, outcome });
+        }
+        false
+    }
+
+    /// What the entry wrote has been applied: the connections learn which of their calls have ended, and which may be overtaken now.
+    pub(super) fn tell(&mut self, context: &GenerationContext) {
+        let ended = self.instance.shared().map(|shared| std::mem::take(&mut shared.ended));
+        for EndedCall { begun: BegunCall { call, home }, outcome } in ended.into_iter().flatten() {
+            let socket = call.socket.as_deref();
+            self.end_pending(&call);
+            let outcome = match outcome {
+                Ok(outcome) => {
+                    report::reported(context, &call.export, socket, &outcome);
+                    outcome
+                }
+                Err(cause) => {
+                    report::failed(context, &call.export, socket, || cause);
+                    CallOutcome::Failed { failure: Failure::neutral(), kind: FailureKind::Broke }
+                }
+            };
+            home.end(outcome);
+        }
+        self.tell_of_questions();
+        self.has_served = true;
+    }
+
+    /// With the first open question to a client, calls that wait in their chain may be overtaken.
+    fn tell_of_questions(&mut self) {
+        let has_questions = self.questions.are_open();
+        if has_questions != self.had_questions {
+            self.had_questions = has_questions;
+            if has_questions {
+                let Some(shared) = self.instance.shared() else { return };
+                self.in_chain.retain(|(id, _)| shared.open.contains_key(id));
+                self.in_chain.iter().for_each(|(_, call)| call.wake());
+            }
+        }
+    }
+
+    /// Nobody awaits the call of this number any more.
+    pub(super) fn give_up(&mut self, id: u64) {
+        if let Some(begun) = self.instance.shared().and_then(|shared| shared.open.remove(&id)) {
+            self.end_pending(&begun.call);
+        }
+    }
+
+    fn end_pending(&self, call: &Call) {
+        if let Some(socket) = call.socket.as_ref().filter(|_| call.export.is_connecting()) {
+            self.sockets.end_pending(socket.id());
+        }
+    }
+
+    /// Looks at tickets. `waker` wakes the one of a number.
+    pub(super) fn look(&mut self, woken: &[u64], waker: impl Fn(u64) -> std::task::Waker) {
+        if let Some(shared) = self.instance.shared() {
+            shared.tickets.look(woken, waker, &mut self.answered);
+        }
+    }
+
+    /// When tickets have to be looked at again.
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        self.instance.shared()?.tickets.next_deadline()
+    }
+
+    pub(super) fn has_answers(&self) -> bool {
+        !self.answered.is_empty()
+    }
+
+    /// The answered tickets for the next entry, and the `resumed` run that they belong to: so long as that has not ended, they are muted.
+    pub(super) fn next_answers(&mut self) -> Option<(Vec<u64>, Option<u64>)> {
+        let shared = self.instance.shared()?;
+        let muted_by = |answered: &Answered| answered.muted_by.filter(|call| shared.open.contains_key(call));
+        let first = muted_by(self.answered.first()?);
+        let mut tickets = Vec::new();
+        let mut is_next = |answered: &Answered| {
+            let is_next = muted_by(answered) == first && tickets.len() < TICKETS_PER_WAKE;
+            if is_next {
+                tickets.push(answered.ticket);
+            }
+            is_next
+        };
+        self.answered.retain(|answered| !is_next(answered));
+        Some((shared.tickets.report(tickets), first))
+    }
+
+    /// The instance did not end an entry cleanly: its open calls, and the number of its last ticket. Its memory is dropped.
+    pub(super) fn lose(mut self) -> (Vec<(u64, BegunCall)>, u64) {
+        let Some(shared) = self.instance.shared() else { return (Vec::new(), 0) };
+        let ended = std::mem::take(&mut shared.ended);
+        let mut open: Vec<_> = std::mem::take(&mut shared.open).into_iter().collect();
+        // In the order in which they began. Those that the entry ended have not: what they wrote is dropped with it.
+        open.sort_unstable_by_key(|(id, _)| *id);
+        open.extend(ended.into_iter().map(|ended| (0, ended.begun)));
+        let last_ticket = shared.tickets.last();
+        (open, last_ticket)
+    }
+}

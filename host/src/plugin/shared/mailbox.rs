@@ -1,0 +1,147 @@
+//! What comes to an instance in `shared` mode: calls that are to begin, tickets to look at, calls that nobody awaits any more.
+//!
+//! The task of the instance is woken by the first thing that comes while it waits, and by none of those behind it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::sync::oneshot;
+
+use crate::plugin::call::Call;
+use crate::plugin::open_call::OpenCall;
+
+/// The mailbox of one instance. Its calls are bounded by the permits of those who put them in, its tickets by their number.
+#[derive(Default)]
+pub(super) struct Mailbox {
+    /// Never held while the instance's task is woken.
+    state: Mutex<MailboxState>,
+}
+
+#[derive(Default)]
+struct MailboxState {
+    calls: VecDeque<QueuedCall>,
+    orders: VecDeque<Order>,
+    tickets: Vec<u64>,
+    given_up: Vec<u64>,
+    /// The task that waits.
+    waker: Option<Waker>,
+    is_closed: bool,
+}
+
+/// A call that has not begun.
+pub(super) struct QueuedCall {
+    pub(super) call: Call,
+    pub(super) home: Arc<OpenCall>,
+}
+
+/// What the host wants of the instance itself.
+pub(super) enum Order {
+    /// The instance is made, and `start` is called. Answered when that has returned.
+    Start(oneshot::Sender<()>),
+    Snapshot(oneshot::Sender<Result<String, String>>),
+    Restore(String, oneshot::Sender<Result<(), String>>),
+}
+
+/// What the task looks at before it enters the guest.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// Tickets that something has woken.
+    pub(super) tickets: Vec<u64>,
+    /// Numbers of calls that nobody awaits.
+    pub(super) given_up: Vec<u64>,
+}
+
+impl Mailbox {
+    pub(super) fn put(&self, call: QueuedCall) {
+        self.change(|state| state.calls.push_back(call));
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        self.change(|state| state.orders.push_back(order));
+    }
+
+    /// The call of this number has begun, and nobody awaits it any more.
+    pub(super) fn give_up(&self, call: u64) {
+        self.change(|state| state.given_up.push(call));
+    }
+
+    /// The task ends.
+    pub(super) fn close(&self) {
+        self.change(|state| state.is_closed = true);
+    }
+
+    /// Calls that have not begun.
+    pub(super) fn calls(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    pub(super) fn take_notes(&self) -> Notes {
+        let mut state = self.lock();
+        Notes { tickets: std::mem::take(&mut state.tickets), given_up: std::mem::take(&mut state.given_up) }
+    }
+
+    pub(super) fn next_order(&self) -> Option<Order> {
+        self.lock().orders.pop_front()
+    }
+
+    pub(super) fn next_call(&self) -> Option<QueuedCall> {
+        let mut state = self.lock();
+        let next = state.calls.pop_front();
+        if state.calls.is_empty() {
+            // A burst leaves no memory behind.
+            state.calls.shrink_to(16);
+        }
+        next
+    }
+
+    /// Ready when there is something: `false` once the mailbox is closed.
+    pub(super) fn poll_change(&self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Poll::Ready(false);
+        }
+        let is_empty = state.calls.is_empty() && state.orders.is_empty() && state.tickets.is_empty() && state.given_up.is_empty();
+        if !is_empty {
+            return Poll::Ready(true);
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// What wakes the ticket of this number.
+    pub(super) fn ticket_waker(self: &Arc<Self>, ticket: u64) -> Waker {
+        Arc::new(TicketWaker { mailbox: self.clone(), ticket }).into()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut MailboxState)) {
+        let waker = {
+            let mut state = self.lock();
+            change(&mut state);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the number of a ticket into the mailbox.
+struct TicketWaker {
+    mailbox: Arc<Mailbox>,
+    ticket: u64,
+}
+
+impl Wake for TicketWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mailbox.change(|state| state.tickets.push(self.ticket));
+    }
+}
