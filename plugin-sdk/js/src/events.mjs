@@ -1,26 +1,34 @@
 // Events of clients: from the export to the listeners, and the answer.
 
-import { acks, log } from "./host.mjs";
+import { acks, keepAck, log, sendAck, takeAck } from "./host.mjs";
 import { DONE, PASS, allEnded, endFailed, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
 import { runChain } from "./chain.mjs";
-import { describe, fromHost, toFailure } from "./errors.mjs";
+import { attempt, describe, toFailure } from "./errors.mjs";
 import { text } from "./names.mjs";
 import { decode, encode } from "./payload.mjs";
 import { InnkeeperPromise } from "./promise.mjs";
 import { sockets } from "./socket.mjs";
 
+/** The event whose listeners are called right now. */
+let current = null;
+
 /** The export `event`. A listener that waits for nothing makes no promise. */
 export function event(arrived) {
   const socket = sockets.get(arrived.socket);
   if (socket === undefined) return failed(new Error(`this instance does not know the socket ${arrived.socket}`));
+  current = arrived;
   try {
     const args = decode(arrived.payload);
     const answer = socket._middleware === null ? invoke(arrived, socket, arrived.name, args) : throughMiddleware(arrived, socket, args);
     if (isThenable(answer)) return endWith(arrived.call, answer, answered);
     leave();
-    return answered(answer);
+    const acknowledged = takeAck();
+    return acknowledged === null ? answered(answer) : { tag: "done", val: acknowledged };
   } catch (error) {
     return endFailed(error);
+  } finally {
+    current = null;
+    sendAck();
   }
 }
 
@@ -47,7 +55,7 @@ function invoke(arrived, socket, name, args) {
   if (listeners === undefined) return undefined;
   const count = args.length;
   const { ack } = arrived;
-  if (ack !== null) args.push(callbackFor(arrived.socket, ack));
+  if (ack !== null) args.push(callbackFor(arrived));
   let waits = null;
   let answer;
   for (const listener of listeners) {
@@ -78,16 +86,15 @@ function rewritten(packet, before) {
 }
 
 /** The last argument of a listener whose client asked for an ack. Its first call counts. */
-function callbackFor(socket, ack) {
+function callbackFor(arrived) {
   let isSent = false;
   return (...values) => {
     if (isSent) return;
     isSent = true;
-    try {
-      acks.reply(socket, ack, encode(values));
-    } catch (error) {
-      throw fromHost(error);
-    }
+    const { socket, ack } = arrived;
+    const payload = encode(values);
+    if (current === arrived) return keepAck({ socket, ack, payload });
+    attempt(() => acks.reply(socket, ack, payload));
   };
 }
 

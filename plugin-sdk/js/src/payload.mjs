@@ -1,18 +1,20 @@
 // Arguments as the contract has them: JSON text, with binary arguments beside it.
 
-/** The attachments of the payload that is being encoded; null at all other times. */
-let attachments = null;
 const NONE = [];
+/** Whether a payload is being encoded. */
+let isEncoding = false;
+/** Its attachments, if it has some. */
+let attachments = NONE;
 
 /** The payload of a list of arguments. `Uint8Array` and `ArrayBuffer`, anywhere in it, become attachments. */
 export function encode(args) {
   if (args.length === 0) return { args: "[]", attachments: NONE };
-  const found = [];
-  attachments = found;
+  isEncoding = true;
   try {
-    return { args: JSON.stringify(args), attachments: found };
+    return { args: JSON.stringify(args), attachments };
   } finally {
-    attachments = null;
+    isEncoding = false;
+    attachments = NONE;
   }
 }
 
@@ -34,7 +36,8 @@ export function installBinary() {
 
 function define(prototype, bytes, plain) {
   const toJSON = function () {
-    if (attachments === null) return plain(this);
+    if (!isEncoding) return plain(this);
+    if (attachments === NONE) attachments = [];
     // A copy: the bytes of this moment are sent, whatever the plugin writes into the array later.
     attachments.push(bytes(this).slice());
     return { _placeholder: true, num: attachments.length - 1 };

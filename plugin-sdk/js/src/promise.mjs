@@ -145,7 +145,7 @@ export function pending() {
 
 /** Settles a promise with a value, or makes it follow one that has a `then`. */
 export function resolve(promise, value) {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return settle(promise, FULFILLED, value);
+  if (!isObject(value)) return settle(promise, FULFILLED, value);
   if (value === promise) return reject(promise, new TypeError("Chaining cycle detected for promise #<Promise>"));
   let then;
   try {
@@ -215,6 +215,10 @@ export function takeRejected() {
   return list.filter((promise) => !promise[HANDLED]).map((promise) => promise[VALUE]);
 }
 
+function isObject(value) {
+  return typeof value === "object" ? value !== null : typeof value === "function";
+}
+
 /** The two functions that an executor gets, of which only the first call counts. */
 function settlers(promise) {
   let isDone = false;
@@ -269,11 +273,22 @@ function advance(promise, steps, state, value) {
   let step;
   try {
     step = state === FULFILLED ? steps.next(value) : steps.throw(value);
-    if (!step.done) return subscribe(InnkeeperPromise.resolve(step.value), { steps, child: promise });
+    if (!step.done) return wait(promise, steps, step.value);
   } catch (error) {
     return reject(promise, error);
   }
   resolve(promise, step.value);
+}
+
+/** An `async` function waits for a value, one turn at least. */
+function wait(promise, steps, value) {
+  const reaction = { steps, child: promise };
+  if (isObject(value)) subscribe(InnkeeperPromise.resolve(value), reaction);
+  else enqueue(goOn, reaction, value);
+}
+
+function goOn({ steps, child }, value) {
+  advance(child, steps, FULFILLED, value);
 }
 
 /** A job: the promise goes the way of another one of this class. */

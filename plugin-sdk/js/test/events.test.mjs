@@ -18,6 +18,27 @@ test("a callback is an ack where it is called, and counts once", async (t) => {
   assert.deepEqual(plugin.writes, [["to-socket", "s1", "before", []], ["reply", 7, 1, 2], ["to-socket", "s1", "after", []]]);
 });
 
+test("a callback that nothing is written after goes with the end of the call; one of another call does not", async (t) => {
+  const plugin = await connected(t, `
+    let other;
+    socket.on("last", (callback) => { socket.emit("before"); callback("last"); });
+    socket.on("throws", (callback) => { callback(1); throw new Error("after"); });
+    socket.on("waits", async (callback) => { callback(1); await new Promise((ok) => setTimeout(ok)); });
+    socket.on("background", (callback) => { callback(1); Promise.resolve().then(() => socket.emit("job")); });
+    socket.on("keeps", (callback) => { other = callback; });
+    socket.on("answers both", (callback) => { callback("own"); other("kept"); });
+  `);
+  assert.deepEqual(plugin.ask("s1", "last"), ["done", "last"]);
+  assert.deepEqual(plugin.writes, [["to-socket", "s1", "before", []]]);
+  assert.deepEqual(plugin.ask("s1", "throws")[1].message, "after");
+  assert.equal(plugin.ask("s1", "waits"), "waiting");
+  assert.equal(plugin.ask("s1", "background"), "done");
+  assert.deepEqual(plugin.writes, [["reply", 7, 1], ["reply", 7, 1], ["reply", 7, 1], ["to-socket", "s1", "job", []]]);
+  plugin.ask("s1", "keeps");
+  assert.equal(plugin.ask("s1", "answers both"), "done");
+  assert.deepEqual(plugin.writes, [["reply", 7, "own"], ["reply", 7, "kept"]]);
+});
+
 test("without a request for an ack there is no callback, and a returned value goes nowhere", async (t) => {
   const plugin = await connected(t, `socket.on("x", (...args) => args.length);`);
   assert.equal(plugin.tell("s1", "x", 1, 2), "done");
@@ -144,8 +165,8 @@ test("binary arguments, in and out", async (t) => {
       return JSON.stringify(view);
     });
   `);
-  plugin.ask("s1", "x", { bytes: Buffer.from("ff00", "hex") });
-  assert.deepEqual(plugin.writes, [["reply", 7, true, { bytes: "ff00", view: "0102", buffer: "09", words: "0102" }]]);
+  const answer = plugin.ask("s1", "x", { bytes: Buffer.from("ff00", "hex") });
+  assert.deepEqual(answer, ["done", true, { bytes: "ff00", view: "0102", buffer: "09", words: "0102" }]);
 });
 
 test("names are made valid text, and reserved ones are refused with the words of Socket.IO", async (t) => {
