@@ -4,6 +4,7 @@ from . import exceptions, log
 from .exceptions import ConnectionRefusedError, DisconnectedError, Failure, TimeoutError
 from .exports import export
 from .namespace import AsyncNamespace
+from .rate_limit import RateLimit
 from .remote import RemoteSocket
 from .server import AsyncServer
 from .store import Bucket
@@ -15,6 +16,7 @@ __all__ = [
     "ConnectionRefusedError",
     "DisconnectedError",
     "Failure",
+    "RateLimit",
     "RemoteSocket",
     "TimeoutError",
     "exceptions",

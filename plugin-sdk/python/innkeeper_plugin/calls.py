@@ -84,7 +84,13 @@ def end(kind, task):
 
 
 def failed(kind, error):
-    if not isinstance(error, exceptions.SocketIOError):
+    if isinstance(error, MemoryError):
+        # What fills the memory may be kept for ever. Out of an export, the exception ends this instance, and the host makes a new one.
+        raise error
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        error = RuntimeError(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__)
+    # Who gave it a code meant it for the client.
+    if not isinstance(error, exceptions.SocketIOError) and not isinstance(getattr(error, "code", None), str):
         log.failed("a handler failed", error)
     return kind.failed(error)
 

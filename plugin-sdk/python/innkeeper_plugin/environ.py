@@ -7,8 +7,12 @@ from wit_world.imports import sockets
 from .questions import told
 
 
-def of_socket(sid):
-    """`PATH_INFO`, `QUERY_STRING`, `REMOTE_ADDR`, `wsgi.url_scheme`, and the headers as `HTTP_…`."""
+def of_socket(sid, kind=None):
+    """`PATH_INFO`, `QUERY_STRING`, `REMOTE_ADDR`, `wsgi.url_scheme`, and the headers as `HTTP_…`.
+
+    For a `connect` handler there is `innkeeper.kind` too: `new`, or `resumed` for a socket that was connected before the instance
+    that serves it.
+    """
     handshake = told(sockets.get_handshake, sid, ["address", "url", "headers"])
     path, _, query = handshake.url.partition("?")
     environ = {
@@ -18,6 +22,8 @@ def of_socket(sid):
         "REMOTE_ADDR": handshake.address,
         "wsgi.url_scheme": "https" if handshake.secure else "http",
     }
+    if kind is not None:
+        environ["innkeeper.kind"] = kind
     for name, value in handshake.headers:
         name = "HTTP_" + name.upper().replace("-", "_")
         environ[name] = f"{environ[name]},{value}" if name in environ else value

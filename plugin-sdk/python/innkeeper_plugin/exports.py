@@ -15,14 +15,15 @@ SDK = "innkeeper-plugin (Python) 0.1.0"
 
 def export(server):
     """The exports of a plugin that is this server: `WitWorld = export(sio)`."""
-    return lambda: Exports(server)
+    exports = Exports(server)
+    # componentize-py makes an object for each entry. There is one loop, so there is one object.
+    return lambda: exports
 
 
 class Exports:
     def __init__(self, server):
         self.server = server
         self.loop = Loop()
-        self.routers = []
 
     def _enter(self, kind, call, handler, *args):
         return calls.run(self.loop, kind, call, handler, *args)
@@ -40,22 +41,22 @@ class Exports:
         return self._enter(calls.Quiet, call, self.server.startup, kind)
 
     def connect_middleware(self, call, socket, namespace, registration):
-        return self._connecting(calls.Connect, call, socket, registration)
+        return self._connecting(calls.Connect, call, socket, registration, "new")
 
     def connection(self, call, socket, namespace, registration, kind):
         # A new socket was let in by the middleware. One that was there before this instance is shown to the handler now.
         if kind == "new":
             return Outcome_Done(None)
-        return self._connecting(calls.Quiet, call, socket, registration)
+        return self._connecting(calls.Quiet, call, socket, registration, kind)
 
-    def _connecting(self, kind, call, socket, registration):
+    def _connecting(self, ends, call, socket, registration, kind):
         # In a context of its own, in which this socket is the one that connects.
         context = contextvars.copy_context()
-        return context.run(calls.run, self.loop, kind, call, self._connect, socket, registration)
+        return context.run(calls.run, self.loop, ends, call, self._connect, socket, registration, kind)
 
-    def _connect(self, sid, registration):
+    def _connect(self, sid, registration, kind):
         connecting.set(sid)
-        return self._handlers(registration)["connect"](sid, environ.of_socket(sid), environ.auth(sid))
+        return self._handlers(registration)["connect"](sid, environ.of_socket(sid, kind), environ.auth(sid))
 
     def event_middleware(self, event):
         return Verdict_Pass()

@@ -21,6 +21,7 @@ class Loop(asyncio.AbstractEventLoop):
         # What to do when a ticket is answered, and the tickets of the timers that are still to come.
         self._waiting = {}
         self._timers = {}
+        self._out_of_memory = None
 
     def entered(self, function, *args):
         """Calls the function inside the loop, runs all that is ready afterwards, and returns what the function returned."""
@@ -30,6 +31,9 @@ class Loop(asyncio.AbstractEventLoop):
         try:
             result = function(*args)
             self._run()
+            if self._out_of_memory:
+                # As with a handler's: the host shall make a new instance.
+                raise self._out_of_memory
             return result
         finally:
             events._set_running_loop(None)
@@ -118,4 +122,8 @@ class Loop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context):
-        log.failed(context["message"], context.get("exception"))
+        error = context.get("exception")
+        if isinstance(error, MemoryError):
+            self._out_of_memory = error
+        else:
+            log.failed(context["message"], error)

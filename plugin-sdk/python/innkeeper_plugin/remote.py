@@ -8,9 +8,12 @@ from wit_world.imports import sockets
 
 @dataclass
 class RemoteSocket:
+    """A socket, as far as it was asked for."""
+
     id: str
     rooms: list
     data: dict
+    query: dict
 
 
 def take_sockets(ticket):
@@ -18,6 +21,11 @@ def take_sockets(ticket):
     found, more = [], True
     while more:
         page = sockets.fetched(ticket, 10_000)
-        found += [RemoteSocket(each.id, each.rooms, json.loads(each.data or "{}")) for each in page.sockets]
+        found += [of_page(each) for each in page.sockets]
         more = page.more
     return found
+
+
+def of_page(socket):
+    query = dict(socket.handshake.query) if socket.handshake else {}
+    return RemoteSocket(socket.id, socket.rooms, json.loads(socket.data or "{}"), query)

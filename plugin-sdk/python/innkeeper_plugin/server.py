@@ -90,7 +90,7 @@ class AsyncServer:
         """Emits to one socket and returns what its client answers; without a timeout it may take as long as the call."""
         timeout_ms = None if timeout is None else int(timeout * 1000)
         answers = await ask(emit.ask_socket, to or sid, event, payload.of_data(data), timeout_ms, take=emit.responses)
-        return payload.data(one(answers, to or sid).payload)
+        return payload.data(one(answers).payload)
 
     # Rooms
 
@@ -120,8 +120,8 @@ class AsyncServer:
         """`async with sio.session(sid) as session:` saves the session at the end of the block."""
         return sessions.opened(sid)
 
-    async def fetch_sockets(self, room=None, skip_sid=None, namespace=None, fields=("rooms", "data")):
-        """The sockets of all nodes that are in the rooms: `fetchSockets` of Node."""
+    async def fetch_sockets(self, room=None, skip_sid=None, namespace=None, fields=("rooms", "data", "handshake")):
+        """The sockets of all nodes that are in one of the rooms, or in the namespace: `fetchSockets` of Node."""
         return await ask(sockets.fetch, target(namespace, room, skip_sid), list(fields), None, take=take_sockets)
 
     async def disconnect(self, sid, namespace=None):
@@ -150,10 +150,10 @@ def names(value):
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def one(answers, sid):
+def one(answers):
     """The one answer to a question to one socket."""
     if answers.responses:
         return answers.responses[0]
     if answers.timed_out:
-        raise TimeoutError(f"the client of {sid} did not answer in time", "timeout")
-    raise DisconnectedError(f"{sid} disconnected before its client answered", "disconnected")
+        raise TimeoutError("operation has timed out", "timeout")
+    raise DisconnectedError("socket has been disconnected", "disconnected")
