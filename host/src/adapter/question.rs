@@ -36,6 +36,8 @@ struct QuestionState {
     /// The bytes of the answers, out of what may be held for the one that asked.
     held: Held,
     answer_bytes: usize,
+    /// All sockets that are to be asked were added.
+    is_asked: bool,
     /// The sockets that have not answered.
     open: HashMap<SocketId, Arc<dyn AskedSocket>>,
     answers: QuestionAnswers,
@@ -45,14 +47,32 @@ struct QuestionState {
 impl Question {
     /// A question that nobody is asked yet. `held` is what the asked sockets take; the answers are added to it.
     pub(crate) fn new(held: Held) -> Self {
-        let state =
-            QuestionState { held, answer_bytes: 0, open: HashMap::new(), answers: QuestionAnswers::default(), waker: None };
+        let state = QuestionState {
+            held,
+            answer_bytes: 0,
+            is_asked: false,
+            open: HashMap::new(),
+            answers: QuestionAnswers::default(),
+            waker: None,
+        };
         Self { state: Mutex::new(state) }
     }
 
     /// Adds a socket to those that are asked. Called before the packet is queued, so that no answer can come too early.
     pub(super) fn add(&self, id: SocketId, socket: Arc<dyn AskedSocket>) {
         self.lock().open.insert(id, socket);
+    }
+
+    /// All sockets were added. Before, nobody can say that no answer is outstanding.
+    pub(crate) fn set_asked(&self) {
+        let waker = {
+            let mut state = self.lock();
+            state.is_asked = true;
+            state.waker_if_answered()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Takes the answer of a client. It wakes the call that waits, if it was the last one.
@@ -76,7 +96,7 @@ impl Question {
     /// Ready when no answer is outstanding.
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.open.is_empty() {
+        if state.is_answered() {
             return Poll::Ready(());
         }
         state.waker = Some(context.waker().clone());
@@ -105,7 +125,7 @@ impl Question {
                 return;
             }
             note(&mut state);
-            if state.open.is_empty() { state.waker.take() } else { None }
+            state.waker_if_answered()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -114,6 +134,16 @@ impl Question {
 
     fn lock(&self) -> MutexGuard<'_, QuestionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QuestionState {
+    fn is_answered(&self) -> bool {
+        self.is_asked && self.open.is_empty()
+    }
+
+    fn waker_if_answered(&mut self) -> Option<Waker> {
+        if self.is_answered() { self.waker.take() } else { None }
     }
 }
 

@@ -95,6 +95,7 @@ impl LocalEffects {
                     }
                     QuestionTarget::Rooms(Target { rooms, .. }) => locked.ask(rooms, ack, &packet, &question),
                 };
+                question.set_asked();
                 locked.events().delivered(&message.name, sockets);
             }
             Write::Join { socket, rooms } => self.join(locked, &socket, &rooms),
