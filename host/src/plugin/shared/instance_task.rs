@@ -95,6 +95,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
             let turn = Instant::now();
             while self.step().await {
                 if turn.elapsed() > TICK {
+                    // At what the last step has asked, too: nothing else wakes this task for it.
+                    self.look();
                     self.end_turn().await;
                     break;
                 }
