@@ -40,6 +40,11 @@ fn every_scenario_holds() {
     all_hold(Mode::Pooled, "scripted");
 }
 
+#[test]
+fn every_scenario_holds_in_shared_mode() {
+    all_hold(Mode::Shared, "scripted-shared");
+}
+
 fn all_hold(mode: Mode, guest: &str) {
     let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(guest));
     let only = std::env::var("SCENARIO").unwrap_or_default();

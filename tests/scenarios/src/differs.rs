@@ -19,6 +19,10 @@ pub(crate) const HANDLERS_OVERLAP: Differs = Differs(
 pub(crate) const WHEN_QUESTIONS_BEGIN: Differs = Differs(
     "a question first sends what was recorded; in `shared` mode it begins at once, and what was recorded leaves when the entry ends",
 );
+pub(crate) const HOW_LONG_A_QUESTION_TAKES: Differs = Differs(
+    "a question's timeout is cut to what is left of its call; in `shared` mode tickets belong to the instance and live to their own \
+     timeout, at most call_ms, so the call is over first",
+);
 
 thread_local! {
     /// Those on which the scenario of this thread depends, as far as it came.
