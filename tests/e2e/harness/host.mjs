@@ -37,6 +37,7 @@ const NAMESPACES = {
   ledger: ["/", "/slow"],
   link: ["/"],
   foyer: ["/", "/lobby"],
+  unruly: ["/"],
 };
 
 /**

@@ -98,7 +98,6 @@ async fn follow(call: CallId, plan: Value, hook: Hook, socket: Option<&str>) -> 
             memory::saw(json!(["told", hook.name(), said(told)]));
             Outcome::Done(None)
         }
-        "answer" => done(hook.name()),
         _ => Outcome::Done(None),
     }
 }
