@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Keys of `[plugins.<name>]` that are limits.
-const PLUGIN_LIMITS: [&str; 6] = ["instances_max", "waiting_max", "memory_bytes_max", "store_bytes_max", "run_ms", "call_ms"];
+const PLUGIN_LIMITS: [&str; 7] =
+    ["instances_max", "waiting_max", "open_calls_max", "memory_bytes_max", "store_bytes_max", "run_ms", "call_ms"];
 
 /// Limits of the contract that nothing can reach yet, each with the reason. One that the host uses does not belong here.
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 33] = [
+const UNCOUNTED: [(&str, &str); 34] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
@@ -175,7 +176,7 @@ fn tests_of_host() -> Vec<String> {
 fn tests_in(folder: &str) -> Vec<String> {
     let files = rust_files(folder).into_iter().filter(|(path, _)| !path.starts_with("config"));
     let tests = files.map(|(path, text)| {
-        let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs");
+        let is_test = path.iter().any(|part| ["tests", "tests.rs", "scenarios"].iter().any(|folder| part == *folder));
         if is_test { text } else { text.split_once("#[cfg(test)]").unwrap_or_default().1.to_owned() }
     });
     tests.collect()
