@@ -24,6 +24,8 @@ export function structuredClone(value, seen = new Map()) {
   }
   if (value instanceof Error) return keep(Object.assign(new Error(value.message), { name: value.name, stack: value.stack }));
   const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
-  for (const key of Object.keys(value)) copy[key] = inner(value[key]);
+  // Not an assignment: `__proto__` would be none.
+  const member = (one) => ({ value: one, writable: true, enumerable: true, configurable: true });
+  for (const key of Object.keys(value)) Object.defineProperty(copy, key, member(inner(value[key])));
   return copy;
 }

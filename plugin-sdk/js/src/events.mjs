@@ -1,6 +1,6 @@
 // Events of clients: from the export to the listeners, and the answer.
 
-import { acks, keepAck, log, sendAck, takeAck } from "./host.mjs";
+import { acks, keepAck, keptAck, log, sendAck, takeAck } from "./host.mjs";
 import { DONE, PASS, allEnded, endFailed, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
 import { runChain } from "./chain.mjs";
 import { attempt, describe, toFailure } from "./errors.mjs";
@@ -12,24 +12,40 @@ import { sockets } from "./socket.mjs";
 /** The event whose listeners are called right now. */
 let current = null;
 
+/** What a listener returned that answers with its callback: a promise whose value is not the ack. */
+class Unanswering {
+  constructor(promise) {
+    this.promise = promise;
+  }
+}
+
 /** The export `event`. A listener that waits for nothing makes no promise. */
 export function event(arrived) {
   const socket = sockets.get(arrived.socket);
   if (socket === undefined) return failed(new Error(`this instance does not know the socket ${arrived.socket}`));
   current = arrived;
+  let outcome;
   try {
-    const args = decode(arrived.payload);
-    const answer = socket._middleware === null ? invoke(arrived, socket, arrived.name, args) : throughMiddleware(arrived, socket, args);
-    if (isThenable(answer)) return endWith(arrived.call, answer, answered);
-    leave();
-    const acknowledged = takeAck();
-    return acknowledged === null ? answered(answer) : { tag: "done", val: acknowledged };
+    outcome = handle(arrived, socket);
   } catch (error) {
-    return endFailed(error);
-  } finally {
-    current = null;
-    sendAck();
+    outcome = endFailed(error);
   }
+  current = null;
+  if (keptAck === null) return outcome;
+  if (outcome === DONE) return { tag: "done", val: takeAck() };
+  sendAck();
+  return outcome;
+}
+
+function handle(arrived, socket) {
+  const args = decode(arrived.payload);
+  const answer = socket._middleware === null ? invoke(arrived, socket, arrived.name, args) : throughMiddleware(arrived, socket, args);
+  if (answer !== undefined) {
+    if (answer instanceof Unanswering) return endWith(arrived.call, answer.promise, () => DONE);
+    if (isThenable(answer)) return endWith(arrived.call, answer, answered);
+  }
+  leave();
+  return answered(answer);
 }
 
 /** The export `event-middleware`. `list` are the functions of `useEvent`. */
@@ -58,16 +74,21 @@ function invoke(arrived, socket, name, args) {
   if (ack !== null) args.push(callbackFor(arrived));
   let waits = null;
   let answer;
-  for (const listener of listeners) {
+  for (let i = 0; i < listeners.length; i++) {
+    const listener = listeners[i];
     const result = listener.apply(socket, args);
     if (result === undefined) continue;
     const isAnswer = ack !== null && listener.length <= count;
-    if (isThenable(result)) (waits ??= []).push(isAnswer ? result : InnkeeperPromise.resolve(result).then(nothing));
+    if (isThenable(result)) (waits ??= []).push(isAnswer ? result : new Unanswering(result));
     else if (isAnswer && answer === undefined) answer = result;
   }
   if (waits === null) return answer;
   if (waits.length === 1 && answer === undefined) return waits[0];
-  return allEnded(waits).then((values) => [answer].concat(values).find((value) => value !== undefined));
+  return allEnded(waits.map(answerOf)).then((values) => [answer].concat(values).find((value) => value !== undefined));
+}
+
+function answerOf(result) {
+  return result instanceof Unanswering ? InnkeeperPromise.resolve(result.promise).then(nothing) : result;
 }
 
 function nothing() {}
@@ -102,7 +123,7 @@ function callbackFor(arrived) {
 function throughMiddleware(arrived, socket, args) {
   const packet = [arrived.name, ...args];
   const run = (fn, next) => fn.call(socket, packet, next);
-  return runChain(socket._middleware, run, 2, () => invoke(arrived, socket, packet[0], packet.slice(1)), (error) => {
+  return runChain(socket._middleware, run, 2, () => answerOf(invoke(arrived, socket, packet[0], packet.slice(1))), (error) => {
     const listeners = socket._listeners.get("error");
     if (listeners === undefined) log.write("error", `no listener for \`error\` on the socket: ${describe(error)}`.toWellFormed(), []);
     else for (const listener of listeners) listener.call(socket, error);

@@ -18,27 +18,27 @@ import * as hostTimers from "innkeeper:plugin/timers@0.1.0";
 import * as random from "wasi:random/random@0.2.6";
 
 /** The ack that is kept: `{socket, ack, payload}`. */
-let kept = null;
+export let keptAck = null;
 
 /** Keeps an ack that has just been made. */
 export function keepAck(ack) {
   sendAck();
-  kept = ack;
+  keptAck = ack;
 }
 
 /** Writes the ack that is kept. */
 export function sendAck() {
-  if (kept === null) return;
-  const { socket, ack, payload } = kept;
-  kept = null;
+  if (keptAck === null) return;
+  const { socket, ack, payload } = keptAck;
+  keptAck = null;
   hostAcks.reply(socket, ack, payload);
 }
 
 /** Takes the payload of the ack that is kept; null if there is none. */
 export function takeAck() {
-  if (kept === null) return null;
-  const { payload } = kept;
-  kept = null;
+  if (keptAck === null) return null;
+  const { payload } = keptAck;
+  keptAck = null;
   return payload;
 }
 
