@@ -1,6 +1,7 @@
 // Registration, middleware, connecting and disconnecting.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import { instance } from "./instance.mjs";
 
@@ -158,4 +159,20 @@ test("a snapshot is handed over as it is", async (t) => {
   assert.equal(after.snapshot(), '{"count":3}');
   assert.throws(() => after.restore('"bad"'), { message: "cannot" });
   before.tell("s1", "set", undefined);
+});
+
+test("the example of the README is a plugin", async (t) => {
+  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(new URL("../README.md", import.meta.url), "utf8"));
+  const plugin = await instance(t, example, { config: { greeting: "hi" } });
+  plugin.host.socket("s1").query = [["name", "ann"]];
+  assert.equal(plugin.middleware("s1"), "pass");
+  plugin.connect("s1");
+  assert.equal(plugin.ask("s1", "visit", "home"), "waiting");
+  plugin.answer("increment", { value: 3 });
+  plugin.disconnect("s1");
+  const [data, greeting, visits, , count] = plugin.writes;
+  assert.deepEqual(data, ["set-data", "s1", "name", '"ann"']);
+  assert.deepEqual(greeting, ["to-socket", "s1", "greeting", ["hi", 1]]);
+  assert.deepEqual(visits, ["reply", 7, 3]);
+  assert.deepEqual(count.at(-1), [0]);
 });

@@ -7,12 +7,14 @@ import vm from "node:vm";
 import { bundle } from "../build.mjs";
 import { FakeHost, plain, readable } from "./fake-host.mjs";
 
+const IMPORTS = `import { io, store, rateLimit, timers, config, log as hostLog, requires, jwt, HostError } from "innkeeper-plugin";`;
+
 /** An instance of the plugin with this source, that has been registered and started. */
 export async function instance(t, source, { config = {}, isStarted = true } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-sdk-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const module = path.join(folder, "plugin.mjs");
-  writeFileSync(module, `import { io, store, rateLimit, timers, config, log as hostLog, requires, jwt, HostError } from "innkeeper-plugin";\n${source}`);
+  writeFileSync(module, source.startsWith("import ") ? source : `${IMPORTS}\n${source}`);
   const host = Object.assign(new FakeHost(), { config });
   const code = await bundle(module, { format: "iife" });
   const running = new Instance(host, code);
