@@ -131,6 +131,9 @@ test("promises and timers: all, race, for await, an interval, work that nobody a
   assert.deepEqual(heard, [["tick", 1], ["tick", 2], ["tick", 3]]);
   assert.equal(await ask(client, "background"), "answered");
   await eventually("what went on after the answer emits", () => heard.length === 4);
+  const delays = Array.from({ length: 60 }, (_, index) => (index % 3 ? 20 : 40));
+  const order = delays.map((_, index) => index).sort((one, other) => delays[one] - delays[other] || one - other);
+  assert.deepEqual(await ask(client, "timers", delays), order);
   assert.deepEqual(await ask(client, "jobs"), ["sync", "microtask", "promise", "timeout"]);
   assert.equal(await ask(client, "reject-nobody"), "fine");
   await host.waitForLog((line) => /^unhandled rejection: Error: nobody waits for this/.test(line.message), "the rejection is in the log");

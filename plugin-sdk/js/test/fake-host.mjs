@@ -1,5 +1,7 @@
 // The host as an instance sees it, for tests in Node: what a plugin records is in `writes`, what it asks in `asked`, and the test answers.
 
+import { webcrypto } from "node:crypto";
+
 /** One instance of a plugin with a host around it. */
 export class FakeHost {
   /** What was recorded, in order: `["to-socket", "s1", "name", ["args"]]`. */
@@ -95,7 +97,7 @@ export class FakeHost {
         clear: (name, key, socket) => record("clear", name, key, socket),
         askSleep: (ms) => ask("sleep", ms),
       },
-      random: { getRandomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
+      random: { getRandomBytes: (count) => webcrypto.getRandomValues(new Uint8Array(count)) },
     };
   }
 

@@ -50,10 +50,11 @@ test("random numbers are the host's, and each instance has others", async (t) =>
 
 test("console writes to the host's log", async (t) => {
   const plugin = await evaluating(t);
-  plugin.run(`(console.log("a", 1, { b: [2] }, new Map([[1, 2]]), undefined, 5n), console.error(new Error("e")), console.debug("\\ud800"))`);
-  const [first, second, third] = plugin.host.logs;
+  plugin.run(`(console.log("a", 1, { b: [2] }, new Map([[1, 2]]), undefined, 5n), console.error(new Error("e")), console.debug("\\ud800"), console.assert(1), console.assert(0, "no"))`);
+  const [first, second, third, ...rest] = plugin.host.logs;
   assert.deepEqual(first.slice(0, 2), ["info", 'a 1 {"b":[2]} Map [[1,2]] undefined 5']);
   assert.equal(second[0], "error");
   assert.match(second[1], /^Error: e\n/);
   assert.deepEqual(third.slice(0, 2), ["debug", "\ufffd"]);
+  assert.deepEqual(rest.map(([level, message]) => [level, message]), [["error", "assertion failed no"]]);
 });

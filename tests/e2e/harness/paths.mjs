@@ -12,7 +12,9 @@ export const PROGRAM = path.join(TARGET, "debug", "innkeeper");
 export function component(nameOrPath) {
   const file = nameOrPath.endsWith(".wasm") ? path.resolve(nameOrPath) : path.join(TARGET, "innkeeper", `${nameOrPath}.wasm`);
   if (!existsSync(file)) {
-    throw new Error(`there is no component ${file}; tests/run builds it, or: innkeeper build tests/guests/${nameOrPath}`);
+    const folder = `tests/guests/${nameOrPath}`;
+    const command = existsSync(path.join(ROOT, folder, "build")) ? `${folder}/build ${file}` : `innkeeper build ${folder}`;
+    throw new Error(`there is no component ${file}; tests/run builds it, or: ${command}`);
   }
   return file;
 }

@@ -69,6 +69,11 @@ export function waiting(socket) {
     }, 1);
     return "answered";
   });
+  socket.on("timers", async (delays) => {
+    const order = [];
+    await Promise.all(delays.map((ms, index) => pause(ms).then(() => order.push(index))));
+    return order;
+  });
   socket.on("jobs", (callback) => {
     const order = [];
     setTimeout(() => order.push("timeout"), 0);
