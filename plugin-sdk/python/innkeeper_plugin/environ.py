@@ -4,7 +4,7 @@ import json
 
 from wit_world.imports import sockets
 
-from .questions import told
+from .exceptions import told
 
 
 def of_socket(sid, kind=None):

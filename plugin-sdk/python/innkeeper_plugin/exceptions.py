@@ -2,6 +2,8 @@
 
 import json
 
+from componentize_py_types import Err
+
 
 class SocketIOError(Exception):
     """The base of the exceptions of this package."""
@@ -39,6 +41,14 @@ class DisconnectedError(Failure):
 
 
 KINDS = {"timeout": TimeoutError, "disconnected": DisconnectedError}
+
+
+def told(function, *args):
+    """Calls a function of the host; its failure is raised as an exception of this package."""
+    try:
+        return function(*args)
+    except Err as error:
+        raise of_host(error.value) from None
 
 
 def of_host(failure):

@@ -13,14 +13,25 @@ from asyncio import events
 from wit_world.imports import calls, timers
 
 from . import log
+from .exceptions import told
+
+
+class Timer(asyncio.TimerHandle):
+    """A timer, and its ticket, if it is not due at once."""
+
+    __slots__ = ("ticket",)
+
+    def __init__(self, when, callback, args, loop, context):
+        super().__init__(when, callback, args, loop, context)
+        self.ticket = None
 
 
 class Loop(asyncio.AbstractEventLoop):
     def __init__(self):
         self._ready = collections.deque()
-        # What to do when a ticket is answered, and the tickets of the timers that are still to come.
-        self._waiting = {}
+        # By their tickets: timers that are to come, and what to do when a question is answered.
         self._timers = {}
+        self._waiting = {}
         self._out_of_memory = None
 
     def entered(self, function, *args):
@@ -65,6 +76,10 @@ class Loop(asyncio.AbstractEventLoop):
     def answered(self, tickets):
         """The host reports these tickets."""
         for ticket in tickets:
+            timer = self._timers.pop(ticket, None)
+            if timer is not None:
+                self._ready.append(timer)
+                continue
             callback = self._waiting.pop(ticket, None)
             if callback is not None:
                 callback()
@@ -84,24 +99,18 @@ class Loop(asyncio.AbstractEventLoop):
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(self, when, callback, *args, context=None):
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Timer(when, callback, args, self, context)
         delay_ms = int((when - self.time()) * 1000 + 0.999)
         if delay_ms <= 0:
-            self._ready.append(handle)
+            self._ready.append(timer)
         else:
-            ticket = timers.ask_sleep(delay_ms)
-            self._timers[handle] = ticket
-            self.when_answered(ticket, lambda: self._due(handle))
-        return handle
+            timer.ticket = told(timers.ask_sleep, delay_ms)
+            self._timers[timer.ticket] = timer
+        return timer
 
-    def _due(self, handle):
-        del self._timers[handle]
-        self._ready.append(handle)
-
-    def _timer_handle_cancelled(self, handle):
-        ticket = self._timers.pop(handle, None)
-        if ticket is not None:
-            self.take_back(ticket)
+    def _timer_handle_cancelled(self, timer):
+        if self._timers.pop(timer.ticket, None) is not None:
+            calls.cancel(timer.ticket)
 
     def create_future(self):
         return asyncio.Future(loop=self)

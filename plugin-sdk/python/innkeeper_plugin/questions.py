@@ -2,17 +2,7 @@
 
 import asyncio
 
-from componentize_py_types import Err
-
-from . import exceptions
-
-
-def told(function, *args):
-    """Calls a function of the host; its failure is raised as an exception of this package."""
-    try:
-        return function(*args)
-    except Err as error:
-        raise exceptions.of_host(error.value) from None
+from .exceptions import told
 
 
 def ask(function, *args, take):

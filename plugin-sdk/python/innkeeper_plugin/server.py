@@ -7,8 +7,8 @@ from wit_world.imports import emit, rooms, sockets
 from wit_world.imports.types import Target
 
 from . import environ, payload, sessions
-from .exceptions import DisconnectedError, TimeoutError
-from .questions import ask, told
+from .exceptions import DisconnectedError, TimeoutError, told
+from .questions import ask
 from .remote import take_sockets
 from .router import Router
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from wit_world.imports import sockets
 
 from . import payload
-from .questions import told
+from .exceptions import told
 
 
 class Session(dict):

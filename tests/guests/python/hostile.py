@@ -63,18 +63,6 @@ def questions(sid, count):
     return "asked"
 
 
-@sio.on("timer-flood")
-def timer_flood(sid):
-    loop = asyncio.get_running_loop()
-
-    def again():
-        loop.call_later(0.001, again)
-        loop.call_later(0.001, again)
-
-    again()
-    return "flooding"
-
-
 @sio.on("reject-nobody")
 def reject_nobody(sid):
     async def fails():

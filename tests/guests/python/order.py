@@ -17,6 +17,14 @@ class Order(AsyncNamespace):
         return started.get(sid, [])
 
 
+@sio.event
+async def step(sid, number, ms):
+    await sio.emit("begins", ("python", number), to=sid)
+    if ms > 0:
+        await asyncio.sleep(ms / 1000)
+    await sio.emit("ends", ("python", number), to=sid)
+
+
 @sio.on("seq-async")
 async def seq_async(sid, number):
     at = begin(sid, number)

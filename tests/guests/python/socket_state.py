@@ -1,7 +1,7 @@
 """What a socket has: its handshake, its session, its end; and what `connect` does again after a trap."""
 
 import asyncio
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import counting
 import order
@@ -20,13 +20,19 @@ def started(kind):
     begun = kind
 
 
+class Broken(Exception):
+    def __init__(self, because):
+        super().__init__("broken")
+        self.data = {"because": because}
+
+
 @sio.event
 async def connect(sid, environ, auth):
-    query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
+    query = dict(parse_qsl(environ["QUERY_STRING"]))
     if "refuse" in query:
         raise ConnectionRefusedError("not today", {"because": query["refuse"]})
     if "throws" in query:
-        raise ValueError("broken")
+        raise Broken(query["throws"])
     kinds[sid] = kind = environ["innkeeper.kind"]
     async with sio.session(sid) as session:
         session.setdefault("since", "the first connection")
@@ -42,7 +48,7 @@ async def connect(sid, environ, auth):
 
 @sio.event
 async def disconnect(sid, reason):
-    ends[sid] = {"reason": reason, "rooms": sio.rooms(sid)}
+    ends[sid] = {"reason": reason, "left": sio.rooms(sid)}
     kinds.pop(sid)
     order.started.pop(sid, None)
     counting.forget(sid)
@@ -64,7 +70,7 @@ def handshake(sid):
     environ = sio.get_environ(sid)
     return {
         "path": environ["PATH_INFO"],
-        "query": parse_qs(environ["QUERY_STRING"]).get("name"),
+        "query": dict(parse_qsl(environ["QUERY_STRING"])),
         "address": environ["REMOTE_ADDR"],
         "hasHost": "HTTP_HOST" in environ,
         "transport": sio.transport(sid),
@@ -86,7 +92,7 @@ async def forget(sid, key):
 
 
 @sio.on("disconnect-me")
-async def disconnect_me(sid):
+async def disconnect_me(sid, close):
     await sio.disconnect(sid)
 
 

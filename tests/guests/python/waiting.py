@@ -5,10 +5,6 @@ import asyncio
 from server import sio
 from stored import bucket
 
-#: Handlers of `sleep` that have begun and not ended.
-sleeping = 0
-
-
 async def slept(ms, value):
     await asyncio.sleep(ms / 1000)
     return value
@@ -16,12 +12,29 @@ async def slept(ms, value):
 
 @sio.event
 async def sleep(sid, value):
-    global sleeping
-    sleeping += 1
     await sio.sleep(0.1)
-    most = sleeping
-    sleeping -= 1
-    return [value, most]
+    return [value]
+
+
+#: Those who wait in `gather`.
+gathered = []
+
+
+@sio.event
+async def gather(sid, count):
+    """Waits until so many are there."""
+    here = asyncio.get_running_loop().create_future()
+    gathered.append(here)
+    if len(gathered) == count:
+        for future in gathered:
+            future.set_result("all are here")
+        gathered.clear()
+    return await here
+
+
+async def written():
+    await bucket.set("all", 1)
+    return True
 
 
 async def fails():
@@ -29,8 +42,8 @@ async def fails():
 
 
 @sio.on("all")
-async def gather(sid):
-    values = await asyncio.gather(slept(10, "slept"), bucket.set("all", 1), slept(0, "at once"), slept(1, 4))
+async def wait_for_all(sid):
+    values = await asyncio.gather(slept(10, "slept"), written(), slept(0, "at once"), slept(1, 4))
     settled = await asyncio.gather(fails(), slept(1, None), return_exceptions=True)
     return [*values, ["rejected" if isinstance(one, ValueError) else "fulfilled" for one in settled]]
 

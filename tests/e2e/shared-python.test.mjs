@@ -1,0 +1,89 @@
+// A plugin in Python, in the mode `shared`: what people write for python-socketio's server, and what they had better not. `tests/guests/python`
+// is the plugin.
+
+import assert from "node:assert/strict";
+import { before } from "node:test";
+import { ask, askAll, connect, eventually, next, record, run, skipped, writeConfig } from "./harness/index.mjs";
+import { configuration } from "./harness/host.mjs";
+import { SharedGuest, testWhatIsHostile, testWhatPeopleWrite } from "./harness/shared-guest.mjs";
+
+const guest = new SharedGuest("python");
+
+// Python's interpreter takes long to compile. Then it is in the cache, and every host starts at once.
+before(async () => {
+  if (skipped("python")) return;
+  const ends = [];
+  const checked = run({ after: (end) => ends.push(end) }, ["config", "check", "--config", writeConfig({ after: (end) => ends.push(end) }, configuration({ plugins: { python: guest.plugin } }))]);
+  assert.equal(await checked.exit(5 * 60_000), 0, checked.text);
+  for (const end of ends) await end();
+});
+
+testWhatPeopleWrite(guest, { rejection: /Task exception was never retrieved\n.*ValueError: nobody waits for this/s, timer: /Exception in callback .*ValueError: thrown in a timer/s });
+testWhatIsHostile(guest, ["spin", "spin-later", "endless-promises", "hoard"]);
+
+guest.test("python: an error with no code, a value that cannot be sent, a recursion and an exit fail their call alone", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+  await ask(client, "login", "ann");
+
+  assert.equal(await ask(client, "nothing"), undefined);
+  assert.match((await ask(client, "unsendable")).error, /a set cannot be sent/);
+  assert.equal((await ask(client, "recurse")).error, "maximum recursion depth exceeded");
+  assert.equal((await ask(client, "exits")).error, "SystemExit: no program could end");
+  assert.equal(await ask(client, "reserved"), "invalid");
+  await host.waitForLog((line) => /RecursionError/.test(line.message) && line.event === "recurse", "the traceback is in the log");
+  assert.deepEqual(await askAll(client, "users"), [["ann"], 1]);
+});
+
+guest.test("python: an event without a handler comes to the one of `*`", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+
+  assert.deepEqual(await ask(client, "somewhat", 1, "two"), { other: "somewhat", args: [1, "two"] });
+});
+
+guest.test("python: a deep payload is a value like any other", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+  const deep = JSON.parse("[".repeat(500) + "]".repeat(500));
+
+  assert.deepEqual(await ask(client, "echo", deep), deep);
+});
+
+guest.test("python: a question that lost against the clock is taken back, and tasks share a queue and a lock", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+
+  assert.equal(await ask(client, "wait-for", 20), "timeout");
+  client.on("question", (value, answer) => answer(`${value}, but not too slow`));
+  assert.equal(await ask(client, "wait-for", 10_000), "slow, but not too slow");
+  assert.deepEqual(await ask(client, "group"), [0, 1, 2]);
+});
+
+guest.test("python: rooms are left and closed, and another socket is disconnected", async (t) => {
+  const host = await guest.start(t);
+  const [client, other] = [await connect(host), await connect(host)];
+  const { id } = other;
+  const joined = next(client, "joined");
+
+  await ask(client, "join", "room");
+  await ask(other, "join", "room");
+  assert.deepEqual(await joined, [id]);
+  assert.deepEqual(await ask(other, "leave-room", "room"), [id, "everybody"].sort());
+  await ask(client, "close-room", "everybody");
+  assert.deepEqual(await ask(client, "fetch", "everybody"), []);
+  const gone = next(client, "gone");
+  client.emit("kick", id);
+  assert.deepEqual(await gone, [id, "server namespace disconnect"]);
+});
+
+guest.test("python: memory without end in a task that nobody awaits ends the instance, and the next one starts", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+  assert.equal((await ask(client, "state")).begun, "new");
+
+  assert.equal(await ask(client, "hoard-later"), "hoarding");
+
+  await eventually("another instance answers", async () => (await ask(client, "state")).begun === "restarted");
+  assert.equal(await ask(client, "echo", "alive"), "alive");
+});
