@@ -13,6 +13,8 @@ const MINUTE = 60_000;
 const STEPS = Number(process.env.STEPS ?? 50);
 /** A thousand clients of one address. */
 const CROWDED = { sessions_per_address_max: 2_000, connections_per_address_max: 2_000 };
+/** Clocks of a plugin that no busy machine is too slow for. */
+const UNHURRIED = { run_ms: 20_000, call_ms: MINUTE };
 /** What a client is told when a plugin broke. */
 export const BROKEN = { success: false, error: "internal error", code: "INTERNAL_ERROR" };
 
@@ -20,7 +22,7 @@ export const BROKEN = { success: false, error: "internal error", code: "INTERNAL
 export class SharedGuest {
   constructor(name) {
     this.name = name;
-    this.plugin = { component: name, grants: [`store:${name}`, "rate-limit"] };
+    this.plugin = { component: name, grants: [`store:${name}`, "rate-limit"], ...UNHURRIED };
   }
 
   test(sentence, body) {
@@ -118,6 +120,9 @@ export function testWhatPeopleWrite(guest, inLog) {
     assert.deepEqual(heard, [["tick", 1], ["tick", 2], ["tick", 3]]);
     assert.equal(await ask(client, "background"), "answered");
     await eventually("what went on after the answer emits", () => heard.length === 4);
+    const delays = Array.from({ length: 60 }, (_, index) => (index % 3 ? 20 : 40));
+    const order = delays.map((_, index) => index).sort((one, other) => delays[one] - delays[other] || one - other);
+    assert.deepEqual(await ask(client, "timers", delays), order);
     assert.equal(await ask(client, "reject-nobody"), "fine");
     await host.waitForLog((line) => inLog.rejection.test(line.message), "the error that nobody awaits is in the log");
     await ask(client, "background-throws");
@@ -179,6 +184,7 @@ export function testWhatPeopleWrite(guest, inLog) {
     const host = await guest.start(t, {}, { limits: CROWDED });
     const clients = await Promise.all(Array.from({ length: 300 }, () => connect(host)));
     const watcher = await connect(host);
+    await ask(watcher, "join", "watching");
     let last = [];
     watcher.on("count", (...args) => (last = args));
 
@@ -205,7 +211,7 @@ export function testWhatPeopleWrite(guest, inLog) {
   });
 
   guest.test(`${name}: 200 sockets, a chain of pooled, shared and pooled plugins: each sees every event once and in order`, async (t) => {
-    const pooled = (of) => ({ component: "unruly", namespaces: ["/"], grants: ["store", "rate-limit"], config: { mode: "pooled", name: of } });
+    const pooled = (of) => ({ component: "unruly", namespaces: ["/"], grants: ["store", "rate-limit"], config: { mode: "pooled", name: of }, ...UNHURRIED });
     const host = await startHost(t, {
       plugins: { first: pooled("first"), [name]: { ...guest.plugin, namespaces: ["/"] }, last: pooled("last") },
       store: { memory: [name] },
@@ -228,10 +234,10 @@ export function testWhatPeopleWrite(guest, inLog) {
   });
 }
 
-/** What must hurt nobody else. `traps`: the events that end the instance. */
-export function testWhatIsHostile(guest, traps) {
+/** What must hurt nobody else. `traps`: the events that end the instance. `quickest`: the one of them that does so soonest. */
+export function testWhatIsHostile(guest, traps, quickest) {
   const { name } = guest;
-  const start = (t, table = {}) => guest.start(t, { run_ms: 500, ...table });
+  const start = (t, table = {}) => guest.start(t, { run_ms: 500, call_ms: 10_000, ...table });
 
   for (const event of traps) {
     guest.test(`${name}: ${event}: the open calls of the instance fail, nobody is disconnected, and the next instance knows everybody`, async (t) => {
@@ -265,8 +271,8 @@ export function testWhatIsHostile(guest, traps) {
     await ask(client, "spin");
     leaver.close();
 
-    const end = await eventually("the instance has heard of the end", () => ask(client, "end-of", id));
-    assert.equal(end.reason, "client namespace disconnect");
+    const reason = await eventually("the instance has heard of the end", async () => (await ask(client, "end-of", id))?.reason);
+    assert.equal(reason, "client namespace disconnect");
   });
 
   guest.test(`${name}: a handler that never ends fails its call at call_ms, and the instance lives`, async (t) => {
@@ -280,7 +286,7 @@ export function testWhatIsHostile(guest, traps) {
   });
 
   guest.test(`${name}: a million timers are refused at the limit, and others are served`, async (t) => {
-    const host = await start(t, { run_ms: 10_000 });
+    const host = await guest.start(t);
     const [client, other] = [await connect(host), await connect(host)];
     await ask(other, "login", "ann");
 
@@ -289,5 +295,29 @@ export function testWhatIsHostile(guest, traps) {
     assert.equal(answer.code, "limit");
     assert.equal(await ask(other, "echo", "served"), "served");
     assert.deepEqual(await askAll(other, "users"), [["ann"], 1]);
+  });
+
+  guest.test(`${name}: 100 traps under load of 200 sockets: nobody is disconnected, and every event is answered, well or by the failure table`, async (t) => {
+    const host = await start(t);
+    const clients = await Promise.all(Array.from({ length: 200 }, () => connect(host)));
+    const breaker = await connect(host);
+    let gone = 0;
+    for (const client of [...clients, breaker]) client.on("disconnect", () => (gone += 1));
+    const counts = { well: 0, broken: 0 };
+    let isOver = false;
+
+    const load = clients.map(async (client) => {
+      for (let number = 0; !isOver || number < 10; number++) {
+        const answer = await client.timeout(MINUTE).emitWithAck(number % 2 ? "echo" : "wait-a-little", number);
+        if (answer !== number) assert.deepEqual(answer, BROKEN);
+        counts[answer === number ? "well" : "broken"] += 1;
+      }
+    });
+    for (let i = 0; i < 100; i++) assert.deepEqual(await breaker.timeout(MINUTE).emitWithAck(quickest), BROKEN);
+    isOver = true;
+    await Promise.all(load);
+
+    assert.equal(gone, 0);
+    assert.ok(counts.well > 1_000 && counts.broken > 100, JSON.stringify(counts));
   });
 }

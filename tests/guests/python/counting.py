@@ -11,14 +11,14 @@ class Counting(AsyncNamespace):
         global count
         users[sid] = name
         count += 1
-        await self.emit("count", (count, len(users)))
+        await self.emit("count", (count, len(users)), to="watching")
         return count
 
     async def on_leave(self, sid):
         global count
         del users[sid]
         count -= 1
-        await self.emit("count", (count, len(users)))
+        await self.emit("count", (count, len(users)), to="watching")
         return count
 
     def on_users(self, sid):

@@ -16,6 +16,11 @@ async def sleep(sid, value):
     return [value]
 
 
+@sio.on("wait-a-little")
+async def wait_a_little(sid, value):
+    return await slept(2, value)
+
+
 #: Those who wait in `gather`.
 gathered = []
 
@@ -65,6 +70,18 @@ async def wait_for(sid, timeout_ms):
         return await asyncio.wait_for(sio.call("question", "slow", to=sid), timeout_ms / 1000)
     except asyncio.TimeoutError:
         return "timeout"
+
+
+@sio.event
+async def timers(sid, delays):
+    """The order in which they end."""
+    order = []
+
+    async def ends(ms, index):
+        order.append(await slept(ms, index))
+
+    await asyncio.gather(*(ends(ms, index) for index, ms in enumerate(delays)))
+    return order
 
 
 @sio.on("for-await")
