@@ -81,7 +81,7 @@ fn a_trap_ends_what_its_mode_ends(server: &dyn TestServer) {
 fn a_client_that_stays_gets_nothing_twice(server: &dyn TestServer) {
     let (bob, eve) = (TestClient::plain(server, "/"), TestClient::plain(server, "/"));
     let steps = json!([
-        {"emit": ["hello", 1]}, {"broadcast": ["came", 1]}, {"join": "r"}, {"set": ["k", "connected", null]}, {"increment": ["n", 1]},
+        {"emit": ["hello", 1]}, {"broadcast": ["came", 1]}, {"join": "r"}, {"consume": ["k", 1, 5, 60_000]},
         {"timer": {"name": "a", "after": 500, "do": [{"emit": ["rang", 1]}]}}
     ]);
     let mut auth = first("connection", steps);
@@ -93,7 +93,7 @@ fn a_client_that_stays_gets_nothing_twice(server: &dyn TestServer) {
     for _ in 0..2 {
         let ack = eve.starts(json!(["panic"]));
         assert_eq!(eve.acked(ack)["success"], json!(false));
-        assert_eq!(ann.asks(json!(["rooms", {"get": "k"}, {"increment": ["n", 0]}])), json!([[], "connected", 1]));
+        assert_eq!(ann.asks(json!(["rooms", {"consume": ["k", 0, 5, 60_000]}])), json!([[], [true, 4, 1, 60_000]]));
     }
     server.advance(Duration::from_secs(1));
     assert_eq!(ann.names(), ["rang"]);
