@@ -47,6 +47,7 @@ test("calls and tickets of another plugin cannot be ended or taken back by guess
   const host = await startHost(t, { plugins: { unruly: unruly({ run_ms: 5_000 }), other: unruly({ config: { namespace: "/other" }, namespaces: ["/other"] }) } });
   const [client, other] = [await connect(host), await connect(host, "/other")];
   const naps = [100, 300, 500].map((ms) => ask(other, "nap", ms));
+  await ask(other, "echo");
 
   await ask(client, "settle-guesses");
   await ask(client, "cancel-guesses", 10_000);
@@ -65,12 +66,13 @@ test("an answer can be taken once, by its own function, and not before it is the
 });
 
 test("answers that are never taken are dropped in the end", async (t) => {
-  const { client, alive } = await start(t, { call_ms: 600 });
+  const call_ms = 1_500;
+  const { client, alive } = await start(t, { call_ms, run_ms: call_ms });
 
   // Together more than an instance may have open.
-  for (let round = 0; round < 4; round++) {
-    assert.equal(await ask(client, "take-never", 17_000), 17_000, `round ${round}`);
-    await new Promise((resolve) => setTimeout(resolve, 800));
+  for (let round = 0; round < 3; round++) {
+    assert.equal(await ask(client, "take-never", 22_000), 22_000, `round ${round}`);
+    await new Promise((resolve) => setTimeout(resolve, 2 * call_ms));
   }
   await alive();
 });

@@ -26,7 +26,7 @@ for (const [what, trap] of Object.entries(TRAPS)) {
     await ask(others[0], "count");
     const naps = others.map((other) => ask(other, "nap", 950));
     others[1].emit("nap", 950);
-    await ask(others[2], "echo");
+    await begun(others);
 
     assert.deepEqual(await ask(client, ...trap), NEUTRAL);
     assert.deepEqual(await Promise.all(naps), [NEUTRAL, NEUTRAL, NEUTRAL]);
@@ -63,6 +63,7 @@ test("a trap in one of several instances leaves the others alone", async (t) => 
   const homes = await Promise.all(clients.map(async (client) => (await ask(client, "memory")).instance));
   const [one, other] = [0, 1].map((number) => clients[homes.indexOf(number)]);
   const nap = ask(other, "nap", 300);
+  await begun([other]);
 
   assert.deepEqual(await ask(one, "panic"), NEUTRAL);
 
@@ -87,10 +88,11 @@ test("a socket that leaves after a trap is met before its `disconnecting`", asyn
 test("timers live through a trap, and their socket is met before they run", async (t) => {
   const host = await startUnruly(t);
   const [client, other] = await crowd(host, 2);
+  const told = next(client, "told");
   await ask(client, "timer", "socket", 150, "tell");
   await ask(other, "panic");
 
-  assert.deepEqual(await next(client, "told"), ["timer"]);
+  assert.deepEqual(await told, ["timer"]);
 
   const entries = await seen(other, client.id);
   assert.deepEqual(entries.slice(0, 2), [["connection", client.id, "resumed"], ["timer", client.id, "due"]]);
@@ -104,7 +106,7 @@ test("in a resumed run writes are dropped, questions are answered as if done, an
   const heard = record(client, "worked", "told", "who");
   const worked = async (kind) => (await seen(other)).find(([what, hook]) => what === "worked" && hook === kind)?.[2];
   const first = await eventually("the work of `connection` is done", () => worked("connection"));
-  await next(client, "told");
+  await eventually("the timer has run", () => heard.some(([name]) => name === "told"));
   assert.deepEqual(first, {
     writes: { emit: "ok", join: "ok", data: "ok", timer: "ok" },
     reads: { data: "connection", rooms: 2 },
@@ -176,6 +178,7 @@ for (const hook of ["disconnecting", "disconnect"]) {
     const other = await connect(host);
     const leaving = await connect(host, "/", planned({ [hook]: "panic" }));
     const nap = ask(other, "nap", 5_000);
+    await begun([other]);
     await ask(leaving, "join", "room");
 
     leaving.close();
@@ -227,3 +230,8 @@ test("20 traps under load: nobody is disconnected, and every event is answered, 
     if (own.length > 0) assert.deepEqual(own[0], ["connection", id, "resumed"]);
   }
 });
+
+/** Resolves when what these clients have emitted has begun. */
+function begun(clients) {
+  return Promise.all(clients.map((client) => ask(client, "echo")));
+}

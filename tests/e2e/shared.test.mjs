@@ -167,7 +167,8 @@ test("at open_calls_max the queue of a socket stands, and what has waited for al
   // They wait for room, in order.
   const begun = Date.now();
   const naps = [ask(client, "nap", 200), ask(client, "nap", 200)];
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const metrics = async () => (await fetch(`${host.internal}/metrics`)).text();
+  await eventually("both have begun", async () => /innkeeper_instances\{[^}]*state="waiting"[^}]*\} 2/.test(await metrics()));
   assert.deepEqual(await ask(other, "echo", "at last"), "at last");
   assert.ok(Date.now() - begun >= 195, "it has waited for one of the two to end");
   assert.deepEqual(await Promise.all(naps), [[200], [200]]);
@@ -178,6 +179,5 @@ test("at open_calls_max the queue of a socket stands, and what has waited for al
   assert.ok(codes.every((code) => code === "SATURATED" || code === "INTERNAL_ERROR"), codes.join(" "));
   assert.deepEqual(answers.find(({ code }) => code === "SATURATED").error, "the server is busy, try again");
   assert.equal(await ask(other, "echo", "again"), "again");
-  const metrics = await (await fetch(`${host.internal}/metrics`)).text();
-  assert.match(metrics, /innkeeper_limit_hits_total\{[^}]*limit="open_calls_max"[^}]*\} [1-9]/);
+  assert.match(await metrics(), /innkeeper_limit_hits_total\{[^}]*limit="open_calls_max"[^}]*\} [1-9]/);
 });
