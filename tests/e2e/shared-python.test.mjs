@@ -3,8 +3,7 @@
 
 import assert from "node:assert/strict";
 import { before } from "node:test";
-import { ask, askAll, connect, eventually, next, record, run, skipped, writeConfig } from "./harness/index.mjs";
-import { configuration } from "./harness/host.mjs";
+import { ask, askAll, configuration, connect, eventually, next, run, skipped, writeConfig } from "./harness/index.mjs";
 import { SharedGuest, testWhatIsHostile, testWhatPeopleWrite } from "./harness/shared-guest.mjs";
 
 const guest = new SharedGuest("python");
@@ -13,7 +12,8 @@ const guest = new SharedGuest("python");
 before(async () => {
   if (skipped("python")) return;
   const ends = [];
-  const checked = run({ after: (end) => ends.push(end) }, ["config", "check", "--config", writeConfig({ after: (end) => ends.push(end) }, configuration({ plugins: { python: guest.plugin } }))]);
+  const t = { after: (end) => ends.push(end) };
+  const checked = run(t, ["config", "check", "--config", writeConfig(t, configuration({ plugins: { python: guest.plugin } }))]);
   assert.equal(await checked.exit(5 * 60_000), 0, checked.text);
   for (const end of ends) await end();
 });
@@ -86,4 +86,15 @@ guest.test("python: memory without end in a task that nobody awaits ends the ins
 
   await eventually("another instance answers", async () => (await ask(client, "state")).begun === "restarted");
   assert.equal(await ask(client, "echo", "alive"), "alive");
+});
+
+guest.test("python: what is logged and what is printed are lines of the log", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+
+  client.emit("log", "warn", "watch out");
+
+  const logged = await host.waitForLog((line) => line.message === "watch out", "the line is in the log");
+  assert.deepEqual([logged.level, logged.fields, logged.event], ["WARN", "who=the guest", "log"]);
+  await host.waitForLog((line) => line.message === "printed: watch out", "what was printed is in the log");
 });

@@ -14,19 +14,3 @@ def failed(what, error=None):
     """Writes what failed, with the traceback."""
     text = "".join(traceback.format_exception(error)) if error else ""
     log.write("error", f"{what}\n{text}".rstrip(), [])
-
-
-def debug(message, **fields):
-    write("debug", message, **fields)
-
-
-def info(message, **fields):
-    write("info", message, **fields)
-
-
-def warning(message, **fields):
-    write("warn", message, **fields)
-
-
-def error(message, **fields):
-    write("error", message, **fields)

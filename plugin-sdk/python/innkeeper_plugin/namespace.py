@@ -16,6 +16,6 @@ class AsyncNamespace:
 
 
 FORWARDED = frozenset(
-    "emit send call enter_room leave_room close_room rooms get_session save_session session fetch_sockets disconnect "
+    "emit call enter_room leave_room close_room rooms get_session save_session session fetch_sockets disconnect "
     "get_environ transport".split()
 )

@@ -7,7 +7,7 @@ from wit_world.imports import emit, rooms, sockets
 from wit_world.imports.types import Target
 
 from . import environ, payload, sessions
-from .exceptions import DisconnectedError, TimeoutError, told
+from .exceptions import told
 from .questions import ask
 from .remote import take_sockets
 from .router import Router
@@ -69,28 +69,19 @@ class AsyncServer:
         """Emits to one room or several, to a socket by its id, or to all sockets of the namespace."""
         to, body = to or room, payload.of_data(data)
         if callback is not None:
-            asyncio.create_task(self._call_back(callback, event, body, target(namespace, to, skip_sid)))
+            # Asked at once, so that the question stands in call order among the emits.
+            answers = ask(emit.ask_rooms, target(namespace, to, skip_sid), event, body, None, take=emit.responses)
+            asyncio.create_task(call_back(callback, answers))
         elif to is not None and to == connecting.get():
             told(emit.to_socket, to, event, body, [])
         else:
             told(emit.to_rooms, target(namespace, to, skip_sid), event, body)
 
-    async def _call_back(self, callback, event, body, target):
-        answers = await ask(emit.ask_rooms, target, event, body, None, take=emit.responses)
-        for response in answers.responses:
-            result = callback(*payload.arguments(response.payload))
-            if asyncio.iscoroutine(result):
-                await result
-
-    async def send(self, data, to=None, **options):
-        """Emits the event `message`."""
-        await self.emit("message", data, to, **options)
-
     async def call(self, event, data=None, to=None, *, sid=None, namespace=None, timeout=None):
         """Emits to one socket and returns what its client answers; without a timeout it may take as long as the call."""
         timeout_ms = None if timeout is None else int(timeout * 1000)
         answers = await ask(emit.ask_socket, to or sid, event, payload.of_data(data), timeout_ms, take=emit.responses)
-        return payload.data(one(answers).payload)
+        return payload.data(answers.responses[0].payload)
 
     # Rooms
 
@@ -150,10 +141,10 @@ def names(value):
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def one(answers):
-    """The one answer to a question to one socket."""
-    if answers.responses:
-        return answers.responses[0]
-    if answers.timed_out:
-        raise TimeoutError("operation has timed out", "timeout")
-    raise DisconnectedError("socket has been disconnected", "disconnected")
+
+async def call_back(callback, answers):
+    """Calls the function for each client that answers."""
+    for response in (await answers).responses:
+        result = callback(*payload.arguments(response.payload))
+        if asyncio.iscoroutine(result):
+            await result

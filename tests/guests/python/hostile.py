@@ -75,3 +75,4 @@ def reject_nobody(sid):
 @sio.on("log")
 def write(sid, level, message):
     log.write(level, message, who="the guest")
+    print(f"printed: {message}")
