@@ -1,7 +1,7 @@
 //! What a good plugin does: answers, counts, waits, asks.
 
 use innkeeper_plugin::bindings::innkeeper::plugin::types::Target;
-use innkeeper_plugin::bindings::innkeeper::plugin::{calls, emit, rooms, sockets, timers};
+use innkeeper_plugin::bindings::innkeeper::plugin::{acks, calls, emit, rooms, sockets, timers};
 use innkeeper_plugin::bindings::{EventCall, Outcome, Ticket};
 use serde_json::{Value, json};
 
@@ -10,15 +10,30 @@ use crate::work::work;
 use crate::{done, failure, memory, payload, plans, said};
 
 /// The events that are served.
-pub(crate) const EVENTS: &[&str] =
-    &["echo", "count", "memory", "plan", "nap", "fail-late", "ask", "ask-room", "step", "join", "cast", "timer", "work"];
+pub(crate) const EVENTS: &[&str] = &[
+    "echo",
+    "count",
+    "memory",
+    "plan",
+    "nap",
+    "fail-late",
+    "ask",
+    "ask-room",
+    "step",
+    "join",
+    "cast",
+    "timer",
+    "work",
+    "keep-ack",
+    "give-ack",
+];
 
 /// Serves an event.
 pub(crate) async fn serve(event: &EventCall, args: &[Value]) -> Outcome {
     let text = |index: usize| args.get(index).and_then(Value::as_str).unwrap_or_default();
     let number = |index: usize| args.get(index).and_then(Value::as_u64).unwrap_or_default();
     match &*event.name {
-        "echo" => Outcome::Done(Some(payload(args))),
+        "echo" => Outcome::Done(Some(event.payload.clone())),
         "count" => done(memory::with(|memory| {
             memory.counter += 1;
             memory.counter
@@ -40,9 +55,20 @@ pub(crate) async fn serve(event: &EventCall, args: &[Value]) -> Outcome {
         "ask-room" => done(ask(emit::ask_rooms(&room(event, text(0)), text(1), &payload(&[]), None)).await),
         "step" => step(event, number(0), number(1)).await,
         "join" => done(said(rooms::join(&event.socket, &[text(0).to_owned()]))),
-        "cast" => done(said(emit::to_rooms(&room(event, text(0)), "cast", &payload(args)))),
+        "cast" => {
+            nap(number(1)).await;
+            done(said(emit::to_rooms(&room(event, text(0)), "cast", &payload(args))))
+        }
         "timer" => done(said(set_timer(event, text(0), number(1), args.get(2)))),
         "work" => done(work("event", &event.socket).await),
+        "keep-ack" => {
+            let _kept = sockets::set_data(&event.socket, "ack", &json!(event.ack).to_string());
+            Outcome::Done(None)
+        }
+        "give-ack" => {
+            let kept = data(&event.socket, "ack").as_u64().unwrap_or_default();
+            done(said(acks::reply(&event.socket, kept, &payload(args))))
+        }
         _ => Outcome::Failed(failure("", format!("there is no event {:?}", event.name))),
     }
 }
