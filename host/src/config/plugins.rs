@@ -69,7 +69,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
     KeySpec::new(
         "memory_bytes_max",
         |plugin: &mut PluginConfig| Bytes(&mut plugin.limits.memory_bytes_max, MEMORY),
-        "memory of one instance, all linear memories and tables of its modules together; Python needs 5 MiB at rest, and all instances together must fit the machine",
+        "memory of one instance, all linear memories and tables of its modules together; Python needs 16 MiB at least, and all instances together must fit the machine",
     ),
     KeySpec::new(
         "store_bytes_max",
