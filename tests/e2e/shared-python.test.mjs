@@ -98,3 +98,15 @@ guest.test("python: what is logged and what is printed are lines of the log", as
   assert.deepEqual([logged.level, logged.fields, logged.event], ["WARN", "who=the guest", "log"]);
   await host.waitForLog((line) => line.message === "printed: watch out", "what was printed is in the log");
 });
+
+guest.test("python: every instance has random numbers of its own", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+
+  const first = await askAll(client, "draw");
+  await ask(client, "hoard");
+  const second = await askAll(client, "draw");
+
+  assert.equal((await ask(client, "state")).begun, "restarted");
+  for (const [index, drawn] of first.entries()) assert.notEqual(second[index], drawn);
+});

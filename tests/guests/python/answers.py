@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import random
 import re
+import secrets
 
 from server import sio
 
@@ -71,6 +73,11 @@ def exits(sid):
 @sio.event
 def binary(sid, value):
     return {"bytes": bytes(byte + 1 for byte in value["bytes"]), "length": len(value["bytes"])}
+
+
+@sio.event
+def draw(sid):
+    return random.random(), secrets.token_hex(8)
 
 
 @sio.on("*")
