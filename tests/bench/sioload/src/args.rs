@@ -20,7 +20,8 @@ pub(crate) struct Args {
     pub(crate) conns: usize,
     pub(crate) depth: usize,
     pub(crate) size: usize,
-    pub(crate) argument: String,
+    pub(crate) argument: Option<String>,
+    pub(crate) answer: Option<String>,
     pub(crate) duration: f64,
     pub(crate) warmup: f64,
     pub(crate) count: Option<u64>,
@@ -63,7 +64,8 @@ options (defaults in brackets)
   --conns N             connections [100]; for churn/jwt: concurrent slots
   --depth N             outstanding messages per connection (echo) [1]
   --size BYTES          JSON payload size [100]
-  --argument JSON       what press emits [null]
+  --argument JSON       what press emits [null], and echo in place of --size
+  --answer TEXT         what a right ack of echo begins with, behind its bracket [all that was sent, and no more]
   --duration S          measured seconds [5]
   --count N             measure N messages instead of a duration (echo, broadcast publishes)
   --warmup S            [1]
@@ -126,7 +128,8 @@ pub(crate) fn parse() -> Result<Args, String> {
         conns: 100,
         depth: 1,
         size: 100,
-        argument: "null".into(),
+        argument: None,
+        answer: None,
         duration: 5.0,
         warmup: 1.0,
         count: None,
@@ -178,8 +181,9 @@ pub(crate) fn parse() -> Result<Args, String> {
             "--size" => a.size = n(&k, &v)?,
             "--argument" => {
                 serde_json::from_str::<serde_json::Value>(&v).map_err(|e| format!("--argument: {e}"))?;
-                a.argument = v
+                a.argument = Some(v)
             }
+            "--answer" => a.answer = Some(v),
             "--duration" => a.duration = n(&k, &v)?,
             "--warmup" => a.warmup = n(&k, &v)?,
             "--count" => a.count = Some(n(&k, &v)?),

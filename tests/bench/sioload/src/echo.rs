@@ -2,7 +2,7 @@
 //! Open loop (`--rate`): messages are due at fixed times and latency counts from the due time.
 //!
 //! Every ack is checked: that somebody waits for its id, that it comes in the order of the events, and that its body is what
-//! was sent, byte for byte. What was never acked shows up as lost after the drain.
+//! was sent, byte for byte, or begins as `--answer` says. What was never acked shows up as lost after the drain.
 
 use crate::args::Args;
 use crate::engine::{App, Engine, Gone};
@@ -31,8 +31,9 @@ struct Echo {
     event: Vec<u8>,
     /// `payload]`
     body: Vec<u8>,
-    /// `[payload]`, what a right ack holds.
+    /// `[payload]`, what a right ack holds, or `[answer`, what it begins with.
     want: Vec<u8>,
+    may_go_on: bool,
     /// An ack is followed by the next event of its connection.
     closed_loop: bool,
     sending: bool,
@@ -56,7 +57,8 @@ impl Echo {
             slots: (0..args.conns).map(|_| Slot { next_id: 1, open: Vec::new(), alive: true }).collect(),
             event: format!("[{},", json!(args.ev_echo)).into_bytes(),
             body: format!("{text}]").into_bytes(),
-            want: format!("[{text}]").into_bytes(),
+            want: args.answer.as_ref().map_or(format!("[{text}]"), |answer| format!("[{answer}")).into_bytes(),
+            may_go_on: args.answer.is_some(),
             closed_loop: false,
             sending: true,
             recording: false,
@@ -110,9 +112,10 @@ impl App for Echo {
         let (_, sent) = slot.open.remove(place);
         self.reordered += u64::from(place != 0);
         self.acked_total += 1;
-        if body[cut..] != self.want[..] {
+        let answer = &body[cut..];
+        if !answer.starts_with(&self.want) || (answer.len() > self.want.len() && !self.may_go_on) {
             self.bad_body += 1;
-            self.first_bad.get_or_insert_with(|| String::from_utf8_lossy(&body[cut..]).into_owned());
+            self.first_bad.get_or_insert_with(|| String::from_utf8_lossy(answer).into_owned());
         }
         if self.recording {
             self.acked += 1;
@@ -243,7 +246,7 @@ impl Load<'_> {
 /// Runs the mode and returns its report.
 pub(crate) fn run(args: &Args) -> Result<Value, String> {
     let io = crate::make_engine(args, &[], args.conns)?;
-    let text = crate::payload(args.size);
+    let text = args.argument.clone().unwrap_or_else(|| crate::payload(args.size));
     let app = Echo::new(args, &text);
     let mut load = Load { args, io, app, pacer: None, next_slot: 0, missed: 0 };
     let endpoints = load.io.endpoints.len();

@@ -50,7 +50,7 @@ impl App for Press {
 pub(crate) fn run(args: &Args) -> Result<Value, String> {
     let mut io = crate::make_engine(args, &[], args.conns)?;
     let mut app = Press {
-        event: format!("[{},{}]", json!(args.ev_echo), args.argument).into_bytes(),
+        event: format!("[{},{}]", json!(args.ev_echo), args.argument.as_deref().unwrap_or("null")).into_bytes(),
         auth: args.auth.clone(),
         next_id: 0,
         emitted: 0,
