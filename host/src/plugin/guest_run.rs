@@ -174,18 +174,18 @@ impl<T: Send + 'static> GuestRun<T> {
     /// Polls the call in its own task.
     fn poll_home(&mut self, mut call: GuestFuture<T>, context: &mut Context<'_>) -> Poll<wasmtime::Result<T>> {
         self.came_home = false;
-        let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask);
-        self.threads.count(time);
+        let polled = loop {
+            let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask);
+            self.threads.count(time);
+            let stays = self.threads.are_none() && polled.is_pending() && self.running.take_interrupted();
+            // There is nowhere else to go.
+            if !stays {
+                break polled;
+            }
+        };
         match polled {
             Poll::Ready(ended) => return Poll::Ready(ended),
-            Poll::Pending if self.running.take_interrupted() => {
-                if self.threads.threads.is_empty() {
-                    go_on_later(context);
-                    self.state = RunState::Home(call);
-                } else {
-                    self.state = self.leave(call);
-                }
-            }
+            Poll::Pending if self.running.take_interrupted() => self.state = self.leave(call),
             Poll::Pending if self.running.is_over() => return Poll::Ready(Err(wasmtime::Error::new(RunTimeExceeded))),
             Poll::Pending => self.state = RunState::Home(call),
         }
