@@ -1,5 +1,7 @@
 //! Where the packets of a socket go out: the outgoing queue of its connection, as far as the adapter needs it.
 
+use std::task::Waker;
+
 use crate::frame::{Frame, SocketShare};
 use crate::packet::EncodedPacket;
 
@@ -17,6 +19,10 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Marks the connection: its own task closes it when everything that was queued has been delivered.
     fn close_connection(&self);
+
+    /// Wakes a task that is not the connection's, when the connections of this loop that have something to do have had their turn: what all
+    /// of them have for it wakes it once.
+    fn wake_other(&self, task: Waker);
 
     /// Wakes the connection's task, because something changed that is in no queue of the task's own.
     fn wake(&self);

@@ -29,6 +29,8 @@ impl Sink for Wire {
 
     fn close_connection(&self) {}
 
+    fn wake_other(&self, _task: std::task::Waker) {}
+
     fn wake(&self) {}
 
     fn connection(&self) -> u64 {

@@ -219,6 +219,12 @@ impl Outbox {
         self.lock().request_close(CloseRequest::Disconnect);
     }
 
+    /// Wakes a task that is not the session's, when the tasks of its loop that are ready have run.
+    pub(crate) fn wake_other(&self, task: Waker) {
+        let event_loop = Arc::clone(&self.lock().event_loop);
+        event_loop.wake_other(task);
+    }
+
     /// Makes the session's task poll its protocol side again.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();

@@ -113,6 +113,15 @@ impl EventLoop {
         }
     }
 
+    /// Wakes a task that is not of this loop: behind the tasks of the loop that are ready, which may have something for it too.
+    pub(crate) fn wake_other(&self, task: Waker) {
+        if !self.is_anywhere && self.is_here() {
+            self.inbox.add_woken(task);
+        } else {
+            task.wake();
+        }
+    }
+
     /// Whether one more task may be woken before the loop looks into its inbox. Only the thread of the loop counts.
     fn count_woken(&self) -> bool {
         let woken = self.woken.load(Ordering::Relaxed);

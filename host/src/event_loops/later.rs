@@ -28,6 +28,14 @@ impl WakeLater {
     }
 }
 
+impl WakeLater {
+    /// Wakes what was put off so far, if this thread puts anything off.
+    pub(crate) fn wake_now() {
+        let loops = LATER.with_borrow_mut(|later| later.as_mut().map(std::mem::take));
+        loops.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
 impl Drop for WakeLater {
     fn drop(&mut self) {
         if self.is_first {

@@ -1,5 +1,7 @@
 //! The engine's outbox as the sink of its connection's sockets.
 
+use std::task::Waker;
+
 use crate::adapter::Sink;
 use crate::engine::Outbox;
 use crate::frame::{Frame, SocketShare};
@@ -21,6 +23,10 @@ impl Sink for Outbox {
 
     fn close_connection(&self) {
         Self::close(self);
+    }
+
+    fn wake_other(&self, task: Waker) {
+        Self::wake_other(self, task);
     }
 
     fn wake(&self) {

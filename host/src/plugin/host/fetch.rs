@@ -147,6 +147,8 @@ mod tests {
 
         fn close_connection(&self) {}
 
+        fn wake_other(&self, _task: std::task::Waker) {}
+
         fn wake(&self) {}
 
         fn connection(&self) -> u64 {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::Handle;
 
+use crate::event_loops::WakeLater;
 use crate::plugin::guest_run::PluginThreads;
 use crate::plugin::guest_threads::Slice;
 
@@ -71,6 +72,8 @@ impl Slice for TaskTurn {
         let has_ended = {
             let mut future = task.future.lock().unwrap_or_else(PoisonError::into_inner);
             let entered = task.runtime.enter();
+            // What the turn has for a loop wakes it once.
+            let later = WakeLater::begin();
             let polled = future.as_mut().map(|future| {
                 // A panic ends the task, and not the thread.
                 catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))))
@@ -79,6 +82,7 @@ impl Slice for TaskTurn {
             if has_ended {
                 *future = None;
             }
+            drop(later);
             drop(entered);
             has_ended
         };

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use innkeeper_contract::kinds;
 use tokio::runtime::Handle;
@@ -28,6 +29,9 @@ use crate::plugin::instance::{Gone, Instance, Returned, SharedEntry};
 use crate::plugin::open_call::OpenCall;
 use crate::plugin::report;
 use crate::plugin::running::Running;
+
+/// How long the end of a call waits for those of others, so that a loop is woken once for all of them.
+const WAKES_PUT_OFF: Duration = Duration::from_micros(200);
 
 /// What all instances of one generation have in common.
 pub(super) struct SharedParts<C: LinkedComponent> {
@@ -93,8 +97,14 @@ impl<C: LinkedComponent> InstanceTask<C> {
     pub(super) async fn serve(mut self) {
         while self.changed().await {
             let turn = Instant::now();
+            let mut woken = turn;
             while self.step().await {
-                if turn.elapsed() > TICK {
+                let now = Instant::now();
+                if now - woken > WAKES_PUT_OFF {
+                    WakeLater::wake_now();
+                    woken = now;
+                }
+                if now - turn > TICK {
                     // At what the last step has asked, too: nothing else wakes this task for it.
                     self.look();
                     self.end_turn().await;

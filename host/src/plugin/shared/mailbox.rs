@@ -53,8 +53,14 @@ pub(super) struct Notes {
 }
 
 impl Mailbox {
+    /// A call of a connection wakes the task when the others of its loop have had their turn.
     pub(super) fn put(&self, call: QueuedCall) {
-        self.change(|state| state.calls.push_back(call));
+        let socket = call.call.socket.clone();
+        match (socket, self.changed(|state| state.calls.push_back(call))) {
+            (Some(socket), Some(task)) => socket.sink().wake_other(task),
+            (None, Some(task)) => task.wake(),
+            (_, None) => {}
+        }
     }
 
     pub(super) fn order(&self, order: Order) {
@@ -115,14 +121,16 @@ impl Mailbox {
     }
 
     fn change(&self, change: impl FnOnce(&mut MailboxState)) {
-        let waker = {
-            let mut state = self.lock();
-            change(&mut state);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(task) = self.changed(change) {
+            task.wake();
         }
+    }
+
+    /// Changes the mailbox. Returns the task, if it has to be woken for that.
+    fn changed(&self, change: impl FnOnce(&mut MailboxState)) -> Option<Waker> {
+        let mut state = self.lock();
+        change(&mut state);
+        state.waker.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, MailboxState> {
