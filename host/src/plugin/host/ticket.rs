@@ -144,6 +144,11 @@ impl Ticket {
         self
     }
 
+    /// The `resumed` run that has asked this, unless it only sleeps.
+    pub(super) fn resumed_run(&self) -> Option<u64> {
+        self.watch.muted_by.filter(|_| !matches!(self.content, TicketContent::Sleep))
+    }
+
     pub(super) fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.content {
             TicketContent::Fetched(_) | TicketContent::Ids(_) | TicketContent::Ready(_) => return Poll::Ready(()),

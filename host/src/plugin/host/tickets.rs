@@ -1,5 +1,6 @@
 //! The questions that were not taken yet: of one call, or of an instance in `shared` mode.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -32,6 +33,8 @@ struct InstanceTickets {
     deadlines: BTreeSet<(Instant, u64)>,
     /// The `resumed` run whose entry asks.
     muted_by: Option<u64>,
+    /// How many questions each `resumed` run has open, sleeps left out.
+    of_resumed: HashMap<u64, usize>,
     questions: OpenQuestions,
     /// How long an answer is kept that the guest does not take.
     kept: Duration,
@@ -56,7 +59,8 @@ impl Tickets {
     /// Of an instance in `shared` mode. Their numbers begin behind `last`, that of an instance before it.
     pub(in crate::plugin) fn of_instance(last: u64, questions: OpenQuestions, kept: Duration) -> Self {
         let (asked, deadlines) = (Vec::new(), BTreeSet::new());
-        let of_instance = Box::new(InstanceTickets { asked, deadlines, muted_by: None, questions, kept });
+        let of_resumed = HashMap::new();
+        let of_instance = Box::new(InstanceTickets { asked, deadlines, muted_by: None, of_resumed, questions, kept });
         Self { open: OpenTickets::default(), last, of_instance: Some(of_instance) }
     }
 
@@ -80,6 +84,9 @@ impl Tickets {
         if let Some(instance) = &mut self.of_instance {
             instance.asked.push(self.last);
             ticket.watch.muted_by = instance.muted_by;
+            if let Some(run) = ticket.resumed_run() {
+                *instance.of_resumed.entry(run).or_default() += 1;
+            }
             if let TicketContent::Clients(_) = ticket.content {
                 ticket.watch.question = Some(instance.questions.open());
             }
@@ -161,8 +168,18 @@ impl Tickets {
 
     fn remove(&mut self, ticket: u64) -> Option<Ticket> {
         let removed = self.open.remove(ticket)?;
-        if let (Some(instance), Some(deadline)) = (&mut self.of_instance, removed.watch.deadline) {
-            instance.deadlines.remove(&(deadline, ticket));
+        if let Some(instance) = &mut self.of_instance {
+            if let Some(deadline) = removed.watch.deadline {
+                instance.deadlines.remove(&(deadline, ticket));
+            }
+            if let Some(run) = removed.resumed_run()
+                && let Entry::Occupied(mut open) = instance.of_resumed.entry(run)
+            {
+                *open.get_mut() -= 1;
+                if *open.get() == 0 {
+                    open.remove();
+                }
+            }
         }
         Some(removed)
     }
@@ -211,7 +228,7 @@ impl Tickets {
             instance.deadlines.pop_first();
             match self.open.get_mut(ticket) {
                 // Nobody took the answer.
-                Some(open) if open.watch.is_answered => drop(self.open.remove(ticket)),
+                Some(open) if open.watch.is_answered => drop(self.remove(ticket)),
                 Some(open) => {
                     open.watch.deadline = None;
                     self.look_at(ticket, now, &waker, answered);
@@ -238,6 +255,11 @@ impl Tickets {
             instance.deadlines.remove(&(before, ticket));
         }
         instance.deadlines.insert((deadline, ticket));
+    }
+
+    /// Whether this `resumed` run has asked something that the guest has not taken the answer of, sleeps left out.
+    pub(in crate::plugin) fn has_questions_of(&self, run: u64) -> bool {
+        self.of_instance.as_ref().is_some_and(|instance| instance.of_resumed.contains_key(&run))
     }
 
     /// When tickets have to be looked at again, if nothing wakes one before.
@@ -389,11 +411,16 @@ mod tests {
         let mut tickets = of_instance();
         tickets.mute(Some(9));
         let muted = tickets.add(Ticket::sleep(Duration::ZERO));
+        assert!(!tickets.has_questions_of(9), "it waits for nothing but time");
+        let question = tickets.add(Ticket::ready(HostAnswer::Count(1)));
         tickets.mute(None);
         let ordinary = tickets.add(Ticket::sleep(Duration::ZERO));
         let mut answered = Vec::new();
         tickets.look(&[], |_| Waker::noop().clone(), &mut answered);
         let found = |ticket, muted_by| Answered { ticket, muted_by };
-        assert_eq!(answered, [found(muted, Some(9)), found(ordinary, None)]);
+        assert_eq!(answered, [found(muted, Some(9)), found(question, Some(9)), found(ordinary, None)]);
+        assert!(tickets.has_questions_of(9));
+        assert!(tickets.take_answer(question, Ok).is_ok());
+        assert!(!tickets.has_questions_of(9));
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::await_end::await_end;
-use super::live::Live;
+use super::live::{Live, Lost};
 use super::mailbox::{Mailbox, Notes, Order, QueuedCall};
 use crate::adapter::Socket;
 use crate::effect::Effects;
@@ -128,6 +128,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
         }
         self.look();
         has_worked |= self.wake_guest().await;
+        has_worked |= self.begin_resumed().await;
         if let Some(call) = self.mailbox.next_call() {
             self.begin(call).await;
             has_worked = true;
@@ -185,24 +186,46 @@ impl<C: LinkedComponent> InstanceTask<C> {
         if !tickets.is_empty() {
             let call = self.own_call(Export::Wake);
             match self.enter(SharedEntry::Wake(tickets), call, muted_by).await {
-                Ok(entered) => self.finish(entered.active, entered.running, false).await,
-                Err(error) => drop(self.lose(&Export::Wake, None, None, error)),
+                Ok(entered) => {
+                    self.finish(entered.active, entered.running, false).await;
+                    if let (Some(run), Some(live)) = (muted_by, &mut self.live) {
+                        live.woke_resumed(run);
+                    }
+                }
+                Err(error) => drop(self.lose(&Export::Wake, None, None, muted_by, error)),
             }
         }
         true
     }
 
     /// Begins a call.
-    async fn begin(&mut self, QueuedCall { call, home }: QueuedCall) {
+    async fn begin(&mut self, queued: QueuedCall) {
         let ready = match self.make().await {
-            Ok(()) if self.has_to_meet(&call) => self.resume(&call).await,
+            Ok(()) if self.has_to_meet(&queued.call) => self.resume(&queued.call).await,
             made => made,
         };
-        match ready {
-            Ok(()) => drop(self.run(call, home, false).await),
+        if let Err(kind) = ready {
             // It fails as the entry did that was made for it.
-            Err(kind) => home.end(CallOutcome::Failed { failure: Failure::neutral(), kind }),
+            queued.home.end(CallOutcome::Failed { failure: Failure::neutral(), kind });
+        } else if let Some(QueuedCall { call, home }) = self.live.as_mut().and_then(|live| live.hold(queued)) {
+            let _lost = self.run(call, home, false).await;
         }
+    }
+
+    /// Begins the calls that have waited for the `resumed` runs of their sockets. Returns whether there were any.
+    async fn begin_resumed(&mut self) -> bool {
+        let mut has_worked = false;
+        while let Some(calls) = self.live.as_mut().and_then(Live::next_resumed) {
+            has_worked = true;
+            let mut calls = calls.into_iter();
+            while let Some(QueuedCall { call, home }) = calls.next() {
+                if self.run(call, home, false).await.is_err() {
+                    self.mailbox.put_back(calls.collect());
+                    break;
+                }
+            }
+        }
+        has_worked
     }
 
     /// Makes the instance, if there is none, and starts it. What goes wrong is logged.
@@ -270,10 +293,13 @@ impl<C: LinkedComponent> InstanceTask<C> {
                 let waits = self.live.as_mut().is_some_and(|live| live.returned(id, returned, &mut active));
                 // The socket of a `connection` that waits is connected now, with all that it wrote.
                 self.finish(active, running, waits && export.is_connecting()).await;
+                if let Some(live) = self.live.as_mut().filter(|_| is_muted) {
+                    live.resume(id);
+                }
                 Ok(())
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(self.lose(&export, socket.as_deref(), Some(id), error)),
+            Err(error) => Err(self.lose(&export, socket.as_deref(), Some(id), None, error)),
         }
     }
 
@@ -332,13 +358,21 @@ impl<C: LinkedComponent> InstanceTask<C> {
     }
 
     /// An entry did not end cleanly: what it recorded is dropped, and all open calls of the instance fail. `id`: the call that the entry
-    /// was made for.
-    fn lose(&mut self, export: &Export, socket: Option<&Socket>, id: Option<u64>, error: wasmtime::Error) -> FailureKind {
+    /// was made for, `muted_by`: the `resumed` run that it belonged to.
+    fn lose(
+        &mut self,
+        export: &Export,
+        socket: Option<&Socket>,
+        id: Option<u64>,
+        muted_by: Option<u64>,
+        error: wasmtime::Error,
+    ) -> FailureKind {
         let (kind, cause) = report::cause(&self.parts.context, error);
         let Some(live) = self.live.take() else { return kind };
         self.begins_again = live.has_served;
-        let (open, last_ticket) = live.lose();
+        let Lost { open, waited, not_begun, last_ticket } = live.lose(muted_by);
         self.last_ticket = last_ticket;
+        self.mailbox.put_back(not_begun);
         let others = open.iter().filter(|(open, _)| Some(*open) != id).count();
         report::failed(&self.parts.context, export, socket, || {
             format!("{cause}; the instance is lost, and with it {others} other open calls")
@@ -347,6 +381,9 @@ impl<C: LinkedComponent> InstanceTask<C> {
         for (open, begun) in open {
             let kind = if Some(open) == id { kind } else { FailureKind::Broke };
             begun.home.end(CallOutcome::Failed { failure: Failure::neutral(), kind });
+        }
+        if let Some(QueuedCall { home, .. }) = waited {
+            home.end(CallOutcome::Failed { failure: Failure::neutral(), kind });
         }
         self.status.open_calls.store(0, Ordering::Relaxed);
         kind
@@ -381,7 +418,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
             Ok(entered) => entered,
             Err(error) => {
                 let told = format!("{error:#}");
-                self.lose(&export, None, None, error);
+                self.lose(&export, None, None, None, error);
                 return Err(told);
             }
         };

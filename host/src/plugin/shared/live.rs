@@ -6,6 +6,8 @@ use std::time::Duration;
 use foldhash::{HashMap, HashMapExt as _};
 use tokio::time::Instant;
 
+use super::mailbox::QueuedCall;
+use crate::adapter::SocketId;
 use crate::effect::Effects;
 use crate::plugin::call::{Call, CallOutcome, Export, FailureKind};
 use crate::plugin::contract::{ExportResult, LinkedComponent};
@@ -33,8 +35,24 @@ pub(super) struct Live<C: LinkedComponent> {
     answered: Vec<Answered>,
     /// Open calls that are not the last of their chain.
     in_chain: Vec<(u64, Arc<OpenCall>)>,
+    /// The sockets whose `resumed` run goes on, with the calls that wait for its end.
+    resuming: HashMap<SocketId, Vec<QueuedCall>>,
+    /// Those of them whose run has ended, or waits for nothing but time.
+    resumed: Vec<SocketId>,
     /// It has served something.
     pub(super) has_served: bool,
+}
+
+/// What is left of a lost instance.
+pub(super) struct Lost {
+    /// Its open calls, by their numbers.
+    pub(super) open: Vec<(u64, BegunCall)>,
+    /// The call for which the `resumed` run was made that broke: it fails with it, and the next one is the occasion for another run.
+    pub(super) waited: Option<QueuedCall>,
+    /// Calls that the next instance begins.
+    pub(super) not_begun: Vec<QueuedCall>,
+    /// The number of its last ticket.
+    pub(super) last_ticket: u64,
 }
 
 impl<C: LinkedComponent> Live<C> {
@@ -44,8 +62,17 @@ impl<C: LinkedComponent> Live<C> {
         let (sockets, questions) = (Arc::<KnownSockets>::default(), OpenQuestions::default());
         let tickets = Tickets::of_instance(last_ticket, questions.clone(), kept);
         instance.share(SharedState { tickets, open: HashMap::new(), ended: Vec::new(), sockets: sockets.clone() });
-        let (answered, in_chain) = (Vec::new(), Vec::new());
-        Self { instance, sockets, questions, had_questions: false, answered, in_chain, has_served: false }
+        Self {
+            instance,
+            sockets,
+            questions,
+            had_questions: false,
+            answered: Vec::new(),
+            in_chain: Vec::new(),
+            resuming: HashMap::new(),
+            resumed: Vec::new(),
+            has_served: false,
+        }
     }
 
     /// Calls that have begun and not ended.
@@ -100,12 +127,56 @@ impl<C: LinkedComponent> Live<C> {
         false
     }
 
+    /// Keeps a call for later, if the `resumed` run of its socket goes on. Else the call is returned.
+    pub(super) fn hold(&mut self, call: QueuedCall) -> Option<QueuedCall> {
+        let Some(held) = call.call.socket.as_ref().and_then(|socket| self.resuming.get_mut(&socket.id())) else {
+            return Some(call);
+        };
+        held.push(call);
+        None
+    }
+
+    /// The entry of this `resumed` run has returned: as long as the run has questions open, the other calls of its socket wait.
+    pub(super) fn resume(&mut self, run: u64) {
+        if let Some(socket) = self.socket_of(run).filter(|_| self.has_questions_of(run)) {
+            self.resuming.insert(socket, Vec::new());
+        }
+    }
+
+    /// A later entry of this `resumed` run has returned.
+    pub(super) fn woke_resumed(&mut self, run: u64) {
+        if let Some(socket) = self.socket_of(run)
+            && !self.has_questions_of(run)
+        {
+            self.resumed.push(socket);
+        }
+    }
+
+    /// The calls that need not wait any more for the `resumed` run of their socket.
+    pub(super) fn next_resumed(&mut self) -> Option<Vec<QueuedCall>> {
+        while let Some(socket) = self.resumed.pop() {
+            if let Some(held) = self.resuming.remove(&socket) {
+                return Some(held);
+            }
+        }
+        None
+    }
+
+    /// The socket of an open `resumed` run.
+    fn socket_of(&mut self, run: u64) -> Option<SocketId> {
+        Some(self.instance.shared()?.open.get(&run)?.call.socket.as_ref()?.id())
+    }
+
+    fn has_questions_of(&mut self, run: u64) -> bool {
+        self.instance.shared().is_some_and(|shared| shared.tickets.has_questions_of(run))
+    }
+
     /// What the entry wrote has been applied: the connections learn which of their calls have ended, and which may be overtaken now.
     pub(super) fn tell(&mut self, context: &GenerationContext) {
         let ended = self.instance.shared().map(|shared| std::mem::take(&mut shared.ended));
         for EndedCall { begun: BegunCall { call, home }, outcome } in ended.into_iter().flatten() {
             let socket = call.socket.as_deref();
-            self.end_pending(&call);
+            self.call_ends(&call);
             let outcome = match outcome {
                 Ok(outcome) => {
                     report::reported(context, &call.export, socket, &outcome);
@@ -138,13 +209,16 @@ impl<C: LinkedComponent> Live<C> {
     /// Nobody awaits the call of this number any more.
     pub(super) fn give_up(&mut self, id: u64) {
         if let Some(begun) = self.instance.shared().and_then(|shared| shared.open.remove(&id)) {
-            self.end_pending(&begun.call);
+            self.call_ends(&begun.call);
         }
     }
 
-    fn end_pending(&self, call: &Call) {
+    fn call_ends(&mut self, call: &Call) {
         if let Some(socket) = call.socket.as_ref().filter(|_| call.export.is_connecting()) {
             self.sockets.end_pending(socket.id());
+            if !self.resuming.is_empty() {
+                self.resumed.push(socket.id());
+            }
         }
     }
 
@@ -181,15 +255,17 @@ impl<C: LinkedComponent> Live<C> {
         Some((shared.tickets.report(tickets), first))
     }
 
-    /// The instance did not end an entry cleanly: its open calls, and the number of its last ticket. Its memory is dropped.
-    pub(super) fn lose(mut self) -> (Vec<(u64, BegunCall)>, u64) {
-        let Some(shared) = self.instance.shared() else { return (Vec::new(), 0) };
+    /// The instance did not end an entry cleanly, which belonged to this `resumed` run, or to none. Its memory is dropped.
+    pub(super) fn lose(mut self, muted_by: Option<u64>) -> Lost {
+        let broken = muted_by.and_then(|run| self.socket_of(run)).and_then(|socket| self.resuming.get_mut(&socket));
+        let waited = broken.filter(|held| !held.is_empty()).map(|held| held.remove(0));
+        let not_begun = self.resuming.into_values().flatten().collect();
+        let Some(shared) = self.instance.shared() else { return Lost { open: Vec::new(), waited, not_begun, last_ticket: 0 } };
         let ended = std::mem::take(&mut shared.ended);
         let mut open: Vec<_> = std::mem::take(&mut shared.open).into_iter().collect();
         // In the order in which they began. Those that the entry ended have not: what they wrote is dropped with it.
         open.sort_unstable_by_key(|(id, _)| *id);
         open.extend(ended.into_iter().map(|ended| (0, ended.begun)));
-        let last_ticket = shared.tickets.last();
-        (open, last_ticket)
+        Lost { open, waited, not_begun, last_ticket: shared.tickets.last() }
     }
 }

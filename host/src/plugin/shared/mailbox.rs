@@ -63,6 +63,13 @@ impl Mailbox {
         }
     }
 
+    /// Calls that have not begun come before all others.
+    pub(super) fn put_back(&self, calls: Vec<QueuedCall>) {
+        if !calls.is_empty() {
+            self.change(|state| calls.into_iter().rev().for_each(|call| state.calls.push_front(call)));
+        }
+    }
+
     pub(super) fn order(&self, order: Order) {
         self.change(|state| state.orders.push_back(order));
     }
