@@ -2,7 +2,7 @@
 // tests/e2e/shared-js.test.mjs. The table `[plugins.<name>.config]` may name the namespace, so that the component can be loaded several
 // times.
 
-import { config, io, requires } from "innkeeper-plugin";
+import { config, io, requires, store } from "innkeeper-plugin";
 import { answers } from "./answers.mjs";
 import { counting } from "./counting.mjs";
 import { hostile } from "./hostile.mjs";
@@ -12,7 +12,7 @@ import { socketState } from "./socket-state.mjs";
 import { stored } from "./stored.mjs";
 import { waiting } from "./waiting.mjs";
 
-const { namespace = "/", hasStore = true, overtakable = false } = config();
+const { namespace = "/", hasStore = true, storesFirst = false, overtakable = false } = config();
 if (hasStore) requires("store:js", "rate-limit");
 
 const nsp = io.of(namespace);
@@ -26,6 +26,19 @@ nsp.use((socket, next) => {
   next();
 });
 
+const parts = [answers, counting, hostile, order, rooms, socketState, stored, waiting];
+const connections = store.bucket("js");
+
 nsp.on("connection", (socket) => {
-  for (const part of [answers, counting, hostile, order, rooms, socketState, stored, waiting]) part(socket, nsp);
+  if (storesFirst) return storeFirst(socket);
+  for (const part of parts) part(socket, nsp);
 });
+
+/** As people write it: what has to be read comes first, and only then the handlers. */
+async function storeFirst(socket) {
+  const count = await connections.increment("connections");
+  const isFirst = await connections.compareAndSwap("first", undefined, socket.id);
+  await connections.set(`socket:${socket.id}`, { count });
+  socket.on("stored", async () => ({ count, isFirst, total: await connections.get("connections") }));
+  for (const part of parts) part(socket, nsp);
+}
