@@ -135,7 +135,7 @@ test("in a resumed run writes are dropped, questions are answered as if done, an
   await eventually("the timer runs", () => heard.some(([name]) => name === "told"));
 });
 
-test("an event waits until the resumed run has returned or waits, and is not muted", async (t) => {
+test("an event waits until the resumed run has returned or waits for nothing but time, and is not muted", async (t) => {
   const host = await startUnruly(t);
   const other = await connect(host);
   const client = await connect(host, "/", planned({ resumed: { nap: 200, then: "tell" } }));
