@@ -34,7 +34,7 @@ export async function bundle(module, { format = "esm", plugins = [], footer = ""
 function withShortAsync(text) {
   if (!text.includes("__async(")) return text;
   if (!ASYNC_HELPER.test(text)) fail("esbuild translates `async` functions in another way than build.mjs expects; use the version of package-lock.json");
-  return text.replace(ASYNC_HELPER, "var __async = (self, args, generator) => __innkeeperAsync(self, args, generator);\n");
+  return text.replace(ASYNC_HELPER, "var __async = (self, args, generator) => (__async = __innkeeperAsync)(self, args, generator);\n");
 }
 
 async function main([folder, flag, out]) {

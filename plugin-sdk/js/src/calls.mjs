@@ -2,7 +2,7 @@
 
 import { calls as host } from "./host.mjs";
 import { toFailure, uncaught } from "./errors.mjs";
-import { InnkeeperPromise, drain, isIdle, takeRejected, whenSettled } from "./promise.mjs";
+import { InnkeeperPromise, drain, ifSettled, isIdle, setHandled, takeRejected, whenSettled } from "./promise.mjs";
 
 const WAITING = { tag: "waiting" };
 /** A call that ended well and acknowledges nothing. */
@@ -27,17 +27,19 @@ export function leave() {
 }
 
 /** Ends a call with what a promise is fulfilled with, or with what `failed` makes of its error: in this entry, or in a later one. */
-export function endWith(call, promise, toResult, settle = host.settle) {
-  let result = null;
-  let hasReturned = false;
-  const end = (value) => {
-    if (hasReturned) settle(call, value);
-    else result = value;
-  };
-  whenSettled(InnkeeperPromise.resolve(promise), (value) => end(attemptTo(toResult, value)), (error) => end(failed(error)));
+export function endWith(call, thenable, toResult, settle = host.settle) {
+  const promise = InnkeeperPromise.resolve(thenable);
+  setHandled(promise);
   leave();
-  hasReturned = true;
-  return result ?? WAITING;
+  try {
+    // Most promises are settled now, and whoever only looks needs no functions and no job.
+    const result = ifSettled(promise, toResult, failed);
+    if (result !== undefined) return result;
+  } catch (error) {
+    return failed(error);
+  }
+  whenSettled(promise, (value) => settle(call, attemptTo(toResult, value)), (error) => settle(call, failed(error)));
+  return WAITING;
 }
 
 function attemptTo(toResult, value) {

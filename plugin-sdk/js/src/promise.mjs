@@ -27,10 +27,6 @@ let rejected = [];
 export class InnkeeperPromise {
   constructor(executor) {
     if (typeof executor !== "function") throw new TypeError(`Promise resolver ${String(executor)} is not a function`);
-    this[STATE] = PENDING;
-    this[VALUE] = undefined;
-    this[REACTIONS] = null;
-    this[HANDLED] = false;
     if (executor === NO_EXECUTOR) return;
     const { resolve: fulfil, reject: refuse } = settlers(this);
     try {
@@ -112,6 +108,9 @@ export class InnkeeperPromise {
   }
 }
 
+// A promise has of its own only what has happened to it: QuickJS takes longer to write four properties than to make an object.
+Object.assign(InnkeeperPromise.prototype, { [STATE]: PENDING, [VALUE]: undefined, [REACTIONS]: null, [HANDLED]: false });
+
 /** What `all`, `allSettled` and `any` have in common: a list with a place for each value, and an end when all are there. */
 function collect(Class, values, each, whole = (list, { fulfil }) => fulfil(list)) {
   return new Class((fulfil, refuse) => {
@@ -140,7 +139,7 @@ function collect(Class, values, each, whole = (list, { fulfil }) => fulfil(list)
 
 /** A promise that `resolve` and `reject` of this file settle. */
 export function pending() {
-  return new InnkeeperPromise(NO_EXECUTOR);
+  return Object.create(InnkeeperPromise.prototype);
 }
 
 /** Settles a promise with a value, or makes it follow one that has a `then`. */
@@ -171,12 +170,22 @@ export function whenSettled(promise, onFulfilled, onRejected) {
   subscribe(promise, { onFulfilled, onRejected, child: null });
 }
 
+/** What one of the two functions makes of the value or error of a promise that is settled; `undefined` of one that is not. */
+export function ifSettled(promise, onFulfilled, onRejected) {
+  if (promise[STATE] === PENDING) return undefined;
+  return promise[STATE] === FULFILLED ? onFulfilled(promise[VALUE]) : onRejected(promise[VALUE]);
+}
+
+/** Says that somebody will look at the promise: if it is rejected, that is not an unhandled rejection. */
+export function setHandled(promise) {
+  if (promise[STATE] !== FULFILLED) promise[HANDLED] = true;
+}
+
 /** The promise of an `async` function, which `build.mjs` has made a generator. */
 export function runAsync(self, args, generator) {
-  const promise = pending();
-  const steps = args === null ? generator.call(self) : generator.apply(self, args);
-  advance(promise, steps, FULFILLED, undefined);
-  return promise;
+  const run = { steps: args === null ? generator.call(self) : generator.apply(self, args), child: pending() };
+  advance(run, FULFILLED, undefined);
+  return run.child;
 }
 
 /** A job, to be run before the entry ends. */
@@ -234,15 +243,17 @@ function settle(promise, state, value) {
   const reactions = promise[REACTIONS];
   promise[STATE] = state;
   promise[VALUE] = value;
+  if (reactions === null) {
+    if (state === REJECTED && !promise[HANDLED]) rejected.push(promise);
+    return;
+  }
   promise[REACTIONS] = null;
-  if (state === REJECTED && !promise[HANDLED]) rejected.push(promise);
-  if (reactions === null) return;
   if (Array.isArray(reactions)) for (const reaction of reactions) enqueue(react, reaction, promise);
   else enqueue(react, reactions, promise);
 }
 
 function subscribe(promise, reaction) {
-  promise[HANDLED] = true;
+  setHandled(promise);
   if (promise[STATE] !== PENDING) return enqueue(react, reaction, promise);
   const reactions = promise[REACTIONS];
   if (reactions === null) promise[REACTIONS] = reaction;
@@ -252,10 +263,10 @@ function subscribe(promise, reaction) {
 
 /** A job: the promise is settled, and this reaction's turn has come. */
 function react(reaction, promise) {
-  const { child } = reaction;
   const state = promise[STATE];
   const value = promise[VALUE];
-  if (reaction.steps !== undefined) return advance(child, reaction.steps, state, value);
+  if (reaction.steps !== undefined) return advance(reaction, state, value);
+  const { child } = reaction;
   const fn = state === FULFILLED ? reaction.onFulfilled : reaction.onRejected;
   if (child === null) return fn(value);
   if (typeof fn !== "function") return settle(child, state, value);
@@ -268,27 +279,26 @@ function react(reaction, promise) {
   resolve(child, result);
 }
 
-/** Runs an `async` function to its next `await` or to its end. */
-function advance(promise, steps, state, value) {
+/** Runs an `async` function to its next `await` or to its end. `run` is the reaction of what it waits for. */
+function advance(run, state, value) {
   let step;
   try {
-    step = state === FULFILLED ? steps.next(value) : steps.throw(value);
-    if (!step.done) return wait(promise, steps, step.value);
+    step = state === FULFILLED ? run.steps.next(value) : run.steps.throw(value);
+    if (!step.done) return wait(run, step.value);
   } catch (error) {
-    return reject(promise, error);
+    return reject(run.child, error);
   }
-  resolve(promise, step.value);
+  resolve(run.child, step.value);
 }
 
 /** An `async` function waits for a value, one turn at least. */
-function wait(promise, steps, value) {
-  const reaction = { steps, child: promise };
-  if (isObject(value)) subscribe(InnkeeperPromise.resolve(value), reaction);
-  else enqueue(goOn, reaction, value);
+function wait(run, value) {
+  if (isObject(value)) subscribe(InnkeeperPromise.resolve(value), run);
+  else enqueue(goOn, run, value);
 }
 
-function goOn({ steps, child }, value) {
-  advance(child, steps, FULFILLED, value);
+function goOn(run, value) {
+  advance(run, FULFILLED, value);
 }
 
 /** A job: the promise goes the way of another one of this class. */
