@@ -1,11 +1,11 @@
 // Events of clients: from the export to the listeners, and the answer.
 
-import { acks, keepAck, keptAck, log, sendAck, takeAck } from "./host.mjs";
+import { acks, keepAck, keptPayload, log, sendAck, takeAck } from "./host.mjs";
 import { DONE, PASS, allEnded, endFailed, endVerdict, endWith, failed, isThenable, leave } from "./calls.mjs";
 import { runChain } from "./chain.mjs";
 import { attempt, describe, toFailure } from "./errors.mjs";
 import { text } from "./names.mjs";
-import { decode, encode } from "./payload.mjs";
+import { decode, encode, encodeOne } from "./payload.mjs";
 import { InnkeeperPromise } from "./promise.mjs";
 import { sockets } from "./socket.mjs";
 
@@ -31,7 +31,7 @@ export function event(arrived) {
     outcome = endFailed(error);
   }
   current = null;
-  if (keptAck === null) return outcome;
+  if (keptPayload === null) return outcome;
   if (outcome === DONE) return { tag: "done", val: takeAck() };
   sendAck();
   return outcome;
@@ -40,9 +40,9 @@ export function event(arrived) {
 function handle(arrived, socket) {
   const args = decode(arrived.payload);
   const answer = socket._middleware === null ? invoke(arrived, socket, arrived.name, args) : throughMiddleware(arrived, socket, args);
-  if (answer !== undefined) {
-    if (answer instanceof Unanswering) return endWith(arrived.call, answer.promise, () => DONE);
+  if (typeof answer === "object") {
     if (isThenable(answer)) return endWith(arrived.call, answer, answered);
+    if (answer instanceof Unanswering) return endWith(arrived.call, answer.promise, () => DONE);
   }
   leave();
   return answered(answer);
@@ -70,21 +70,22 @@ function invoke(arrived, socket, name, args) {
   const listeners = socket._listeners.get(name);
   if (listeners === undefined) return undefined;
   const count = args.length;
-  const { ack } = arrived;
-  if (ack !== null) args.push(callbackFor(arrived));
-  let waits = null;
-  let answer;
-  for (let i = 0; i < listeners.length; i++) {
-    const listener = listeners[i];
-    const result = listener.apply(socket, args);
-    if (result === undefined) continue;
-    const isAnswer = ack !== null && listener.length <= count;
-    if (isThenable(result)) (waits ??= []).push(isAnswer ? result : new Unanswering(result));
-    else if (isAnswer && answer === undefined) answer = result;
-  }
-  if (waits === null) return answer;
-  if (waits.length === 1 && answer === undefined) return waits[0];
+  const hasAck = arrived.ack !== null;
+  if (hasAck) args.push(callbackFor(arrived));
+  if (listeners.length === 1) return callOne(listeners[0], socket, args, count, hasAck);
+  const results = listeners.map((listener) => callOne(listener, socket, args, count, hasAck));
+  const isWaiting = (result) => result instanceof Unanswering || isThenable(result);
+  const answer = results.find((result) => result !== undefined && !isWaiting(result));
+  const waits = results.filter(isWaiting);
+  if (waits.length === 0) return answer;
   return allEnded(waits.map(answerOf)).then((values) => [answer].concat(values).find((value) => value !== undefined));
+}
+
+/** Calls a listener. Returns what of its result counts: an answer or a promise of it, or a promise that only has to be waited for. */
+function callOne(listener, socket, args, count, hasAck) {
+  const result = listener.apply(socket, args);
+  if (result === undefined || (hasAck && listener.length <= count)) return result;
+  return isThenable(result) ? new Unanswering(result) : undefined;
 }
 
 function answerOf(result) {
@@ -94,7 +95,7 @@ function answerOf(result) {
 function nothing() {}
 
 function answered(value) {
-  return value === undefined ? DONE : { tag: "done", val: encode([value]) };
+  return value === undefined ? DONE : { tag: "done", val: encodeOne(value) };
 }
 
 function rejected(error) {
@@ -108,13 +109,12 @@ function rewritten(packet, before) {
 
 /** The last argument of a listener whose client asked for an ack. Its first call counts. */
 function callbackFor(arrived) {
-  let isSent = false;
   return (...values) => {
-    if (isSent) return;
-    isSent = true;
     const { socket, ack } = arrived;
-    const payload = encode(values);
-    if (current === arrived) return keepAck({ socket, ack, payload });
+    if (ack === null) return;
+    arrived.ack = null;
+    const payload = values.length === 1 ? encodeOne(values[0]) : encode(values);
+    if (current === arrived) return keepAck(socket, ack, payload);
     attempt(() => acks.reply(socket, ack, payload));
   };
 }

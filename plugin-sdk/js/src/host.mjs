@@ -17,28 +17,27 @@ import * as store from "innkeeper:plugin/store@0.1.0";
 import * as hostTimers from "innkeeper:plugin/timers@0.1.0";
 import * as random from "wasi:random/random@0.2.6";
 
-/** The ack that is kept: `{socket, ack, payload}`. */
-export let keptAck = null;
+/** The ack that is kept: its payload, the socket and the number of the ack. Null, and of no meaning, if there is none. */
+export let keptPayload = null;
+let keptSocket, keptAck;
 
 /** Keeps an ack that has just been made. */
-export function keepAck(ack) {
+export function keepAck(socket, ack, payload) {
   sendAck();
+  keptSocket = socket;
   keptAck = ack;
+  keptPayload = payload;
 }
 
 /** Writes the ack that is kept. */
 export function sendAck() {
-  if (keptAck === null) return;
-  const { socket, ack, payload } = keptAck;
-  keptAck = null;
-  hostAcks.reply(socket, ack, payload);
+  if (keptPayload !== null) hostAcks.reply(keptSocket, keptAck, takeAck());
 }
 
-/** Takes the payload of the ack that is kept; null if there is none. */
+/** Takes the payload of the ack that is kept. */
 export function takeAck() {
-  if (keptAck === null) return null;
-  const { payload } = keptAck;
-  keptAck = null;
+  const payload = keptPayload;
+  keptPayload = null;
   return payload;
 }
 
