@@ -172,6 +172,21 @@ test("a resumed run that fails is logged; one that traps ends the call that it w
   await eventually("others are served when it has left", async () => (await ask(other, "echo", id)) === id);
 });
 
+test("a resumed run that asks without end holds up its own socket alone, and no longer than call_ms", async (t) => {
+  const host = await startUnruly(t, { call_ms: 800 });
+  const other = await connect(host);
+  const client = await connect(host, "/", planned({ resumed: "ask-without-end" }));
+  await ask(other, "panic");
+  const begun = Date.now();
+  const answers = [ask(client, "echo", "at last"), ask(client, "echo", "at last")];
+  for (let number = 0; number < 20; number++) assert.equal(await ask(other, "echo", number), number);
+
+  await host.waitForLog((line) => /^connection failed: .*call_ms/.test(line.message), "the log has what took too long");
+  for (const answer of await Promise.all(answers)) assert.ok(answer === "at last" || answer.success === false, JSON.stringify(answer));
+  assert.ok(Date.now() - begun < 5_000);
+  assert.equal(await ask(client, "echo", "served"), "served");
+});
+
 for (const hook of ["disconnecting", "disconnect"]) {
   test(`a trap in ${hook} ends the open calls of others, and the socket is gone`, async (t) => {
     const host = await startUnruly(t);

@@ -6,9 +6,10 @@
 use std::future::pending;
 
 use innkeeper_plugin::bindings::innkeeper::plugin::types::Failure;
-use innkeeper_plugin::bindings::innkeeper::plugin::{calls, emit, sockets};
+use innkeeper_plugin::bindings::innkeeper::plugin::{calls, emit, sockets, store};
 use innkeeper_plugin::bindings::{CallId, Outcome, SocketId, TimerCall, Verdict};
 use serde_json::{Map, Value, json};
+use shared_calls::ask;
 
 use crate::config::Config;
 use crate::serving::{data, nap};
@@ -84,6 +85,9 @@ async fn follow(call: CallId, plan: Value, hook: Hook, socket: Option<&str>) -> 
         "never" => pending().await,
         "fail" => Outcome::Failed(failure("PLANNED", "as planned")),
         "bare-waiting" => Outcome::Waiting,
+        "ask-without-end" => loop {
+            let _answer = ask(store::ask_get("unruly", "nothing"), store::value).await;
+        },
         "wrong-settle" => {
             calls::settle_verdict(call, &Verdict::Pass);
             Outcome::Waiting
