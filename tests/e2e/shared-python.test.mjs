@@ -50,6 +50,24 @@ guest.test("python: a deep payload is a value like any other", async (t) => {
   assert.deepEqual(await ask(client, "echo", deep), deep);
 });
 
+guest.test("python: half of a character of UTF-16, which JSON allows, ends no instance", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+  const half = "\ud800";
+
+  assert.equal(await ask(client, "echo", half), half);
+  assert.ok((await ask(client, "join", half)).includes("\ufffd"));
+  assert.deepEqual(await ask(client, "fetch", half), await ask(client, "fetch", "\ufffd"));
+  assert.deepEqual(await ask(client, "data", half, half), { since: "the first connection", "\ufffd": half });
+  assert.equal((await ask(client, "store", half, half)).after, half);
+  assert.deepEqual(await ask(client, "throw-text", half), { success: false, code: "\ufffd", error: "\ufffd" });
+  assert.equal((await ask(client, "ask-other", half, 1)).success, false);
+  client.emit("say", half, half);
+  client.emit("log", half, half);
+  await host.waitForLog((line) => line.message === "\ufffd", "the line is in the log");
+  assert.equal((await ask(client, "state")).begun, "new");
+});
+
 guest.test("python: a question that lost against the clock is taken back, and tasks share a queue and a lock", async (t) => {
   const host = await guest.start(t);
   const client = await connect(host);

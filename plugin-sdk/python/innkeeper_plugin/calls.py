@@ -8,6 +8,7 @@ from wit_world.imports.types import Failure, Outcome_Done, Outcome_Failed, Outco
 from wit_world.imports.types import Verdict_Failed, Verdict_Pass, Verdict_Reject, Verdict_Waiting
 
 from . import exceptions, log, payload
+from .text import well_formed
 
 #: What a handler may raise. There is no program that could end, and no task that waits for the handler's.
 FAILURES = (Exception, asyncio.CancelledError, SystemExit, KeyboardInterrupt)
@@ -103,4 +104,4 @@ def failure(error):
         data = None if data is None else payload.text(data)
     except (TypeError, ValueError):
         data = None
-    return Failure(code if isinstance(code, str) else "", message, data)
+    return Failure(well_formed(code) if isinstance(code, str) else "", well_formed(str(message)), data)

@@ -11,6 +11,7 @@ from .exceptions import told
 from .questions import ask
 from .remote import take_sockets
 from .router import Router
+from .text import well_formed
 
 #: The socket whose `connect` handler runs. It is in no room yet, not even in its own.
 connecting = contextvars.ContextVar("connecting", default=None)
@@ -138,8 +139,8 @@ def target(namespace, to=None, skip=None):
 
 
 def names(value):
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
-
+    """One name or several as a list of well-formed ones."""
+    return well_formed([] if value is None else [value] if isinstance(value, str) else list(value))
 
 
 async def call_back(callback, answers):

@@ -318,6 +318,6 @@ export function testWhatIsHostile(guest, traps, quickest) {
     await Promise.all(load);
 
     assert.equal(gone, 0);
-    assert.ok(counts.well > 1_000 && counts.broken > 100, JSON.stringify(counts));
+    assert.ok(counts.well > 1_000 && counts.broken > 0, JSON.stringify(counts));
   });
 }

@@ -52,6 +52,17 @@ async def throw_later(sid):
     raise Later("later")
 
 
+class Said(Exception):
+    def __init__(self, text):
+        super().__init__(text)
+        self.code = text
+
+
+@sio.on("throw-text")
+def throw_text(sid, text):
+    raise Said(text)
+
+
 @sio.event
 def unsendable(sid):
     return {"a set": {1}}
