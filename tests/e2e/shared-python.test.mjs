@@ -68,6 +68,21 @@ guest.test("python: half of a character of UTF-16, which JSON allows, ends no in
   assert.equal((await ask(client, "state")).begun, "new");
 });
 
+guest.test("python: an argument of another type than the host takes is an error, and ends no instance", async (t) => {
+  const host = await guest.start(t);
+  const client = await connect(host);
+
+  for (const ms of [-5, 1e15]) assert.match((await ask(client, "ask-me", 1, ms)).message, /is not between 0 and 4294967295/);
+  assert.match((await ask(client, "add", "number", 1e30)).error, /is not between/);
+  assert.equal(await ask(client, "add", "number", -7), -7);
+  const wrong = [["join", 5], ["say", [1], "x"], ["fetch", [[]]], ["data", null, 1], ["store", 5, 1], ["scan", {}], ["consume", ["a"]], ["ask-other", 5, 1], ["ask-other", null, 1], ["kick", 5]];
+  for (const [event, ...args] of wrong) assert.match((await ask(client, event, ...args)).error, /is not a text/, event);
+  assert.match((await ask(client, "add", "number", "x")).error, /invalid literal/);
+  assert.equal(await ask(client, "log", 5, [5]), undefined);
+  client.emit("step", 1, 1e300);
+  assert.equal((await ask(client, "state")).begun, "new");
+});
+
 guest.test("python: a question that lost against the clock is taken back, and tasks share a queue and a lock", async (t) => {
   const host = await guest.start(t);
   const client = await connect(host);

@@ -8,7 +8,7 @@ from wit_world.imports.types import Failure, Outcome_Done, Outcome_Failed, Outco
 from wit_world.imports.types import Verdict_Failed, Verdict_Pass, Verdict_Reject, Verdict_Waiting
 
 from . import exceptions, log, payload
-from .text import well_formed
+from .text import text
 
 #: What a handler may raise. There is no program that could end, and no task that waits for the handler's.
 FAILURES = (Exception, asyncio.CancelledError, SystemExit, KeyboardInterrupt)
@@ -101,7 +101,7 @@ def failure(error):
     code, data = getattr(error, "code", ""), getattr(error, "data", None)
     message = getattr(error, "message", None) or str(error) or type(error).__name__
     try:
-        data = None if data is None else payload.text(data)
+        data = None if data is None else payload.to_json(data)
     except (TypeError, ValueError):
         data = None
-    return Failure(well_formed(code) if isinstance(code, str) else "", well_formed(str(message)), data)
+    return Failure(text(code) if isinstance(code, str) else "", text(str(message)), data)

@@ -4,8 +4,6 @@ import json
 
 from componentize_py_types import Err
 
-from .text import well_formed
-
 
 class SocketIOError(Exception):
     """The base of the exceptions of this package."""
@@ -48,7 +46,7 @@ KINDS = {"timeout": TimeoutError, "disconnected": DisconnectedError}
 def told(function, *args):
     """Calls a function of the host; its failure is raised as an exception of this package."""
     try:
-        return function(*map(well_formed, args))
+        return function(*args)
     except Err as error:
         raise of_host(error.value) from None
 

@@ -9,7 +9,7 @@ from wit_world.imports.types import Outcome_Done, Verdict_Pass
 from . import calls, environ, payload
 from .loop import Loop
 from .server import connecting
-from .text import well_formed
+from .text import text
 
 SDK = "innkeeper-plugin (Python) 0.1.0"
 
@@ -89,7 +89,7 @@ class Exports:
         self.loop.entered(self.loop.answered, tickets)
 
     def snapshot(self, instance):
-        return well_formed(self._told(self.server.snapshot))
+        return self._told(lambda: text(self.server.snapshot()))
 
     def restore(self, instance, state):
         if self.server.restore is not None:

@@ -4,15 +4,15 @@ import traceback
 
 from wit_world.imports import log
 
-from .text import well_formed
+from .text import text
 
 
 def write(level, message, **fields):
     """Writes a line; `level` is `error`, `warn`, `info`, `debug` or `trace`."""
-    log.write(well_formed(level), well_formed(message), [(name, well_formed(str(value))) for name, value in fields.items()])
+    log.write(text(str(level)), text(str(message)), [(name, text(str(value))) for name, value in fields.items()])
 
 
 def failed(what, error=None):
     """Writes what failed, with the traceback."""
-    text = "".join(traceback.format_exception(error)) if error else ""
-    log.write("error", well_formed(f"{what}\n{text}".rstrip()), [])
+    told = "".join(traceback.format_exception(error)) if error else ""
+    log.write("error", text(f"{what}\n{told}".rstrip()), [])

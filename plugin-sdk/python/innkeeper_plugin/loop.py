@@ -14,6 +14,7 @@ from wit_world.imports import calls, timers
 
 from . import log
 from .exceptions import told
+from .number import LARGEST
 
 
 class Timer(asyncio.TimerHandle):
@@ -104,7 +105,7 @@ class Loop(asyncio.AbstractEventLoop):
         if delay_ms <= 0:
             self._ready.append(timer)
         else:
-            timer.ticket = told(timers.ask_sleep, delay_ms)
+            timer.ticket = told(timers.ask_sleep, min(delay_ms, LARGEST))
             self._timers[timer.ticket] = timer
         return timer
 

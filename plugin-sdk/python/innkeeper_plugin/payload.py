@@ -21,10 +21,10 @@ def of_arguments(arguments):
             return {"_placeholder": True, "num": len(attachments) - 1}
         raise TypeError(f"a {type(value).__name__} cannot be sent: it is neither JSON nor bytes")
 
-    return Payload(text(arguments, attach), attachments)
+    return Payload(to_json(arguments, attach), attachments)
 
 
-def text(value, default=None):
+def to_json(value, default=None):
     """The value as JSON."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False, default=default)
 

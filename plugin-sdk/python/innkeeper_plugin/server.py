@@ -8,10 +8,11 @@ from wit_world.imports.types import Target
 
 from . import environ, payload, sessions
 from .exceptions import told
+from .number import milliseconds
 from .questions import ask
 from .remote import take_sockets
 from .router import Router
-from .text import well_formed
+from .text import text, texts
 
 #: The socket whose `connect` handler runs. It is in no room yet, not even in its own.
 connecting = contextvars.ContextVar("connecting", default=None)
@@ -68,7 +69,7 @@ class AsyncServer:
 
     async def emit(self, event, data=None, to=None, *, room=None, skip_sid=None, namespace=None, callback=None):
         """Emits to one room or several, to a socket by its id, or to all sockets of the namespace."""
-        to, body = to or room, payload.of_data(data)
+        event, to, body = text(event), to or room, payload.of_data(data)
         if callback is not None:
             # Asked at once, so that the question stands in call order among the emits.
             answers = ask(emit.ask_rooms, target(namespace, to, skip_sid), event, body, None, take=emit.responses)
@@ -80,24 +81,25 @@ class AsyncServer:
 
     async def call(self, event, data=None, to=None, *, sid=None, namespace=None, timeout=None):
         """Emits to one socket and returns what its client answers; without a timeout it may take as long as the call."""
-        timeout_ms = None if timeout is None else int(timeout * 1000)
-        answers = await ask(emit.ask_socket, to or sid, event, payload.of_data(data), timeout_ms, take=emit.responses)
+        answers = await ask(
+            emit.ask_socket, text(to or sid), text(event), payload.of_data(data), milliseconds(timeout), take=emit.responses
+        )
         return payload.data(answers.responses[0].payload)
 
     # Rooms
 
     async def enter_room(self, sid, room, namespace=None):
-        told(rooms.join, sid, [room])
+        told(rooms.join, text(sid), [text(room)])
 
     async def leave_room(self, sid, room, namespace=None):
-        told(rooms.leave, sid, [room])
+        told(rooms.leave, text(sid), [text(room)])
 
     async def close_room(self, room, namespace=None):
         """All sockets leave the room."""
-        told(rooms.leave_all, target(namespace, room), [room])
+        told(rooms.leave_all, target(namespace, text(room)), [text(room)])
 
     def rooms(self, sid, namespace=None):
-        return told(rooms.get, sid)
+        return told(rooms.get, text(sid))
 
     # Sockets
 
@@ -117,13 +119,13 @@ class AsyncServer:
         return await ask(sockets.fetch, target(namespace, room, skip_sid), list(fields), None, take=take_sockets)
 
     async def disconnect(self, sid, namespace=None):
-        told(sockets.disconnect, sid, False)
+        told(sockets.disconnect, text(sid), False)
 
     def get_environ(self, sid, namespace=None):
-        return environ.of_socket(sid)
+        return environ.of_socket(text(sid))
 
     def transport(self, sid, namespace=None):
-        return told(sockets.get_transport, sid)
+        return told(sockets.get_transport, text(sid))
 
     # Tasks
 
@@ -135,12 +137,7 @@ class AsyncServer:
 
 
 def target(namespace, to=None, skip=None):
-    return Target(namespace or "/", names(to), names(skip), [])
-
-
-def names(value):
-    """One name or several as a list of well-formed ones."""
-    return well_formed([] if value is None else [value] if isinstance(value, str) else list(value))
+    return Target(namespace or "/", texts(to), texts(skip), [])
 
 
 async def call_back(callback, answers):

@@ -7,6 +7,7 @@ from wit_world.imports import sockets
 
 from . import payload
 from .exceptions import told
+from .text import text
 
 
 class Session(dict):
@@ -15,20 +16,21 @@ class Session(dict):
     def __init__(self, values):
         super().__init__(values)
         # As text, because a value may be changed in place.
-        self.read = {key: payload.text(value) for key, value in values.items()}
+        self.read = {key: payload.to_json(value) for key, value in values.items()}
 
 
 def get(sid):
-    return Session(json.loads(told(sockets.get_data, sid)))
+    return Session(json.loads(told(sockets.get_data, text(sid))))
 
 
 def save(sid, session):
     """Writes the keys that have changed since the session was read, and leaves those of other plugins alone."""
+    sid = text(sid)
     before = session.read if isinstance(session, Session) else get(sid).read
     for key, value in session.items():
-        value = payload.text(value)
+        value = payload.to_json(value)
         if before.get(key) != value:
-            told(sockets.set_data, sid, key, value)
+            told(sockets.set_data, sid, text(key), value)
     for key in before.keys() - session.keys():
         told(sockets.remove_data, sid, key)
 

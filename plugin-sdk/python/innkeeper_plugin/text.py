@@ -1,14 +1,19 @@
-"""Text for the host. It takes no lone surrogates, which JSON and Python allow in a string, and which would end the instance."""
+"""Text for the host. Anything else in its place, and a lone surrogate, which JSON and Python allow in a string, would end the instance."""
 
 import re
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def well_formed(value):
-    """The text, or the texts of a list, with U+FFFD in place of lone surrogates, as `toWellFormed` of JavaScript; else the value."""
-    if isinstance(value, str) and not value.isascii():
-        return SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [well_formed(each) for each in value]
-    return value
+def text(value):
+    """The text, with U+FFFD in place of lone surrogates, as `toWellFormed` of JavaScript. What is no text is an error."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value if value.isascii() else SURROGATE.sub("\ufffd", value)
+
+
+def texts(value):
+    """One text or several, as a list; `None` is no text."""
+    if value is None:
+        return []
+    return [text(each) for each in value] if isinstance(value, (list, tuple, set)) else [text(value)]

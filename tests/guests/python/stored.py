@@ -18,6 +18,11 @@ async def keep(sid, key, value):
 
 
 @sio.event
+async def add(sid, key, by):
+    return await bucket.increment(key, by)
+
+
+@sio.event
 async def swap(sid, key, expected, value):
     return await bucket.compare_and_swap(key, expected, value)
 
