@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test as anyTest } from "node:test";
-import { ask, askAll, connect, disconnected, open, refused } from "./client.mjs";
+import { ask, askAll, connect, connected, disconnected, open, refused } from "./client.mjs";
 import { startHost } from "./host.mjs";
 import { skipped } from "./paths.mjs";
 import { eventually, next, record } from "./wait.mjs";
@@ -242,8 +242,9 @@ export function testWhatIsHostile(guest, traps, quickest) {
   for (const event of traps) {
     guest.test(`${name}: ${event}: the open calls of the instance fail, nobody is disconnected, and the next instance knows everybody`, async (t) => {
       const host = await start(t);
-      const [client, other] = [await connect(host), await connect(host)];
+      const [client, other] = [open(host), open(host)];
       const heard = [client, other].map((one) => record(one, "welcome", "from the timer", "disconnect"));
+      await Promise.all([connected(client), connected(other)]);
       await eventually("their timers have run", () => heard.every((list) => list.some(([event]) => event === "from the timer")));
       await ask(client, "data", "kept", 1);
       await ask(other, "join", "room");
