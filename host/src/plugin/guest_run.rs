@@ -112,7 +112,8 @@ impl PluginThreads {
             // A panic ends the entry, as it does in a task, and not what serves the others.
             let polled = catch_unwind(AssertUnwindSafe(|| running.poll(entry.as_mut(), context, RunsOn::GuestThread)));
             let Ok((polled, time)) = polled else { return Poll::Ready(Err(wasmtime::Error::new(Lost))) };
-            self.count(time);
+            // It runs on guest threads anyway, over its share or not.
+            let _is_over = self.count(time);
             match polled {
                 Poll::Pending if running.take_interrupted() => {
                     self.next_turn(context);
@@ -142,9 +143,15 @@ impl PluginThreads {
         !self.threads.is_empty() && self.share.is_over(|| self.waiting() > 0)
     }
 
-    fn count(&self, time: PollTime) {
+    /// Counts a poll. Returns whether the plugin is over its share by that.
+    fn count(&self, time: PollTime) -> bool {
         self.run_nanos.fetch_add(u64::try_from(time.took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if self.share.add(time.worked) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
+        self.share.add(time.worked)
+    }
+
+    /// Counts a poll of a call that begins in the task of its connection.
+    fn count_call(&self, time: PollTime) {
+        if self.count(time) && !self.threads.is_empty() && !self.was_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 plugin = &*self.plugin,
                 "this plugin computes for more than a fifth of the time: from now on its calls run on guest threads whenever it \
@@ -176,7 +183,7 @@ impl<T: Send + 'static> GuestRun<T> {
         self.came_home = false;
         let polled = loop {
             let (polled, time) = self.running.poll(call.as_mut(), context, RunsOn::OwnTask);
-            self.threads.count(time);
+            self.threads.count_call(time);
             let stays = self.threads.are_none() && polled.is_pending() && self.running.take_interrupted();
             // There is nowhere else to go.
             if !stays {
@@ -251,7 +258,7 @@ impl<T: Send + 'static> Slice for AwayRun<T> {
         let polled = catch_unwind(AssertUnwindSafe(|| self.running.poll(self.call.as_mut(), &mut context, RunsOn::GuestThread)));
         drop(entered);
         let Ok((polled, time)) = polled else { return None };
-        self.threads.count(time);
+        self.threads.count_call(time);
         let returned = match polled {
             Poll::Ready(ended) => Returned::Ended(ended),
             Poll::Pending if self.running.take_interrupted() => return Some(self),

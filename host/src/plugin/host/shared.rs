@@ -22,6 +22,7 @@ pub(in crate::plugin) struct SharedState {
 
 /// A call that has begun.
 pub(in crate::plugin) struct BegunCall {
+    pub(in crate::plugin) id: u64,
     pub(in crate::plugin) call: Call,
     pub(in crate::plugin) home: Arc<OpenCall>,
 }

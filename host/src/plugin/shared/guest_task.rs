@@ -78,6 +78,9 @@ impl Slice for TaskTurn {
                 // A panic ends the task, and not the thread.
                 catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))))
             });
+            if let Some(Err(_)) = polled {
+                tracing::error!("a task of a plugin panicked: the host has a fault, and what the task serves waits in vain");
+            }
             let has_ended = !matches!(polled, Some(Ok(Poll::Pending)));
             if has_ended {
                 *future = None;

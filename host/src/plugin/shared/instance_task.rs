@@ -373,13 +373,13 @@ impl<C: LinkedComponent> InstanceTask<C> {
         let Lost { open, waited, not_begun, last_ticket } = live.lose(muted_by);
         self.last_ticket = last_ticket;
         self.mailbox.put_back(not_begun);
-        let others = open.iter().filter(|(open, _)| Some(*open) != id).count();
+        let others = open.iter().filter(|begun| Some(begun.id) != id).count();
         report::failed(&self.parts.context, export, socket, || {
             format!("{cause}; the instance is lost, and with it {others} other open calls")
         });
         let _later = WakeLater::begin();
-        for (open, begun) in open {
-            let kind = if Some(open) == id { kind } else { FailureKind::Broke };
+        for begun in open {
+            let kind = if Some(begun.id) == id { kind } else { FailureKind::Broke };
             begun.home.end(CallOutcome::Failed { failure: Failure::neutral(), kind });
         }
         if let Some(QueuedCall { home, .. }) = waited {

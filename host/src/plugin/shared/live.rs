@@ -33,8 +33,10 @@ pub(super) struct Live<C: LinkedComponent> {
     had_questions: bool,
     /// The guest is to be woken for these.
     answered: Vec<Answered>,
+    /// The call whose entry has returned, and which waits now.
+    waits: Option<(u64, Arc<OpenCall>)>,
     /// Open calls that are not the last of their chain.
-    in_chain: Vec<(u64, Arc<OpenCall>)>,
+    in_chain: HashMap<u64, Arc<OpenCall>>,
     /// The sockets whose `resumed` run goes on, with the calls that wait for its end.
     resuming: HashMap<SocketId, Vec<QueuedCall>>,
     /// Those of them whose run has ended, or waits for nothing but time.
@@ -45,8 +47,8 @@ pub(super) struct Live<C: LinkedComponent> {
 
 /// What is left of a lost instance.
 pub(super) struct Lost {
-    /// Its open calls, by their numbers.
-    pub(super) open: Vec<(u64, BegunCall)>,
+    /// Its open calls.
+    pub(super) open: Vec<BegunCall>,
     /// The call for which the `resumed` run was made that broke: it fails with it, and the next one is the occasion for another run.
     pub(super) waited: Option<QueuedCall>,
     /// Calls that the next instance begins.
@@ -68,7 +70,8 @@ impl<C: LinkedComponent> Live<C> {
             questions,
             had_questions: false,
             answered: Vec::new(),
-            in_chain: Vec::new(),
+            waits: None,
+            in_chain: HashMap::new(),
             resuming: HashMap::new(),
             resumed: Vec::new(),
             has_served: false,
@@ -98,21 +101,16 @@ impl<C: LinkedComponent> Live<C> {
             }
         }
         if let Some(shared) = self.instance.shared() {
-            shared.open.insert(id, BegunCall { call: call.clone(), home: home.clone() });
+            shared.open.insert(id, BegunCall { id, call: call.clone(), home: home.clone() });
         }
     }
 
     /// The entry of a call has returned this. Returns whether the call waits.
     pub(super) fn returned(&mut self, id: u64, returned: ExportResult, active: &mut ActiveCall) -> bool {
-        let questions = self.questions.clone();
         let Some(shared) = self.instance.shared() else { return false };
         if let ExportResult::Waiting = returned {
-            let Some(begun) = shared.open.get(&id) else { return false };
-            begun.home.wait(&questions);
-            if begun.home.waits_in_chain() {
-                self.in_chain.push((id, begun.home.clone()));
-            }
-            return true;
+            self.waits = shared.open.get(&id).map(|begun| (id, begun.home.clone()));
+            return self.waits.is_some();
         }
         // It may have ended by `settle` before: that counts.
         if let Some(begun) = shared.open.remove(&id) {
@@ -173,10 +171,16 @@ impl<C: LinkedComponent> Live<C> {
 
     /// What the entry wrote has been applied: the connections learn which of their calls have ended, and which may be overtaken now.
     pub(super) fn tell(&mut self, context: &GenerationContext) {
+        if let Some((id, call)) = self.waits.take() {
+            call.wait(&self.questions);
+            if call.waits_in_chain() {
+                self.in_chain.insert(id, call);
+            }
+        }
         let ended = self.instance.shared().map(|shared| std::mem::take(&mut shared.ended));
-        for EndedCall { begun: BegunCall { call, home }, outcome } in ended.into_iter().flatten() {
+        for EndedCall { begun: BegunCall { id, call, home }, outcome } in ended.into_iter().flatten() {
             let socket = call.socket.as_deref();
-            self.call_ends(&call);
+            self.call_ends(id, &call);
             let outcome = match outcome {
                 Ok(outcome) => {
                     report::reported(context, &call.export, socket, &outcome);
@@ -199,9 +203,7 @@ impl<C: LinkedComponent> Live<C> {
         if has_questions != self.had_questions {
             self.had_questions = has_questions;
             if has_questions {
-                let Some(shared) = self.instance.shared() else { return };
-                self.in_chain.retain(|(id, _)| shared.open.contains_key(id));
-                self.in_chain.iter().for_each(|(_, call)| call.wake());
+                self.in_chain.values().for_each(|call| call.wake());
             }
         }
     }
@@ -209,11 +211,12 @@ impl<C: LinkedComponent> Live<C> {
     /// Nobody awaits the call of this number any more.
     pub(super) fn give_up(&mut self, id: u64) {
         if let Some(begun) = self.instance.shared().and_then(|shared| shared.open.remove(&id)) {
-            self.call_ends(&begun.call);
+            self.call_ends(id, &begun.call);
         }
     }
 
-    fn call_ends(&mut self, call: &Call) {
+    fn call_ends(&mut self, id: u64, call: &Call) {
+        self.in_chain.remove(&id);
         if let Some(socket) = call.socket.as_ref().filter(|_| call.export.is_connecting()) {
             self.sockets.end_pending(socket.id());
             if !self.resuming.is_empty() {
@@ -262,10 +265,10 @@ impl<C: LinkedComponent> Live<C> {
         let not_begun = self.resuming.into_values().flatten().collect();
         let Some(shared) = self.instance.shared() else { return Lost { open: Vec::new(), waited, not_begun, last_ticket: 0 } };
         let ended = std::mem::take(&mut shared.ended);
-        let mut open: Vec<_> = std::mem::take(&mut shared.open).into_iter().collect();
-        // In the order in which they began. Those that the entry ended have not: what they wrote is dropped with it.
-        open.sort_unstable_by_key(|(id, _)| *id);
-        open.extend(ended.into_iter().map(|ended| (0, ended.begun)));
+        // Those that the entry ended have not: what they wrote is dropped with it.
+        let mut open: Vec<_> =
+            ended.into_iter().map(|ended| ended.begun).chain(shared.open.drain().map(|(_, begun)| begun)).collect();
+        open.sort_unstable_by_key(|begun| begun.id);
         Lost { open, waited, not_begun, last_ticket: shared.tickets.last() }
     }
 }
