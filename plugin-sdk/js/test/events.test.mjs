@@ -18,6 +18,17 @@ test("a callback is an ack where it is called, and counts once", async (t) => {
   assert.deepEqual(plugin.writes, [["to-socket", "s1", "before", []], ["reply", 7, 1, 2], ["to-socket", "s1", "after", []]]);
 });
 
+test("one argument is a list of one, whatever it is", async (t) => {
+  const plugin = await connected(t, `
+    const values = { undefined, function: () => 1, null: null, list: [1, [2]], text: "a\\"b", bytes: Uint8Array.of(1, 2) };
+    socket.on("callback", (name, callback) => callback(values[name]));
+    socket.on("returned", async (name) => values[name]);
+  `);
+  const expected = { undefined: null, function: null, null: null, list: [1, [2]], text: 'a"b', bytes: "0102" };
+  for (const [name, value] of Object.entries(expected)) assert.deepEqual(plugin.ask("s1", "callback", name), ["done", value], name);
+  for (const name of ["function", "null", "list", "text", "bytes"]) assert.deepEqual(plugin.ask("s1", "returned", name), ["done", expected[name]], name);
+});
+
 test("a callback that nothing is written after goes with the end of the call; one of another call does not", async (t) => {
   const plugin = await connected(t, `
     let other;
