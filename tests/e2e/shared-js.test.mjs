@@ -109,3 +109,13 @@ test("sockets of one connection on several namespaces, one component loaded twic
   assert.deepEqual(await askAll(two, "users"), [[], 0]);
   assert.equal((await ask(two, "state")).nsp, "/two");
 });
+
+test("JSON that nests as deep as a client may send it is walked by recursion", async (t) => {
+  const host = await start(t);
+  const client = await connect(host);
+  let nested = [];
+  for (let depth = 1; depth < 511; depth++) nested = [nested];
+
+  assert.equal(await ask(client, "depth", nested), 511);
+  assert.equal(await ask(client, "echo", "the instance is the same"), "the instance is the same");
+});

@@ -19,7 +19,8 @@ before(async () => {
 });
 
 testWhatPeopleWrite(guest, { rejection: /Task exception was never retrieved\n.*ValueError: nobody waits for this/s, timer: /Exception in callback .*ValueError: thrown in a timer/s });
-testWhatIsHostile(guest, ["spin", "spin-later", "endless-promises", "hoard"], "hoard");
+// An instance of Python takes longer to make.
+testWhatIsHostile(guest, ["spin", "spin-later", "endless-promises", "hoard"], "hoard", 20);
 
 guest.test("python: an error with no code, a value that cannot be sent, a recursion and an exit fail their call alone", async (t) => {
   const host = await guest.start(t);

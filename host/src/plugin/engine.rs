@@ -20,8 +20,10 @@ const ADAPTERS: usize = 16;
 const SPARE_INSTANCES: usize = 8;
 /// Behind each memory where the address space is small; without a large guard, accesses are checked in code.
 const SMALL_GUARD_BYTES: u64 = 64 << 10;
-const STACK_BYTES: usize = 2 << 20;
-const WASM_STACK_BYTES: usize = 1 << 20;
+/// Of one call, host functions included. What it does not touch takes no memory.
+const STACK_BYTES: usize = 6 << 20;
+/// The guest's part. An interpreter recurses on it: JavaScript that walks JSON as deep as a client may send it takes two MiB.
+const WASM_STACK_BYTES: usize = 4 << 20;
 
 /// What the engines of all plugins share.
 pub(crate) struct WasmEngines {

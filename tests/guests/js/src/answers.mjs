@@ -31,6 +31,7 @@ export function answers(socket) {
     callback("ack");
     socket.emit("after");
   });
+  socket.on("depth", (value, callback) => callback(depthOf(value)));
   socket.on("validate", (text, callback) => callback(validate(text)));
   socket.on("throw", () => {
     socket.emit("kept");
@@ -53,6 +54,11 @@ export function answers(socket) {
     }
   });
   socket.on("binary", (value, callback) => callback({ bytes: Uint8Array.from(value.bytes, (byte) => byte + 1), length: value.bytes.length }));
+}
+
+/** How deep lists nest, by the recursion that people write. */
+function depthOf(value) {
+  return Array.isArray(value) ? 1 + Math.max(0, ...value.map(depthOf)) : 0;
 }
 
 function validate(text) {
