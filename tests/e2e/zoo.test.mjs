@@ -240,7 +240,7 @@ async function judge(host, neighbour, baseline, { logs, plugin, keeps = 0, insta
     (await connect(host)).close();
     return memory(host.pid).resident < baseline * 1.05 + 16 * MIB + keeps;
   };
-  await eventually("the memory came back", isBack, 20_000).catch((error) => {
+  await eventually("the memory came back", isBack, 60_000).catch((error) => {
     throw new Error(`${error.message}: ${memory(host.pid).resident / MIB} MiB, ${baseline / MIB} MiB before`);
   });
 }
