@@ -3,7 +3,8 @@
 //! `bindings`.
 //!
 //! Nothing here waits but [`InstanceState::wait_for`]. Nothing is sent but by a question or a flush, which send what was recorded
-//! before them; the rest is applied when the call has ended well.
+//! before them; the rest is applied when the call has ended well. In `shared` mode a question sends nothing: what was recorded is
+//! applied when the entry has returned.
 
 mod acks;
 mod calls;

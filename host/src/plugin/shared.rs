@@ -9,6 +9,7 @@ mod instance_task;
 mod live;
 mod mailbox;
 
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,8 +39,8 @@ use mailbox::{Mailbox, Order, QueuedCall};
 /// One loaded version of a plugin.
 pub(super) struct SharedGeneration<C: LinkedComponent> {
     parts: Arc<SharedParts<C>>,
-    /// At least one.
-    instances: Vec<SharedInstance>,
+    first: SharedInstance,
+    others: Vec<SharedInstance>,
     metrics: CallMetrics,
 }
 
@@ -54,10 +55,10 @@ struct SharedInstance {
 impl<C: LinkedComponent> SharedGeneration<C> {
     pub(super) fn new(component: Arc<C>, context: GenerationContext, registration: &Registration, metrics: CallMetrics) -> Self {
         let limits = &context.plugin.config.limits;
-        let (count, open_calls) = (limits.shared_instances.max(1), limits.open_calls_max);
+        let (count, open_calls) = (limits.shared_instances, limits.open_calls_max);
         let instance =
-            |_| SharedInstance { mailbox: Arc::default(), status: Arc::default(), permits: Permits::new(open_calls, 0) };
-        let instances = (0..count).map(instance).collect();
+            || SharedInstance { mailbox: Arc::default(), status: Arc::default(), permits: Permits::new(open_calls, 0) };
+        let (first, others) = (instance(), (1..count).map(|_| instance()).collect());
         let has_connection = |namespace: &NamespaceRegistration| namespace.hooks.contains(&Hook::Connection);
         let parts = SharedParts {
             component,
@@ -67,12 +68,12 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             connections: registration.namespaces.iter().map(has_connection).collect(),
             runtime: Handle::current(),
         };
-        Self { parts: Arc::new(parts), instances, metrics }
+        Self { parts: Arc::new(parts), first, others, metrics }
     }
 
     /// Makes the instances, and starts them.
     async fn start_all(self: Arc<Self>, effects: Arc<dyn Effects>) {
-        for (number, instance) in (0..).zip(&self.instances) {
+        for (number, instance) in (0..).zip(self.instances()) {
             let (mailbox, status) = (instance.mailbox.clone(), instance.status.clone());
             let task = InstanceTask::new(self.parts.clone(), number, mailbox, status, effects.clone());
             // Ends when the generation is dropped.
@@ -106,7 +107,7 @@ impl<C: LinkedComponent> SharedGeneration<C> {
     }
 
     async fn order<T>(&self, instance: usize, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, String> {
-        let instance = self.instances.get(instance).ok_or("there is no such instance")?;
+        let instance = self.instances().nth(instance).ok_or("there is no such instance")?;
         let (reply, replied) = oneshot::channel();
         instance.mailbox.order(order(reply));
         match timeout(self.call_limit(), replied).await {
@@ -119,8 +120,12 @@ impl<C: LinkedComponent> SharedGeneration<C> {
     /// The instance that serves the connection of this socket: always the same. The first has what concerns no socket.
     fn instance(&self, socket: Option<&Socket>) -> &SharedInstance {
         let connection = socket.map_or(0, |socket| usize::try_from(socket.connection()).unwrap_or(0));
-        let number = connection.checked_rem(self.instances.len()).unwrap_or(0);
-        self.instances.get(number).unwrap_or(&self.instances[0])
+        let number = connection % (1 + self.others.len());
+        number.checked_sub(1).and_then(|number| self.others.get(number)).unwrap_or(&self.first)
+    }
+
+    fn instances(&self) -> impl Iterator<Item = &SharedInstance> {
+        iter::once(&self.first).chain(&self.others)
     }
 }
 
@@ -156,7 +161,7 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
 
     fn figures(&self) -> Option<Figures<'_>> {
         let mut instances = InstanceFigures { running: 0, waiting: 0, idle: 0, queued: 0 };
-        for instance in &self.instances {
+        for instance in self.instances() {
             let is_entered = instance.status.is_entered.load(Ordering::Relaxed);
             instances.running += usize::from(is_entered);
             instances.idle += usize::from(!is_entered);
@@ -174,6 +179,6 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
 
 impl<C: LinkedComponent> Drop for SharedGeneration<C> {
     fn drop(&mut self) {
-        self.instances.iter().for_each(|instance| instance.mailbox.close());
+        self.instances().for_each(|instance| instance.mailbox.close());
     }
 }
