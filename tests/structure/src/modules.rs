@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 35] = [
+const ARROWS: [(&str, &[&str]); 36] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("budget", &[]),
@@ -96,6 +96,8 @@ const ARROWS: [(&str, &[&str]); 35] = [
             "steady_rate",
         ],
     ),
+    // One task loads and swaps.
+    ("generations", &["adapter", "config", "dispatch", "effect", "limit_hits", "plugin"]),
     ("drain", &["engine", "reason"]),
     (
         "app",
