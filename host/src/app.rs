@@ -22,12 +22,13 @@ use crate::engine::{AddressLimits, Cookie, Engine, Options, Origins, Proxies, Pr
 use crate::event_loops::{EventLoops, Threads};
 use crate::files::{ClientBundles, Files};
 use crate::fixed_limits::LISTEN_BACKLOG;
+use crate::generations::{self, Generations, GenerationsTask};
 use crate::host_names::HostNames;
 use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
-    self, CacheFolder, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Plugin, PluginError, Registered,
-    Registry, WasmEngines,
+    self, CacheFolder, Candidate, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Loaded, Plugin, PluginError,
+    Registry, Version, WasmEngines,
 };
 use crate::protocol::{self, Backlog, SocketIo};
 use crate::steady_rate::SteadyRate;
@@ -86,6 +87,7 @@ fn flag(section: &str) -> &'static str {
 pub(crate) struct Server {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sources: Arc<Sources>,
+    pub(crate) generations: Generations,
 }
 
 /// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written.
@@ -167,7 +169,8 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 /// Finds what is wrong with the keys, the components and the seed that the configuration names. Nothing is opened for it but those.
 pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
     let (services, findings) = services(config, Arc::default(), store_of(config));
-    let (_, problems) = plugin::register(&plugins(config, &services)?).await;
+    let engines = engines(config)?;
+    let (_, problems) = plugin::register(candidates(config, &services, &engines), &[]).await;
     refuse_for(findings, &problems)
 }
 
@@ -180,16 +183,20 @@ pub(crate) async fn build(
 ) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let (services, findings) = services(config, adapter.clone(), store);
-    let registered = register(config, &services, findings).await?;
+    let engines = engines(config)?;
+    let candidates = candidates(config, &services, &engines);
+    let plugins: Vec<_> = candidates.iter().map(|candidate| (candidate.plugin().clone(), candidate.config().clone())).collect();
+    let registered = register(config, candidates, findings).await?;
     if config.store.path.is_some() || config.store.seed.is_some() {
         services.store.get().await?;
     }
-    let mut plugins = Vec::new();
-    for one in registered {
-        let plugin = one.name().to_owned();
-        plugins.push(one.load().await.map_err(|source| AppError::StoreOf { plugin, source })?);
+    let mut loaded = Vec::new();
+    for version in registered {
+        let of = |source| AppError::StoreOf { plugin: version.name().to_string(), source };
+        loaded.push(version.generation().await.map_err(of)?);
     }
-    let registry = Arc::new(Registry::new(&plugins));
+    let serving = |loaded: &Loaded| (loaded.runner.clone(), loaded.version.registration().namespaces.clone());
+    let registry = Arc::new(Registry::new(&loaded.iter().map(serving).collect::<Vec<_>>()));
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
@@ -201,12 +208,27 @@ pub(crate) async fn build(
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let dispatcher =
         Arc::new(Dispatcher { registry: registry.clone(), effects, limits: dispatch_limits, limit_hits: limit_hits.clone() });
-    start_plugins(&dispatcher).await;
+    let parts = generations::Parts {
+        dispatcher: dispatcher.clone(),
+        adapter: adapter.clone(),
+        services: services.clone(),
+        engines,
+        limits: config.limits.clone(),
+        swap_grace: Duration::from_secs(2),
+        after_switch: {
+            let (adapter, registry) = (adapter.clone(), registry.clone());
+            Box::new(move || metrics::name_events(&adapter, &registry))
+        },
+    };
+    let (mut task, generations) = GenerationsTask::new(parts, plugins, loaded);
+    task.start().await;
+    // Ends with the runtime.
+    tokio::spawn(task.serve());
     let socket_io =
         SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
     let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone(), loops);
     let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services });
-    Ok(Server { engine, sources })
+    Ok(Server { engine, sources, generations })
 }
 
 /// What a component returns when it registers, in a trial instance without grants.
@@ -226,7 +248,8 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
     let wasm = Wasm { compile: CompilePlace::Inside, ..Wasm::default() };
     let config = Config { plugins: vec![plugin], wasm, ..Config::default() };
     let (services, _) = services(&config, Arc::default(), store_of(&config));
-    let (_, problems) = plugin::register(&plugins(&config, &services)?).await;
+    let engines = engines(&config)?;
+    let (_, problems) = plugin::register(candidates(&config, &services, &engines), &[]).await;
     match problems.into_iter().next() {
         None => Ok(Requests::Capabilities(Vec::new())),
         // Without a grant it is the first problem of a plugin that registered.
@@ -250,15 +273,15 @@ fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<Ho
 
 /// Registers the plugins. All problems of all of them are found, and added to the findings. Those of a plugin that is not required are
 /// logged instead, and it is left out.
-async fn register(config: &Config, services: &Arc<HostServices>, findings: Vec<Finding>) -> Result<Vec<Registered>, AppError> {
-    let (mut registered, problems) = plugin::register(&plugins(config, services)?).await;
+async fn register(config: &Config, candidates: Vec<Candidate>, findings: Vec<Finding>) -> Result<Vec<Arc<Version>>, AppError> {
+    let (mut registered, problems) = plugin::register(candidates, &[]).await;
     let is_required = |name: &str| config.plugins.iter().any(|plugin| plugin.name == name && plugin.required);
     let (fatal, left_out): (Vec<_>, Vec<_>) = problems.into_iter().partition(|error| is_required(&error.plugin));
     refuse_for(findings, &fatal)?;
     for PluginError { plugin, problem } in &left_out {
         tracing::error!(plugin, "the plugin is not loaded, and the server starts without it (required = false): {problem}");
     }
-    registered.retain(|plugin| left_out.iter().all(|error| error.plugin != plugin.name()));
+    registered.retain(|version| left_out.iter().all(|error| error.plugin != **version.name()));
     Ok(registered)
 }
 
@@ -267,11 +290,17 @@ fn refuse_for(mut findings: Vec<Finding>, problems: &[PluginError]) -> Result<()
     if findings.is_empty() { Ok(()) } else { Err(AppError::Refused(findings)) }
 }
 
+fn engines(config: &Config) -> Result<Arc<WasmEngines>, EngineError> {
+    WasmEngines::start(config.wasm.instance_allocation, config.wasm.guest_threads())
+}
+
 /// The plugins of the configuration.
-fn plugins(config: &Config, services: &Arc<HostServices>) -> Result<Vec<Arc<Plugin>>, EngineError> {
-    let engines = WasmEngines::start(config.wasm.instance_allocation, config.wasm.guest_threads())?;
-    let plugin = |plugin: &PluginConfig| Arc::new(Plugin::new(plugin.clone(), &config.limits, engines.clone(), services.clone()));
-    Ok(config.plugins.iter().map(plugin).collect())
+fn candidates(config: &Config, services: &Arc<HostServices>, engines: &Arc<WasmEngines>) -> Vec<Candidate> {
+    let candidate = |configured: &PluginConfig| {
+        let plugin = Plugin::new(&configured.name, &config.limits, engines.clone(), services.clone());
+        Candidate::new(Arc::new(plugin), Arc::new(configured.clone()), &config.limits)
+    };
+    config.plugins.iter().map(candidate).collect()
 }
 
 /// All keys, or what is wrong with each of them.
@@ -298,17 +327,6 @@ fn finding(error: &PluginError) -> Finding {
         // Where the key itself cannot be used, that is the one problem.
         LoadProblem::NoKey { key } => finding.because_of(config::path_of(&["keys", key])),
         _ => finding,
-    }
-}
-
-/// Starts the plugins in configured order, each with its timers.
-async fn start_plugins(dispatcher: &Arc<Dispatcher>) {
-    for plugin in dispatcher.registry.plugins() {
-        plugin.clone().start(dispatcher.effects.clone()).await;
-        if let Some(timers) = plugin.timers() {
-            // Ends with the runtime.
-            tokio::spawn(dispatch::run_timers(dispatcher.clone(), plugin.name().clone(), timers.clone()));
-        }
     }
 }
 

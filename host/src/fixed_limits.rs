@@ -113,3 +113,6 @@ pub(crate) const REGISTRATION_NAMES_MAX: usize = 10_000;
 pub(crate) const REGISTRATION_BYTES_MAX: usize = 1 << 20;
 /// Buckets of the store's file that have entries. The host keeps a count of bytes for each.
 pub(crate) const STORE_BUCKETS_MAX: usize = 10_000;
+
+/// Changes of plugins that wait for those before them; one more is refused. Each is made by hand, or by a file that has changed.
+pub(crate) const CHANGES_WAITING_MAX: usize = 64;

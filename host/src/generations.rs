@@ -3,24 +3,31 @@
 //! One task owns all loading and swapping: the watcher of files, the admin interface and SIGHUP send it what they want changed, and it
 //! does one thing after the other. A change has happened whole when it is answered, or it has not happened, and the answer says why.
 
-use std::fmt;
+mod hand_over;
+mod slot;
+mod task;
 
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-/// Changes that wait for those before them; more are refused.
-const CHANGES_WAITING_MAX: usize = 64;
+pub(crate) use task::{GenerationsTask, Parts};
 
 /// Asks for changes, and reads what serves. Cloned for everybody who does.
 #[derive(Clone)]
 pub(crate) struct Generations {
     changes: mpsc::Sender<Asked>,
+    /// What serves, as the task has published it.
+    views: Arc<ArcSwap<Vec<PluginView>>>,
 }
 
 /// A change, and where its answer goes.
-pub(crate) struct Asked {
-    pub(crate) change: Change,
-    pub(crate) answer: oneshot::Sender<Result<PluginView, Refusal>>,
+struct Asked {
+    change: Change,
+    answer: oneshot::Sender<Result<PluginView, Refusal>>,
 }
 
 /// What somebody wants changed.
@@ -36,9 +43,14 @@ pub(crate) struct Change {
 #[derive(Debug)]
 pub(crate) enum What {
     /// Another component takes over. With the content that serves already nothing happens, unless `again`.
-    Swap { component: NewComponent, again: bool },
+    Swap {
+        component: NewComponent,
+        again: bool,
+    },
     /// A generation before the one that serves takes over again: that of this digest, or the last.
-    Rollback { to: Option<String> },
+    Rollback {
+        to: Option<String>,
+    },
     /// A plugin of the configuration that is not loaded is loaded from its file.
     Load,
     /// The plugin is not called any more; what only it served is gone.
@@ -111,12 +123,6 @@ pub(crate) struct GenerationView {
 }
 
 impl Generations {
-    /// The handle, and what the task takes the changes from.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Asked>) {
-        let (changes, asked) = mpsc::channel(CHANGES_WAITING_MAX);
-        (Self { changes }, asked)
-    }
-
     /// Asks for a change and waits until it has happened, or was refused. It goes on if the future is dropped.
     pub(crate) async fn change(&self, change: Change) -> Result<PluginView, Refusal> {
         let (answer, answered) = oneshot::channel();
@@ -125,7 +131,7 @@ impl Generations {
     }
 
     /// The plugins of the configuration, in its order.
-    pub(crate) fn list(&self) -> Vec<PluginView> {
-        Vec::new()
+    pub(crate) fn list(&self) -> Arc<Vec<PluginView>> {
+        self.views.load_full()
     }
 }

@@ -17,7 +17,6 @@ mod event_loops;
 mod files;
 mod fixed_limits;
 mod frame;
-#[expect(dead_code, reason = "the task that answers is being built")]
 mod generations;
 mod host_names;
 mod internal;

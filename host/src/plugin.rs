@@ -42,25 +42,28 @@ mod services;
 mod share;
 mod shared;
 mod sharing;
+mod successor;
 mod timers;
 mod validate;
+mod version;
 
 #[cfg(test)]
 pub(crate) use call::FailureKind;
 pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
 pub(crate) use compiler::{CacheFolder, CompileLimits, Compiler, compile_component};
+pub(crate) use component_file::{digest, read_component};
 pub(crate) use durable::Plugin;
 pub(crate) use engine::{MemoryLayout, WasmEngines};
 pub(crate) use error::{EngineError, LoadProblem, PluginError};
 pub(crate) use failure::Failure;
-pub(crate) use loader::{Registered, register};
+pub(crate) use loader::register;
 pub(crate) use progress::Progress;
 pub(crate) use registration::Hook;
 #[cfg(test)]
 pub(crate) use registration::{NamespaceRegistration, Subscription};
 pub(crate) use registry::{Chain, Member, Registry};
 pub(crate) use runner::Figures;
-#[cfg(test)]
 pub(crate) use runner::Runner;
 pub(crate) use services::HostServices;
 pub(crate) use timers::PluginTimers;
+pub(crate) use version::{Candidate, Loaded, Version};

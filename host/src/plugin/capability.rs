@@ -99,6 +99,15 @@ impl Capabilities {
         if missing.is_empty() { Ok(Self { list }) } else { Err(missing) }
     }
 
+    /// The list, as an operator grants it.
+    pub(crate) fn entries(&self) -> Vec<String> {
+        let entry = |(capability, scope): &(Capability, Scope)| match scope {
+            Scope::Whole => vec![capability.name().to_owned()],
+            Scope::Parts(parts) => parts.iter().map(|part| format!("{}:{part}", capability.name())).collect(),
+        };
+        self.list.iter().flat_map(entry).collect()
+    }
+
     /// Whether the capability is there, in whatever scope.
     pub(crate) fn has(&self, capability: Capability) -> bool {
         self.scope(capability).is_some()

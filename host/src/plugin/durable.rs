@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::call_limits::CallLimits;
 use super::call_metrics::CallMetrics;
 use super::engine::WasmEngines;
 use super::failure_log::FailureLog;
@@ -14,7 +13,7 @@ use super::runner::{Figures, InstanceFigures};
 use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::budget::Budget;
-use crate::config::{Limits, PluginConfig};
+use crate::config::Limits;
 use crate::limit_hits::LimitHits;
 use crate::log_limiter::LogLimiter;
 use crate::rate_limit::RateLimitTable;
@@ -23,11 +22,6 @@ use crate::rate_limit::RateLimitTable;
 /// another generation takes over.
 pub(crate) struct Plugin {
     pub(super) name: Arc<str>,
-    /// The component's path, the grants, the plugin's own configuration, and the limits of its pool.
-    pub(super) config: PluginConfig,
-    pub(super) call_limits: CallLimits,
-    /// Bytes of the component's file, at most.
-    pub(super) component_bytes_max: usize,
     pub(super) engines: Arc<WasmEngines>,
     pub(super) threads: Arc<PluginThreads>,
     pub(super) services: Arc<HostServices>,
@@ -49,14 +43,11 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     /// A plugin without a generation: [`register`](super::register) makes the first.
-    pub(crate) fn new(config: PluginConfig, limits: &Limits, engines: Arc<WasmEngines>, services: Arc<HostServices>) -> Self {
-        let name: Arc<str> = config.name.as_str().into();
+    pub(crate) fn new(name: &str, limits: &Limits, engines: Arc<WasmEngines>, services: Arc<HostServices>) -> Self {
+        let name: Arc<str> = name.into();
         let (ration, limit_hits) = (Arc::new(LogRation::new(limits.log_bytes_per_day_max)), Arc::<LimitHits>::default());
         Self {
             timers: Arc::new(PluginTimers::new(name.clone(), limit_hits.clone())),
-            call_limits: CallLimits::new(limits, &config),
-            component_bytes_max: limits.component_bytes_max,
-            config,
             threads: engines.threads_of(&name),
             engines,
             services,
@@ -88,10 +79,29 @@ impl Plugin {
         }
     }
 
-    /// `plugin@generation` of a new generation, for the log. The first generation has the number 1.
+    /// The number of a new generation. The first has the number 1. One task makes generations.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many generations there have been.
+    pub(crate) fn generations(&self) -> u64 {
+        self.generations.load(Ordering::Relaxed)
+    }
+
+    /// A plugin that is loaded again: its generations are numbered after those that there have been.
+    pub(crate) fn number_after(&self, generations: u64) {
+        self.generations.store(generations, Ordering::Relaxed);
+    }
+
+    /// `plugin@generation` of the generation that is made next.
     pub(super) fn next_label(&self) -> Arc<str> {
-        let number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}@{number}", self.name).into()
+        self.label(self.generations() + 1)
+    }
+
+    /// `plugin@generation`, for the log.
+    pub(super) fn label(&self, generation: u64) -> Arc<str> {
+        format!("{}@{generation}", self.name).into()
     }
 
     /// Names a call, for `settle`. Relaxed, because each number only has to differ from the numbers before it.

@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use innkeeper_contract::kinds;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::applying::Applying;
 use super::call::{Call, CallOutcome, Export, FailureKind};
@@ -21,7 +20,7 @@ use super::outcome::{self, Ended};
 use super::permits::Permit;
 use super::pool::{self, InstancePool};
 use super::report::{self, Cause};
-use super::runner::{Figures, Runner};
+use super::runner::{Done, Figures, HandedOver, Runner};
 use super::running::Running;
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
@@ -55,7 +54,7 @@ impl<C: LinkedComponent> Runner for Generation<C> {
     }
 
     fn call_limit(&self) -> Duration {
-        self.context.plugin.config.limits.call_deadline
+        self.context.config.limits.call_deadline
     }
 
     fn figures(&self) -> Option<Figures<'_>> {
@@ -66,10 +65,21 @@ impl<C: LinkedComponent> Runner for Generation<C> {
         Some(&self.context.plugin.timers)
     }
 
-    fn start(self: Arc<Self>, effects: Arc<dyn Effects>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn warm(self: Arc<Self>, _effects: Arc<dyn Effects>) -> HandedOver<()> {
+        Box::pin(async move {
+            let running = self.pool.running(Instant::now());
+            let (pool, runs) = (self.pool.clone(), running.clone());
+            let made = async move { Ok(pool.release(pool.make(&runs).await?)) };
+            let made = GuestRun::new(Box::pin(made), running, self.context.plugin.threads.clone());
+            let made = timeout(self.call_limit(), made).await.unwrap_or_else(|late| Err(late.into()));
+            made.map_err(|error| format!("no instance of it can be made: {error:#}"))
+        })
+    }
+
+    fn start(self: Arc<Self>, effects: Arc<dyn Effects>, kind: &'static str) -> Done {
         Box::pin(async move {
             if self.has_start {
-                let export = Export::Start { instance: 0, kind: kinds::NEW };
+                let export = Export::Start { instance: 0, kind };
                 // A failure has been logged, and the plugin stays loaded all the same.
                 self.run(Call { export, registration: None, socket: None, effects, progress: Arc::default() }).await;
             }
@@ -95,7 +105,7 @@ impl<C: LinkedComponent> Generation<C> {
             self.context.plugin.threads.clone(),
         );
         // A wait ends with the call. What was answered in the last moment may still be worked on, for as long as a call may compute.
-        let ended = timeout_at(ends_at + self.context.plugin.config.limits.run_deadline, run).await;
+        let ended = timeout_at(ends_at + self.context.config.limits.run_deadline, run).await;
         let ended = ended.unwrap_or_else(|_| Err(CallTimeExceeded.into()));
         let (outcome, ended_at) = self.ended(&export, socket.as_deref(), ended, &running);
         self.metrics.ended(&export, ended_at - begun, &outcome);

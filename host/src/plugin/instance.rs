@@ -71,7 +71,7 @@ impl<C: LinkedComponent> Instance<C> {
         let engine = component.engine();
         let mut store = Store::new(engine.get(), InstanceState::new(context.clone(), engine.parts(), running.clone()));
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(context.plugin.call_limits.host_call_bytes());
+        store.set_hostcall_fuel(context.call_limits.host_call_bytes());
         store.epoch_deadline_callback(|context| context.data().running.tick());
         store.set_epoch_deadline(1);
         let exports = Box::new(component.instantiate(&mut store).await?);

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::call::CallOutcome;
+use super::call::{Call, CallOutcome};
 use super::progress::{OpenQuestions, Progress};
 use crate::adapter::Socket;
 
@@ -27,8 +27,17 @@ enum CallPhase {
     /// The instance was entered for it, under this number.
     Begun(u64),
     Ended(CallOutcome),
+    /// It has not begun, and another generation is to run it.
+    HandedBack(Box<Call>),
     /// The outcome was taken, or nobody waits for one.
     Over,
+}
+
+/// What became of a call.
+pub(super) enum Ending {
+    Ended(CallOutcome),
+    /// It is to be run elsewhere.
+    HandedBack(Box<Call>),
 }
 
 /// How far a call had come when it was given up.
@@ -72,10 +81,22 @@ impl OpenCall {
         self.progress.end_wait();
         {
             let mut state = self.lock();
-            if let CallPhase::Over | CallPhase::Ended(_) = state.phase {
+            if let CallPhase::Over | CallPhase::Ended(_) | CallPhase::HandedBack(_) = state.phase {
                 return;
             }
             state.phase = CallPhase::Ended(outcome);
+        }
+        self.wake();
+    }
+
+    /// The call has not begun, and will not begin here.
+    pub(super) fn hand_back(&self, call: Call) {
+        {
+            let mut state = self.lock();
+            if !matches!(state.phase, CallPhase::Queued) {
+                return;
+            }
+            state.phase = CallPhase::HandedBack(Box::new(call));
         }
         self.wake();
     }
@@ -84,7 +105,7 @@ impl OpenCall {
     pub(super) fn give_up(&self) -> GivenUp {
         self.progress.end_wait();
         match std::mem::replace(&mut self.lock().phase, CallPhase::Over) {
-            CallPhase::Queued => GivenUp::Queued,
+            CallPhase::Queued | CallPhase::HandedBack(_) => GivenUp::Queued,
             CallPhase::Begun(id) => GivenUp::Begun(id),
             CallPhase::Ended(outcome) => GivenUp::Ended(outcome),
             CallPhase::Over => GivenUp::Over,
@@ -92,13 +113,13 @@ impl OpenCall {
     }
 
     /// The end of the call.
-    pub(super) async fn ended(&self) -> CallOutcome {
+    pub(super) async fn ended(&self) -> Ending {
         poll_fn(|context| {
             let mut state = self.lock();
-            if let CallPhase::Ended(_) = state.phase
-                && let CallPhase::Ended(outcome) = std::mem::replace(&mut state.phase, CallPhase::Over)
-            {
-                return Poll::Ready(outcome);
+            match std::mem::replace(&mut state.phase, CallPhase::Over) {
+                CallPhase::Ended(outcome) => return Poll::Ready(Ending::Ended(outcome)),
+                CallPhase::HandedBack(call) => return Poll::Ready(Ending::HandedBack(call)),
+                other => state.phase = other,
             }
             if self.socket.is_none() {
                 state.waker = Some(context.waker().clone());

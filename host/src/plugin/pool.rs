@@ -46,7 +46,7 @@ struct Idle<C: LinkedComponent> {
 
 impl<C: LinkedComponent> InstancePool<C> {
     pub(super) fn new(component: Arc<C>, context: Arc<GenerationContext>) -> Self {
-        let limits = &context.plugin.config.limits;
+        let limits = &context.config.limits;
         let permits = Permits::new(limits.instances_max, limits.waiting_max);
         let idle = Mutex::new(Idle { looks: 0, small: Vec::new(), large: Vec::new() });
         Self { component, context, permits, idle, changed: Arc::default() }
@@ -55,12 +55,12 @@ impl<C: LinkedComponent> InstancePool<C> {
     /// The running time of a call that begins now.
     pub(super) fn running(&self, now: Instant) -> Arc<Running> {
         let clock = self.component.engine().clock().clone();
-        Arc::new(Running::new(clock, self.context.plugin.config.limits.run_deadline, now.into_std()))
+        Arc::new(Running::new(clock, self.context.config.limits.run_deadline, now.into_std()))
     }
 
     /// What `/metrics` shows of the instances.
     pub(super) fn figures(&self) -> InstanceFigures {
-        let limits = &self.context.plugin.config.limits;
+        let limits = &self.context.config.limits;
         let (may_run, may_wait, queued) = self.permits.free_and_queued();
         let idle = self.idle();
         InstanceFigures {

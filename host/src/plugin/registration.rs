@@ -37,6 +37,15 @@ pub(crate) enum Mode {
     Shared,
 }
 
+impl Mode {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => modes::POOLED,
+            Self::Shared => modes::SHARED,
+        }
+    }
+}
+
 /// What a plugin does on one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NamespaceRegistration {

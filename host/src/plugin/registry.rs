@@ -53,8 +53,19 @@ impl Member {
 }
 
 impl Registry {
-    /// Builds the table out of the plugins in configured order. The main namespace always exists.
     pub(crate) fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
+        Self { table: ArcSwap::from_pointee(Table::new(plugins)) }
+    }
+
+    /// From now on these plugins serve.
+    pub(crate) fn replace(&self, plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) {
+        self.table.store(Arc::new(Table::new(plugins)));
+    }
+}
+
+impl Table {
+    /// Builds the table out of the plugins in configured order. The main namespace always exists.
+    fn new(plugins: &[(Arc<dyn Runner>, Vec<NamespaceRegistration>)]) -> Self {
         let mut chains: HashMap<Box<str>, Chain> = HashMap::new();
         chains.insert("/".into(), Chain::default());
         for (plugin, namespaces) in plugins {
@@ -65,9 +76,11 @@ impl Registry {
         }
         let chains = chains.into_iter().map(|(name, chain)| (name, Arc::new(chain))).collect();
         let plugins = plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
-        Self { table: ArcSwap::from_pointee(Table { chains, plugins }) }
+        Self { chains, plugins }
     }
+}
 
+impl Registry {
     /// The chain of a namespace; none if no plugin registered it.
     pub(crate) fn chain(&self, namespace: &str) -> Option<Arc<Chain>> {
         self.table.load().chains.get(namespace).cloned()

@@ -33,7 +33,7 @@ impl fmt::Display for Cause {
 
 /// What an error of the guest is. A bound is counted.
 pub(super) fn cause(context: &GenerationContext, error: wasmtime::Error) -> (FailureKind, Cause) {
-    let limits = &context.plugin.config.limits;
+    let limits = &context.config.limits;
     if error.is::<CallTimeExceeded>() {
         context.plugin.limit_hits.hit(LimitHit::CallTime);
         (FailureKind::CallTime, Cause::Told(format!("{CallTimeExceeded} ({:?})", limits.call_deadline)))

@@ -11,23 +11,24 @@ mod mailbox;
 
 use std::iter;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use innkeeper_contract::kinds;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::call::{Call, CallOutcome};
+use super::call::{Call, CallOutcome, Export};
 use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
 use super::host::GenerationContext;
-use super::open_call::OpenCall;
+use super::open_call::{Ending, OpenCall};
 use super::permits::Permits;
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report;
-use super::runner::{Figures, HandedOver, InstanceFigures, Runner};
+use super::runner::{Done, Figures, HandedOver, InstanceFigures, Runner, Successors};
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 use crate::effect::Effects;
@@ -42,6 +43,9 @@ pub(super) struct SharedGeneration<C: LinkedComponent> {
     first: SharedInstance,
     others: Vec<SharedInstance>,
     metrics: CallMetrics,
+    has_tasks: AtomicBool,
+    /// Set when the generation does not serve any more.
+    successors: OnceLock<Arc<dyn Successors>>,
 }
 
 /// One instance, as those who call it have it.
@@ -54,7 +58,7 @@ struct SharedInstance {
 
 impl<C: LinkedComponent> SharedGeneration<C> {
     pub(super) fn new(component: Arc<C>, context: GenerationContext, registration: &Registration, metrics: CallMetrics) -> Self {
-        let limits = &context.plugin.config.limits;
+        let limits = &context.config.limits;
         let (count, open_calls) = (limits.shared_instances, limits.open_calls_max);
         let instance =
             || SharedInstance { mailbox: Arc::default(), status: Arc::default(), permits: Permits::new(open_calls, 0) };
@@ -68,25 +72,64 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             connections: registration.namespaces.iter().map(has_connection).collect(),
             runtime: Handle::current(),
         };
-        Self { parts: Arc::new(parts), first, others, metrics }
+        let (has_tasks, successors) = (AtomicBool::new(false), OnceLock::new());
+        Self { parts: Arc::new(parts), first, others, metrics, has_tasks, successors }
     }
 
-    /// Makes the instances, and starts them.
-    async fn start_all(self: Arc<Self>, effects: Arc<dyn Effects>) {
-        for (number, instance) in (0..).zip(self.instances()) {
+    /// Begins the tasks of the instances, once.
+    fn begin_tasks(&self, effects: &Arc<dyn Effects>) {
+        if self.has_tasks.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for (number, instance) in (0..).zip(self.all()) {
             let (mailbox, status) = (instance.mailbox.clone(), instance.status.clone());
             let task = InstanceTask::new(self.parts.clone(), number, mailbox, status, effects.clone());
-            // Ends when the generation is dropped.
+            // Ends when the generation does not serve any more, or is dropped.
             guest_task::spawn(&self.parts.context.plugin.threads, &self.parts.runtime, task.serve());
+        }
+    }
+
+    /// Makes the instances.
+    async fn make_all(self: Arc<Self>, effects: Arc<dyn Effects>) -> Result<(), String> {
+        self.begin_tasks(&effects);
+        for number in 0..self.instances() {
+            self.order(number, Order::Make).await??;
+        }
+        Ok(())
+    }
+
+    /// Starts the instances.
+    async fn start_all(self: Arc<Self>, effects: Arc<dyn Effects>, kind: &'static str) {
+        self.begin_tasks(&effects);
+        for instance in self.all() {
             let (started, has_started) = oneshot::channel();
-            instance.mailbox.order(Order::Start(started));
+            instance.mailbox.order(Order::Start(kind, started));
             // The task answers, or it has panicked.
             let _answered = has_started.await;
         }
     }
 
+    /// Stops the instances, all at once.
+    async fn stop_all(self: Arc<Self>, grace: Duration) {
+        let until = Instant::now() + grace;
+        let stop = |instance: &SharedInstance| {
+            let (stopped, has_stopped) = oneshot::channel();
+            instance.mailbox.order(Order::Stop(until, stopped));
+            has_stopped
+        };
+        let stopping: Vec<_> = self.all().map(stop).collect();
+        for has_stopped in stopping {
+            // The task answers, or it has panicked.
+            let _answered = has_stopped.await;
+        }
+    }
+
     /// Runs a call that begins now.
     async fn run(self: Arc<Self>, call: Call) -> CallOutcome {
+        if let Export::Connection { kind: kinds::RESUMED } = call.export {
+            // Its instances meet sockets by themselves.
+            return CallOutcome::Done;
+        }
         let begun = Instant::now();
         let ends_at = begun + self.call_limit();
         let (context, instance) = (&*self.parts.context, self.instance(call.socket.as_deref()));
@@ -97,8 +140,17 @@ impl<C: LinkedComponent> SharedGeneration<C> {
         };
         let outcome = if permit.is_some() {
             let home = OpenCall::new(socket.clone(), call.progress.clone());
-            instance.mailbox.put(QueuedCall { call, home: home.clone() });
-            await_end(context, &instance.mailbox, home, &export, socket.as_deref(), ends_at).await
+            let ending = match instance.mailbox.put(QueuedCall { call, home: home.clone() }) {
+                Ok(()) => await_end(context, &instance.mailbox, home, &export, socket.as_deref(), ends_at).await,
+                Err(QueuedCall { call, .. }) => Ending::HandedBack(Box::new(call)),
+            };
+            match ending {
+                Ending::Ended(outcome) => outcome,
+                Ending::HandedBack(call) => {
+                    drop(permit);
+                    return self.run_elsewhere(*call).await;
+                }
+            }
         } else {
             report::saturated(context, LimitHit::OpenCalls, &export, socket.as_deref())
         };
@@ -106,8 +158,16 @@ impl<C: LinkedComponent> SharedGeneration<C> {
         outcome
     }
 
+    /// Runs a call as the plugin serves now, if it does.
+    async fn run_elsewhere(&self, call: Call) -> CallOutcome {
+        match self.successors.get() {
+            Some(successors) => successors.run(&self.parts.context.plugin.name, call).await,
+            None => CallOutcome::Done,
+        }
+    }
+
     async fn order<T>(&self, instance: usize, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, String> {
-        let instance = self.instances().nth(instance).ok_or("there is no such instance")?;
+        let instance = self.all().nth(instance).ok_or("there is no such instance")?;
         let (reply, replied) = oneshot::channel();
         instance.mailbox.order(order(reply));
         match timeout(self.call_limit(), replied).await {
@@ -124,7 +184,7 @@ impl<C: LinkedComponent> SharedGeneration<C> {
         number.checked_sub(1).and_then(|number| self.others.get(number)).unwrap_or(&self.first)
     }
 
-    fn instances(&self) -> impl Iterator<Item = &SharedInstance> {
+    fn all(&self) -> impl Iterator<Item = &SharedInstance> {
         iter::once(&self.first).chain(&self.others)
     }
 }
@@ -138,8 +198,33 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
         Box::pin(self.run(call))
     }
 
-    fn start(self: Arc<Self>, effects: Arc<dyn Effects>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(self.start_all(effects))
+    fn warm(self: Arc<Self>, effects: Arc<dyn Effects>) -> HandedOver<()> {
+        Box::pin(self.make_all(effects))
+    }
+
+    fn start(self: Arc<Self>, effects: Arc<dyn Effects>, kind: &'static str) -> Done {
+        Box::pin(self.start_all(effects, kind))
+    }
+
+    fn stop(self: Arc<Self>, grace: Duration) -> Done {
+        Box::pin(self.stop_all(grace))
+    }
+
+    fn go_on(&self) {
+        self.all().for_each(|instance| instance.mailbox.order(Order::GoOn));
+    }
+
+    fn forward(&self, successors: Arc<dyn Successors>) {
+        let _set_before = self.successors.set(successors);
+        for instance in self.all() {
+            for QueuedCall { call, home } in instance.mailbox.close() {
+                home.hand_back(call);
+            }
+        }
+    }
+
+    fn instances(&self) -> usize {
+        1 + self.others.len()
     }
 
     fn snapshot(self: Arc<Self>, instance: usize) -> HandedOver<Option<String>> {
@@ -156,12 +241,12 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
     }
 
     fn call_limit(&self) -> Duration {
-        self.parts.context.plugin.config.limits.call_deadline
+        self.parts.context.config.limits.call_deadline
     }
 
     fn figures(&self) -> Option<Figures<'_>> {
         let mut instances = InstanceFigures { running: 0, waiting: 0, idle: 0, queued: 0 };
-        for instance in self.instances() {
+        for instance in self.all() {
             let is_entered = instance.status.is_entered.load(Ordering::Relaxed);
             instances.running += usize::from(is_entered);
             instances.idle += usize::from(!is_entered);
@@ -179,6 +264,6 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
 
 impl<C: LinkedComponent> Drop for SharedGeneration<C> {
     fn drop(&mut self) {
-        self.instances().for_each(|instance| instance.mailbox.close());
+        self.all().for_each(|instance| drop(instance.mailbox.close()));
     }
 }

@@ -3,13 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::config::PluginConfig;
+use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capabilities;
 use crate::plugin::durable::Plugin;
+use crate::plugin::version::Candidate;
 use crate::store::Store;
 
 /// What a generation borrows from its plugin, and what its registration said.
 pub(crate) struct GenerationContext {
     pub(crate) plugin: Arc<Plugin>,
+    /// The component's path, the grants, the plugin's own configuration, and the limits of its pool.
+    pub(crate) config: Arc<PluginConfig>,
+    pub(crate) call_limits: CallLimits,
     /// `plugin@generation`, for the log.
     pub(crate) label: Arc<str>,
     /// What the registration requested and the operator granted.
@@ -24,8 +30,16 @@ pub(crate) struct GenerationContext {
 
 impl GenerationContext {
     /// The context of a trial instance, which may do nothing but register.
-    pub(crate) fn trial(plugin: Arc<Plugin>, label: Arc<str>) -> Self {
-        let (capabilities, namespaces) = (Capabilities::default(), HashSet::new());
-        Self { plugin, label, capabilities, store: None, namespaces, has_timer_hook: false }
+    pub(in crate::plugin) fn trial(candidate: &Candidate) -> Self {
+        Self {
+            plugin: candidate.plugin.clone(),
+            config: candidate.config.clone(),
+            call_limits: candidate.call_limits,
+            label: candidate.plugin.next_label(),
+            capabilities: Capabilities::default(),
+            store: None,
+            namespaces: HashSet::new(),
+            has_timer_hook: false,
+        }
     }
 }

@@ -96,7 +96,7 @@ impl InstanceState {
 
     fn message(&self, name: String, payload: Payload) -> Result<Message, Refusal> {
         validate::event_name(&name)?;
-        let payload = validate::payload(payload, self.context.plugin.call_limits.attachments)?;
+        let payload = validate::payload(payload, self.context.call_limits.attachments)?;
         Ok(Message { name, payload })
     }
 }

@@ -8,7 +8,7 @@ use crate::plugin::guest_log::About;
 impl InstanceState {
     /// Writes a line, unless the call has written as many as it may.
     pub(crate) fn write_log(&mut self, level: &str, message: &str, fields: &[(String, String)]) {
-        let most = self.context.plugin.call_limits.log_lines;
+        let most = self.context.call_limits.log_lines;
         let label = &*self.context.label;
         let (lines, socket, event) = self.active.as_mut().map_or((1, None, None), |active| {
             active.log_lines += 1;
@@ -35,6 +35,6 @@ impl InstanceState {
 
     /// `[plugins.<name>.config]` as JSON.
     pub(crate) fn configuration(&self) -> String {
-        self.context.plugin.config.config.clone()
+        self.context.config.config.clone()
     }
 }

@@ -16,7 +16,7 @@ impl InstanceState {
     pub(crate) fn join_rooms(&mut self, socket: &str, rooms: Vec<String>) -> Result<(), Refusal> {
         let rooms = validate::rooms(rooms)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
-        let most = self.context.plugin.call_limits.rooms_per_socket;
+        let most = self.context.call_limits.rooms_per_socket;
         // Counting exactly costs a look at all rooms, so it is done only where the limit can be near. One is the socket's own room.
         let near = 1 + socket.room_count() + self.active()?.joined_rooms + rooms.len() > most;
         if near && self.overlay()?.exceeds_rooms(&socket, &rooms) {

@@ -37,7 +37,7 @@ impl InstanceState {
     pub(crate) fn set_data(&mut self, socket: &str, key: String, value: String) -> Result<(), Refusal> {
         validate::value("value", &value)?;
         let Some(socket) = self.find(socket)? else { return Ok(()) };
-        let most = self.context.plugin.call_limits.data_bytes;
+        let most = self.context.call_limits.data_bytes;
         let others = |data: &BTreeMap<Box<str>, Box<str>>| {
             let others = data.iter().filter(|(other, _)| ***other != *key).map(|(key, value)| key.len() + value.len());
             others.fold((0, 0), |(keys, bytes), len| (keys + 1, bytes + len))

@@ -79,7 +79,7 @@ impl WasiView for InstanceState {
 
 impl InstanceState {
     pub(in crate::plugin) fn new(context: Arc<GenerationContext>, parts: ComponentParts, running: Arc<Running>) -> Self {
-        let memory = InstanceMemory::new(context.plugin.call_limits.memory_bytes, parts, context.plugin.limit_hits.clone());
+        let memory = InstanceMemory::new(context.call_limits.memory_bytes, parts, context.plugin.limit_hits.clone());
         let (wasi, table) = (wasi::empty_context(&context), resource_table());
         Self { context, active: None, shared: None, memory, running, wasi, table }
     }
@@ -127,7 +127,7 @@ impl InstanceState {
             ends_at,
             permit: None,
             is_muted: false,
-            limits: self.context.plugin.call_limits,
+            limits: self.context.call_limits,
         }
     }
 
@@ -148,7 +148,7 @@ impl InstanceState {
 
     /// Records a write, unless the call has recorded as many as it may.
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
-        let limits = self.context.plugin.call_limits;
+        let limits = self.context.call_limits;
         let active = self.active()?;
         if active.is_muted {
             return Ok(());
@@ -179,7 +179,7 @@ impl InstanceState {
 
     /// What a read of this call sees.
     pub(super) fn overlay(&mut self) -> Result<Overlay<'_>, Refusal> {
-        let rooms_per_socket_max = self.context.plugin.call_limits.rooms_per_socket;
+        let rooms_per_socket_max = self.context.call_limits.rooms_per_socket;
         let active = self.active()?;
         active.overlay_weight += active.recorded_weight;
         if active.overlay_weight > OVERLAY_WRITES_MAX {

@@ -10,7 +10,7 @@ use crate::limit_hits::LimitHit;
 use crate::plugin::call::{CallOutcome, Export};
 use crate::plugin::failure::Failure;
 use crate::plugin::host::{CallTimeExceeded, GenerationContext};
-use crate::plugin::open_call::{GivenUp, OpenCall};
+use crate::plugin::open_call::{Ending, GivenUp, OpenCall};
 use crate::plugin::report;
 
 /// The call, as long as somebody awaits its end. Dropping it gives the call up.
@@ -35,7 +35,7 @@ impl Drop for Awaited<'_> {
     }
 }
 
-/// How the call ended. At `ends_at` it fails, alone: its instance goes on.
+/// What became of the call. At `ends_at` it fails, alone: its instance goes on.
 pub(super) async fn await_end(
     context: &GenerationContext,
     mailbox: &Mailbox,
@@ -43,12 +43,12 @@ pub(super) async fn await_end(
     export: &Export,
     socket: Option<&Socket>,
     ends_at: Instant,
-) -> CallOutcome {
+) -> Ending {
     let awaited = Awaited { home, mailbox };
-    if let Ok(outcome) = timeout_at(ends_at, awaited.home.ended()).await {
-        return outcome;
+    if let Ok(ending) = timeout_at(ends_at, awaited.home.ended()).await {
+        return ending;
     }
-    match awaited.give_up() {
+    Ending::Ended(match awaited.give_up() {
         GivenUp::Ended(outcome) => outcome,
         GivenUp::Queued => report::saturated(context, LimitHit::CallTime, export, socket),
         GivenUp::Begun(_) | GivenUp::Over => {
@@ -56,5 +56,5 @@ pub(super) async fn await_end(
             report::failed(context, export, socket, || cause.to_string());
             CallOutcome::Failed { failure: Failure::neutral(), kind }
         }
-    }
+    })
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use innkeeper_contract::kinds;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::await_end::await_end;
@@ -65,13 +66,26 @@ pub(super) struct InstanceTask<C: LinkedComponent> {
     effects: Arc<dyn Effects>,
     /// None before the first entry, and after one that did not end cleanly.
     live: Option<Live<C>>,
-    /// An instance was made before.
-    was_made: bool,
+    begins: Begins,
+    /// `start` has been ordered: an instance that is made from now on is started anew.
+    is_started: bool,
     /// The instance was lost, and the next begins at once.
     begins_again: bool,
     /// The number of the last ticket of the instance before.
     last_ticket: u64,
     clock: Option<Pin<Box<Sleep>>>,
+}
+
+/// Which calls of the mailbox begin.
+enum Begins {
+    All,
+    /// The instance is not started yet, or it has stopped.
+    None,
+    /// Those of sockets whose open calls wait for clients, which may depend on them; until no call is open, at the latest then.
+    Last {
+        until: Instant,
+        stopped: oneshot::Sender<()>,
+    },
 }
 
 /// An entry that has returned.
@@ -90,7 +104,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
         effects: Arc<dyn Effects>,
     ) -> Self {
         let (live, clock) = (None, None);
-        Self { parts, number, mailbox, status, effects, live, was_made: false, begins_again: false, last_ticket: 0, clock }
+        let (begins, is_started) = (Begins::None, false);
+        Self { parts, number, mailbox, status, effects, live, begins, is_started, begins_again: false, last_ticket: 0, clock }
     }
 
     /// Serves until the mailbox is closed.
@@ -129,16 +144,51 @@ impl<C: LinkedComponent> InstanceTask<C> {
         self.look();
         has_worked |= self.wake_guest().await;
         has_worked |= self.begin_resumed().await;
-        if let Some(call) = self.mailbox.next_call() {
+        if let Some(call) = self.next_call() {
             self.begin(call).await;
             has_worked = true;
         }
+        self.stop_if_over();
         has_worked
+    }
+
+    /// The call that begins now.
+    fn next_call(&mut self) -> Option<QueuedCall> {
+        match &self.begins {
+            Begins::All => self.mailbox.next_call(),
+            Begins::None => None,
+            Begins::Last { .. } => {
+                let live = self.live.as_mut().filter(|live| live.waits_for_clients())?;
+                let socket_of = |queued: &QueuedCall| queued.call.socket.as_ref().map(|socket| socket.id());
+                self.mailbox.next_call_that(|queued| socket_of(queued).is_some_and(|socket| live.has_open_call_of(socket)))
+            }
+        }
+    }
+
+    /// Ends the stop, if no call is open or its time is up.
+    fn stop_if_over(&mut self) {
+        let Begins::Last { until, .. } = &self.begins else { return };
+        let is_idle = self.live.as_mut().is_none_or(Live::is_idle);
+        if !is_idle && Instant::now() < *until {
+            return;
+        }
+        if let Some(live) = &mut self.live {
+            let _later = WakeLater::begin();
+            self.mailbox.put_back(live.fail_open_calls(&self.parts.context));
+            self.status.open_calls.store(0, Ordering::Relaxed);
+        }
+        if let Begins::Last { stopped, .. } = std::mem::replace(&mut self.begins, Begins::None) {
+            // Whoever asked may be gone.
+            let _gone = stopped.send(());
+        }
     }
 
     /// Waits until something has come, or a ticket's time is up. False once the mailbox is closed.
     async fn changed(&mut self) -> bool {
         let deadline = self.live.as_mut().and_then(Live::next_deadline);
+        let stops_at = if let Begins::Last { until, .. } = &self.begins { Some(*until) } else { None };
+        let deadline = deadline.into_iter().chain(stops_at).min();
+        let calls_begin = matches!(self.begins, Begins::All);
         let has_more = self.begins_again || self.live.as_ref().is_some_and(Live::has_answers);
         let mut clock = deadline.map(|deadline| {
             let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -149,7 +199,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
             clock
         });
         let mailbox = &self.mailbox;
-        poll_fn(|context| match mailbox.poll_change(context) {
+        poll_fn(|context| match mailbox.poll_change(context, calls_begin) {
             Poll::Pending if has_more => Poll::Ready(true),
             Poll::Pending => clock.as_mut().map_or(Poll::Pending, |clock| clock.as_mut().poll(context).map(|()| true)),
             changed => changed,
@@ -228,26 +278,37 @@ impl<C: LinkedComponent> InstanceTask<C> {
         has_worked
     }
 
-    /// Makes the instance, if there is none, and starts it. What goes wrong is logged.
+    /// Makes the instance, if there is none, and starts it, unless that is still to be ordered. What goes wrong is logged.
     async fn make(&mut self) -> Result<(), FailureKind> {
         if self.live.is_some() {
             return Ok(());
         }
+        self.instantiate().await?;
+        if self.is_started { self.start(kinds::RESTARTED).await } else { Ok(()) }
+    }
+
+    async fn start(&mut self, kind: &'static str) -> Result<(), FailureKind> {
+        if !self.parts.has_start {
+            return Ok(());
+        }
+        self.run_own(self.own_call(Export::Start { instance: self.number, kind }), false).await
+    }
+
+    async fn instantiate(&mut self) -> Result<(), FailureKind> {
         let (component, context) = (self.parts.component.clone(), self.parts.context.clone());
-        let kind = if std::mem::replace(&mut self.was_made, true) { kinds::RESTARTED } else { kinds::NEW };
-        let start = Export::Start { instance: self.number, kind };
         let running = self.running(Instant::now());
         match context.plugin.threads.run(&running, Instance::new(&*component, &context, &running)).await {
             Ok(instance) => {
-                self.live = Some(Live::new(instance, self.last_ticket, context.plugin.config.limits.call_deadline));
+                self.live = Some(Live::new(instance, self.last_ticket, context.config.limits.call_deadline));
+                Ok(())
             }
             Err(error) => {
                 let (kind, cause) = report::cause(&context, error);
+                let start = Export::Start { instance: self.number, kind: kinds::NEW };
                 report::failed(&context, &start, None, || cause.to_string());
-                return Err(kind);
+                Err(kind)
             }
         }
-        if self.parts.has_start { self.run_own(self.own_call(start), false).await } else { Ok(()) }
     }
 
     /// Whether the instance meets a socket that was connected before.
@@ -269,7 +330,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
         let home = OpenCall::new(None, Arc::default());
         let (awaited, mailbox, context) = (home.clone(), self.mailbox.clone(), self.parts.context.clone());
         let (export, socket) = (call.export.clone(), call.socket.clone());
-        let ends_at = Instant::now() + context.plugin.config.limits.call_deadline;
+        let ends_at = Instant::now() + context.config.limits.call_deadline;
         let begun = self.run(call, home, is_muted).await;
         // Ends with the call, or when its time is up.
         self.parts
@@ -307,7 +368,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
     async fn enter(&mut self, entry: SharedEntry, mut call: Call, muted_by: Option<u64>) -> wasmtime::Result<Entered> {
         let now = Instant::now();
         let (running, context) = (self.running(now), self.parts.context.clone());
-        let ends_at = now + context.plugin.config.limits.call_deadline;
+        let ends_at = now + context.config.limits.call_deadline;
         let live = self.live.as_mut().ok_or(Gone)?;
         call.effects = live.effects_of_entry(call.effects);
         self.status.is_entered.store(true, Ordering::Relaxed);
@@ -390,9 +451,24 @@ impl<C: LinkedComponent> InstanceTask<C> {
     }
 
     async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Stop(until, stopped) => return self.begins = Begins::Last { until, stopped },
+            Order::GoOn => return self.begins = Begins::All,
+            Order::Make(_) | Order::Start(..) | Order::Snapshot(_) | Order::Restore(..) => {}
+        }
         let made = self.make().await.map_err(|_| "there is no instance; the log says why".to_owned());
         match order {
-            Order::Start(started) => drop(started.send(())),
+            Order::Stop(..) | Order::GoOn => {}
+            Order::Make(reply) => drop(reply.send(made)),
+            Order::Start(kind, started) => {
+                self.is_started = true;
+                self.begins = Begins::All;
+                if made.is_ok() {
+                    // What is wrong with it has been logged.
+                    let _started = self.start(kind).await;
+                }
+                let _gone = started.send(());
+            }
             Order::Snapshot(reply) => {
                 let snapshot = match made {
                     Ok(()) => self.hand_over(Export::Snapshot, SharedEntry::Snapshot(self.number)).await,
@@ -444,6 +520,6 @@ impl<C: LinkedComponent> InstanceTask<C> {
 
     fn running(&self, now: Instant) -> Arc<Running> {
         let clock = self.parts.component.engine().clock().clone();
-        Arc::new(Running::new(clock, self.context().plugin.config.limits.run_deadline, now.into_std()))
+        Arc::new(Running::new(clock, self.context().config.limits.run_deadline, now.into_std()))
     }
 }

@@ -25,6 +25,9 @@ use crate::plugin::report;
 /// time.
 const TICKETS_PER_WAKE: usize = 1_000;
 
+/// Why an open call fails when another generation takes over.
+const SWAPPED_TOO_EARLY: &str = "another generation took over, and the call had not ended in swap_grace";
+
 /// An instance, and what is noted about it.
 pub(super) struct Live<C: LinkedComponent> {
     pub(super) instance: Instance<C>,
@@ -81,6 +84,36 @@ impl<C: LinkedComponent> Live<C> {
     /// Calls that have begun and not ended.
     pub(super) fn open_calls(&mut self) -> usize {
         self.instance.shared().map_or(0, |shared| shared.open.len())
+    }
+
+    /// Whether nothing is open, and no call waits for a `resumed` run.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.resuming.is_empty() && self.open_calls() == 0
+    }
+
+    /// Whether calls of sockets wait for clients. Nobody knows which of them does: all that wait.
+    pub(super) fn waits_for_clients(&self) -> bool {
+        self.questions.are_open()
+    }
+
+    /// Whether a call of this socket is open.
+    pub(super) fn has_open_call_of(&mut self, socket: SocketId) -> bool {
+        let is_its = |begun: &BegunCall| begun.call.socket.as_ref().is_some_and(|of_call| of_call.id() == socket);
+        self.instance.shared().is_some_and(|shared| shared.open.values().any(is_its))
+    }
+
+    /// The time of the open calls is up: they fail. Returns the calls that have not begun.
+    pub(super) fn fail_open_calls(&mut self, context: &GenerationContext) -> Vec<QueuedCall> {
+        let open = self.instance.shared().map(|shared| std::mem::take(&mut shared.open)).unwrap_or_default();
+        let mut open: Vec<_> = open.into_values().collect();
+        open.sort_unstable_by_key(|begun| begun.id);
+        for BegunCall { id, call, home } in open {
+            self.call_ends(id, &call);
+            report::failed(context, &call.export, call.socket.as_deref(), || SWAPPED_TOO_EARLY.to_owned());
+            home.end(CallOutcome::Failed { failure: Failure::neutral(), kind: FailureKind::Broke });
+        }
+        self.resumed.clear();
+        std::mem::take(&mut self.resuming).into_values().flatten().collect()
     }
 
     /// Where the writes of an entry go that is made for a call with these effects.

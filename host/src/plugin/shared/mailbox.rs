@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::plugin::call::Call;
 use crate::plugin::open_call::OpenCall;
@@ -37,8 +38,14 @@ pub(super) struct QueuedCall {
 
 /// What the host wants of the instance itself.
 pub(super) enum Order {
-    /// The instance is made, and `start` is called. Answered when that has returned.
-    Start(oneshot::Sender<()>),
+    /// The instance is made. No call begins in it yet.
+    Make(oneshot::Sender<Result<(), String>>),
+    /// `start` is called, with this kind, and calls begin. Answered when it has returned.
+    Start(&'static str, oneshot::Sender<()>),
+    /// No further call begins. Answered when those that are open have ended, or failed at this time.
+    Stop(Instant, oneshot::Sender<()>),
+    /// Calls begin again.
+    GoOn,
     Snapshot(oneshot::Sender<Result<String, String>>),
     Restore(String, oneshot::Sender<Result<(), String>>),
 }
@@ -53,14 +60,18 @@ pub(super) struct Notes {
 }
 
 impl Mailbox {
-    /// A call of a connection wakes the task when the others of its loop have had their turn.
-    pub(super) fn put(&self, call: QueuedCall) {
+    /// A call of a connection wakes the task when the others of its loop have had their turn. Where the task has ended the call comes
+    /// back.
+    pub(super) fn put(&self, call: QueuedCall) -> Result<(), QueuedCall> {
         let socket = call.call.socket.clone();
-        match (socket, self.changed(|state| state.calls.push_back(call))) {
+        let mut rejected = None;
+        let task = self.changed(|state| if state.is_closed { rejected = Some(call) } else { state.calls.push_back(call) });
+        match (socket, task) {
             (Some(socket), Some(task)) => socket.sink().wake_other(task),
             (None, Some(task)) => task.wake(),
             (_, None) => {}
         }
+        rejected.map_or(Ok(()), Err)
     }
 
     /// Calls that have not begun come before all others.
@@ -79,9 +90,14 @@ impl Mailbox {
         self.change(|state| state.given_up.push(call));
     }
 
-    /// The task ends.
-    pub(super) fn close(&self) {
-        self.change(|state| state.is_closed = true);
+    /// The task ends. Returns the calls that have not begun.
+    pub(super) fn close(&self) -> VecDeque<QueuedCall> {
+        let mut calls = VecDeque::new();
+        self.change(|state| {
+            state.is_closed = true;
+            calls = std::mem::take(&mut state.calls);
+        });
+        calls
     }
 
     /// Calls that have not begun.
@@ -108,14 +124,21 @@ impl Mailbox {
         next
     }
 
-    /// Ready when there is something: `false` once the mailbox is closed.
-    pub(super) fn poll_change(&self, context: &mut Context<'_>) -> Poll<bool> {
+    /// The next call that `may_begin`, whatever stands before it.
+    pub(super) fn next_call_that(&self, may_begin: impl FnMut(&QueuedCall) -> bool) -> Option<QueuedCall> {
+        let mut state = self.lock();
+        let index = state.calls.iter().position(may_begin)?;
+        state.calls.remove(index)
+    }
+
+    /// Ready when there is something: `false` once the mailbox is closed. Calls are something only if `calls_begin`.
+    pub(super) fn poll_change(&self, context: &mut Context<'_>, calls_begin: bool) -> Poll<bool> {
         let mut state = self.lock();
         if state.is_closed {
             return Poll::Ready(false);
         }
-        let is_empty = state.calls.is_empty() && state.orders.is_empty() && state.tickets.is_empty() && state.given_up.is_empty();
-        if !is_empty {
+        let is_empty = state.orders.is_empty() && state.tickets.is_empty() && state.given_up.is_empty();
+        if !is_empty || calls_begin && !state.calls.is_empty() {
             return Poll::Ready(true);
         }
         state.waker = Some(context.waker().clone());

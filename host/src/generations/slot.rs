@@ -1,0 +1,112 @@
+//! One plugin of the configuration, with what serves of it and what served before.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::task::AbortHandle;
+
+use super::{GenerationView, PluginView};
+use crate::config::PluginConfig;
+use crate::plugin::{Loaded, Plugin, Version};
+
+/// Generations before the one that serves that are listed.
+const PREVIOUS_SHOWN: usize = 10;
+
+/// A plugin of the configuration.
+pub(super) struct Slot {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) config: Arc<PluginConfig>,
+    /// None while the plugin is not loaded.
+    pub(super) serving: Option<Serving>,
+    /// What served before, the last of them at the end.
+    pub(super) previous: Vec<Previous>,
+    pub(super) is_paused: bool,
+    /// The digest of what was taken back, and is not taken again unless somebody says so.
+    pub(super) taken_back: Option<String>,
+    pub(super) last_problem: Option<String>,
+    /// Runs the plugin's timers.
+    pub(super) timers: Option<AbortHandle>,
+}
+
+/// The generation that serves.
+pub(super) struct Serving {
+    pub(super) loaded: Loaded,
+    since_ms: u64,
+}
+
+/// A generation that served.
+pub(super) struct Previous {
+    pub(super) view: GenerationView,
+    /// Only of the last one: it can take over again at once.
+    pub(super) version: Option<Arc<Version>>,
+}
+
+impl Slot {
+    pub(super) fn new(plugin: Arc<Plugin>, config: Arc<PluginConfig>, serving: Option<Loaded>) -> Self {
+        Self {
+            plugin,
+            config,
+            serving: serving.map(Serving::new),
+            previous: Vec::new(),
+            is_paused: false,
+            taken_back: None,
+            last_problem: None,
+            timers: None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// This generation serves from now on. What did can be rolled back to.
+    pub(super) fn serve(&mut self, loaded: Loaded) {
+        if let Some(serving) = self.serving.replace(Serving::new(loaded)) {
+            self.remember(&serving);
+        }
+    }
+
+    /// What served can be rolled back to.
+    pub(super) fn remember(&mut self, serving: &Serving) {
+        self.previous.iter_mut().for_each(|previous| previous.version = None);
+        self.previous.push(Previous { view: serving.view(), version: Some(serving.loaded.version.clone()) });
+        if self.previous.len() > PREVIOUS_SHOWN {
+            self.previous.remove(0);
+        }
+    }
+
+    pub(super) fn view(&self) -> PluginView {
+        PluginView {
+            name: self.config.name.clone(),
+            status: match &self.serving {
+                None => "unloaded",
+                Some(_) if self.is_paused => "paused",
+                Some(_) => "serving",
+            },
+            generation: self.serving.as_ref().map(Serving::view),
+            previous: self.previous.iter().rev().map(|previous| previous.view.clone()).collect(),
+            last_problem: self.last_problem.clone(),
+        }
+    }
+}
+
+impl Serving {
+    fn new(loaded: Loaded) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { loaded, since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    pub(super) fn view(&self) -> GenerationView {
+        let version = &self.loaded.version;
+        let registration = version.registration();
+        GenerationView {
+            number: self.loaded.number,
+            digest: version.digest().to_owned(),
+            mode: registration.mode.name(),
+            sdk: registration.sdk.clone(),
+            namespaces: registration.namespaces.iter().map(|namespace| namespace.name.to_string()).collect(),
+            capabilities: registration.capabilities.entries(),
+            since_ms: self.since_ms,
+        }
+    }
+}

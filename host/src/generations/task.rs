@@ -1,0 +1,276 @@
+//! The task that loads and swaps: one change after the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use innkeeper_contract::kinds;
+use tokio::sync::mpsc;
+
+use super::hand_over::{HandOver, hand_over};
+use super::slot::Slot;
+use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What};
+use crate::adapter::Adapter;
+use crate::config::{Limits, PluginConfig};
+use crate::dispatch::{self, Dispatcher};
+use crate::fixed_limits::CHANGES_WAITING_MAX;
+use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, Version, WasmEngines};
+
+/// Who asks where a file has changed.
+const BY_FILE: &str = "file";
+
+/// What the task works with.
+pub(crate) struct Parts {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) adapter: Arc<Adapter>,
+    pub(crate) services: Arc<HostServices>,
+    pub(crate) engines: Arc<WasmEngines>,
+    pub(crate) limits: Limits,
+    pub(crate) swap_grace: Duration,
+    /// What depends on the registrations, besides the registry.
+    pub(crate) after_switch: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The task.
+pub(crate) struct GenerationsTask {
+    parts: Parts,
+    /// In configured order.
+    slots: Vec<Slot>,
+    asked: mpsc::Receiver<Asked>,
+    views: Arc<ArcSwap<Vec<PluginView>>>,
+}
+
+impl GenerationsTask {
+    /// A task for the plugins of the configuration, of which these serve already, and what asks it.
+    pub(crate) fn new(
+        parts: Parts,
+        plugins: Vec<(Arc<Plugin>, Arc<PluginConfig>)>,
+        mut loaded: Vec<Loaded>,
+    ) -> (Self, Generations) {
+        let slot = |(plugin, config): (Arc<Plugin>, Arc<PluginConfig>)| {
+            let serving = loaded.iter().position(|loaded| **loaded.version.name() == *config.name);
+            Slot::new(plugin, config, serving.map(|index| loaded.swap_remove(index)))
+        };
+        let slots = plugins.into_iter().map(slot).collect();
+        let (changes, asked) = mpsc::channel(CHANGES_WAITING_MAX);
+        let views = Arc::new(ArcSwap::default());
+        let task = Self { parts, slots, asked, views: views.clone() };
+        task.publish();
+        (task, Generations { changes, views })
+    }
+
+    /// Starts what serves, in configured order, and makes the changes that are asked for, until nobody can ask any more.
+    pub(crate) async fn start(&mut self) {
+        for index in 0..self.slots.len() {
+            let Some(serving) = self.slots.get(index).and_then(|slot| slot.serving.as_ref()) else { continue };
+            let runner = serving.loaded.runner.clone();
+            runner.start(self.parts.dispatcher.effects.clone(), kinds::NEW).await;
+            self.run_timers(index);
+        }
+    }
+
+    /// Makes the changes that are asked for, until nobody can ask any more.
+    pub(crate) async fn serve(mut self) {
+        while let Some(Asked { change, answer }) = self.asked.recv().await {
+            let done = self.change(change).await;
+            self.publish();
+            // Whoever asked may be gone.
+            let _gone = answer.send(done);
+        }
+    }
+
+    async fn change(&mut self, change: Change) -> Result<PluginView, Refusal> {
+        let Change { plugin, what, by } = change;
+        let Some(index) = self.slots.iter().position(|slot| slot.name() == plugin) else {
+            return Err(Refusal::NoPlugin(plugin));
+        };
+        let done = match what {
+            What::Swap { component, again } => self.swap(index, component, again, by).await,
+            What::Rollback { to } => self.rollback(index, to.as_deref(), by).await,
+            What::Load => self.load(index, by).await,
+            What::Unload => self.unload(index, by).await,
+            What::Pause => self.pause(index, true),
+            What::Resume => self.pause(index, false),
+        };
+        let Some(slot) = self.slots.get_mut(index) else { return Err(Refusal::NoPlugin(plugin)) };
+        match done {
+            Ok(()) => Ok(slot.view()),
+            Err(refusal) => {
+                tracing::warn!(plugin, by, "the plugin is not changed: {refusal}");
+                slot.last_problem = Some(refusal.to_string());
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn swap(&mut self, index: usize, component: NewComponent, again: bool, by: &'static str) -> Result<(), Refusal> {
+        let bytes_max = self.parts.limits.component_bytes_max;
+        let slot = self.slot(index)?;
+        if slot.is_paused && by == BY_FILE {
+            return Err(Refusal::Conflict("it is paused; `innkeeper plugin resume` ends that".into()));
+        }
+        let Some(serving) = &slot.serving else {
+            return Err(Refusal::Conflict("it is not loaded; `innkeeper plugin load` loads it".into()));
+        };
+        let bytes = match component {
+            NewComponent::Bytes(bytes) => bytes,
+            NewComponent::File => read(slot.config.component.clone(), bytes_max).await?,
+        };
+        let digest = plugin::digest(&bytes);
+        if !again && digest == serving.loaded.version.digest() {
+            return Ok(());
+        }
+        if !again && slot.taken_back.as_deref() == Some(&*digest) {
+            return Err(Refusal::Conflict(format!(
+                "this component (sha256:{digest}) was taken back in its probation; to have it all the same, swap with --again"
+            )));
+        }
+        let candidate = Candidate::new(slot.plugin.clone(), slot.config.clone(), &self.parts.limits).with_component(bytes);
+        let version = self.register(index, candidate).await?;
+        self.switch(index, &version, true, by).await?;
+        self.slot(index)?.taken_back = None;
+        Ok(())
+    }
+
+    async fn rollback(&mut self, index: usize, to: Option<&str>, by: &'static str) -> Result<(), Refusal> {
+        let slot = self.slot(index)?;
+        let found = match to {
+            None => slot.previous.len().checked_sub(1),
+            Some(to) => slot.previous.iter().rposition(|previous| previous.view.digest.starts_with(to)),
+        };
+        let Some(previous) = found.and_then(|found| slot.previous.get(found)) else {
+            return Err(Refusal::Conflict(match to {
+                None => "no generation served before this one".into(),
+                Some(to) => format!(
+                    "no generation before this one has a digest that begins with {to:?}; `innkeeper plugin show` lists them"
+                ),
+            }));
+        };
+        let Some(version) = previous.version.clone() else {
+            return Err(Refusal::Conflict(format!("the component sha256:{} is not kept any more", previous.view.digest)));
+        };
+        let kept = found.unwrap_or_default();
+        self.switch(index, &version, false, by).await?;
+        self.slot(index)?.previous.truncate(kept);
+        Ok(())
+    }
+
+    async fn load(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
+        let slot = self.slot(index)?;
+        if slot.serving.is_some() {
+            return Err(Refusal::Conflict("it is loaded already; `innkeeper plugin swap` has it read its file again".into()));
+        }
+        let (config, after) = (slot.config.clone(), slot.plugin.generations());
+        let bytes = read(config.component.clone(), self.parts.limits.component_bytes_max).await?;
+        let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
+        plugin.number_after(after);
+        let plugin = Arc::new(plugin);
+        let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes);
+        let version = self.register(index, candidate).await?;
+        self.slot(index)?.plugin = plugin;
+        self.switch(index, &version, false, by).await?;
+        self.run_timers(index);
+        Ok(())
+    }
+
+    async fn unload(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
+        let grace = self.parts.swap_grace;
+        let slot = self.slot(index)?;
+        let Some(serving) = slot.serving.take() else { return Err(Refusal::Conflict("it is not loaded".into())) };
+        let runner = serving.loaded.runner.clone();
+        runner.clone().stop(grace).await;
+        let slot = self.slot(index)?;
+        slot.remember(&serving);
+        if let Some(timers) = slot.timers.take() {
+            timers.abort();
+        }
+        self.replace_registry();
+        runner.forward(self.parts.dispatcher.registry.clone());
+        tracing::info!(plugin = &*serving.loaded.label(), by, "plugin unloaded");
+        Ok(())
+    }
+
+    fn pause(&mut self, index: usize, is_paused: bool) -> Result<(), Refusal> {
+        self.slot(index)?.is_paused = is_paused;
+        Ok(())
+    }
+
+    /// Registers a candidate, to serve beside the other plugins.
+    async fn register(&mut self, index: usize, candidate: Candidate) -> Result<Arc<Version>, Refusal> {
+        let others = self.slots.iter().enumerate().filter(|(other, _)| *other != index);
+        let beside: Vec<_> = others.filter_map(|(_, slot)| Some(slot.serving.as_ref()?.loaded.version.clone())).collect();
+        let (mut versions, problems) = plugin::register(vec![candidate], &beside).await;
+        if !problems.is_empty() {
+            let told: Vec<_> = problems.iter().map(|PluginError { problem, .. }| problem.to_string()).collect();
+            return Err(Refusal::Refused(told.join("; ")));
+        }
+        versions.pop().ok_or_else(|| Refusal::Refused("it did not register".into()))
+    }
+
+    /// A new generation of this version takes over: nothing has changed where that is an error.
+    async fn switch(&mut self, index: usize, version: &Arc<Version>, takes_state: bool, by: &'static str) -> Result<(), Refusal> {
+        let effects = self.parts.dispatcher.effects.clone();
+        let next = version.generation().await.map_err(|error| Refusal::Refused(error.to_string()))?;
+        next.runner.clone().warm(effects.clone()).await.map_err(Refusal::Refused)?;
+        let with = HandOver { grace: self.parts.swap_grace, takes_state };
+        let slot = self.slot(index)?;
+        let old = slot.serving.as_ref().map(|serving| serving.loaded.runner.clone());
+        if let Some(old) = &old {
+            hand_over(old, &next.runner, with)
+                .await
+                .map_err(|why| Refusal::Refused(format!("the old generation goes on: {why}")))?;
+        }
+        let (runner, label) = (next.runner.clone(), next.label());
+        slot.serve(next);
+        slot.last_problem = None;
+        self.replace_registry();
+        // What comes to the old one from now on, and what waits there, goes to the new one.
+        if let Some(old) = &old {
+            old.forward(self.parts.dispatcher.registry.clone());
+        }
+        tracing::info!(plugin = &*label, by, digest = version.digest(), "plugin serves");
+        let kind = if old.is_some() { kinds::SWAPPED } else { kinds::NEW };
+        // It may take as long as a call.
+        tokio::spawn(runner.start(effects, kind));
+        Ok(())
+    }
+
+    /// The registry has what serves now.
+    fn replace_registry(&self) {
+        let serving = self.slots.iter().filter_map(|slot| slot.serving.as_ref());
+        let plugins: Vec<_> = serving
+            .map(|serving| (serving.loaded.runner.clone(), serving.loaded.version.registration().namespaces.clone()))
+            .collect();
+        self.parts.dispatcher.registry.replace(&plugins);
+        for name in self.parts.dispatcher.registry.namespaces() {
+            drop(self.parts.adapter.namespace(&name));
+        }
+        (self.parts.after_switch)();
+    }
+
+    /// Runs the timers of a plugin from now on.
+    fn run_timers(&mut self, index: usize) {
+        let dispatcher = self.parts.dispatcher.clone();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let runner = slot.serving.as_ref().map(|serving| serving.loaded.runner.clone());
+        if let Some((runner, timers)) = runner.as_ref().and_then(|runner| Some((runner, runner.timers()?))) {
+            // Ends with the plugin, or with the runtime.
+            let running = tokio::spawn(dispatch::run_timers(dispatcher, runner.name().clone(), timers.clone()));
+            slot.timers = Some(running.abort_handle());
+        }
+    }
+
+    fn slot(&mut self, index: usize) -> Result<&mut Slot, Refusal> {
+        self.slots.get_mut(index).ok_or(Refusal::Busy)
+    }
+
+    fn publish(&self) {
+        self.views.store(Arc::new(self.slots.iter().map(Slot::view).collect()));
+    }
+}
+
+/// The component's file, as it is now.
+async fn read(file: PathBuf, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
+    plugin::read_component(file, bytes_max).await.map_err(|problem| Refusal::Refused(problem.to_string()))
+}
