@@ -51,7 +51,7 @@ pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
             names.extend(member.registration.event_labels().take(METRIC_NAMES_MAX - *named).map(Into::into));
             *named += names.len() - before;
         }
-        namespace.events().name(names);
+        namespace.events().name(names, METRIC_NAMES_MAX);
     }
 }
 
@@ -131,12 +131,12 @@ fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
     page.gauge("innkeeper_sockets", "Sockets that are connected, by namespace.", of_each(Namespace::sockets))?;
     page.gauge("innkeeper_rooms", "Rooms that have members, by namespace.", of_each(Namespace::rooms))?;
     let (mut received, mut delivered) = (Vec::new(), Vec::new());
-    for namespace in named {
-        let counted = namespace.events().counted();
+    let counted: Vec<_> = named.iter().map(|namespace| (namespace.name(), namespace.events().counted())).collect();
+    for (namespace, counted) in &counted {
         for (event, was_received, was_delivered) in counted {
-            let labels = vec![("namespace", namespace.name()), ("event", event)];
-            received.push((labels.clone(), was_received));
-            delivered.push((labels, was_delivered));
+            let labels = vec![("namespace", *namespace), ("event", event)];
+            received.push((labels.clone(), *was_received));
+            delivered.push((labels, *was_delivered));
         }
     }
     if !others.is_empty() {

@@ -90,6 +90,9 @@ impl<C: LinkedComponent> Runner for Generation<C> {
 impl<C: LinkedComponent> Generation<C> {
     /// Runs a call that begins now.
     async fn run(self: Arc<Self>, call: Call) -> CallOutcome {
+        if report::has_no_handler(&self.context, &call.export) {
+            return CallOutcome::Done;
+        }
         let begun = Instant::now();
         let ends_at = begun + self.call_limit();
         let (export, socket) = (call.export.clone(), call.socket.clone());

@@ -31,6 +31,17 @@ impl fmt::Display for Cause {
     }
 }
 
+/// Whether a timer is due that a generation before this one has set, and this one does not handle. The log says that it is dropped.
+pub(super) fn has_no_handler(context: &GenerationContext, export: &Export) -> bool {
+    let Export::Timer(timer) = export else { return false };
+    if !context.has_timer_hook {
+        context.plugin.failures.write(&context.label, None, || {
+            (describe(export), format!("this generation handles no timers: {:?} is dropped", timer.id.name))
+        });
+    }
+    !context.has_timer_hook
+}
+
 /// What an error of the guest is. A bound is counted.
 pub(super) fn cause(context: &GenerationContext, error: wasmtime::Error) -> (FailureKind, Cause) {
     let limits = &context.config.limits;

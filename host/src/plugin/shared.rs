@@ -130,6 +130,9 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             // Its instances meet sockets by themselves.
             return CallOutcome::Done;
         }
+        if report::has_no_handler(&self.parts.context, &call.export) {
+            return CallOutcome::Done;
+        }
         let begun = Instant::now();
         let ends_at = begun + self.call_limit();
         let (context, instance) = (&*self.parts.context, self.instance(call.socket.as_deref()));

@@ -119,6 +119,15 @@ impl PluginTimers {
         Ok(table.add(key, at, PendingTimer { at: (at, 0), socket, every, data: timer.data, held }))
     }
 
+    /// Removes all timers. Returns how many there were.
+    pub(crate) fn clear(&self) -> usize {
+        let mut table = self.lock();
+        let keys: Vec<_> = table.by_key.keys().cloned().collect();
+        keys.iter().for_each(|key| drop(table.remove(key)));
+        self.count.store(0, Ordering::Relaxed);
+        keys.len()
+    }
+
     /// How many timers are set.
     pub(super) fn len(&self) -> usize {
         self.lock().by_key.len()
