@@ -4,6 +4,8 @@
 //! namespaces by their names and then one leaf below them (a socket, the index of sockets, an outgoing sink, a question), and
 //! never held over an await.
 
+mod by_name;
+mod chain_number;
 mod due_timers;
 mod handshake;
 mod id;

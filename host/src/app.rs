@@ -200,7 +200,7 @@ pub(crate) async fn build(
     let namespaces = registry.namespaces();
     tracing::debug!(?namespaces, "namespaces registered");
     // Namespaces exist from the start, because a plugin may emit to one that has had no socket yet.
-    namespaces.iter().for_each(|name| drop(adapter.namespace(name)));
+    adapter.set_fixed(&namespaces);
     metrics::name_events(&adapter, &registry);
     let limits = &config.limits;
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));

@@ -9,11 +9,15 @@ mod disconnect;
 mod dispatcher;
 mod event;
 mod failure;
+mod met;
 mod queue;
+mod removed;
 #[cfg(test)]
 mod tests;
 mod timer;
 
 pub(crate) use dispatcher::{DispatchLimits, Dispatcher};
 pub(crate) use queue::Queue;
+#[cfg_attr(not(test), expect(unused_imports, reason = "for the task that swaps plugins"))]
+pub(crate) use removed::disconnect_removed;
 pub(crate) use timer::run_timers;

@@ -111,6 +111,13 @@ pub(crate) const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
 pub(crate) const REGISTRATION_NAMES_MAX: usize = 10_000;
 /// Bytes of all texts of one registration.
 pub(crate) const REGISTRATION_BYTES_MAX: usize = 1 << 20;
+/// Patterns of namespaces in one registration. The first client of a namespace has all of them tried, and so has each fixed namespace when
+/// plugins are loaded.
+pub(crate) const PATTERNS_MAX: usize = 32;
+/// Bytes of a pattern's text.
+pub(crate) const PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of a compiled pattern: those that match names have some thousand. With the length of a name it bounds the time of a match.
+pub(crate) const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
 /// Buckets of the store's file that have entries. The host keeps a count of bytes for each.
 pub(crate) const STORE_BUCKETS_MAX: usize = 10_000;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const EVENT_NAME_BYTES_MAX: usize = 1_024;
 /// Bytes of a room's name. A namespace keeps it as long as a socket is in the room.
 pub const ROOM_NAME_BYTES_MAX: usize = 1_024;
+/// Bytes of the name of a namespace by pattern: clients choose it, and every packet of such a namespace begins with it.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
 /// Different names of rooms in one list: the rooms of a target, those that it excepts, and those that are joined or left.
 pub const ROOM_NAMES_MAX: usize = 10_000;
 /// What a write counts for beside its texts and bytes, in the bound on the bytes of a call's writes: what a host keeps for it at least.

@@ -152,6 +152,11 @@ impl Locked<'_> {
         self.members.room_names(prefix, after, most)
     }
 
+    /// Some of the sockets, at most so many.
+    pub(crate) fn first(&self, most: usize) -> Vec<Arc<Socket>> {
+        self.members.sockets().take(most).cloned().collect()
+    }
+
     /// The sockets that the filter selects.
     pub(crate) fn select(&self, filter: &RoomFilter) -> Vec<Arc<Socket>> {
         let mut selected = Vec::new();

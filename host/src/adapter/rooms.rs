@@ -63,6 +63,11 @@ impl<S: Clone> RoomTable<S> {
         self.sockets.insert(id, Member { socket, in_own_room: true, rooms: Vec::new() });
     }
 
+    /// All sockets, in no particular order.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &S> {
+        self.sockets.values().map(|member| &member.socket)
+    }
+
     /// How many sockets there are.
     pub(super) fn len(&self) -> usize {
         self.sockets.len()

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::by_name::ByName;
+use super::chain_number::ChainNumber;
 use super::due_timers::{DueTimer, DueTimers, TimerId};
 use super::handshake::Handshake;
 use super::id::SocketId;
@@ -25,17 +27,31 @@ pub(crate) struct Namespace {
     pub(super) members: Mutex<RoomTable<Arc<Socket>>>,
     /// Ack ids of questions to clients; a question to a room has one for all sockets that it asks.
     pub(super) questions: AtomicU64,
-    events: EventCounters,
+    events: Arc<EventCounters>,
+    /// It was not fixed when it was made.
+    is_made: bool,
+    chain_number: ChainNumber,
+    /// Where it is found by its name.
+    by_name: Weak<ByName<Self>>,
 }
 
 impl Namespace {
-    pub(super) fn new(name: &str, index: Arc<SocketIndex<Arc<Socket>>>) -> Self {
+    /// `events`: the counters that it has with others, if it is made and not fixed.
+    pub(super) fn new(
+        name: &str,
+        index: Arc<SocketIndex<Arc<Socket>>>,
+        by_name: Weak<ByName<Self>>,
+        events: Option<Arc<EventCounters>>,
+    ) -> Self {
         Self {
             name: name.into(),
             index,
             members: Mutex::default(),
             questions: AtomicU64::new(0),
-            events: EventCounters::default(),
+            is_made: events.is_some(),
+            events: events.unwrap_or_default(),
+            chain_number: ChainNumber::default(),
+            by_name,
         }
     }
 
@@ -46,6 +62,24 @@ impl Namespace {
     /// What `/metrics` shows of the namespace's events.
     pub(crate) fn events(&self) -> &EventCounters {
         &self.events
+    }
+
+    /// Whether it was not fixed when it was made: its events are counted together with those of all that are made.
+    pub(crate) fn is_made(&self) -> bool {
+        self.is_made
+    }
+
+    /// Where the registry of plugins found its chain.
+    pub(crate) fn chain_number(&self) -> &ChainNumber {
+        &self.chain_number
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Some(by_name) = self.by_name.upgrade() {
+            by_name.gone(&self.name);
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> Strin
 pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
     let mut named: HashMap<Arc<str>, usize> = HashMap::new();
     for namespace in adapter.namespaces() {
-        let Some(chain) = registry.chain(namespace.name()) else { continue };
+        let Some(chain) = registry.serving(&namespace) else { continue };
         let mut names: Vec<Box<str>> = Vec::new();
         for member in &chain.members {
             let named = named.entry(member.plugin.name().clone()).or_default();
@@ -121,8 +121,11 @@ fn of_loops(page: &mut Page<'_>, loops: &EventLoops) -> fmt::Result {
 }
 
 fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
-    let namespaces = adapter.namespaces();
-    let (named, others) = namespaces.split_at(namespaces.len().min(METRIC_NAMES_MAX));
+    let mut namespaces = adapter.namespaces();
+    // By pattern clients name them, so these have no labels of their own.
+    namespaces.sort_by_key(|namespace| namespace.is_made());
+    let fixed = namespaces.iter().filter(|namespace| !namespace.is_made()).count();
+    let (named, others) = namespaces.split_at(fixed.min(METRIC_NAMES_MAX));
     let of_each = |count: fn(&Namespace) -> usize| {
         let named = named.iter().map(|namespace| (vec![("namespace", namespace.name())], size(count(namespace))));
         let rest = (!others.is_empty()).then(|| others.iter().map(|namespace| count(namespace)).sum());
@@ -139,8 +142,9 @@ fn of_namespaces(page: &mut Page<'_>, adapter: &Adapter) -> fmt::Result {
             delivered.push((labels, *was_delivered));
         }
     }
-    if !others.is_empty() {
-        let sums = others.iter().map(|namespace| sum(namespace.events()));
+    let made = sum(adapter.made_events());
+    if !others.is_empty() || made != (0, 0) {
+        let sums = others.iter().filter(|namespace| !namespace.is_made()).map(|namespace| sum(namespace.events())).chain([made]);
         let (was_received, was_delivered) = sums.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         let labels = vec![("namespace", OTHER), ("event", OTHER)];
         received.push((labels.clone(), was_received));

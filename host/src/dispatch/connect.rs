@@ -7,26 +7,37 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use innkeeper_contract::kinds;
+use innkeeper_contract::refusals::INVALID_NAMESPACE;
 
 use super::dispatcher::Dispatcher;
 use super::failure;
 use crate::adapter::{Socket, SocketState};
 use crate::budget::Held;
 use crate::effect::{Effects, Write};
-use crate::packet::{EncodedPacket, connect_error_packet, connect_packet};
-use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress};
+use crate::packet::{EncodedPacket, connect_error_packet, connect_packet, disconnect_packet};
+use crate::plugin::{Call, CallOutcome, Chain, Export, Failure, Hook, Member, Progress, Registry};
 use crate::reason::DisconnectReason;
 
 /// Runs the chain. Returns the plugins whose place in the `connection` chain the socket reached: `disconnect` is called for
 /// them.
-pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, progress: Arc<Progress>) -> Vec<Arc<str>> {
-    let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return Vec::new() };
+pub(super) async fn connect(
+    dispatcher: Arc<Dispatcher>,
+    socket: Arc<Socket>,
+    chain: Option<Arc<Chain>>,
+    progress: Arc<Progress>,
+) -> Vec<Arc<str>> {
     let pending = Arc::new(PendingConnect {
         socket,
+        registry: dispatcher.registry.clone(),
         effects: dispatcher.effects.clone(),
         phase: Mutex::new(ConnectPhase::Middleware(Vec::new())),
         budgets: Mutex::default(),
     });
+    let Some(chain) = chain else {
+        // It was removed when the client had just asked for it.
+        pending.refuse(&Failure::new("", INVALID_NAMESPACE));
+        return Vec::new();
+    };
     match pending.middleware(&chain, &progress).await {
         Ok(()) => {}
         Err(Stopped::Gone) => return Vec::new(),
@@ -50,6 +61,7 @@ pub(super) async fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, pr
 /// A pending socket while its chain runs. As [`Effects`] it holds back what must not be seen yet.
 struct PendingConnect {
     socket: Arc<Socket>,
+    registry: Arc<Registry>,
     effects: Arc<dyn Effects>,
     /// First in the order of locks: held while the writes of this chain are applied. Only the calls of this chain take it.
     phase: Mutex<ConnectPhase>,
@@ -134,6 +146,28 @@ impl PendingConnect {
         namespace.lock().disconnect(&self.socket, DisconnectReason::Refused, None);
     }
 
+    /// Where no plugin registers the namespace any more, the socket ends before it has begun.
+    fn refuse_if_removed(&self) {
+        if self.socket.state() == SocketState::Pending && !self.is_served() {
+            let namespace = self.socket.namespace();
+            self.socket.enqueue(&connect_error_packet(namespace.name(), INVALID_NAMESPACE, None), false);
+            namespace.lock().disconnect(&self.socket, DisconnectReason::ServerNamespaceDisconnect, None);
+        }
+    }
+
+    /// Whoever removes the namespace disconnects the sockets that are in it then. One that is added to it right now looks itself.
+    fn disconnect_if_removed(&self) {
+        if !self.is_served() {
+            let namespace = self.socket.namespace();
+            let last = Some(disconnect_packet(namespace.name()));
+            namespace.lock().disconnect(&self.socket, DisconnectReason::ServerNamespaceDisconnect, last);
+        }
+    }
+
+    fn is_served(&self) -> bool {
+        self.registry.serving(self.socket.namespace()).is_some()
+    }
+
     fn budgets(&self) -> MutexGuard<'_, Vec<Held>> {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,7 +221,9 @@ impl Effects for PendingConnect {
             ConnectPhase::Connection(held) => {
                 let connect = connect_packet(self.socket.namespace().name(), self.socket.id().as_str());
                 let mut held = std::mem::take(held).into();
+                self.refuse_if_removed();
                 self.effects.admit(&self.socket, &connect, &mut held);
+                self.disconnect_if_removed();
                 held
             }
             ConnectPhase::Releasing(left) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
 use crate::adapter::Socket;
-use crate::plugin::{Call, Disconnection, Export, Hook, Progress};
+use crate::plugin::{Call, Chain, Disconnection, Export, Hook, Progress};
 use crate::reason::DisconnectReason;
 
 /// Runs the chain. The rooms that the socket was in are readable in `disconnecting`, and none in `disconnect`, as in Socket.IO.
@@ -12,11 +12,12 @@ use crate::reason::DisconnectReason;
 pub(super) async fn disconnect(
     dispatcher: Arc<Dispatcher>,
     socket: Arc<Socket>,
+    chain: Option<Arc<Chain>>,
     reached: Vec<Arc<str>>,
     reason: DisconnectReason,
     progress: Arc<Progress>,
 ) {
-    let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
+    let Some(chain) = chain else { return };
     let (conn, ns, sid) = (socket.connection(), socket.namespace().name(), socket.id());
     tracing::debug!(conn, ns, %sid, reason = reason.as_str(), "a socket is disconnected");
     let disconnection = Disconnection { reason, details: None };
@@ -27,7 +28,7 @@ pub(super) async fn disconnect(
         if hook == Hook::Disconnect {
             socket.forget_last_rooms();
         }
-        for member in chain.members.iter().filter(|member| reached.contains(member.plugin.name()) && member.has(hook)) {
+        for member in chain.members.iter().filter(|member| member.is_among(&reached) && member.has(hook)) {
             let call = Call {
                 export: export.clone(),
                 registration: Some(member.index),

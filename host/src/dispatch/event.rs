@@ -6,12 +6,23 @@ use smallvec::SmallVec;
 
 use super::dispatcher::Dispatcher;
 use super::failure;
+use super::met::{self, Newcomers};
 use crate::adapter::Socket;
 use crate::plugin::{Call, CallOutcome, Chain, Event, Export, Failure, Hook, Member, Progress};
 
 /// Runs the chain of an event.
-pub(super) async fn event(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, event: Event, progress: Arc<Progress>) {
-    let Some(chain) = dispatcher.registry.chain(socket.namespace().name()) else { return };
+pub(super) async fn event(
+    dispatcher: Arc<Dispatcher>,
+    socket: Arc<Socket>,
+    chain: Option<Arc<Chain>>,
+    newcomers: Newcomers,
+    event: Event,
+    progress: Arc<Progress>,
+) {
+    let Some(chain) = chain else { return };
+    if !newcomers.is_empty() {
+        Box::pin(met::resume(&dispatcher, &socket, &chain, newcomers, &progress)).await;
+    }
     let ack = event.ack;
     let run = EventRun { dispatcher: &dispatcher, socket: &socket, progress: &progress };
     let failed = match run.middleware(&chain, event).await {

@@ -14,10 +14,11 @@ use futures_util::FutureExt;
 use tokio::time::Sleep;
 
 use super::dispatcher::Dispatcher;
+use super::met::{Met, Newcomers};
 use super::{connect, disconnect, event, timer};
 use crate::adapter::{DueTimer, Socket};
 use crate::limit_hits::LimitHit;
-use crate::plugin::{Event, Progress};
+use crate::plugin::{Chain, Event, Progress};
 use crate::reason::DisconnectReason;
 use crate::turn::go_on_later;
 
@@ -32,7 +33,7 @@ pub(crate) struct Queue {
     waiting_bytes: usize,
     open: Vec<Job>,
     /// The plugins whose `disconnect` will be called.
-    reached: Vec<Arc<str>>,
+    met: Met,
     /// `open_calls_per_socket` alone keeps the next job from starting, and that is counted.
     held_by_limit: bool,
     state: QueueState,
@@ -60,6 +61,8 @@ enum Waiting {
 struct Job {
     run: Pin<Box<dyn Future<Output = JobOutcome> + Send>>,
     progress: Arc<Progress>,
+    /// Of the connect chain.
+    connects: Option<Arc<Chain>>,
 }
 
 enum JobOutcome {
@@ -73,7 +76,7 @@ enum JobOutcome {
 impl Job {
     /// A job that has this outcome when `run` has ended.
     fn new(run: impl Future<Output = ()> + Send + 'static, outcome: JobOutcome, progress: Arc<Progress>) -> Self {
-        Self { run: Box::pin(run.map(|()| outcome)), progress }
+        Self { run: Box::pin(run.map(|()| outcome)), progress, connects: None }
     }
 }
 
@@ -81,15 +84,18 @@ impl Queue {
     /// A queue that begins with the connect chain of a pending socket.
     pub(crate) fn connect(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>) -> Self {
         let progress = Arc::new(Progress::default());
-        let chain = connect::connect(dispatcher.clone(), socket.clone(), progress.clone());
-        let job = Job { run: Box::pin(async { JobOutcome::Connected(chain.await) }), progress };
+        // Behind the making of the namespace: if it is removed from now on, that is seen before the socket is in it, or with the socket.
+        let connects = dispatcher.registry.serving(socket.namespace());
+        let chain = connect::connect(dispatcher.clone(), socket.clone(), connects.clone(), progress.clone());
+        let met = Met::new(connects.as_deref());
+        let job = Job { run: Box::pin(async { JobOutcome::Connected(chain.await) }), progress, connects };
         Self {
             dispatcher,
             socket,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             open: vec![job],
-            reached: Vec::new(),
+            met,
             held_by_limit: false,
             state: QueueState::Connected,
         }
@@ -173,7 +179,7 @@ impl Queue {
 
     fn job_ended(&mut self, outcome: JobOutcome) {
         match outcome {
-            JobOutcome::Connected(reached) => self.reached = reached,
+            JobOutcome::Connected(reached) => self.met.reached(reached),
             JobOutcome::Handled => {}
             JobOutcome::Disconnected => self.state = QueueState::Done,
         }
@@ -255,28 +261,42 @@ impl Queue {
         {
             self.dispatcher.limit_hits.hit(LimitHit::OpenAcksPerSocket);
         }
-        let progress = Arc::new(Progress::default());
-        let chain = event::event(self.dispatcher.clone(), self.socket.clone(), event, progress.clone());
+        let (progress, chain) = (Arc::new(Progress::default()), self.chain());
+        let newcomers = self.newcomers(chain.as_deref());
+        let chain = event::event(self.dispatcher.clone(), self.socket.clone(), chain, newcomers, event, progress.clone());
         Job::new(chain, JobOutcome::Handled, progress)
     }
 
-    fn timer_job(&self, due: DueTimer) -> Job {
-        let progress = Arc::new(Progress::default());
-        let run = timer::socket_timer(self.dispatcher.clone(), self.socket.clone(), due, progress.clone());
+    fn timer_job(&mut self, due: DueTimer) -> Job {
+        let (progress, chain) = (Arc::new(Progress::default()), self.chain());
+        let newcomers = self.newcomers(chain.as_deref());
+        let run = timer::socket_timer(self.dispatcher.clone(), self.socket.clone(), chain, newcomers, due, progress.clone());
         Job::new(run, JobOutcome::Handled, progress)
     }
 
+    /// A plugin that joined the namespace, and that the socket has not met, knows nothing of it and has nothing to end.
     fn disconnect_job(&mut self, reason: DisconnectReason) -> Job {
         self.state = QueueState::Disconnecting;
-        let progress = Arc::new(Progress::default());
-        let reached = std::mem::take(&mut self.reached);
-        let chain = disconnect::disconnect(self.dispatcher.clone(), self.socket.clone(), reached, reason, progress.clone());
+        let (progress, chain) = (Arc::new(Progress::default()), self.chain());
+        let (dispatcher, socket) = (self.dispatcher.clone(), self.socket.clone());
+        let chain = disconnect::disconnect(dispatcher, socket, chain, self.met.take(), reason, progress.clone());
         Job::new(chain, JobOutcome::Disconnected, progress)
+    }
+
+    /// The snapshot of the registry that the next job takes.
+    fn chain(&self) -> Option<Arc<Chain>> {
+        self.dispatcher.registry.chain(self.socket.namespace())
+    }
+
+    /// The members of the chain that the socket has not met: the next job begins with their `connection`.
+    fn newcomers(&mut self, chain: Option<&Chain>) -> Newcomers {
+        let connects = self.open.iter().find_map(|job| job.connects.as_deref());
+        chain.map(|chain| self.met.newcomers(chain, connects)).unwrap_or_default()
     }
 
     /// How long what the client had sent before its socket was disconnected may still run.
     fn drain_limit(&self) -> Duration {
-        let chain = self.dispatcher.registry.chain(self.socket.namespace().name());
+        let chain = self.chain();
         let limits = chain.iter().flat_map(|chain| &chain.members).map(|member| member.plugin.call_limit());
         limits.max().unwrap_or_default()
     }

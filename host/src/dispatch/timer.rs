@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
+use super::met::{self, Newcomers};
 use crate::adapter::{DueTimer, Socket};
-use crate::plugin::{Call, Export, PluginTimers, Progress, TimerCall};
+use crate::plugin::{Call, Chain, Export, PluginTimers, Progress, TimerCall};
 
 /// Runs the timers of a plugin that belong to no socket, and adds those of sockets to their queues meanwhile. Runs until the
 /// host ends; `app` spawns one for each plugin.
@@ -12,7 +13,7 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
     loop {
         let due = timers.due().await;
         tokio::select! {
-            () = run(&dispatcher, &plugin, None, due, Arc::default()) => {}
+            () = run(&dispatcher, &plugin, due) => {}
             // Never ready; dropped when the call has ended.
             never = timers.forward_socket_timers() => match never {},
         }
@@ -20,17 +21,31 @@ pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, ti
 }
 
 /// Runs a timer of a socket, in its queue.
-pub(super) async fn socket_timer(dispatcher: Arc<Dispatcher>, socket: Arc<Socket>, due: DueTimer, progress: Arc<Progress>) {
+pub(super) async fn socket_timer(
+    dispatcher: Arc<Dispatcher>,
+    socket: Arc<Socket>,
+    chain: Option<Arc<Chain>>,
+    newcomers: Newcomers,
+    due: DueTimer,
+    progress: Arc<Progress>,
+) {
+    if let Some(chain) = chain.as_deref().filter(|_| !newcomers.is_empty()) {
+        Box::pin(met::resume(&dispatcher, &socket, chain, newcomers, &progress)).await;
+    }
     let DueTimer { plugin, id, data, _held } = due;
     progress.set_last(false);
-    run(&dispatcher, &plugin, Some(socket), TimerCall { id, data }, progress).await;
+    let member = chain.as_deref().and_then(|chain| chain.member(&plugin));
+    let registration = member.map(|member| member.index);
+    // One that does not serve the namespace any more is called all the same: the timer is the plugin's.
+    let runner = member.map(|member| member.plugin.clone()).or_else(|| dispatcher.registry.plugin(&plugin));
+    let Some(runner) = runner else { return };
+    let (export, effects) = (Export::Timer(Arc::new(TimerCall { id, data })), dispatcher.effects.clone());
+    runner.call(Call { export, registration, socket: Some(socket), effects, progress }).await;
 }
 
-/// Runs one timer. A failure is logged by the plugin and has no other consequence.
-async fn run(dispatcher: &Dispatcher, plugin: &str, socket: Option<Arc<Socket>>, timer: TimerCall, progress: Arc<Progress>) {
+/// Runs a timer of no socket. A failure is logged by the plugin and has no other consequence.
+async fn run(dispatcher: &Dispatcher, plugin: &str, timer: TimerCall) {
     let Some(runner) = dispatcher.registry.plugin(plugin) else { return };
-    let chain = socket.as_ref().and_then(|socket| dispatcher.registry.chain(socket.namespace().name()));
-    let registration = chain.and_then(|chain| chain.member(plugin).map(|member| member.index));
-    let export = Export::Timer(Arc::new(timer));
-    runner.call(Call { export, registration, socket, effects: dispatcher.effects.clone(), progress }).await;
+    let (export, effects) = (Export::Timer(Arc::new(timer)), dispatcher.effects.clone());
+    runner.call(Call { export, registration: None, socket: None, effects, progress: Arc::default() }).await;
 }

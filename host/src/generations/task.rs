@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use innkeeper_contract::kinds;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::hand_over::{HandOver, hand_over};
 use super::slot::Slot;
@@ -19,6 +20,9 @@ use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, 
 
 /// Who asks where a file has changed.
 const BY_FILE: &str = "file";
+
+/// How often the task looks at what it has changed.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What the task works with.
 pub(crate) struct Parts {
@@ -39,6 +43,8 @@ pub(crate) struct GenerationsTask {
     slots: Vec<Slot>,
     asked: mpsc::Receiver<Asked>,
     views: Arc<ArcSwap<Vec<PluginView>>>,
+    /// The tables of the registry that closed namespaces, and when their chains are forgotten.
+    closed: Vec<(Instant, u32)>,
 }
 
 impl GenerationsTask {
@@ -55,7 +61,7 @@ impl GenerationsTask {
         let slots = plugins.into_iter().map(slot).collect();
         let (changes, asked) = mpsc::channel(CHANGES_WAITING_MAX);
         let views = Arc::new(ArcSwap::default());
-        let task = Self { parts, slots, asked, views: views.clone() };
+        let task = Self { parts, slots, asked, views: views.clone(), closed: Vec::new() };
         task.publish();
         (task, Generations { changes, views })
     }
@@ -72,11 +78,19 @@ impl GenerationsTask {
 
     /// Makes the changes that are asked for, until nobody can ask any more.
     pub(crate) async fn serve(mut self) {
-        while let Some(Asked { change, answer }) = self.asked.recv().await {
-            let done = self.change(change).await;
-            self.publish();
-            // Whoever asked may be gone.
-            let _gone = answer.send(done);
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                asked = self.asked.recv() => {
+                    let Some(Asked { change, answer }) = asked else { return };
+                    let done = self.change(change).await;
+                    self.publish();
+                    // Whoever asked may be gone.
+                    let _gone = answer.send(done);
+                }
+                _ = looks.tick() => self.forget_closed(),
+            }
         }
     }
 
@@ -237,16 +251,33 @@ impl GenerationsTask {
     }
 
     /// The registry has what serves now.
-    fn replace_registry(&self) {
+    fn replace_registry(&mut self) {
+        let before = self.parts.dispatcher.registry.plugins();
         let serving = self.slots.iter().filter_map(|slot| slot.serving.as_ref());
         let plugins: Vec<_> = serving
             .map(|serving| (serving.loaded.runner.clone(), serving.loaded.version.registration().namespaces.clone()))
             .collect();
-        self.parts.dispatcher.registry.replace(&plugins);
-        for name in self.parts.dispatcher.registry.namespaces() {
-            drop(self.parts.adapter.namespace(&name));
-        }
+        let registry = &self.parts.dispatcher.registry;
+        let replaced = registry.replace(&plugins);
+        self.parts.adapter.set_fixed(&registry.namespaces());
         (self.parts.after_switch)();
+        if !replaced.gone.is_empty() {
+            tracing::info!(namespaces = ?replaced.gone, "namespaces are gone; their sockets are disconnected");
+        }
+        // Also those of patterns. What a `disconnect` handler of them may take is in the time after which they are forgotten.
+        let calls = before.iter().map(|runner| runner.call_limit()).max().unwrap_or_default();
+        self.closed.push((Instant::now() + 3 * calls, replaced.table));
+        let (dispatcher, adapter) = (self.parts.dispatcher.clone(), self.parts.adapter.clone());
+        // Ends when the last of them is disconnected.
+        tokio::spawn(async move { dispatch::disconnect_removed(&dispatcher, &adapter).await });
+    }
+
+    /// Forgets the chains of namespaces that were closed long ago.
+    fn forget_closed(&mut self) {
+        let now = Instant::now();
+        for (_, table) in self.closed.extract_if(.., |(at, _)| *at <= now) {
+            self.parts.dispatcher.registry.forget_closed(table);
+        }
     }
 
     /// Runs the timers of a plugin from now on.

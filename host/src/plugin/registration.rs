@@ -7,7 +7,8 @@ use innkeeper_contract::{capabilities, events, hooks, modes, options};
 
 use super::capability::{self, Capabilities, Capability};
 use super::manifest::{Manifest, NamespaceManifest};
-use crate::fixed_limits::{REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
+use super::pattern::Pattern;
+use crate::fixed_limits::{PATTERNS_MAX, REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
 
 /// The registration of a plugin, as its `register` returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,10 @@ impl Mode {
 /// What a plugin does on one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NamespaceRegistration {
+    /// Of the namespace; or the text of the pattern.
     pub(crate) name: Box<str>,
+    /// It is for all namespaces whose names match.
+    pub(crate) pattern: Option<Pattern>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) events: HashMap<String, Subscription>,
     /// The handler of every event that `events` does not name.
@@ -131,10 +135,15 @@ impl Registration {
                 ));
             }
             let checked = NamespaceRegistration::check(namespace, &mut unknown)?;
-            if !names.insert(checked.name.clone()) {
-                return Err(format!("the namespace {:?} twice", checked.name));
+            let what = if checked.pattern.is_some() { "pattern" } else { "namespace" };
+            if !names.insert((what, checked.name.clone())) {
+                return Err(format!("the {what} {:?} twice", checked.name));
             }
             namespaces.push(checked);
+        }
+        let patterns = namespaces.iter().filter(|namespace| namespace.pattern.is_some()).count();
+        if patterns > PATTERNS_MAX {
+            return Err(format!("{patterns} patterns of namespaces, and at most {PATTERNS_MAX} are allowed"));
         }
         let has = |name: &str| manifest.hooks.iter().any(|hook| hook == name);
         let (start, timer, snapshot) = (has(hooks::START), has(hooks::TIMER), has(hooks::SNAPSHOT));
@@ -158,14 +167,13 @@ impl NamespaceRegistration {
     /// Adds to `unknown` what this host does not know.
     fn check(namespace: NamespaceManifest, unknown: &mut Vec<String>) -> Result<Self, String> {
         let name = namespace.name;
-        if namespace.options.iter().any(|option| option == options::PATTERN) {
-            return Err(format!("the pattern {name:?}, and this host does not have patterns yet"));
-        }
-        if !name.starts_with('/') || name.contains(',') {
+        let has = |name: &str| namespace.options.iter().any(|option| option == name);
+        let pattern = if has(options::PATTERN) { Some(Pattern::new(&name)?) } else { None };
+        if pattern.is_none() && (!name.starts_with('/') || name.contains(',')) {
             return Err(format!("the namespace {name:?}; a name begins with \"/\" and has no comma"));
         }
-        let is_known = |option: &&String| *option == options::OVERTAKABLE_CONNECTION;
-        let overtakable_connection = namespace.options.iter().any(|option| is_known(&option));
+        let overtakable_connection = has(options::OVERTAKABLE_CONNECTION);
+        let is_known = |option: &&String| [options::PATTERN, options::OVERTAKABLE_CONNECTION].contains(&option.as_str());
         let options = namespace.options.iter().filter(|option| !is_known(option));
         unknown.extend(options.map(|option| format!("option {option} of {name}")));
         let (notices, hooks): (Vec<_>, Vec<_>) = namespace.hooks.iter().partition(|hook| hooks::notice(hook).is_some());
@@ -193,7 +201,7 @@ impl NamespaceRegistration {
         let events = events.collect();
         let other_events = namespace.other_events;
         let other_events = other_events.map(|options| Subscription::new(&options, &format!("other events on {name}"), unknown));
-        Ok(Self { name: name.into(), hooks, events, other_events, overtakable_connection, is_listed: false })
+        Ok(Self { name: name.into(), pattern, hooks, events, other_events, overtakable_connection, is_listed: false })
     }
 }
 
@@ -218,7 +226,7 @@ fn check_size(manifest: &Manifest) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::Registration;
-    use crate::fixed_limits::{REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
+    use crate::fixed_limits::{PATTERNS_MAX, REGISTRATION_BYTES_MAX, REGISTRATION_NAMES_MAX};
     use crate::plugin::manifest::{Manifest, NamespaceManifest, SubscriptionManifest};
 
     fn manifest(namespace: NamespaceManifest) -> Manifest {
@@ -239,13 +247,29 @@ mod tests {
         assert!(refused(Manifest { mode: "sharded".into(), ..Manifest::default() }).contains("\"pooled\" and \"shared\""));
         assert!(refused(Manifest { hooks: list(&["strat"]), ..manifest(namespace()) }).contains("the hook \"strat\""));
         assert!(refused(manifest(NamespaceManifest { hooks: list(&["start"]), ..namespace() })).contains("on \"/\""));
-        assert!(refused(manifest(NamespaceManifest { options: list(&["pattern"]), ..namespace() })).contains("pattern"));
+        let no_pattern = NamespaceManifest { name: "/(".into(), options: list(&["pattern"]), ..namespace() };
+        assert!(refused(manifest(no_pattern)).contains("the pattern \"/(\", which is no regular expression"));
         assert!(refused(Manifest { capabilities: list(&["magic"]), ..manifest(namespace()) }).contains("\"magic\""));
         assert!(refused(manifest(NamespaceManifest { server_events: list(&["news"]), ..namespace() })).contains("\"cluster\""));
         let reserved = SubscriptionManifest { name: "disconnect".into(), options: Vec::new() };
         assert!(refused(manifest(NamespaceManifest { events: vec![reserved], ..namespace() })).contains("keeps for itself"));
         let twice = Manifest { namespaces: vec![namespace(), namespace()], ..manifest(namespace()) };
         assert!(refused(twice).contains("twice"));
+    }
+
+    #[test]
+    fn a_registration_has_so_many_patterns_and_no_more() {
+        let with = |count: usize| {
+            let pattern =
+                |number: usize| NamespaceManifest { name: format!("/{number}"), options: list(&["pattern"]), ..namespace() };
+            let namespaces = (0..count).map(pattern).collect();
+            Registration::check(Manifest { namespaces, ..manifest(namespace()) })
+        };
+        assert!(with(PATTERNS_MAX).unwrap().namespaces.iter().all(|namespace| namespace.pattern.is_some()));
+        assert!(with(PATTERNS_MAX + 1).unwrap_err().contains("at most 32 are allowed"));
+        let same = NamespaceManifest { options: list(&["pattern"]), ..namespace() };
+        let both = Manifest { namespaces: vec![namespace(), same], ..manifest(namespace()) };
+        assert_eq!(Registration::check(both).unwrap().namespaces.len(), 2, "a name and a pattern of the same text");
     }
 
     #[test]

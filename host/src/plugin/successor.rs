@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::call::{Call, CallOutcome, Export};
 use super::registration::Hook;
-use super::registry::{Member, Registry};
+use super::chain::Member;
+use super::registry::Registry;
 use super::runner::{Runner, Successors};
 
 impl Successors for Registry {
@@ -23,7 +24,7 @@ impl Registry {
         let Some(socket) = call.socket.as_ref().filter(|_| call.registration.is_some()) else {
             return Some((self.plugin(plugin)?, call));
         };
-        let chain = self.chain(socket.namespace().name())?;
+        let chain = self.chain(socket.namespace())?;
         let member = chain.member(plugin).filter(|member| handles(member, &call.export))?;
         Some((member.plugin.clone(), Call { registration: Some(member.index), ..call }))
     }

@@ -11,6 +11,7 @@ use super::generation::Generation;
 use super::host::GenerationContext;
 use super::registration::{Mode, NamespaceRegistration, Registration};
 use super::runner::Runner;
+use super::served::ServedNamespaces;
 use super::shared::SharedGeneration;
 use crate::config::{Limits, PluginConfig};
 use crate::store::StoreError;
@@ -138,7 +139,7 @@ impl Version {
             label,
             capabilities: self.capabilities.clone(),
             store,
-            namespaces: names().map(Into::into).collect(),
+            namespaces: ServedNamespaces::new(&self.registration.namespaces),
             has_timer_hook: self.registration.timer,
         };
         Ok(Loaded { runner: (self.make)(context), number, version: self.clone() })

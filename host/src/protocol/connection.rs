@@ -89,7 +89,7 @@ impl Connection {
             json::object(auth).map_err(|_| DisconnectReason::ForcedClose)?;
         }
         self.check_refused()?;
-        if self.dispatcher.registry.chain(namespace).is_none() {
+        if !self.dispatcher.registry.serves(namespace) {
             self.refuse(namespace, INVALID_NAMESPACE);
         } else if self.sockets.len() >= self.limits.namespaces {
             self.limit_hits.hit(LimitHit::NamespacesPerConnection);

@@ -17,7 +17,7 @@ const PLUGIN_LIMITS: [&str; 7] =
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 34] = [
+const UNCOUNTED: [(&str, &str); 37] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
@@ -51,6 +51,9 @@ const UNCOUNTED: [(&str, &str); 34] = [
     ("TABLES_MAX", NOT_LOADED),
     ("REGISTRATION_NAMES_MAX", NOT_LOADED),
     ("REGISTRATION_BYTES_MAX", NOT_LOADED),
+    ("PATTERNS_MAX", NOT_LOADED),
+    ("PATTERN_BYTES_MAX", NOT_LOADED),
+    ("PATTERN_COMPILED_BYTES_MAX", NOT_LOADED),
     ("SNAPSHOT_BYTES_MAX", "the next generation is refused, and the reason names it"),
 ];
 const AT_THE_END: &str = "a time at the end of a connection or of the server, whose reason is counted";

@@ -132,7 +132,7 @@ const ARROWS: [(&str, &[&str]); 36] = [
 ];
 
 /// Foreign crates that only some modules may use.
-const FOREIGN: [(&str, &[&str]); 10] = [
+const FOREIGN: [(&str, &[&str]); 11] = [
     ("prometheus_client", &["metrics"]),
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
@@ -140,6 +140,7 @@ const FOREIGN: [(&str, &[&str]); 10] = [
     ("hyper", &["engine", "files", "host_names", "internal"]),
     ("hyper_util", &["engine", "internal"]),
     ("redb", &["store"]),
+    ("regex", &["plugin"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.
     ("toml", &["config", "cli"]),

@@ -37,6 +37,7 @@ impl Runner for Scripted {
     fn call(self: Arc<Self>, call: Call) -> Answer {
         let what = match &call.export {
             Export::ConnectMiddleware => "middleware".to_owned(),
+            Export::Connection { kind: "resumed" } => "resumed".to_owned(),
             Export::Connection { .. } => "connection".to_owned(),
             Export::EventMiddleware(event) => format!("before {}", event.name),
             Export::Event(event) => event.name.clone(),

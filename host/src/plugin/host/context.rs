@@ -1,12 +1,12 @@
 //! What is the same for all instances of one generation.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::config::PluginConfig;
 use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capabilities;
 use crate::plugin::durable::Plugin;
+use crate::plugin::served::ServedNamespaces;
 use crate::plugin::version::Candidate;
 use crate::store::Store;
 
@@ -23,7 +23,7 @@ pub(crate) struct GenerationContext {
     /// None if the plugin did not request the store.
     pub(crate) store: Option<Arc<dyn Store>>,
     /// The namespaces that the generation serves.
-    pub(crate) namespaces: HashSet<Box<str>>,
+    pub(crate) namespaces: ServedNamespaces,
     /// Whether the generation has the export for timers.
     pub(crate) has_timer_hook: bool,
 }
@@ -38,7 +38,7 @@ impl GenerationContext {
             label: candidate.plugin.next_label(),
             capabilities: Capabilities::default(),
             store: None,
-            namespaces: HashSet::new(),
+            namespaces: ServedNamespaces::default(),
             has_timer_hook: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use innkeeper_contract::{Refusal, refusals};
+use innkeeper_contract::{Refusal, kinds, refusals};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -15,7 +15,7 @@ use crate::budget::Held;
 use crate::effect::{Effects, Joins, Overlay, Write};
 use crate::fixed_limits::{OVERLAY_WRITES_MAX, WASI_RESOURCES_MAX};
 use crate::plugin::applying::Applying;
-use crate::plugin::call::Call;
+use crate::plugin::call::{Call, Export};
 use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capability;
 use crate::plugin::durable::Plugin;
@@ -84,9 +84,10 @@ impl InstanceState {
         Self { context, active: None, shared: None, memory, running, wasi, table }
     }
 
-    /// A call begins.
+    /// A call begins. That of a plugin which joins the namespace of a connected socket is muted.
     pub(in crate::plugin) fn begin(&mut self, call: Call, ends_at: Instant, running: Arc<Running>, permit: Permit) {
-        self.active = Some(ActiveCall { permit: Some(permit), ..self.new_active(call, ends_at) });
+        let is_muted = matches!(call.export, Export::Connection { kind: kinds::RESUMED });
+        self.active = Some(ActiveCall { permit: Some(permit), is_muted, ..self.new_active(call, ends_at) });
         self.running = running;
     }
 

@@ -74,6 +74,6 @@ impl InstanceState {
     }
 
     fn serves(&self, name: &str) -> bool {
-        self.context.namespaces.contains(name)
+        self.context.namespaces.has(name)
     }
 }
