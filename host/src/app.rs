@@ -2,6 +2,7 @@
 //! needs.
 
 mod metrics;
+mod reload;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,13 +11,14 @@ use std::slice;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapter::Adapter;
 use crate::auth::Keys;
 use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
 use crate::dispatch::{self, Dispatcher};
-use crate::drain::{self, Signals};
+use crate::drain::{self, Received, Signals};
 use crate::effect::LocalEffects;
 use crate::engine::{AddressLimits, Cookie, Engine, Options, Origins, Proxies, ProxyHeader};
 use crate::event_loops::{EventLoops, Threads};
@@ -36,6 +38,8 @@ use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogQueue;
 
 use metrics::Sources;
+
+pub(crate) use reload::ReadAgain;
 
 pub(crate) use crate::plugin::{CompileLimits as ChildLimits, MemoryLayout, compile_component};
 
@@ -88,10 +92,12 @@ pub(crate) struct Server {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sources: Arc<Sources>,
     pub(crate) generations: Generations,
+    pub(crate) socket_io: Arc<SocketIo>,
 }
 
 /// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written.
-pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppError> {
+/// `read_again`: reads the configuration again, for SIGHUP.
+pub(crate) async fn run(mut config: Config, read_again: ReadAgain, log: Arc<LogQueue>) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
     let listener = listen((config.server.host, config.server.port).into(), "server")?;
     let internal_listener = match &config.internal {
@@ -120,16 +126,22 @@ pub(crate) async fn run(config: Config, log: Arc<LogQueue>) -> Result<(), AppErr
             return Ok(());
         }
     };
-    let engine = server.engine;
+    let engine = server.engine.clone();
     let not_loaded = not_loaded(&config, &server.sources);
-    let _set_once = sources.set(server.sources);
+    let _set_once = sources.set(server.sources.clone());
     tracing::info!(address = address_of(&listener), "listening");
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     status.set_ready(not_loaded, engine.shutting_down());
-    signals.first().await;
+    while let Received::HangUp = signals.next().await {
+        tokio::select! {
+            () = reload::reload(&server, &mut config, &read_again) => {}
+            // A component may take long to compile.
+            () = signals.first() => break,
+        }
+    }
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
     let _all_ended = threads.end(LEFTOVERS_DEADLINE);
     Ok(())
@@ -170,7 +182,7 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
     let (services, findings) = services(config, Arc::default(), store_of(config));
     let engines = engines(config)?;
-    let (_, problems) = plugin::register(candidates(config, &services, &engines), &[]).await;
+    let (_, problems) = plugin::register(candidates(config, &services, &engines), &[], &services.keys.load()).await;
     refuse_for(findings, &problems)
 }
 
@@ -186,7 +198,7 @@ pub(crate) async fn build(
     let engines = engines(config)?;
     let candidates = candidates(config, &services, &engines);
     let plugins: Vec<_> = candidates.iter().map(|candidate| (candidate.plugin().clone(), candidate.config().clone())).collect();
-    let registered = register(config, candidates, findings).await?;
+    let registered = register(config, candidates, &services.keys.load(), findings).await?;
     if config.store.path.is_some() || config.store.seed.is_some() {
         services.store.get().await?;
     }
@@ -224,11 +236,10 @@ pub(crate) async fn build(
     task.start().await;
     // Ends with the runtime.
     tokio::spawn(task.serve());
-    let socket_io =
-        SocketIo { dispatcher, adapter: adapter.clone(), limits: connection_limits(config), limit_hits: limit_hits.clone() };
-    let engine = Engine::new(engine_options(config, &limit_hits), Arc::new(socket_io), limit_hits.clone(), loops);
+    let socket_io = Arc::new(SocketIo::new(dispatcher, adapter.clone(), connection_limits(config), limit_hits.clone()));
+    let engine = Engine::new(engine_options(config, &limit_hits), socket_io.clone(), limit_hits.clone(), loops);
     let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services });
-    Ok(Server { engine, sources, generations })
+    Ok(Server { engine, sources, generations, socket_io })
 }
 
 /// What a component returns when it registers, in a trial instance without grants.
@@ -249,7 +260,7 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
     let config = Config { plugins: vec![plugin], wasm, ..Config::default() };
     let (services, _) = services(&config, Arc::default(), store_of(&config));
     let engines = engines(&config)?;
-    let (_, problems) = plugin::register(candidates(&config, &services, &engines), &[]).await;
+    let (_, problems) = plugin::register(candidates(&config, &services, &engines), &[], &services.keys.load()).await;
     match problems.into_iter().next() {
         None => Ok(Requests::Capabilities(Vec::new())),
         // Without a grant it is the first problem of a plugin that registered.
@@ -268,13 +279,18 @@ fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<Ho
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    (Arc::new(HostServices { adapter, store, keys, compiler: Arc::new(compiler(config)) }), findings)
+    (Arc::new(HostServices { adapter, store, keys: ArcSwap::from_pointee(keys), compiler: Arc::new(compiler(config)) }), findings)
 }
 
 /// Registers the plugins. All problems of all of them are found, and added to the findings. Those of a plugin that is not required are
 /// logged instead, and it is left out.
-async fn register(config: &Config, candidates: Vec<Candidate>, findings: Vec<Finding>) -> Result<Vec<Arc<Version>>, AppError> {
-    let (mut registered, problems) = plugin::register(candidates, &[]).await;
+async fn register(
+    config: &Config,
+    candidates: Vec<Candidate>,
+    keys: &Keys,
+    findings: Vec<Finding>,
+) -> Result<Vec<Arc<Version>>, AppError> {
+    let (mut registered, problems) = plugin::register(candidates, &[], keys).await;
     let is_required = |name: &str| config.plugins.iter().any(|plugin| plugin.name == name && plugin.required);
     let (fatal, left_out): (Vec<_>, Vec<_>) = problems.into_iter().partition(|error| is_required(&error.plugin));
     refuse_for(findings, &fatal)?;

@@ -9,18 +9,41 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::engine::Engine;
 use crate::reason::DisconnectReason;
 
-/// The signals that end the server: SIGTERM and SIGINT.
+/// The signals that end the server, SIGTERM and SIGINT, and the one at which it reads its configuration again, SIGHUP.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+}
+
+/// What a signal asks for.
+pub(crate) enum Received {
+    /// The end.
+    End,
+    /// The configuration is to be read again.
+    HangUp,
 }
 
 impl Signals {
     pub(crate) fn register() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let of = |kind| signal(kind);
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
     }
 
-    /// Resolves when the next signal arrives.
+    /// The next signal.
+    pub(crate) async fn next(&mut self) -> Received {
+        tokio::select! {
+            _ = self.terminate.recv() => Received::End,
+            _ = self.interrupt.recv() => Received::End,
+            _ = self.hang_up.recv() => Received::HangUp,
+        }
+    }
+
+    /// Resolves when the next signal arrives that ends the server.
     pub(crate) async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -3,8 +3,9 @@
 //! One task owns all loading and swapping: the watcher of files, the admin interface and SIGHUP send it what they want changed, and it
 //! does one thing after the other. A change has happened whole when it is answered, or it has not happened, and the answer says why.
 
-mod hand_over;
+mod reload;
 mod slot;
+mod takeover;
 mod task;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use reload::Reread;
 pub(crate) use task::{GenerationsTask, Parts};
 
 /// Asks for changes, and reads what serves. Cloned for everybody who does.
@@ -24,10 +26,11 @@ pub(crate) struct Generations {
     views: Arc<ArcSwap<Vec<PluginView>>>,
 }
 
-/// A change, and where its answer goes.
-struct Asked {
-    change: Change,
-    answer: oneshot::Sender<Result<PluginView, Refusal>>,
+/// What somebody asks for, and where the answer goes.
+enum Asked {
+    Change(Change, oneshot::Sender<Result<PluginView, Refusal>>),
+    /// The plugins are to be those of a configuration.
+    Reload(Box<Reread>, oneshot::Sender<Result<(), Refusal>>),
 }
 
 /// What somebody wants changed.
@@ -126,7 +129,14 @@ impl Generations {
     /// Asks for a change and waits until it has happened, or was refused. It goes on if the future is dropped.
     pub(crate) async fn change(&self, change: Change) -> Result<PluginView, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.changes.try_send(Asked { change, answer }).map_err(|_| Refusal::Busy)?;
+        self.changes.try_send(Asked::Change(change, answer)).map_err(|_| Refusal::Busy)?;
+        answered.await.map_err(|_| Refusal::Busy)?
+    }
+
+    /// Makes the plugins those of a configuration that was read again: all of it, or nothing.
+    pub(crate) async fn reload(&self, reread: Reread) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.changes.try_send(Asked::Reload(Box::new(reread), answer)).map_err(|_| Refusal::Busy)?;
         answered.await.map_err(|_| Refusal::Busy)?
     }
 

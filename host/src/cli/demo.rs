@@ -50,7 +50,7 @@ pub(super) fn demo(
     config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
     print_what_to_try(&config);
-    run::serve(config.into(), log)
+    run::serve(config.into(), run::nothing_to_read(), log)
 }
 
 /// Locks the folder of the demo: a second demo in it would replace the tokens of the first, and could not open its store.

@@ -1,8 +1,9 @@
 //! `innkeeper run`: the server, with a file or without.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::app::{self, AppError, LEFTOVERS_DEADLINE};
+use crate::app::{self, AppError, LEFTOVERS_DEADLINE, ReadAgain};
 use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
 use crate::telemetry::Log;
 
@@ -17,19 +18,35 @@ use super::reference::AUTH;
 const BLOCKING_THREADS: usize = 64;
 
 pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), CliError> {
-    let resolved = match config_file::find(file) {
-        Some(file) => sound(Reading::of(&file, &environment, flags)?)?,
-        None => without_file(flags)?.into(),
-    };
-    serve(resolved, log)
+    match config_file::find(file) {
+        Some(file) => {
+            let resolved = sound(Reading::of(&file, &environment, flags)?)?;
+            let read_again = move || {
+                let read = Resolved::load(&file, &environment, flags).map_err(|problems| problems.to_string())?;
+                Ok(with_file_handles(read.config))
+            };
+            serve(resolved, Arc::new(read_again), log)
+        }
+        None => serve(without_file(flags)?.into(), nothing_to_read(), log),
+    }
+}
+
+/// Of a server that was started without a file.
+pub(super) fn nothing_to_read() -> ReadAgain {
+    Arc::new(|| Err(format!("the server was started without a file, so there is none to read; start it with {FILE}")))
+}
+
+/// No more connections than there are file handles for.
+fn with_file_handles(mut config: Config) -> Config {
+    let connections_max = &mut config.limits.connections_max;
+    *connections_max = (*connections_max).min(file_handles::for_connections());
+    config
 }
 
 /// Runs the server until it has drained.
-pub(super) fn serve(Resolved { mut config, sources }: Resolved, log: &Log) -> Result<(), CliError> {
+pub(super) fn serve(Resolved { config, sources }: Resolved, read_again: ReadAgain, log: &Log) -> Result<(), CliError> {
     file_handles::raise_limit();
-    let connections_max = &mut config.limits.connections_max;
-    *connections_max = (*connections_max).min(file_handles::for_connections());
-    match on_runtime(app::run(config, log.queue().clone()))? {
+    match on_runtime(app::run(with_file_handles(config), read_again, log.queue().clone()))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),
     }

@@ -68,7 +68,7 @@ pub(super) fn route(engine: &Engine, parts: &Parts, host: Option<&str>, address:
     // An empty header counts as none: no page sends it.
     let origin = parts.headers.get(ORIGIN).filter(|origin| !origin.is_empty());
     let origin = origin.map(|origin| latin1(origin.as_bytes()));
-    if !engine.options.origins.allow(origin.as_deref(), host) {
+    if !engine.origins.load().allow(origin.as_deref(), host) {
         engine.log.origin(origin.as_deref().unwrap_or_default(), host);
         return Err(Refusal::Forbidden);
     }

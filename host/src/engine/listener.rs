@@ -164,11 +164,11 @@ impl Service<hyper::Request<Incoming>> for HttpService {
             Err(refusal) => {
                 tracing::debug!(%address, ?refusal, "a request is refused");
                 let is_foreign = refusal == Refusal::Forbidden;
-                let cors = if is_foreign { Cors::none() } else { Cors::new(&options.origins, &parts.headers) };
+                let cors = if is_foreign { Cors::none() } else { Cors::new(&self.engine.origins.load(), &parts.headers) };
                 return ready_response(refusal.into_response(), cors);
             }
         };
-        let cors = Cors::new(&options.origins, &parts.headers);
+        let cors = Cors::new(&self.engine.origins.load(), &parts.headers);
         match route {
             Route::Options => ready_response(response::preflight(&parts.headers), cors),
             Route::Websocket(accept, mut upgrade) => {

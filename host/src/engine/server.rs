@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use arc_swap::ArcSwap;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     closing::{self, ClientSide},
     counters::SessionCounters,
     options::Options,
+    origins::Origins,
     probe::ProbeRequest,
     protocol::ProtocolFactory,
     refusal_log::RefusalLog,
@@ -27,6 +29,8 @@ use crate::{
 /// The Engine.IO server.
 pub(crate) struct Engine {
     pub(super) options: Options,
+    /// The origins of the pages that may connect; others take over when the configuration is read again.
+    pub(super) origins: ArcSwap<Origins>,
     pub(super) factory: Arc<dyn ProtocolFactory>,
     /// Where connections are served.
     pub(super) loops: EventLoops,
@@ -60,8 +64,10 @@ impl Engine {
         options.path = format!("/{}/", options.path.trim_matches('/')).replace("//", "/");
         let waiting = WaitingBytes::new(options.waiting_bytes_max.min(options.waiting_bytes_per_address_max));
         let addresses = Addresses::new(options.addresses);
+        let origins = ArcSwap::from_pointee(std::mem::take(&mut options.origins));
         Arc::new(Self {
             options,
+            origins,
             factory,
             loops,
             registry: Registry::default(),
@@ -76,6 +82,11 @@ impl Engine {
             streams: Arc::default(),
             closing: OnceLock::new(),
         })
+    }
+
+    /// From now on the pages of these origins may connect. Connections that are there stay.
+    pub(crate) fn set_origins(&self, origins: Origins) {
+        self.origins.store(Arc::new(origins));
     }
 
     /// Stops accepting. A handshake on a TCP connection that is open already is answered 503.

@@ -61,13 +61,26 @@ impl Slot {
 
     /// This generation serves from now on. What did can be rolled back to.
     pub(super) fn serve(&mut self, loaded: Loaded) {
+        self.config = loaded.version.config().clone();
+        self.last_problem = None;
         if let Some(serving) = self.serving.replace(Serving::new(loaded)) {
             self.remember(&serving);
         }
     }
 
+    /// The plugin does not serve any more, and its timers are gone.
+    pub(super) fn unload(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            self.remember(&serving);
+        }
+        if let Some(timers) = self.timers.take() {
+            timers.abort();
+        }
+        self.plugin.clear_timers();
+    }
+
     /// What served can be rolled back to.
-    pub(super) fn remember(&mut self, serving: &Serving) {
+    fn remember(&mut self, serving: &Serving) {
         self.previous.iter_mut().for_each(|previous| previous.version = None);
         self.previous.push(Previous { view: serving.view(), version: Some(serving.loaded.version.clone()) });
         if self.previous.len() > PREVIOUS_SHOWN {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use innkeeper_contract::kinds;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::hand_over::{HandOver, hand_over};
 use super::slot::Slot;
+use super::takeover::{Planned, Takeover, hand_over_all};
 use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What};
 use crate::adapter::Adapter;
 use crate::config::{Limits, PluginConfig};
@@ -20,6 +21,8 @@ use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, 
 
 /// Who asks where a file has changed.
 const BY_FILE: &str = "file";
+/// Who asks where the configuration is read again.
+const BY_SIGNAL: &str = "SIGHUP";
 
 /// How often the task looks at what it has changed.
 const LOOK: Duration = Duration::from_millis(500);
@@ -38,9 +41,9 @@ pub(crate) struct Parts {
 
 /// The task.
 pub(crate) struct GenerationsTask {
-    parts: Parts,
+    pub(super) parts: Parts,
     /// In configured order.
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     asked: mpsc::Receiver<Asked>,
     views: Arc<ArcSwap<Vec<PluginView>>>,
     /// The tables of the registry that closed namespaces, and when their chains are forgotten.
@@ -72,7 +75,9 @@ impl GenerationsTask {
             let Some(serving) = self.slots.get(index).and_then(|slot| slot.serving.as_ref()) else { continue };
             let runner = serving.loaded.runner.clone();
             runner.start(self.parts.dispatcher.effects.clone(), kinds::NEW).await;
-            self.run_timers(index);
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.timers = run_timers(&self.parts.dispatcher, slot);
+            }
         }
     }
 
@@ -83,13 +88,26 @@ impl GenerationsTask {
         loop {
             tokio::select! {
                 asked = self.asked.recv() => {
-                    let Some(Asked { change, answer }) = asked else { return };
-                    let done = self.change(change).await;
-                    self.publish();
-                    // Whoever asked may be gone.
-                    let _gone = answer.send(done);
+                    let Some(asked) = asked else { return };
+                    self.answer(asked).await;
                 }
                 _ = looks.tick() => self.forget_closed(),
+            }
+        }
+    }
+
+    async fn answer(&mut self, asked: Asked) {
+        // Whoever asked may be gone.
+        match asked {
+            Asked::Change(change, answer) => {
+                let done = self.change(change).await;
+                self.publish();
+                let _gone = answer.send(done);
+            }
+            Asked::Reload(reread, answer) => {
+                let done = self.reload(*reread, BY_SIGNAL).await;
+                self.publish();
+                let _gone = answer.send(done);
             }
         }
     }
@@ -142,7 +160,7 @@ impl GenerationsTask {
         }
         let candidate = Candidate::new(slot.plugin.clone(), slot.config.clone(), &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
-        self.switch(index, &version, true, by).await?;
+        self.switch(Planned { index, version: Some(version), takes_state: true }, by).await?;
         self.slot(index)?.taken_back = None;
         Ok(())
     }
@@ -165,7 +183,7 @@ impl GenerationsTask {
             return Err(Refusal::Conflict(format!("the component sha256:{} is not kept any more", previous.view.digest)));
         };
         let kept = found.unwrap_or_default();
-        self.switch(index, &version, false, by).await?;
+        self.switch(Planned { index, version: Some(version), takes_state: false }, by).await?;
         self.slot(index)?.previous.truncate(kept);
         Ok(())
     }
@@ -183,26 +201,14 @@ impl GenerationsTask {
         let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
         self.slot(index)?.plugin = plugin;
-        self.switch(index, &version, false, by).await?;
-        self.run_timers(index);
-        Ok(())
+        self.switch(Planned { index, version: Some(version), takes_state: false }, by).await
     }
 
     async fn unload(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
-        let grace = self.parts.swap_grace;
-        let slot = self.slot(index)?;
-        let Some(serving) = slot.serving.take() else { return Err(Refusal::Conflict("it is not loaded".into())) };
-        let runner = serving.loaded.runner.clone();
-        runner.clone().stop(grace).await;
-        let slot = self.slot(index)?;
-        slot.remember(&serving);
-        if let Some(timers) = slot.timers.take() {
-            timers.abort();
+        if self.slot(index)?.serving.is_none() {
+            return Err(Refusal::Conflict("it is not loaded".into()));
         }
-        self.replace_registry();
-        runner.forward(self.parts.dispatcher.registry.clone());
-        tracing::info!(plugin = &*serving.loaded.label(), by, "plugin unloaded");
-        Ok(())
+        self.switch(Planned { index, version: None, takes_state: false }, by).await
     }
 
     fn pause(&mut self, index: usize, is_paused: bool) -> Result<(), Refusal> {
@@ -214,40 +220,66 @@ impl GenerationsTask {
     async fn register(&mut self, index: usize, candidate: Candidate) -> Result<Arc<Version>, Refusal> {
         let others = self.slots.iter().enumerate().filter(|(other, _)| *other != index);
         let beside: Vec<_> = others.filter_map(|(_, slot)| Some(slot.serving.as_ref()?.loaded.version.clone())).collect();
-        let (mut versions, problems) = plugin::register(vec![candidate], &beside).await;
+        let keys = self.parts.services.keys.load_full();
+        let (mut versions, problems) = plugin::register(vec![candidate], &beside, &keys).await;
         if !problems.is_empty() {
-            let told: Vec<_> = problems.iter().map(|PluginError { problem, .. }| problem.to_string()).collect();
-            return Err(Refusal::Refused(told.join("; ")));
+            return Err(Refusal::Refused(told(&problems)));
         }
         versions.pop().ok_or_else(|| Refusal::Refused("it did not register".into()))
     }
 
-    /// A new generation of this version takes over: nothing has changed where that is an error.
-    async fn switch(&mut self, index: usize, version: &Arc<Version>, takes_state: bool, by: &'static str) -> Result<(), Refusal> {
-        let effects = self.parts.dispatcher.effects.clone();
-        let next = version.generation().await.map_err(|error| Refusal::Refused(error.to_string()))?;
-        next.runner.clone().warm(effects.clone()).await.map_err(Refusal::Refused)?;
-        let with = HandOver { grace: self.parts.swap_grace, takes_state };
-        let slot = self.slot(index)?;
-        let old = slot.serving.as_ref().map(|serving| serving.loaded.runner.clone());
-        if let Some(old) = &old {
-            hand_over(old, &next.runner, with)
-                .await
-                .map_err(|why| Refusal::Refused(format!("the old generation goes on: {why}")))?;
-        }
-        let (runner, label) = (next.runner.clone(), next.label());
-        slot.serve(next);
-        slot.last_problem = None;
-        self.replace_registry();
-        // What comes to the old one from now on, and what waits there, goes to the new one.
-        if let Some(old) = &old {
-            old.forward(self.parts.dispatcher.registry.clone());
-        }
-        tracing::info!(plugin = &*label, by, digest = version.digest(), "plugin serves");
-        let kind = if old.is_some() { kinds::SWAPPED } else { kinds::NEW };
-        // It may take as long as a call.
-        tokio::spawn(runner.start(effects, kind));
+    /// A new generation of this version takes over, or it is an error, and nothing has changed.
+    async fn switch(&mut self, planned: Planned, by: &'static str) -> Result<(), Refusal> {
+        let takeovers = self.prepare(vec![planned]).await?;
+        self.commit(takeovers, None, by);
         Ok(())
+    }
+
+    /// Everything that can fail.
+    pub(super) async fn prepare(&mut self, planned: Vec<Planned>) -> Result<Vec<Takeover>, Refusal> {
+        let mut takeovers = Vec::new();
+        for planned in planned {
+            let serving = self.slot(planned.index)?.serving.as_ref();
+            let old = serving.map(|serving| serving.loaded.runner.clone());
+            takeovers.push(Takeover::prepare(planned, old, &self.parts.dispatcher.effects).await?);
+        }
+        hand_over_all(&takeovers, self.parts.swap_grace).await?;
+        Ok(takeovers)
+    }
+
+    /// The new generations serve: one step. `names`: the plugins that the configuration has from now on, in its order.
+    pub(super) fn commit(&mut self, takeovers: Vec<Takeover>, names: Option<&[&str]>, by: &'static str) {
+        let (mut olds, mut news) = (Vec::new(), Vec::new());
+        for Takeover { planned, old, new } in takeovers {
+            let Some(slot) = self.slots.get_mut(planned.index) else { continue };
+            match new {
+                Some(new) => {
+                    tracing::info!(plugin = &*new.label(), by, digest = new.version.digest(), "plugin serves");
+                    news.push((new.runner.clone(), if old.is_some() { kinds::SWAPPED } else { kinds::NEW }));
+                    slot.serve(new);
+                    if slot.timers.is_none() {
+                        slot.timers = run_timers(&self.parts.dispatcher, slot);
+                    }
+                }
+                None => {
+                    tracing::info!(plugin = slot.name(), by, "plugin unloaded");
+                    slot.unload();
+                }
+            }
+            olds.extend(old);
+        }
+        if let Some(names) = names {
+            let place = |slot: &Slot| names.iter().position(|name| *name == slot.name());
+            self.slots.retain(|slot| place(slot).is_some());
+            self.slots.sort_by_key(place);
+        }
+        self.replace_registry();
+        // What comes to the old ones from now on, and what waits there, goes to the new ones.
+        olds.iter().for_each(|old| old.forward(self.parts.dispatcher.registry.clone()));
+        for (new, kind) in news {
+            // It may take as long as a call.
+            tokio::spawn(new.start(self.parts.dispatcher.effects.clone(), kind));
+        }
     }
 
     /// The registry has what serves now.
@@ -280,18 +312,6 @@ impl GenerationsTask {
         }
     }
 
-    /// Runs the timers of a plugin from now on.
-    fn run_timers(&mut self, index: usize) {
-        let dispatcher = self.parts.dispatcher.clone();
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        let runner = slot.serving.as_ref().map(|serving| serving.loaded.runner.clone());
-        if let Some((runner, timers)) = runner.as_ref().and_then(|runner| Some((runner, runner.timers()?))) {
-            // Ends with the plugin, or with the runtime.
-            let running = tokio::spawn(dispatch::run_timers(dispatcher, runner.name().clone(), timers.clone()));
-            slot.timers = Some(running.abort_handle());
-        }
-    }
-
     fn slot(&mut self, index: usize) -> Result<&mut Slot, Refusal> {
         self.slots.get_mut(index).ok_or(Refusal::Busy)
     }
@@ -301,7 +321,19 @@ impl GenerationsTask {
     }
 }
 
+/// Runs the timers of a plugin from now on. Ends with the plugin, or with the runtime.
+fn run_timers(dispatcher: &Arc<Dispatcher>, slot: &Slot) -> Option<AbortHandle> {
+    let runner = &slot.serving.as_ref()?.loaded.runner;
+    let timers = runner.timers()?.clone();
+    Some(tokio::spawn(dispatch::run_timers(dispatcher.clone(), runner.name().clone(), timers)).abort_handle())
+}
+
+/// All problems, in one sentence.
+pub(super) fn told(problems: &[PluginError]) -> String {
+    problems.iter().map(|PluginError { problem, .. }| problem.to_string()).collect::<Vec<_>>().join("; ")
+}
+
 /// The component's file, as it is now.
-async fn read(file: PathBuf, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn read(file: PathBuf, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     plugin::read_component(file, bytes_max).await.map_err(|problem| Refusal::Refused(problem.to_string()))
 }

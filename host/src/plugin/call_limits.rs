@@ -3,7 +3,7 @@
 use crate::config::{Limits, PluginConfig};
 
 /// How much one call may do, and how much memory its instance may have. Each is a key of the configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallLimits {
     pub(crate) writes: usize,
     pub(crate) write_bytes: usize,

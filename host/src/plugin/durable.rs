@@ -84,6 +84,11 @@ impl Plugin {
         self.generations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Drops all timers.
+    pub(crate) fn clear_timers(&self) -> usize {
+        self.timers.clear()
+    }
+
     /// How many generations there have been.
     pub(crate) fn generations(&self) -> u64 {
         self.generations.load(Ordering::Relaxed)

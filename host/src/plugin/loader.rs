@@ -11,11 +11,10 @@ use innkeeper_contract::hooks;
 use tokio::time::timeout;
 
 use super::bindings::v0_1;
-use super::capability::{Capabilities, Capability};
+use super::capability::Capabilities;
 use super::compiler::blocking;
 use super::component_file::ComponentFile;
 use super::contract::LinkedComponent;
-use super::durable::Plugin;
 use super::error::{LoadProblem, PluginError, namespaces_line};
 use super::failure::Failure;
 use super::guest_run::GuestRun;
@@ -24,7 +23,8 @@ use super::instance::Instance;
 use super::registration::Registration;
 use super::running::Running;
 use super::sharing;
-use super::version::{Candidate, Version};
+use super::version::{Candidate, Version, missing_keys};
+use crate::auth::Keys;
 use crate::config::PluginConfig;
 
 /// Lines of the log about one kind of thing in a registration; the rest is counted.
@@ -32,7 +32,11 @@ const WARNINGS_SHOWN: usize = 20;
 
 /// Registers candidates, which are to serve beside the versions `beside`. The problems are those of all candidates, and what plugins do
 /// not share. One that registered is among the versions, whether it has problems or not, since it shares namespaces with others.
-pub(crate) async fn register(candidates: Vec<Candidate>, beside: &[Arc<Version>]) -> (Vec<Arc<Version>>, Vec<PluginError>) {
+pub(crate) async fn register(
+    candidates: Vec<Candidate>,
+    beside: &[Arc<Version>],
+    keys: &Keys,
+) -> (Vec<Arc<Version>>, Vec<PluginError>) {
     let (mut registered, mut problems) = (Vec::new(), Vec::new());
     // At once, as far as the compiler takes several; registered in order.
     let compiled = join_all(candidates.iter().map(compile)).await;
@@ -40,7 +44,7 @@ pub(crate) async fn register(candidates: Vec<Candidate>, beside: &[Arc<Version>]
         let name = candidate.config.name.clone();
         let found = match compiled {
             // The one place where the version of the contract decides. Today there is one.
-            Ok((component, digest)) => version(candidate, Arc::new(component), digest, &mut registered).await,
+            Ok((component, digest)) => version(candidate, Arc::new(component), digest, keys, &mut registered).await,
             Err(problem) => vec![problem],
         };
         problems.extend(found.into_iter().map(|problem| PluginError { plugin: name.clone(), problem }));
@@ -60,9 +64,10 @@ async fn version<C: LinkedComponent>(
     candidate: Candidate,
     component: Arc<C>,
     digest: String,
+    keys: &Keys,
     list: &mut Vec<Arc<Version>>,
 ) -> Vec<LoadProblem> {
-    let (plugin, config) = (candidate.plugin.clone(), candidate.config.clone());
+    let config = candidate.config.clone();
     let trial = Arc::new(GenerationContext::trial(&candidate));
     let mut registration = match call_register(&component, &trial).await {
         Ok(registration) => registration,
@@ -74,7 +79,7 @@ async fn version<C: LinkedComponent>(
         problems.push(LoadProblem::NotGranted { plugin: config.name.clone(), missing, grants });
         Capabilities::default()
     });
-    problems.extend(missing_keys(&plugin, &registration.capabilities));
+    problems.extend(missing_keys(keys, &registration.capabilities));
     warn_of(&trial.label, &registration);
     list.push(Arc::new(Version::new(candidate, component, digest, registration, capabilities)));
     problems
@@ -99,12 +104,6 @@ fn warn_of(label: &str, registration: &Registration) {
     if let Some(more) = registration.unknown.len().checked_sub(WARNINGS_SHOWN).filter(|more| *more > 0) {
         tracing::warn!(plugin = label, more, "the plugin registered more that this host does not know: it is ignored");
     }
-}
-
-/// The keys that the plugin requests by name and that the configuration does not have.
-fn missing_keys(plugin: &Plugin, requested: &Capabilities) -> Vec<LoadProblem> {
-    let named = requested.parts(Capability::Jwt).into_iter().flatten();
-    named.filter(|key| !plugin.services.keys.has(key)).map(|key| LoadProblem::NoKey { key: key.clone() }).collect()
 }
 
 /// Notes which of the namespaces the operator lists for this plugin. With a list, no other is registered.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::compiler::Compiler;
 use crate::adapter::Adapter;
 use crate::auth::Keys;
@@ -11,6 +13,7 @@ use crate::store::LazyStore;
 pub(crate) struct HostServices {
     pub(crate) adapter: Arc<Adapter>,
     pub(crate) store: LazyStore,
-    pub(crate) keys: Keys,
+    /// Another set takes over when the configuration is read again.
+    pub(crate) keys: ArcSwap<Keys>,
     pub(crate) compiler: Arc<Compiler>,
 }

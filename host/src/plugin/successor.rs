@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::call::{Call, CallOutcome, Export};
-use super::registration::Hook;
 use super::chain::Member;
+use super::registration::Hook;
 use super::registry::Registry;
 use super::runner::{Runner, Successors};
 

@@ -7,12 +7,14 @@ use super::call_metrics::CallMetrics;
 use super::capability::{Capabilities, Capability};
 use super::contract::LinkedComponent;
 use super::durable::Plugin;
+use super::error::{LoadProblem, PluginError};
 use super::generation::Generation;
 use super::host::GenerationContext;
 use super::registration::{Mode, NamespaceRegistration, Registration};
 use super::runner::Runner;
 use super::served::ServedNamespaces;
 use super::shared::SharedGeneration;
+use crate::auth::Keys;
 use crate::config::{Limits, PluginConfig};
 use crate::store::StoreError;
 
@@ -109,6 +111,17 @@ impl Version {
         &self.candidate.config
     }
 
+    /// Whether it is what this candidate would become, if the component is the same.
+    pub(crate) fn is_of(&self, candidate: &Candidate) -> bool {
+        self.candidate.config == candidate.config && self.candidate.call_limits == candidate.call_limits
+    }
+
+    /// The keys that it needs and that are not among these.
+    pub(crate) fn missing_keys(&self, keys: &Keys) -> Vec<PluginError> {
+        let error = |problem| PluginError { plugin: self.candidate.config.name.clone(), problem };
+        missing_keys(keys, &self.registration.capabilities).into_iter().map(error).collect()
+    }
+
     /// What it registered.
     pub(crate) fn registration(&self) -> &Registration {
         &self.registration
@@ -151,4 +164,10 @@ impl Version {
         let namespaces = self.registration.namespaces.iter().filter(|namespace| namespace.is_listed || !has_list);
         (&self.candidate.plugin.name, namespaces.collect())
     }
+}
+
+/// The keys that a plugin requests by name and that are not among these.
+pub(super) fn missing_keys(keys: &Keys, requested: &Capabilities) -> Vec<LoadProblem> {
+    let named = requested.parts(Capability::Jwt).into_iter().flatten();
+    named.filter(|key| !keys.has(key)).map(|key| LoadProblem::NoKey { key: key.clone() }).collect()
 }

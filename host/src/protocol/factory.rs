@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::connection::Connection;
 use super::limits::ConnectionLimits;
 use crate::adapter::Adapter;
@@ -12,10 +14,26 @@ use crate::request::Request;
 
 /// Makes the Socket.IO side of each connection that the engine accepts.
 pub(crate) struct SocketIo {
-    pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) adapter: Arc<Adapter>,
-    pub(crate) limits: ConnectionLimits,
-    pub(crate) limit_hits: Arc<LimitHits>,
+    dispatcher: Arc<Dispatcher>,
+    adapter: Arc<Adapter>,
+    limits: ArcSwap<ConnectionLimits>,
+    limit_hits: Arc<LimitHits>,
+}
+
+impl SocketIo {
+    pub(crate) fn new(
+        dispatcher: Arc<Dispatcher>,
+        adapter: Arc<Adapter>,
+        limits: ConnectionLimits,
+        limit_hits: Arc<LimitHits>,
+    ) -> Self {
+        Self { dispatcher, adapter, limits: ArcSwap::from_pointee(limits), limit_hits }
+    }
+
+    /// From now on new connections have these.
+    pub(crate) fn set_limits(&self, limits: ConnectionLimits) {
+        self.limits.store(Arc::new(limits));
+    }
 }
 
 impl ProtocolFactory for SocketIo {
@@ -23,7 +41,7 @@ impl ProtocolFactory for SocketIo {
         Box::new(Connection::new(
             self.dispatcher.clone(),
             self.adapter.clone(),
-            self.limits,
+            **self.limits.load(),
             self.limit_hits.clone(),
             request,
             outbox,

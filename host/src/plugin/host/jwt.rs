@@ -16,7 +16,7 @@ impl InstanceState {
             let message = format!("the key {key:?} is not granted; the operator adds \"jwt:{key}\" to its grants");
             return Err(Refusal::new(codes::DENIED, message));
         }
-        match self.context.plugin.services.keys.verify(key, token, SystemTime::now()) {
+        match self.context.plugin.services.keys.load().verify(key, token, SystemTime::now()) {
             Ok(claims) => Ok(claims),
             Err(reason) => {
                 let socket = self.active.as_ref().and_then(|active| active.call.socket.as_ref());

@@ -1,0 +1,79 @@
+//! The configuration is read again: what it changed of the plugins happens all at once, or not at all.
+
+use std::sync::Arc;
+
+use super::Refusal;
+use super::slot::Slot;
+use super::takeover::Planned;
+use super::task::{GenerationsTask, read, told};
+use crate::auth::Keys;
+use crate::config::{Config, PluginConfig};
+use crate::plugin::{self, Candidate, Plugin};
+
+/// What a configuration is to be with, besides itself.
+pub(crate) struct Reread {
+    pub(crate) config: Config,
+    /// Of its `[keys]`.
+    pub(crate) keys: Keys,
+}
+
+impl GenerationsTask {
+    /// Makes the plugins those of this configuration. Also the components are read again.
+    pub(super) async fn reload(&mut self, reread: Reread, by: &'static str) -> Result<(), Refusal> {
+        let before = self.slots.len();
+        let done = self.take_over(reread, by).await;
+        if done.is_err() {
+            self.slots.truncate(before);
+        }
+        done
+    }
+
+    async fn take_over(&mut self, Reread { config, keys }: Reread, by: &'static str) -> Result<(), Refusal> {
+        let keys = Arc::new(keys);
+        let (mut candidates, mut beside, mut planned) = (Vec::new(), Vec::new(), Vec::new());
+        for configured in &config.plugins {
+            let index = self.slot_of(configured);
+            let Some(slot) = self.slots.get(index) else { continue };
+            let bytes = read(configured.component.clone(), config.limits.component_bytes_max).await?;
+            let candidate = Candidate::new(slot.plugin.clone(), Arc::new(configured.clone()), &config.limits);
+            let serving = slot.serving.as_ref().map(|serving| &serving.loaded.version);
+            match serving {
+                Some(version) if version.is_of(&candidate) && version.digest() == plugin::digest(&bytes) => {
+                    let missing = version.missing_keys(&keys);
+                    if !missing.is_empty() {
+                        return Err(Refusal::Refused(format!("plugin {:?}: {}", configured.name, told(&missing))));
+                    }
+                    beside.push(version.clone());
+                }
+                _ => candidates.push((index, candidate.with_component(bytes))),
+            }
+        }
+        let (indices, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
+        let (versions, problems) = plugin::register(candidates, &beside, &keys).await;
+        if !problems.is_empty() {
+            return Err(Refusal::Refused(told(&problems)));
+        }
+        let of = |(index, version)| Planned { index, version: Some(version), takes_state: true };
+        planned.extend(indices.into_iter().zip(versions).map(of));
+        let is_gone = |slot: &Slot| slot.serving.is_some() && !config.plugins.iter().any(|plugin| plugin.name == slot.name());
+        let gone = self.slots.iter().enumerate().filter(|(_, slot)| is_gone(slot));
+        planned.extend(gone.map(|(index, _)| Planned { index, version: None, takes_state: false }));
+        let takeovers = self.prepare(planned).await?;
+        self.parts.limits = config.limits.clone();
+        self.parts.services.keys.store(keys);
+        let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        self.commit(takeovers, Some(&names), by);
+        Ok(())
+    }
+
+    /// The place of a plugin; it gets one if it is new.
+    fn slot_of(&mut self, configured: &PluginConfig) -> usize {
+        if let Some(index) = self.slots.iter().position(|slot| slot.name() == configured.name) {
+            return index;
+        }
+        let (engines, services) = (self.parts.engines.clone(), self.parts.services.clone());
+        let plugin = Plugin::new(&configured.name, &self.parts.limits, engines, services);
+        self.slots.push(Slot::new(Arc::new(plugin), Arc::new(configured.clone()), None));
+        self.slots.len() - 1
+    }
+}
