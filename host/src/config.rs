@@ -13,6 +13,7 @@ mod costs;
 mod differences;
 mod document;
 mod field;
+mod generations;
 mod grants;
 mod hosts;
 mod internal;

@@ -7,6 +7,7 @@ mod reload;
 mod slot;
 mod takeover;
 mod task;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;

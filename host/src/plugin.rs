@@ -63,6 +63,7 @@ pub(crate) use engine::{MemoryLayout, WasmEngines};
 pub(crate) use error::{EngineError, LoadProblem, PluginError};
 pub(crate) use failure::Failure;
 pub(crate) use loader::register;
+pub(crate) use parts::incomplete;
 pub(crate) use progress::Progress;
 pub(crate) use registration::Hook;
 #[cfg(test)]

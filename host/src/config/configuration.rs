@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::generations::GenerationsConfig;
 use super::internal::Internal;
 use super::keys::KeyConfig;
 use super::limits::Limits;
@@ -23,6 +24,8 @@ pub struct Config {
     pub limits: Limits,
     /// The store's file and its first content: `[store]`.
     pub store: StoreConfig,
+    /// When another generation of a plugin takes over: `[generations]`.
+    pub generations: GenerationsConfig,
     /// How components are compiled and instantiated: `[wasm]`.
     pub wasm: Wasm,
     /// `[keys.<name>]`: the keys that tokens are verified with. Names are unique.

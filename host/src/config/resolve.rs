@@ -19,7 +19,7 @@ use super::sources::{Override, Sources};
 use super::toml_text::path_of;
 use super::value::{RawValue, duration, host};
 use super::variables::Environment;
-use super::{internal, limits, schema, server, store, wasm};
+use super::{generations, internal, limits, schema, server, store, wasm};
 use crate::text_file;
 
 /// The place of what no file says.
@@ -136,6 +136,9 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
+    let mut section = reader.section(&mut root, "generations");
+    reader.read(&mut section, generations::KEYS, &mut config.generations);
+    reader.close(section);
     wasm::read(&mut reader, &mut root, file, &mut config.wasm);
     config.keys = keys::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);

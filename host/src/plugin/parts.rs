@@ -84,6 +84,12 @@ impl ComponentParts {
     }
 }
 
+/// Why these bytes are not those of a whole component or module, as far as its sections say: a part of a file that is still being
+/// copied. One that ends between two sections passes, and lacks its exports.
+pub(crate) fn incomplete(component: &[u8]) -> Option<String> {
+    Parser::new(0).parse_all(component).find_map(Result::err).map(|error| error.to_string())
+}
+
 impl Pass {
     /// Returns the parts of the whole at its end.
     fn payload(&mut self, payload: Payload<'_>) -> Result<Option<ComponentParts>, PartsError> {
