@@ -3,6 +3,7 @@
 //! One task owns all loading and swapping: the watcher of files, the admin interface and SIGHUP send it what they want changed, and it
 //! does one thing after the other. A change has happened whole when it is answered, or it has not happened, and the answer says why.
 
+mod probation;
 mod reload;
 mod slot;
 mod takeover;

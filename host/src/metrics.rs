@@ -8,5 +8,5 @@ mod histogram;
 mod page;
 
 pub(crate) use events::EventCounters;
-pub(crate) use histogram::Histogram;
+pub(crate) use histogram::{BUCKETS, Histogram, bucket_ranges};
 pub(crate) use page::{CONTENT_TYPE, Labels, Page, page};

@@ -7,6 +7,7 @@ mod bindings;
 mod call;
 mod call_limits;
 mod call_metrics;
+mod calls;
 mod capability;
 mod chain;
 mod clock;
@@ -55,6 +56,7 @@ mod version;
 #[cfg(test)]
 pub(crate) use call::FailureKind;
 pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
+pub(crate) use calls::{Calls, as_f64};
 pub(crate) use chain::{Chain, Member};
 pub(crate) use compiler::{CacheFolder, CompileLimits, Compiler, compile_component};
 pub(crate) use component_file::{digest, read_component};
