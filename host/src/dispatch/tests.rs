@@ -1,6 +1,7 @@
 //! The rules of dispatch.
 
 mod scene;
+mod swaps;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -14,7 +14,7 @@ use crate::effect::{Flags, LocalEffects, Write};
 use crate::frame::{Frame, SocketShare};
 use crate::packet::{EncodedPacket, Message, Payload};
 use crate::plugin::{
-    Call, CallOutcome, Event, Export, Failure, FailureKind, Hook, NamespaceRegistration, Registry, Runner, Subscription,
+    Call, CallOutcome, Event, Export, Failure, FailureKind, Hook, NamespaceRegistration, Registry, Replaced, Runner, Subscription,
 };
 use crate::reason::DisconnectReason;
 use crate::request::Request;
@@ -97,9 +97,10 @@ impl Sink for Wire {
     }
 }
 
-/// A dispatcher with one pending socket on `/`.
+/// A dispatcher with one pending socket.
 pub(super) struct Scene {
     pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) adapter: Adapter,
     queue: Queue,
     pub(super) socket: Arc<Socket>,
     wire: Arc<Wire>,
@@ -107,16 +108,42 @@ pub(super) struct Scene {
 }
 
 pub(super) fn scene(plugins: Vec<(&str, Script)>) -> Scene {
-    scene_with(plugins, false)
+    scene_with(plugins, "/", false)
+}
+
+/// The socket is on `/room`, and each plugin serves that.
+pub(super) fn room_scene(plugins: Vec<(&str, Script)>) -> Scene {
+    scene_with(plugins, "/room", false)
 }
 
 /// Everything that can be is overtakable.
 pub(super) fn overtakable_scene(plugins: Vec<(&str, Script)>) -> Scene {
-    scene_with(plugins, true)
+    scene_with(plugins, "/", true)
 }
 
-fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
+fn scene_with(plugins: Vec<(&str, Script)>, namespace: &str, overtakable: bool) -> Scene {
     let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+    let plugins = plugins.into_iter().map(|(name, script)| plugin(name.into(), namespace, overtakable, &calls, script));
+    let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
+    let dispatcher = Arc::new(Dispatcher {
+        registry: Arc::new(Registry::new(&plugins.collect::<Vec<_>>())),
+        effects: Arc::new(LocalEffects::new(1000, None, Arc::default())),
+        limits,
+        limit_hits: Arc::default(),
+    });
+    let (wire, adapter): (Arc<Wire>, _) = (Arc::default(), Adapter::default());
+    let socket = Arc::new(Socket::new(SocketId::random().unwrap(), adapter.namespace(namespace), handshake(), wire.clone()));
+    Scene { queue: Queue::connect(dispatcher.clone(), socket.clone()), dispatcher, adapter, socket, wire, calls }
+}
+
+/// A plugin with all hooks on a namespace, and on another one before it.
+fn plugin(
+    name: Arc<str>,
+    namespace: &str,
+    overtakable: bool,
+    calls: &Arc<Mutex<Vec<String>>>,
+    script: Script,
+) -> (Arc<dyn Runner>, Vec<NamespaceRegistration>) {
     let every = [Hook::ConnectMiddleware, Hook::Connection, Hook::EventMiddleware, Hook::Disconnecting, Hook::Disconnect];
     let registration = |name: &str| NamespaceRegistration {
         name: name.into(),
@@ -126,23 +153,7 @@ fn scene_with(plugins: Vec<(&str, Script)>, overtakable: bool) -> Scene {
         is_listed: true,
         ..NamespaceRegistration::default()
     };
-    let plugins: Vec<(Arc<dyn Runner>, _)> = plugins
-        .into_iter()
-        .map(|(name, script)| {
-            let plugin: Arc<dyn Runner> = Arc::new(Scripted { name: name.into(), calls: calls.clone(), script });
-            (plugin, vec![registration("/other"), registration("/")])
-        })
-        .collect();
-    let limits = DispatchLimits { open_calls: 16, open_acks: 100 };
-    let dispatcher = Arc::new(Dispatcher {
-        registry: Arc::new(Registry::new(&plugins)),
-        effects: Arc::new(LocalEffects::new(1000, None, Arc::default())),
-        limits,
-        limit_hits: Arc::default(),
-    });
-    let wire: Arc<Wire> = Arc::default();
-    let socket = Arc::new(Socket::new(SocketId::random().unwrap(), Adapter::default().namespace("/"), handshake(), wire.clone()));
-    Scene { queue: Queue::connect(dispatcher.clone(), socket.clone()), dispatcher, socket, wire, calls }
+    (Arc::new(Scripted { name, calls: calls.clone(), script }), vec![registration("/other"), registration(namespace)])
 }
 
 fn handshake() -> Handshake {
@@ -153,6 +164,26 @@ fn handshake() -> Handshake {
 impl Scene {
     pub(super) fn poll(&mut self) -> Poll<()> {
         self.queue.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// A new pending socket on the same namespace takes the place of this one.
+    pub(super) fn connect_again(&mut self) {
+        self.wire = Arc::default();
+        let namespace = self.socket.namespace().clone();
+        self.socket = Arc::new(Socket::new(SocketId::random().unwrap(), namespace, handshake(), self.wire.clone()));
+        self.queue = Queue::connect(self.dispatcher.clone(), self.socket.clone());
+    }
+
+    /// From now on these plugins serve, each on one namespace.
+    pub(super) fn replace(&self, plugins: Vec<(Arc<str>, &str, Script)>) -> Replaced {
+        let plugins = plugins.into_iter();
+        let plugins = plugins.map(|(name, namespace, script)| plugin(name, namespace, false, &self.calls, script));
+        self.dispatcher.registry.replace(&plugins.collect::<Vec<_>>())
+    }
+
+    /// The name that all generations of a plugin have.
+    pub(super) fn name_of(&self, plugin: &str) -> Arc<str> {
+        self.dispatcher.registry.plugin(plugin).unwrap().name().clone()
     }
 
     pub(super) fn event(&mut self, name: &str, ack: Option<u64>) {
