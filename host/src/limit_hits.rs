@@ -61,6 +61,8 @@ limits! {
     InboundHigh = "inbound_high_events",
     /// The client was disconnected, because so many events waited.
     InboundMost = "inbound_max_events",
+    /// No pattern matches a name that is so long.
+    NamespaceNameBytes = "NAMESPACE_NAME_BYTES_MAX",
     NamespacesPerConnection = "namespaces_per_connection_max",
     OpenAcksPerSocket = "open_acks_per_socket_max",
     OpenCallsPerSocket = "open_calls_per_socket",

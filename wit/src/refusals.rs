@@ -157,6 +157,16 @@ pub fn no_namespace(name: &str) -> Refusal {
     Refusal::new(codes::UNKNOWN, format!("there is no namespace {name:?}"))
 }
 
+/// A target with the flag `pattern` whose namespace is no pattern of the plugin.
+pub fn no_pattern(text: &str) -> Refusal {
+    Refusal::new(codes::UNKNOWN, format!("the plugin registers no pattern {text:?}"))
+}
+
+/// A target with the flag `pattern`, for something else than an emit.
+pub fn only_emits_to_patterns() -> Refusal {
+    Refusal::new(codes::INVALID, "a pattern can be the target of an emit, and of nothing else: name a namespace")
+}
+
 /// A ticket that is not open, or whose answer another function takes.
 pub fn no_ticket(ticket: u64) -> Refusal {
     Refusal::new(codes::UNKNOWN, format!("ticket {ticket} is not open, or not of this kind"))

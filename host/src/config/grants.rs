@@ -48,10 +48,10 @@ pub(super) fn grant(raw: &RawValue) -> Result<String, Problem> {
     word(raw, &ALL, "capability").map(str::to_owned).or_else(narrowed)
 }
 
-/// An entry of a plugin's `namespaces`.
+/// An entry of a plugin's `namespaces`: a name, or the text of a pattern.
 pub(super) fn namespace(raw: &RawValue) -> Result<String, Problem> {
     let written = text(raw)?;
-    if is_namespace(&written) {
+    if is_namespace(&written) || is_pattern(&written) {
         return Ok(written);
     }
     let with_slash = format!("/{written}");
@@ -106,6 +106,11 @@ fn is_host(part: &str) -> bool {
 
 fn is_namespace(name: &str) -> bool {
     name.starts_with('/') && !name.contains(char::is_whitespace)
+}
+
+/// What can only be a pattern: the expressions of JavaScript begin with `^` or with a slash that is escaped.
+fn is_pattern(text: &str) -> bool {
+    text.starts_with(['^', '\\', '(', '[', '.'])
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) const KEYS: &[KeySpec<PluginConfig>] = &[
             kind: "list of namespaces",
             value: plugin.namespaces.as_deref().map(Into::into),
         },
-        "the only namespaces that the plugin may serve; which of them it does serve, its code decides. Several plugins may share a namespace only if each of them has this key; without it, any that no other plugin serves",
+        "the only namespaces that the plugin may serve, a pattern by its own text; which of them it does serve, its code decides. Several plugins may share a namespace only if each of them has this key, and a pattern shares what it matches; without it, any that no other plugin serves",
     )
     .example("[\"/\", \"/chat\"]"),
     KeySpec::new(

@@ -67,6 +67,7 @@ pub(crate) enum LoadProblem {
     )]
     NoKey { key: String },
 
+    /// The names of namespaces, and the texts of patterns.
     #[error(
         "registers {}, which [plugins.{plugin}] does not list; to allow that, write {line}",
         quoted("the namespace", "the namespaces", namespaces)
@@ -74,10 +75,10 @@ pub(crate) enum LoadProblem {
     NotListed { plugin: String, namespaces: Vec<String>, line: String },
 
     #[error(
-        "registers the namespace {namespace:?}, and so does {other:?}; plugins share a namespace only if each of them lists it; write {}",
+        "registers {registered}, and {meets}; plugins share a namespace only if each of them lists it; write {}",
         lines.join(", and ")
     )]
-    Shared { other: String, namespace: String, lines: Vec<String> },
+    Shared { registered: String, meets: String, lines: Vec<String> },
 
     /// `grants` are those that the operator wrote, and the missing ones.
     #[error(

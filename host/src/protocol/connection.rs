@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use innkeeper_contract::limits::AUTH_BYTES_MAX;
+use innkeeper_contract::limits::{AUTH_BYTES_MAX, NAMESPACE_NAME_BYTES_MAX};
 use innkeeper_contract::refusals::{AUTH_TOO_LARGE, INTERNAL_ERROR, INVALID_NAMESPACE};
 use tokio::time::Sleep;
 
@@ -90,6 +90,9 @@ impl Connection {
         }
         self.check_refused()?;
         if !self.dispatcher.registry.serves(namespace) {
+            if namespace.len() > NAMESPACE_NAME_BYTES_MAX {
+                self.limit_hits.hit(LimitHit::NamespaceNameBytes);
+            }
             self.refuse(namespace, INVALID_NAMESPACE);
         } else if self.sockets.len() >= self.limits.namespaces {
             self.limit_hits.hit(LimitHit::NamespacesPerConnection);

@@ -34,8 +34,23 @@ impl InstanceState {
     /// Emits an event to all sockets that match.
     pub(crate) fn emit_to_rooms(&mut self, target: GuestTarget, name: String, payload: Payload) -> Result<(), Refusal> {
         let message = self.message(name, payload)?;
-        let target = self.target(target)?;
-        self.record(Write::broadcast(target, message))
+        let mut targets = self.emit_targets(target)?;
+        let Some(last) = targets.pop() else { return Ok(()) };
+        // All of them or none.
+        let before = self.active()?.recorded.len();
+        for target in targets {
+            self.record_behind(before, Write::broadcast(target, message.clone()))?;
+        }
+        self.record_behind(before, Write::broadcast(last, message))
+    }
+
+    /// Records a write; if it is refused, those behind the first so many are taken back.
+    fn record_behind(&mut self, before: usize, write: Write) -> Result<(), Refusal> {
+        let recorded = self.record(write);
+        if recorded.is_err() {
+            self.active()?.recorded.truncate(before);
+        }
+        recorded
     }
 
     /// Asks one client for an ack. Returns the ticket.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use innkeeper_contract::{Refusal, flags, refusals};
+use smallvec::SmallVec;
 
 use super::state::InstanceState;
 use crate::adapter::{Namespace, RoomFilter, Socket, SocketId};
@@ -17,6 +18,20 @@ pub(crate) struct GuestTarget {
     pub(crate) except: Vec<String>,
     /// An open list; unknown ones are ignored.
     pub(crate) flags: Vec<String>,
+}
+
+impl GuestTarget {
+    fn is_pattern(&self) -> bool {
+        self.has_flag(flags::PATTERN)
+    }
+
+    fn flags(&self) -> Flags {
+        Flags { volatile: self.has_flag(flags::VOLATILE), local: self.has_flag(flags::LOCAL) }
+    }
+
+    fn has_flag(&self, name: &str) -> bool {
+        self.flags.iter().any(|flag| flag == name)
+    }
 }
 
 impl InstanceState {
@@ -47,11 +62,29 @@ impl InstanceState {
 
     /// The namespace and the rooms that a target names.
     pub(super) fn target(&mut self, target: GuestTarget) -> Result<Target, Refusal> {
-        let has = |name: &str| target.flags.iter().any(|flag| flag == name);
-        let flags = Flags { volatile: has(flags::VOLATILE), local: has(flags::LOCAL) };
+        if target.is_pattern() {
+            return Err(refusals::only_emits_to_patterns());
+        }
+        let flags = target.flags();
         let rooms = RoomFilter { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
         let namespace = self.namespace(&target.namespace)?;
         Ok(Target { namespace, rooms, flags })
+    }
+
+    /// The same for an emit, which can be to all namespaces that the plugin serves by a pattern.
+    pub(super) fn emit_targets(&mut self, target: GuestTarget) -> Result<SmallVec<[Target; 1]>, Refusal> {
+        if !target.is_pattern() {
+            return Ok(SmallVec::from_iter([self.target(target)?]));
+        }
+        let (served, pattern) = (&self.context.namespaces, &target.namespace);
+        if !served.has_pattern(pattern) {
+            return Err(refusals::no_pattern(pattern));
+        }
+        let mut namespaces = self.context.plugin.services.adapter.namespaces();
+        namespaces.retain(|namespace| served.has_by_pattern(namespace.name(), pattern));
+        let flags = target.flags();
+        let rooms = RoomFilter { any: validate::rooms(target.rooms)?, except: validate::rooms(target.except)? };
+        Ok(namespaces.into_iter().map(|namespace| Target { namespace, rooms: rooms.clone(), flags }).collect())
     }
 
     /// The namespace of this name, if the plugin may reach it.
