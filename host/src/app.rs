@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::AbortHandle;
 
 use crate::adapter::Adapter;
 use crate::auth::Keys;
@@ -135,9 +136,11 @@ pub(crate) async fn run(mut config: Config, read_again: ReadAgain, log: Arc<LogQ
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     status.set_ready(not_loaded, engine.shutting_down());
+    let mut watching = watch_files(&config, &server.generations);
     while let Received::HangUp = signals.next().await {
+        watching.iter().for_each(AbortHandle::abort);
         tokio::select! {
-            () = reload::reload(&server, &mut config, &read_again) => {}
+            () = reload::reload(&server, &mut config, &read_again) => watching = watch_files(&config, &server.generations),
             // A component may take long to compile.
             () = signals.first() => break,
         }
@@ -145,6 +148,13 @@ pub(crate) async fn run(mut config: Config, read_again: ReadAgain, log: Arc<LogQ
     drain::drain(&engine, config.limits.drain_deadline, &mut signals).await;
     let _all_ended = threads.end(LEFTOVERS_DEADLINE);
     Ok(())
+}
+
+/// Watches the components of the configuration. Ends with the runtime, or when it is aborted.
+fn watch_files(config: &Config, generations: &Generations) -> Option<AbortHandle> {
+    let plugins = config.plugins.iter().map(|plugin| (plugin.name.clone(), plugin.component.clone())).collect();
+    let watching = || generations::watch(plugins, config.limits.component_bytes_max, generations.clone());
+    config.generations.watch.then(|| tokio::spawn(watching()).abort_handle())
 }
 
 /// The plugins of the configuration that are not there.
@@ -227,6 +237,7 @@ pub(crate) async fn build(
         engines,
         limits: config.limits.clone(),
         swap_grace: Duration::from_secs(2),
+        probation: Some(Duration::from_secs(60)),
         after_switch: {
             let (adapter, registry) = (adapter.clone(), registry.clone());
             Box::new(move || metrics::name_events(&adapter, &registry))

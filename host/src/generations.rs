@@ -17,8 +17,11 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::fixed_limits::CHANGES_WAITING_MAX;
+
 pub(crate) use reload::Reread;
 pub(crate) use task::{GenerationsTask, Parts};
+pub(crate) use watch::watch;
 
 /// Asks for changes, and reads what serves. Cloned for everybody who does.
 #[derive(Clone)]
@@ -128,6 +131,12 @@ pub(crate) struct GenerationView {
 }
 
 impl Generations {
+    /// The handle, and what the task takes from it.
+    fn new() -> (Self, mpsc::Receiver<Asked>) {
+        let (changes, asked) = mpsc::channel(CHANGES_WAITING_MAX);
+        (Self { changes, views: Arc::default() }, asked)
+    }
+
     /// Asks for a change and waits until it has happened, or was refused. It goes on if the future is dropped.
     pub(crate) async fn change(&self, change: Change) -> Result<PluginView, Refusal> {
         let (answer, answered) = oneshot::channel();

@@ -1,13 +1,15 @@
 //! One plugin of the configuration, with what serves of it and what served before.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
+use super::probation::{Probation, Verdict};
 use super::{GenerationView, PluginView};
 use crate::config::PluginConfig;
-use crate::plugin::{Loaded, Plugin, Version};
+use crate::plugin::{Calls, Loaded, Plugin, Version};
 
 /// Generations before the one that serves that are listed.
 const PREVIOUS_SHOWN: usize = 10;
@@ -24,8 +26,25 @@ pub(super) struct Slot {
     /// The digest of what was taken back, and is not taken again unless somebody says so.
     pub(super) taken_back: Option<String>,
     pub(super) last_problem: Option<String>,
+    /// How often a generation was taken back in its probation.
+    pub(super) rollbacks: u64,
+    probation: Option<Watched>,
     /// Runs the plugin's timers.
     pub(super) timers: Option<AbortHandle>,
+}
+
+/// A generation that is watched.
+struct Watched {
+    probation: Probation,
+    until: Instant,
+}
+
+/// What a look at a generation has found.
+pub(super) enum Looked {
+    /// It does worse than the one before, in these words.
+    Worse(String),
+    /// Its time is up.
+    Over,
 }
 
 /// The generation that serves.
@@ -51,6 +70,8 @@ impl Slot {
             is_paused: false,
             taken_back: None,
             last_problem: None,
+            rollbacks: 0,
+            probation: None,
             timers: None,
         }
     }
@@ -60,7 +81,14 @@ impl Slot {
     }
 
     /// This generation serves from now on. What did can be rolled back to.
-    pub(super) fn serve(&mut self, loaded: Loaded) {
+    ///
+    /// `probation`: how long it is watched, if another one served.
+    pub(super) fn serve(&mut self, loaded: Loaded, probation: Option<Duration>) {
+        self.probation = probation.and_then(|time| {
+            let old = calls(&self.serving.as_ref()?.loaded)?;
+            let probation = Probation::new(&old, &calls(&loaded)?);
+            Some(Watched { probation, until: Instant::now() + time })
+        });
         self.config = loaded.version.config().clone();
         self.last_problem = None;
         if let Some(serving) = self.serving.replace(Serving::new(loaded)) {
@@ -68,8 +96,36 @@ impl Slot {
         }
     }
 
+    /// Looks at how the generation that serves does, if it is watched.
+    pub(super) fn look_at_probation(&mut self) -> Option<Looked> {
+        let watched = self.probation.as_mut()?;
+        let calls = calls(&self.serving.as_ref()?.loaded)?;
+        match watched.probation.look(&calls) {
+            Verdict::Worse(why) => Some(Looked::Worse(why.to_string())),
+            Verdict::GoOn => (Instant::now() >= watched.until).then_some(Looked::Over),
+        }
+    }
+
+    /// What serves is not watched any more. Timers that it does not handle are dropped: until now the generation before could have come
+    /// back.
+    pub(super) fn end_probation(&mut self) {
+        self.probation = None;
+        let Some(serving) = &self.serving else { return };
+        if !serving.loaded.version.registration().timer {
+            let dropped = self.plugin.clear_timers();
+            if dropped > 0 {
+                tracing::warn!(
+                    plugin = &*serving.loaded.label(),
+                    dropped,
+                    "timers are dropped, because this generation handles none"
+                );
+            }
+        }
+    }
+
     /// The plugin does not serve any more, and its timers are gone.
     pub(super) fn unload(&mut self) {
+        self.probation = None;
         if let Some(serving) = self.serving.take() {
             self.remember(&serving);
         }
@@ -94,6 +150,7 @@ impl Slot {
             status: match &self.serving {
                 None => "unloaded",
                 Some(_) if self.is_paused => "paused",
+                Some(_) if self.probation.is_some() => "probation",
                 Some(_) => "serving",
             },
             generation: self.serving.as_ref().map(Serving::view),
@@ -101,6 +158,11 @@ impl Slot {
             last_problem: self.last_problem.clone(),
         }
     }
+}
+
+/// The calls of a generation so far.
+fn calls(loaded: &Loaded) -> Option<Calls> {
+    Some(loaded.runner.figures()?.calls.calls())
 }
 
 impl Serving {

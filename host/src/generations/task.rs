@@ -10,13 +10,12 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::slot::Slot;
+use super::slot::{Looked, Slot};
 use super::takeover::{Planned, Takeover, hand_over_all};
-use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What};
+use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What, probation};
 use crate::adapter::Adapter;
 use crate::config::{Limits, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
-use crate::fixed_limits::CHANGES_WAITING_MAX;
 use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, Version, WasmEngines};
 
 /// Who asks where a file has changed.
@@ -24,8 +23,8 @@ const BY_FILE: &str = "file";
 /// Who asks where the configuration is read again.
 const BY_SIGNAL: &str = "SIGHUP";
 
-/// How often the task looks at what it has changed.
-const LOOK: Duration = Duration::from_millis(500);
+/// Who takes a generation back that does worse than the one before.
+const BY_PROBATION: &str = "probation";
 
 /// What the task works with.
 pub(crate) struct Parts {
@@ -35,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) engines: Arc<WasmEngines>,
     pub(crate) limits: Limits,
     pub(crate) swap_grace: Duration,
+    /// How long a new generation is watched; none: not at all.
+    pub(crate) probation: Option<Duration>,
     /// What depends on the registrations, besides the registry.
     pub(crate) after_switch: Box<dyn Fn() + Send + Sync>,
 }
@@ -62,11 +63,10 @@ impl GenerationsTask {
             Slot::new(plugin, config, serving.map(|index| loaded.swap_remove(index)))
         };
         let slots = plugins.into_iter().map(slot).collect();
-        let (changes, asked) = mpsc::channel(CHANGES_WAITING_MAX);
-        let views = Arc::new(ArcSwap::default());
-        let task = Self { parts, slots, asked, views: views.clone(), closed: Vec::new() };
+        let (generations, asked) = Generations::new();
+        let task = Self { parts, slots, asked, views: generations.views.clone(), closed: Vec::new() };
         task.publish();
-        (task, Generations { changes, views })
+        (task, generations)
     }
 
     /// Starts what serves, in configured order, and makes the changes that are asked for, until nobody can ask any more.
@@ -83,7 +83,7 @@ impl GenerationsTask {
 
     /// Makes the changes that are asked for, until nobody can ask any more.
     pub(crate) async fn serve(mut self) {
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(probation::INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -91,7 +91,10 @@ impl GenerationsTask {
                     let Some(asked) = asked else { return };
                     self.answer(asked).await;
                 }
-                _ = looks.tick() => self.forget_closed(),
+                _ = looks.tick() => {
+                    self.forget_closed();
+                    self.look_at_probations().await;
+                }
             }
         }
     }
@@ -129,7 +132,9 @@ impl GenerationsTask {
         match done {
             Ok(()) => Ok(slot.view()),
             Err(refusal) => {
-                tracing::warn!(plugin, by, "the plugin is not changed: {refusal}");
+                if by != BY_FILE {
+                    tracing::warn!(plugin, by, "the plugin is not changed: {refusal}");
+                }
                 slot.last_problem = Some(refusal.to_string());
                 Err(refusal)
             }
@@ -256,7 +261,7 @@ impl GenerationsTask {
                 Some(new) => {
                     tracing::info!(plugin = &*new.label(), by, digest = new.version.digest(), "plugin serves");
                     news.push((new.runner.clone(), if old.is_some() { kinds::SWAPPED } else { kinds::NEW }));
-                    slot.serve(new);
+                    slot.serve(new, self.parts.probation.filter(|_| by != BY_PROBATION));
                     if slot.timers.is_none() {
                         slot.timers = run_timers(&self.parts.dispatcher, slot);
                     }
@@ -302,6 +307,50 @@ impl GenerationsTask {
         let (dispatcher, adapter) = (self.parts.dispatcher.clone(), self.parts.adapter.clone());
         // Ends when the last of them is disconnected.
         tokio::spawn(async move { dispatch::disconnect_removed(&dispatcher, &adapter).await });
+    }
+
+    /// Takes back what does worse than what served before, and ends the probations whose time is up.
+    async fn look_at_probations(&mut self) {
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(index) else { return };
+            match slot.look_at_probation() {
+                None => {}
+                Some(Looked::Over) => {
+                    slot.end_probation();
+                    self.publish();
+                }
+                Some(Looked::Worse(why)) => self.take_back(index, &why).await,
+            }
+        }
+    }
+
+    /// The generation that served before takes over again.
+    async fn take_back(&mut self, index: usize, why: &str) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let (label, digest) = match &slot.serving {
+            Some(serving) => (serving.loaded.label(), serving.loaded.version.digest().to_owned()),
+            None => return,
+        };
+        // Whatever comes of it, it is not looked at again.
+        slot.end_probation();
+        if slot.is_paused {
+            tracing::warn!(plugin = &*label, "does worse than the generation before, and stays because it is paused: {why}");
+            return;
+        }
+        tracing::error!(plugin = &*label, "does worse than the generation before, which takes over again: {why}");
+        let told = match self.rollback(index, None, BY_PROBATION).await {
+            Ok(()) => format!("{label} was taken back in its probation: {why}"),
+            Err(refusal) => {
+                tracing::error!(plugin = &*label, "cannot be taken back, and goes on: {refusal}");
+                format!("{label} does worse than the generation before and could not be taken back: {refusal}")
+            }
+        };
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.last_problem = Some(told);
+            slot.taken_back = Some(digest);
+            slot.rollbacks += 1;
+        }
+        self.publish();
     }
 
     /// Forgets the chains of namespaces that were closed long ago.

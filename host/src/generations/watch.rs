@@ -153,8 +153,9 @@ impl Watched {
 
     /// The digest of the generation that serves.
     fn serving(&self) -> Option<String> {
-        let mine = self.generations.list().into_iter().find(|plugin| plugin.name == self.plugin)?;
-        mine.generation.map(|generation| generation.digest)
+        let all = self.generations.list();
+        let mine = all.iter().find(|plugin| plugin.name == self.plugin)?;
+        mine.generation.as_ref().map(|generation| generation.digest.clone())
     }
 
     fn is_paused(&self) -> bool {

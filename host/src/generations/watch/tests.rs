@@ -79,13 +79,14 @@ impl Scene {
 
     async fn answer(&mut self, answer: Result<(), Refusal>) -> Vec<u8> {
         let asked = timeout(PATIENCE, self.asked.recv()).await.expect("a change is asked for").unwrap();
-        assert_eq!((asked.change.plugin.as_str(), asked.change.by), ("chat", "file"));
-        let What::Swap { component: NewComponent::Bytes(bytes), again: false } = asked.change.what else {
-            panic!("a file is swapped: {:?}", asked.change);
+        let Asked::Change(change, reply) = asked else { panic!("a change is asked for") };
+        assert_eq!((change.plugin.as_str(), change.by), ("chat", "file"));
+        let What::Swap { component: NewComponent::Bytes(bytes), again: false } = change.what else {
+            panic!("a file is swapped: {change:?}");
         };
         let view =
             PluginView { name: "chat".into(), status: "serving", generation: None, previous: Vec::new(), last_problem: None };
-        asked.answer.send(answer.map(|()| view)).unwrap();
+        reply.send(answer.map(|()| view)).unwrap();
         bytes
     }
 
