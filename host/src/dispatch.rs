@@ -18,6 +18,5 @@ mod timer;
 
 pub(crate) use dispatcher::{DispatchLimits, Dispatcher};
 pub(crate) use queue::Queue;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the task that swaps plugins"))]
 pub(crate) use removed::disconnect_removed;
 pub(crate) use timer::run_timers;

@@ -188,7 +188,8 @@ impl GenerationsTask {
             return Err(Refusal::Conflict(format!("the component sha256:{} is not kept any more", previous.view.digest)));
         };
         let kept = found.unwrap_or_default();
-        self.switch(Planned { index, version: Some(version), takes_state: false }, by).await?;
+        let takes_state = version.registration().keeps_rollback_state;
+        self.switch(Planned { index, version: Some(version), takes_state }, by).await?;
         self.slot(index)?.previous.truncate(kept);
         Ok(())
     }

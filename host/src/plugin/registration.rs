@@ -21,6 +21,10 @@ pub(crate) struct Registration {
     pub(crate) timer: bool,
     /// Whether the plugin hands something to its next generation.
     pub(crate) snapshot: bool,
+    /// Whether the sockets that are connected are resumed right after a swap, and not each before its next event.
+    pub(crate) resumes_eagerly: bool,
+    /// Whether a rollback takes the state of the generation that is rolled back over.
+    pub(crate) keeps_rollback_state: bool,
     /// What the plugin requests.
     pub(crate) capabilities: Capabilities,
     /// What made the component, for the log.
@@ -113,7 +117,17 @@ impl Registration {
             modes::SHARED => Mode::Shared,
             other => return Err(format!("mode {other:?}; there are \"pooled\" and \"shared\"")),
         };
-        let mut unknown: Vec<_> = manifest.options.iter().map(|(name, value)| format!("option {name}={value}")).collect();
+        let is_set = |option: &str, word: &str| manifest.options.iter().any(|(name, value)| name == option && value == word);
+        let resumes_eagerly = is_set(options::RESUME, options::EAGER);
+        let keeps_rollback_state = is_set(options::ROLLBACK_STATE, options::KEEP);
+        let is_known = |(name, value): &&(String, String)| {
+            matches!(
+                (name.as_str(), value.as_str()),
+                (options::RESUME, options::EAGER) | (options::ROLLBACK_STATE, options::KEEP)
+            )
+        };
+        let options = manifest.options.iter().filter(|option| !is_known(option));
+        let mut unknown: Vec<_> = options.map(|(name, value)| format!("option {name}={value}")).collect();
         for hook in &manifest.hooks {
             match hook.as_str() {
                 known if hooks::OF_PLUGIN.contains(&known) => {}
@@ -147,7 +161,18 @@ impl Registration {
         }
         let has = |name: &str| manifest.hooks.iter().any(|hook| hook == name);
         let (start, timer, snapshot) = (has(hooks::START), has(hooks::TIMER), has(hooks::SNAPSHOT));
-        Ok(Self { mode, start, timer, snapshot, namespaces, capabilities, sdk: manifest.sdk, unknown })
+        Ok(Self {
+            mode,
+            start,
+            timer,
+            snapshot,
+            namespaces,
+            resumes_eagerly,
+            keeps_rollback_state,
+            capabilities,
+            sdk: manifest.sdk,
+            unknown,
+        })
     }
 }
 
@@ -155,6 +180,11 @@ impl NamespaceRegistration {
     /// The handler of this event, if there is one.
     pub(crate) fn subscription(&self, event: &str) -> Option<&Subscription> {
         self.events.get(event).or(self.other_events.as_ref())
+    }
+
+    /// Whether it is for a namespace of this name.
+    pub(crate) fn is_for(&self, namespace: &str) -> bool {
+        self.pattern.as_ref().map_or(*self.name == *namespace, |pattern| pattern.matches(namespace))
     }
 
     /// The events that have a handler, in the order of their names: labels in `/metrics`.
@@ -304,7 +334,7 @@ mod tests {
         assert_eq!(
             registration.unknown,
             [
-                "option resume=eager",
+                "option resume=later",
                 "hook notice:drain",
                 "option quiet of /",
                 "hook notice:upgrade of /",

@@ -8,6 +8,9 @@ mod guest_task;
 mod instance_task;
 mod live;
 mod mailbox;
+mod meet;
+mod orders;
+mod stop;
 
 use std::iter;
 use std::pin::Pin;
@@ -36,6 +39,7 @@ use crate::limit_hits::LimitHit;
 use await_end::await_end;
 use instance_task::{InstanceStatus, InstanceTask, SharedParts};
 use mailbox::{Mailbox, Order, QueuedCall};
+use meet::instance_of;
 
 /// One loaded version of a plugin.
 pub(super) struct SharedGeneration<C: LinkedComponent> {
@@ -68,6 +72,8 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             component,
             context: Arc::new(context),
             has_start: registration.start,
+            instances: count,
+            eager: registration.resumes_eagerly.then(|| registration.namespaces.clone()),
             has_snapshot: registration.snapshot,
             connections: registration.namespaces.iter().map(has_connection).collect(),
             runtime: Handle::current(),
@@ -182,8 +188,7 @@ impl<C: LinkedComponent> SharedGeneration<C> {
 
     /// The instance that serves the connection of this socket: always the same. The first has what concerns no socket.
     fn instance(&self, socket: Option<&Socket>) -> &SharedInstance {
-        let connection = socket.map_or(0, |socket| usize::try_from(socket.connection()).unwrap_or(0));
-        let number = connection % (1 + self.others.len());
+        let number = socket.map_or(0, |socket| instance_of(socket, 1 + self.others.len()));
         number.checked_sub(1).and_then(|number| self.others.get(number)).unwrap_or(&self.first)
     }
 

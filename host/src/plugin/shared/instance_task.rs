@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use innkeeper_contract::kinds;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::await_end::await_end;
 use super::live::{Live, Lost};
-use super::mailbox::{Mailbox, Notes, Order, QueuedCall};
-use crate::adapter::Socket;
+use super::mailbox::{Mailbox, Notes, QueuedCall};
+use super::stop::Begins;
+use crate::adapter::{Socket, SocketId};
 use crate::effect::Effects;
 use crate::event_loops::WakeLater;
-use crate::fixed_limits::SNAPSHOT_BYTES_MAX;
 use crate::plugin::applying::Applying;
 use crate::plugin::call::{Call, CallOutcome, Export, FailureKind};
 use crate::plugin::clock::TICK;
@@ -28,6 +27,7 @@ use crate::plugin::failure::Failure;
 use crate::plugin::host::{ActiveCall, CallTimeExceeded, GenerationContext};
 use crate::plugin::instance::{Gone, Instance, Returned, SharedEntry};
 use crate::plugin::open_call::OpenCall;
+use crate::plugin::registration::NamespaceRegistration;
 use crate::plugin::report;
 use crate::plugin::running::Running;
 
@@ -40,6 +40,10 @@ pub(super) struct SharedParts<C: LinkedComponent> {
     pub(super) context: Arc<GenerationContext>,
     /// Whether `start` is called before anything else.
     pub(super) has_start: bool,
+    /// How many instances there are.
+    pub(super) instances: usize,
+    /// What was registered, if the sockets that are connected are met right after a swap.
+    pub(super) eager: Option<Vec<NamespaceRegistration>>,
     /// Whether there is something to hand over to the next generation.
     pub(super) has_snapshot: bool,
     /// For each registration, whether it has the hook `connection`.
@@ -58,17 +62,19 @@ pub(super) struct InstanceStatus {
 
 /// The task.
 pub(super) struct InstanceTask<C: LinkedComponent> {
-    parts: Arc<SharedParts<C>>,
-    number: u32,
-    mailbox: Arc<Mailbox>,
-    status: Arc<InstanceStatus>,
+    pub(super) parts: Arc<SharedParts<C>>,
+    pub(super) number: u32,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) status: Arc<InstanceStatus>,
     /// Where the writes of entries go that are made for no call of a dispatch.
     effects: Arc<dyn Effects>,
     /// None before the first entry, and after one that did not end cleanly.
-    live: Option<Live<C>>,
-    begins: Begins,
+    pub(super) live: Option<Live<C>>,
+    pub(super) begins: Begins,
+    /// Sockets that are still to be met, with the index of their namespace.
+    pub(super) to_meet: Vec<(SocketId, u32)>,
     /// `start` has been ordered: an instance that is made from now on is started anew.
-    is_started: bool,
+    pub(super) is_started: bool,
     /// The instance was lost, and the next begins at once.
     begins_again: bool,
     /// The number of the last ticket of the instance before.
@@ -76,23 +82,11 @@ pub(super) struct InstanceTask<C: LinkedComponent> {
     clock: Option<Pin<Box<Sleep>>>,
 }
 
-/// Which calls of the mailbox begin.
-enum Begins {
-    All,
-    /// The instance is not started yet, or it has stopped.
-    None,
-    /// Those of sockets whose open calls wait for clients, which may depend on them; until no call is open, at the latest then.
-    Last {
-        until: Instant,
-        stopped: oneshot::Sender<()>,
-    },
-}
-
 /// An entry that has returned.
-struct Entered {
-    returned: Returned,
-    active: ActiveCall,
-    running: Arc<Running>,
+pub(super) struct Entered {
+    pub(super) returned: Returned,
+    pub(super) active: ActiveCall,
+    pub(super) running: Arc<Running>,
 }
 
 impl<C: LinkedComponent> InstanceTask<C> {
@@ -105,7 +99,21 @@ impl<C: LinkedComponent> InstanceTask<C> {
     ) -> Self {
         let (live, clock) = (None, None);
         let (begins, is_started) = (Begins::None, false);
-        Self { parts, number, mailbox, status, effects, live, begins, is_started, begins_again: false, last_ticket: 0, clock }
+        let to_meet = Vec::new();
+        Self {
+            parts,
+            number,
+            mailbox,
+            status,
+            effects,
+            live,
+            begins,
+            to_meet,
+            is_started,
+            begins_again: false,
+            last_ticket: 0,
+            clock,
+        }
     }
 
     /// Serves until the mailbox is closed.
@@ -148,39 +156,11 @@ impl<C: LinkedComponent> InstanceTask<C> {
             self.begin(call).await;
             has_worked = true;
         }
+        if !has_worked {
+            has_worked = self.meet_one().await;
+        }
         self.stop_if_over();
         has_worked
-    }
-
-    /// The call that begins now.
-    fn next_call(&mut self) -> Option<QueuedCall> {
-        match &self.begins {
-            Begins::All => self.mailbox.next_call(),
-            Begins::None => None,
-            Begins::Last { .. } => {
-                let live = self.live.as_mut().filter(|live| live.waits_for_clients())?;
-                let socket_of = |queued: &QueuedCall| queued.call.socket.as_ref().map(|socket| socket.id());
-                self.mailbox.next_call_that(|queued| socket_of(queued).is_some_and(|socket| live.has_open_call_of(socket)))
-            }
-        }
-    }
-
-    /// Ends the stop, if no call is open or its time is up.
-    fn stop_if_over(&mut self) {
-        let Begins::Last { until, .. } = &self.begins else { return };
-        let is_idle = self.live.as_mut().is_none_or(Live::is_idle);
-        if !is_idle && Instant::now() < *until {
-            return;
-        }
-        if let Some(live) = &mut self.live {
-            let _later = WakeLater::begin();
-            self.mailbox.put_back(live.fail_open_calls(&self.parts.context));
-            self.status.open_calls.store(0, Ordering::Relaxed);
-        }
-        if let Begins::Last { stopped, .. } = std::mem::replace(&mut self.begins, Begins::None) {
-            // Whoever asked may be gone.
-            let _gone = stopped.send(());
-        }
     }
 
     /// Waits until something has come, or a ticket's time is up. False once the mailbox is closed.
@@ -262,36 +242,13 @@ impl<C: LinkedComponent> InstanceTask<C> {
         }
     }
 
-    /// Begins the calls that have waited for the `resumed` runs of their sockets. Returns whether there were any.
-    async fn begin_resumed(&mut self) -> bool {
-        let mut has_worked = false;
-        while let Some(calls) = self.live.as_mut().and_then(Live::next_resumed) {
-            has_worked = true;
-            let mut calls = calls.into_iter();
-            while let Some(QueuedCall { call, home }) = calls.next() {
-                if self.run(call, home, false).await.is_err() {
-                    self.mailbox.put_back(calls.collect());
-                    break;
-                }
-            }
-        }
-        has_worked
-    }
-
     /// Makes the instance, if there is none, and starts it, unless that is still to be ordered. What goes wrong is logged.
-    async fn make(&mut self) -> Result<(), FailureKind> {
+    pub(super) async fn make(&mut self) -> Result<(), FailureKind> {
         if self.live.is_some() {
             return Ok(());
         }
         self.instantiate().await?;
         if self.is_started { self.start(kinds::RESTARTED).await } else { Ok(()) }
-    }
-
-    async fn start(&mut self, kind: &'static str) -> Result<(), FailureKind> {
-        if !self.parts.has_start {
-            return Ok(());
-        }
-        self.run_own(self.own_call(Export::Start { instance: self.number, kind }), false).await
     }
 
     async fn instantiate(&mut self) -> Result<(), FailureKind> {
@@ -311,22 +268,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
         }
     }
 
-    /// Whether the instance meets a socket that was connected before.
-    fn has_to_meet(&self, call: &Call) -> bool {
-        let (Some(socket), Some(registration), Some(live)) = (&call.socket, call.registration, &self.live) else { return false };
-        let has_connection = usize::try_from(registration).ok().and_then(|index| self.parts.connections.get(index));
-        !call.export.is_connecting() && has_connection == Some(&true) && !live.sockets.has_met(socket.id())
-    }
-
-    /// Runs `connection` for a socket that was connected before, muted.
-    async fn resume(&mut self, about: &Call) -> Result<(), FailureKind> {
-        let connection = self.own_call(Export::Connection { kind: kinds::RESUMED });
-        let call = Call { registration: about.registration, socket: about.socket.clone(), ..connection };
-        self.run_own(call, true).await
-    }
-
     /// Runs a call that no dispatch awaits.
-    async fn run_own(&mut self, call: Call, is_muted: bool) -> Result<(), FailureKind> {
+    pub(super) async fn run_own(&mut self, call: Call, is_muted: bool) -> Result<(), FailureKind> {
         let home = OpenCall::new(None, Arc::default());
         let (awaited, mailbox, context) = (home.clone(), self.mailbox.clone(), self.parts.context.clone());
         let (export, socket) = (call.export.clone(), call.socket.clone());
@@ -340,7 +283,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
     }
 
     /// Enters the guest for a call. The error: the instance is lost, and the call has failed with all that were open.
-    async fn run(&mut self, call: Call, home: Arc<OpenCall>, is_muted: bool) -> Result<(), FailureKind> {
+    pub(super) async fn run(&mut self, call: Call, home: Arc<OpenCall>, is_muted: bool) -> Result<(), FailureKind> {
         let id = self.context().plugin.next_call();
         let Some(live) = &mut self.live else { return Err(FailureKind::Broke) };
         if !home.begin(id) {
@@ -365,7 +308,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
     }
 
     /// Enters the guest. The error: the instance is in an unknown state.
-    async fn enter(&mut self, entry: SharedEntry, mut call: Call, muted_by: Option<u64>) -> wasmtime::Result<Entered> {
+    pub(super) async fn enter(&mut self, entry: SharedEntry, mut call: Call, muted_by: Option<u64>) -> wasmtime::Result<Entered> {
         let now = Instant::now();
         let (running, context) = (self.running(now), self.parts.context.clone());
         let ends_at = now + context.config.limits.call_deadline;
@@ -382,7 +325,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
     }
 
     /// Applies what an entry has recorded. `releases`: with what was held back before.
-    async fn finish(&mut self, mut active: ActiveCall, running: Arc<Running>, releases: bool) {
+    pub(super) async fn finish(&mut self, mut active: ActiveCall, running: Arc<Running>, releases: bool) {
         let effects = active.call.effects.clone();
         let (rest, is_left) = {
             // Each loop is woken once, for what was written and for the calls that have ended.
@@ -420,7 +363,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
 
     /// An entry did not end cleanly: what it recorded is dropped, and all open calls of the instance fail. `id`: the call that the entry
     /// was made for, `muted_by`: the `resumed` run that it belonged to.
-    fn lose(
+    pub(super) fn lose(
         &mut self,
         export: &Export,
         socket: Option<&Socket>,
@@ -450,71 +393,12 @@ impl<C: LinkedComponent> InstanceTask<C> {
         kind
     }
 
-    async fn obey(&mut self, order: Order) {
-        match order {
-            Order::Stop(until, stopped) => return self.begins = Begins::Last { until, stopped },
-            Order::GoOn => return self.begins = Begins::All,
-            Order::Make(_) | Order::Start(..) | Order::Snapshot(_) | Order::Restore(..) => {}
-        }
-        let made = self.make().await.map_err(|_| "there is no instance; the log says why".to_owned());
-        match order {
-            Order::Stop(..) | Order::GoOn => {}
-            Order::Make(reply) => drop(reply.send(made)),
-            Order::Start(kind, started) => {
-                self.is_started = true;
-                self.begins = Begins::All;
-                if made.is_ok() {
-                    // What is wrong with it has been logged.
-                    let _started = self.start(kind).await;
-                }
-                let _gone = started.send(());
-            }
-            Order::Snapshot(reply) => {
-                let snapshot = match made {
-                    Ok(()) => self.hand_over(Export::Snapshot, SharedEntry::Snapshot(self.number)).await,
-                    Err(error) => Err(error),
-                };
-                // Whoever asked may be gone.
-                let _gone = reply.send(snapshot);
-            }
-            Order::Restore(state, reply) => {
-                let restored = match made {
-                    Ok(()) => self.hand_over(Export::Restore, SharedEntry::Restore(self.number, state)).await,
-                    Err(error) => Err(error),
-                };
-                let _gone = reply.send(restored.map(drop));
-            }
-        }
-    }
-
-    /// Takes the state of the instance, or gives it one. The error says what the guest, or a bound, has against it.
-    async fn hand_over(&mut self, export: Export, entry: SharedEntry) -> Result<String, String> {
-        let call = self.own_call(export.clone());
-        let Entered { returned, active, running } = match self.enter(entry, call, None).await {
-            Ok(entered) => entered,
-            Err(error) => {
-                let told = format!("{error:#}");
-                self.lose(&export, None, None, None, error);
-                return Err(told);
-            }
-        };
-        self.finish(active, running, false).await;
-        match returned {
-            Returned::Snapshot(Ok(state)) if state.len() > SNAPSHOT_BYTES_MAX => {
-                Err(format!("the snapshot has {} bytes, and at most {SNAPSHOT_BYTES_MAX} are handed over", state.len()))
-            }
-            Returned::Snapshot(Ok(state)) => Ok(state),
-            Returned::Snapshot(Err(failure)) | Returned::Restored(Err(failure)) => Err(failure.message),
-            Returned::Restored(Ok(())) | Returned::Call(_) | Returned::Woken => Ok(String::new()),
-        }
-    }
-
-    fn context(&self) -> &GenerationContext {
+    pub(super) fn context(&self) -> &GenerationContext {
         &self.parts.context
     }
 
     /// A call of the host itself.
-    fn own_call(&self, export: Export) -> Call {
+    pub(super) fn own_call(&self, export: Export) -> Call {
         Call { export, registration: None, socket: None, effects: self.effects.clone(), progress: Arc::default() }
     }
 

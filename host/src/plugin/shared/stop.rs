@@ -1,0 +1,57 @@
+//! Which calls begin: the mailbox keeps them before the instance is started, and while it stops.
+
+use std::sync::atomic::Ordering;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::instance_task::InstanceTask;
+use super::live::Live;
+use super::mailbox::QueuedCall;
+use crate::event_loops::WakeLater;
+use crate::plugin::contract::LinkedComponent;
+
+/// Which calls of the mailbox begin.
+pub(super) enum Begins {
+    All,
+    /// The instance is not started yet, or it has stopped.
+    None,
+    /// Those of sockets whose open calls wait for clients, which may depend on them; until no call is open, at the latest then.
+    Last {
+        until: Instant,
+        stopped: oneshot::Sender<()>,
+    },
+}
+
+impl<C: LinkedComponent> InstanceTask<C> {
+    /// The call that begins now.
+    pub(super) fn next_call(&mut self) -> Option<QueuedCall> {
+        match &self.begins {
+            Begins::All => self.mailbox.next_call(),
+            Begins::None => None,
+            Begins::Last { .. } => {
+                let live = self.live.as_mut().filter(|live| live.waits_for_clients())?;
+                let socket_of = |queued: &QueuedCall| queued.call.socket.as_ref().map(|socket| socket.id());
+                self.mailbox.next_call_that(|queued| socket_of(queued).is_some_and(|socket| live.has_open_call_of(socket)))
+            }
+        }
+    }
+
+    /// Ends the stop, if no call is open or its time is up.
+    pub(super) fn stop_if_over(&mut self) {
+        let Begins::Last { until, .. } = &self.begins else { return };
+        let is_idle = self.live.as_mut().is_none_or(Live::is_idle);
+        if !is_idle && Instant::now() < *until {
+            return;
+        }
+        if let Some(live) = &mut self.live {
+            let _later = WakeLater::begin();
+            self.mailbox.put_back(live.fail_open_calls(&self.parts.context));
+            self.status.open_calls.store(0, Ordering::Relaxed);
+        }
+        if let Begins::Last { stopped, .. } = std::mem::replace(&mut self.begins, Begins::None) {
+            // Whoever asked may be gone.
+            let _gone = stopped.send(());
+        }
+    }
+}
