@@ -127,8 +127,9 @@ fn config(component: &Path, folder: &Path) -> Config {
     let plugin = |(name, config): (&str, Value)| {
         let mut plugin = PluginConfig::new(name, component.to_owned());
         plugin.grants = capabilities::ALL.map(str::to_owned).into();
-        // Both plugins serve `/chain`.
-        plugin.namespaces = Some(["/", "/chain", "/other"].map(str::to_owned).into());
+        // Both plugins serve `/chain`, and patterns may match the same names.
+        let patterns = config["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        plugin.namespaces = Some(["/", "/chain", "/other"].into_iter().chain(patterns).map(str::to_owned).collect());
         plugin.config = config.to_string();
         // More than the open calls of one socket, so that those are what a scenario meets first.
         plugin.limits.instances_max = 2 * OPEN_CALLS_PER_SOCKET;

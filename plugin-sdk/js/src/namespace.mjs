@@ -87,8 +87,9 @@ export class ParentNamespace extends Namespace {
     return Object.assign(child, { _listeners: this._listeners, _middleware: this._middleware, _eventMiddleware: this._eventMiddleware });
   }
 
+  /** All namespaces under it. As in Node, it is for emits and nothing else. */
   _operator() {
-    throw new Error(`${this.name} is a pattern of names: emit to one namespace, io.of("/name")`);
+    return new BroadcastOperator(this.name, [], [], ["pattern"]);
   }
 }
 

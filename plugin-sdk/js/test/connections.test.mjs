@@ -122,7 +122,10 @@ test("the namespaces under a pattern are kept apart, and go with their last sock
   const plugin = await instance(t, `
     const rooms = io.of(/\\/r\\d/);
     rooms.on("connection", (socket) => { socket.nsp.emit("here", socket.nsp.name, socket.nsp.sockets.size); });
-    io.on("connection", (socket) => { socket.on("kept", () => [...rooms.children.keys()]); });
+    io.on("connection", (socket) => {
+      socket.on("kept", () => [...rooms.children.keys()]);
+      socket.on("all", () => { rooms.to("x").emit("news", 1); });
+    });
   `);
   plugin.connect("root");
   for (const [id, name] of [["a", "/r1"], ["b", "/r1"], ["c", "/r2"]]) plugin.connect(id, { name, index: 1 });
@@ -130,6 +133,9 @@ test("the namespaces under a pattern are kept apart, and go with their last sock
   plugin.disconnect("a", { name: "/r1", index: 1 });
   plugin.disconnect("c", { name: "/r2", index: 1 });
   assert.deepEqual(plugin.ask("root", "kept"), ["done", ["/r1"]]);
+  plugin.tell("root", "all");
+  const target = { namespace: "\\/r\\d", rooms: ["x"], except: [], flags: ["pattern"] };
+  assert.deepEqual(plugin.writes.at(-1), ["to-rooms", target, "news", [1]]);
 });
 
 test("event middleware of a namespace passes, rewrites or rejects for the whole chain", async (t) => {

@@ -23,6 +23,32 @@ pub fn of(namespace: impl Into<String>) -> Broadcast {
     Broadcast { target, timeout: None }
 }
 
+/// `io.of(/pattern/)`: all sockets of all namespaces that this plugin serves by the pattern, whose text is that of
+/// [`Plugin::namespace_pattern`](crate::Plugin::namespace_pattern). As in Node, it is for [`emit`](Broadcast::emit) and nothing else. The
+/// emit is one write for each of the namespaces.
+///
+/// ```
+/// use innkeeper_plugin::{Plugin, Result, Socket, of_pattern};
+///
+/// const ROOMS: &str = "/room-[0-9]+";
+///
+/// fn plugin() -> Plugin {
+///     Plugin::new().namespace_pattern(ROOMS).on("announce", announce)
+/// }
+///
+/// fn announce(_socket: &Socket, text: String) -> Result<()> {
+///     of_pattern(ROOMS).emit("announcement", text)
+/// }
+/// # let host = innkeeper_plugin::testing::Host::new(plugin);
+/// # let [ann, bob] = ["/room-1", "/room-2"].map(|name| host.socket(name).connect().unwrap());
+/// # ann.emit("announce", "hello");
+/// # assert_eq!(bob.received(), [("announcement", serde_json::json!(["hello"]))]);
+/// ```
+pub fn of_pattern(pattern: impl Into<String>) -> Broadcast {
+    let target = Target { namespace: pattern.into(), rooms: Vec::new(), except: Vec::new(), flags: Vec::new() };
+    Broadcast { target, timeout: None }.flag(flags::PATTERN)
+}
+
 /// Some of the sockets of a namespace, on all nodes.
 ///
 /// ```no_run

@@ -68,7 +68,7 @@ pub mod testing;
 pub use answers::Answers;
 pub use arguments::{Argument, Arguments, OwnedNotBorrowed};
 pub use binary::Binary;
-pub use broadcast::{Broadcast, io, of};
+pub use broadcast::{Broadcast, io, of, of_pattern};
 pub use disconnect::{Disconnect, DisconnectHandler};
 pub use error::{Error, Result};
 pub use event::{Ack, Event, IntoReply, Reply};

@@ -168,8 +168,9 @@ impl Plugin {
     }
 
     /// `io.of(/pattern/)`: what follows belongs to every namespace whose whole name the regular expression matches, and that was
-    /// not added by name. Of several patterns the first that matches counts. No host serves patterns yet: a plugin with one is
-    /// not loaded.
+    /// not added by name. Of several patterns the first that matches counts. A namespace is made for the first client that connects to it,
+    /// and is gone with the last. Expressions are those of the crate `regex` with `\w`, `\d` and `\b` of ASCII. To emit to all of the
+    /// namespaces there is [`of_pattern`](crate::of_pattern).
     #[must_use]
     pub fn namespace_pattern(self, pattern: impl Into<String>) -> Self {
         self.select_namespace(pattern.into(), true)

@@ -1,7 +1,7 @@
 //! What the host promises to plugins, as scenarios. They do not depend on how a host is made: the same list runs against the real
 //! one and against the host of the SDK's unit tests, so that the two cannot drift apart.
 //!
-//! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names as configuration: it takes
+//! The plugins are `tests/guests/scripted` twice, under the names `first` and `second` with their names and their patterns as configuration: it takes
 //! the steps that a scenario gives it, in `auth` when a client connects and in the event `do`. [`failures`] runs the list; each scenario
 //! gets a new host. The plugins may be of either mode: where the modes differ, a scenario expects two things, and names the rule
 //! (`differs`). What needs a queue of events that stands still waits in middleware in `shared` mode, where handlers overlap.
@@ -17,6 +17,7 @@ mod disconnecting;
 mod events;
 mod limits;
 mod overtaking;
+mod patterns;
 mod questions;
 mod rooms;
 mod state;
@@ -56,7 +57,8 @@ pub trait TestServer {
     where
         Self: Sized,
     {
-        ["first", "second"].map(|name| (name, serde_json::json!({"name": name})))
+        let config = |name, patterns: &[&str]| serde_json::json!({"name": name, "patterns": patterns});
+        [("first", &patterns::OF_FIRST[..]), ("second", &patterns::OF_SECOND)].map(|(name, patterns)| (name, config(name, patterns)))
     }
 }
 
@@ -137,9 +139,10 @@ pub fn failures<S: TestServer>(only: &str, open: impl Fn(&'static str) -> S) -> 
 
 /// All scenarios, by name.
 fn scenarios() -> Vec<(&'static str, Scenario)> {
-    let lists: [&[(&'static str, Scenario)]; 11] = [
+    let lists: [&[(&'static str, Scenario)]; 12] = [
         connecting::SCENARIOS,
         chains::SCENARIOS,
+        patterns::SCENARIOS,
         events::SCENARIOS,
         overtaking::SCENARIOS,
         atomicity::SCENARIOS,

@@ -120,6 +120,12 @@ impl HostState {
         (0..self.sockets.len()).filter(|index| is_selected(&self.sockets[*index])).collect()
     }
 
+    /// The namespaces that have sockets.
+    pub(super) fn namespaces(&self) -> BTreeSet<String> {
+        let joined = self.sockets.iter().filter(|socket| socket.state == SocketState::Joined);
+        joined.map(|socket| socket.namespace.clone()).collect()
+    }
+
     /// Whether a namespace exists: `/`, and whatever a plugin registered.
     pub(super) fn has_namespace(&self, name: &str) -> bool {
         name == "/" || self.plugins.iter().any(|state| state.plugin.serves(name))

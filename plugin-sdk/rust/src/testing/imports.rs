@@ -36,7 +36,14 @@ impl Host for CallHost {
 
     fn emit_to_rooms(&self, target: &Target, name: &str, payload: Payload) -> Result<()> {
         checks::event(name, &payload)?;
-        self.write_to_all(target, |target| Write::Broadcast { target, name: name.to_owned(), payload })
+        self.with(|call, state| {
+            let before = call.writes.len();
+            let write = |target| Write::Broadcast { target, name: name.to_owned(), payload: payload.clone() };
+            let targets = call.emit_targets(state, target)?;
+            let recorded = targets.into_iter().try_for_each(|target| call.record(write(target)));
+            // All of them or none.
+            recorded.inspect_err(|_| call.writes.truncate(before))
+        })
     }
 
     fn ask_socket(&self, socket: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<Answers> {

@@ -4,8 +4,10 @@ use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Reg
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
 use innkeeper_contract::capabilities::{self, NAMESPACES};
+use innkeeper_contract::limits::NAMESPACE_NAME_BYTES_MAX;
 use innkeeper_contract::options::{OVERTAKABLE, OVERTAKABLE_CONNECTION, PATTERN};
 use innkeeper_contract::{Refusal, events, hooks, refusals};
+use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 /// The function that makes a plugin, or refuses to: each call gets a new one.
@@ -22,6 +24,8 @@ pub(super) struct LoadedPlugin {
     pub(super) has_timer: bool,
     capabilities: Vec<String>,
     namespaces: Vec<NamespaceRegistration>,
+    /// For each of the namespaces its expression, if it is a pattern.
+    patterns: Vec<Option<Regex>>,
 }
 
 /// An export that belongs to a namespace.
@@ -49,8 +53,8 @@ impl Hook {
 impl LoadedPlugin {
     /// One that has not registered yet.
     pub(super) fn new(index: usize, name: String, make: MakePlugin, config: String) -> Self {
-        let (capabilities, namespaces) = (Vec::new(), Vec::new());
-        Self { index, name, make, config, has_start: false, has_timer: false, capabilities, namespaces }
+        let (capabilities, namespaces, patterns) = (Vec::new(), Vec::new(), Vec::new());
+        Self { index, name, make, config, has_start: false, has_timer: false, capabilities, namespaces, patterns }
     }
 
     /// The same plugin, once it has registered. The error is what no host would load.
@@ -59,7 +63,7 @@ impl LoadedPlugin {
         if let Some(unknown) = capabilities.iter().find(|name| capabilities::parse(name).is_none()) {
             return Err(format!("requests the capability {unknown:?}; there are {}", capabilities::ALL.join(", ")));
         }
-        namespaces.iter().try_for_each(check_namespace)?;
+        let patterns = namespaces.iter().map(check_namespace).collect::<Result<_, _>>()?;
         let has = |name: &str| hooks.iter().any(|hook| hook == name);
         Ok(Self {
             index: self.index,
@@ -70,13 +74,38 @@ impl LoadedPlugin {
             has_timer: has(hooks::TIMER),
             capabilities,
             namespaces,
+            patterns,
         })
     }
 
     /// The index of the registration that serves a namespace.
     pub(super) fn registration(&self, namespace: &str) -> Option<u32> {
-        let index = self.namespaces.iter().position(|registered| registered.name == namespace)?;
-        u32::try_from(index).ok()
+        self.position(namespace).and_then(|index| u32::try_from(index).ok())
+    }
+
+    /// The name, else the first pattern that matches.
+    fn position(&self, namespace: &str) -> Option<usize> {
+        let mut registered = self.namespaces.iter().zip(&self.patterns);
+        let by_name = registered.position(|(registered, pattern)| pattern.is_none() && registered.name == namespace);
+        by_name.or_else(|| {
+            let is_match = |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|it| it.is_match(namespace.as_bytes()));
+            if namespace.len() > NAMESPACE_NAME_BYTES_MAX { None } else { self.patterns.iter().position(is_match) }
+        })
+    }
+
+    /// Refuses what is the text of no pattern.
+    pub(super) fn check_pattern(&self, text: &str) -> Result<()> {
+        let mut registered = self.namespaces.iter().zip(&self.patterns);
+        match registered.any(|(registered, pattern)| pattern.is_some() && registered.name == text) {
+            true => Ok(()),
+            false => Err(Error::refused(refusals::no_pattern(text))),
+        }
+    }
+
+    /// Whether the plugin serves the namespace by the pattern of this text.
+    pub(super) fn serves_by(&self, pattern: &str, namespace: &str) -> bool {
+        let index = self.position(namespace).filter(|index| matches!(self.patterns.get(*index), Some(Some(_))));
+        index.and_then(|index| self.namespaces.get(index)).is_some_and(|registered| registered.name == pattern)
     }
 
     pub(super) fn serves(&self, namespace: &str) -> bool {
@@ -146,7 +175,7 @@ impl LoadedPlugin {
     }
 
     fn namespace(&self, name: &str) -> Option<&NamespaceRegistration> {
-        self.namespaces.iter().find(|namespace| namespace.name == name)
+        self.position(name).and_then(|index| self.namespaces.get(index))
     }
 }
 
@@ -155,12 +184,14 @@ fn capability_missing(refusal: Refusal, capability: &str) -> Error {
     Error::host(refusal.code, format!("{refusal}: add `.capability({capability:?})` to the plugin"))
 }
 
-fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
+/// Returns the expression of a pattern.
+fn check_namespace(namespace: &NamespaceRegistration) -> Result<Option<Regex>, String> {
     let name = &namespace.name;
-    if namespace.options.iter().any(|option| option == PATTERN) {
-        return Err(format!("has the pattern {name:?}, and the host of tests does not have patterns yet"));
-    }
-    if !name.starts_with('/') || name.contains(',') {
+    let is_pattern = namespace.options.iter().any(|option| option == PATTERN);
+    let build = || RegexBuilder::new(&format!(r"\A(?:{name})\z")).unicode(false).build();
+    let no_pattern = |error| format!("has the pattern {name:?}, which is no regular expression: {error}");
+    let pattern = if is_pattern { Some(build().map_err(no_pattern)?) } else { None };
+    if !is_pattern && (!name.starts_with('/') || name.contains(',')) {
         return Err(format!("has the namespace {name:?}; a name begins with \"/\" and has no comma"));
     }
     match namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
@@ -168,6 +199,6 @@ fn check_namespace(namespace: &NamespaceRegistration) -> Result<(), String> {
             let instead = events::instead_of_handler(&reserved.name);
             Err(format!("has a handler of the event {:?}, a name that Socket.IO keeps for itself; {instead}", reserved.name))
         }
-        None => Ok(()),
+        None => Ok(pattern),
     }
 }

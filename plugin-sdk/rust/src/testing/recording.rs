@@ -7,7 +7,7 @@ use super::loaded_plugin::LoadedPlugin;
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
-use innkeeper_contract::{defaults, refusals};
+use innkeeper_contract::{defaults, flags, refusals};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,9 +76,26 @@ impl Recording {
 
     /// Checks which sockets a call names.
     pub(super) fn check_target(&self, state: &HostState, target: &Target) -> Result<()> {
+        if is_pattern(target) {
+            return Err(Error::refused(refusals::only_emits_to_patterns()));
+        }
         checks::rooms(&target.rooms)?;
         checks::rooms(&target.except)?;
         self.check_namespace(state, &target.namespace)
+    }
+
+    /// The same for an emit, which may be to all namespaces that the plugin serves by a pattern.
+    pub(super) fn emit_targets(&self, state: &HostState, target: &Target) -> Result<Vec<Target>> {
+        if !is_pattern(target) {
+            self.check_target(state, target)?;
+            return Ok(vec![target.clone()]);
+        }
+        self.plugin.check_pattern(&target.namespace)?;
+        checks::rooms(&target.rooms)?;
+        checks::rooms(&target.except)?;
+        let mut namespaces = state.namespaces();
+        namespaces.retain(|namespace| self.plugin.serves_by(&target.namespace, namespace));
+        Ok(namespaces.into_iter().map(|namespace| Target { namespace, ..target.clone() }).collect())
     }
 
     /// Checks that a namespace exists and that the plugin may name it.
@@ -92,4 +109,8 @@ impl Recording {
         }
         Err(Error::refused(refusals::no_namespace(namespace)))
     }
+}
+
+fn is_pattern(target: &Target) -> bool {
+    target.flags.iter().any(|flag| flag == flags::PATTERN)
 }

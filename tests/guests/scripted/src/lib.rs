@@ -27,9 +27,12 @@ use step::{Plan, Step};
 #[derive(Deserialize)]
 struct Config {
     name: String,
+    /// The namespaces that the plugin serves by pattern.
+    #[serde(default)]
+    patterns: Vec<String>,
 }
 
-/// The plugin: `first` serves everything, all others `/chain` only.
+/// The plugin: `first` serves everything, all others `/chain` only; and each its patterns.
 pub fn plugin() -> Plugin {
     let is_first = name().is_ok_and(|name| name == "first");
     let plugin = Plugin::new()
@@ -41,6 +44,8 @@ pub fn plugin() -> Plugin {
         .namespace("/chain")
         .middleware(|socket: &Socket, event: &mut Event| at_once(middleware(socket, event)));
     let plugin = everywhere(plugin, "/chain");
+    let patterns = config::<Config>().map(|config| config.patterns).unwrap_or_default();
+    let plugin = patterns.iter().fold(plugin, |plugin, text| everywhere(plugin.namespace_pattern(text), text));
     if !is_first {
         return plugin;
     }
@@ -48,14 +53,15 @@ pub fn plugin() -> Plugin {
 }
 
 /// On `/other` the events do not wait for `connection`.
-fn everywhere(plugin: Plugin, registered: &'static str) -> Plugin {
+fn everywhere(plugin: Plugin, registered: &str) -> Plugin {
+    let name = registered.to_owned();
     let connection = |socket: &Socket| at_once(connection(socket));
     let plugin = if registered == "/other" { plugin.connection_overtakable(connection) } else { plugin.connection(connection) };
     plugin
         .connect_middleware(|socket: &Socket| at_once(connect_middleware(socket)))
         .on("do", |socket: &Socket, plans, ack| at_once(handler(socket, plans, ack)))
         .on_overtakable("do anytime", |socket: &Socket, plans, ack| at_once(handler(socket, plans, ack)))
-        .on("registered", move |_: &Socket| Reply(registered))
+        .on("registered", move |_: &Socket| Reply(name.clone()))
         .disconnecting(|socket: &Socket, reason: &str| at_once(disconnecting(socket, reason)))
         .disconnect(|socket: &Socket, reason: &str| at_once(disconnect(socket, reason)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::Limit;
 use innkeeper_plugin::{
-    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, of, timer,
+    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, of, of_pattern, timer,
 };
 use serde_json::{Map, Value, json};
 
@@ -87,6 +87,7 @@ impl<'a> Run<'a> {
                 target.emit(&name, self.fill(value)?)
             }
             Step::Of(namespace, name, value) => of(namespace).emit(&name, self.fill(value)?),
+            Step::OfPattern(pattern, name, value) => of_pattern(pattern).emit(&name, self.fill(value)?),
             Step::Join(room) => self.socket()?.join(room),
             Step::JoinNumbers(first, end) => self.socket()?.join(numbers(first, end)),
             Step::JoinAllNumbers(whom, first, end) => self.socket()?.nsp().to(whom).sockets_join(numbers(first, end)),
@@ -169,6 +170,7 @@ impl<'a> Run<'a> {
             Step::FetchFields(room, fields) => self.fetch_fields(room, fields).await?,
             Step::Count(room, true) => json!(self.local(room)?.count()?),
             Step::Count(room, false) => json!(asking::count(self.socket()?, room).await?),
+            Step::CountPattern(pattern) => json!(of_pattern(pattern).local().count()?),
             Step::Ids(room, true) => json!(self.local(room)?.ids()?),
             Step::Ids(room, false) => json!(asking::ids(self.socket()?, room).await?),
             Step::RoomNames(prefix, true) => json!(self.socket()?.nsp().local().rooms_with_prefix(&prefix)?),

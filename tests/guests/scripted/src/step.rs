@@ -29,6 +29,10 @@ pub(crate) enum Step {
     In(Vec<String>, Option<String>, String, Value),
     /// To all sockets of a namespace.
     Of(String, String, Value),
+    /// To all namespaces that the plugin serves by a pattern.
+    OfPattern(String, String, Value),
+    /// How many sockets those have.
+    CountPattern(String),
     Join(String),
     /// Joins rooms named by their numbers, from the first up to the second.
     JoinNumbers(u32, u32),
