@@ -1,4 +1,4 @@
-//! The command line: `innkeeper run | build | demo | config | store | token`.
+//! The command line: `innkeeper run | build | demo | config | plugin | store | token`.
 //!
 //! Every command reports on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for problems in the
 //! configuration and in the command line; 1 for everything else.
@@ -13,8 +13,10 @@ mod demo;
 mod error;
 mod file_handles;
 mod listen;
+mod lock;
 mod output;
 mod paths;
+mod plugin;
 mod reference;
 mod run;
 mod store;
@@ -50,6 +52,9 @@ enum Command {
         /// The configuration [default: innkeeper.toml in this folder]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Load only the components that the lock file beside the configuration names
+        #[arg(long)]
+        locked: bool,
         #[command(flatten)]
         listen: Listen,
     },
@@ -73,6 +78,9 @@ enum Command {
     /// Write, check or show the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
+    /// Pin the components of the plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Read and change what plugins keep in the store, while the server is stopped
     Store(store::StoreArgs),
     /// Make a token for a user, or check one
@@ -101,13 +109,14 @@ pub fn main() -> ExitCode {
     // Dropped last: the lines of the log are written by then.
     let log = telemetry::init();
     let done = match cli.command {
-        Command::Run { config, listen } => run::run(config, listen.into(), &log),
+        Command::Run { config, locked, listen } => run::run(config, locked, listen.into(), &log),
         Command::Build(request) => build::command(&request),
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
         Command::Demo { folder, install, sign_with_jwt_secret, listen } => {
             demo::demo(folder, listen.into(), install, sign_with_jwt_secret, &log)
         }
+        Command::Plugin(request) => plugin::plugin(request),
         Command::Config(request) => configuration::config(request),
         Command::CompileComponent(request) => return compile::compile(&request),
     };

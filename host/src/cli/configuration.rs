@@ -27,7 +27,13 @@ pub(super) enum ConfigCommand {
         file: PathBuf,
     },
     /// Report all problems at once, or what would be loaded; exit code 0 or 2
-    Check(ConfigArgs),
+    Check {
+        #[command(flatten)]
+        args: ConfigArgs,
+        /// Compare the components with the lock file beside the configuration
+        #[arg(long)]
+        locked: bool,
+    },
     /// Show the resolved configuration as TOML, without its secrets
     Show {
         #[command(flatten)]
@@ -54,9 +60,13 @@ pub(super) struct ConfigArgs {
 pub(super) fn config(command: ConfigCommand) -> Result<(), CliError> {
     match command {
         ConfigCommand::Init { force, file } => init(&file, force),
-        ConfigCommand::Check(args) => {
+        ConfigCommand::Check { args, locked } => {
             let reading = match config_file::find(args.config) {
-                Some(file) => Reading::of(&file, &environment, args.listen.into()).map_err(CliError::Check)?,
+                Some(file) => {
+                    let reading = Reading::of(&file, &environment, args.listen.into()).map_err(CliError::Check)?;
+                    if locked { reading.locked() } else { reading }
+                }
+                None if locked => return Err(CliError::NoLock),
                 None => built_in(args.listen, built_in::built_plugins)?.into(),
             };
             let findings = run::check(&reading.checkable())?;

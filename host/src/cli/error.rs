@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::auth::{AuthError, SignError};
-use crate::config::Problems;
+use crate::config::{Problems, UnreadableComponent};
 use crate::store::StoreError;
 
 use super::build::BuildError;
@@ -33,6 +33,10 @@ pub(super) enum CliError {
          (Only a program in the target directory of cargo that built it starts without one, with the reference plugins beside it)"
     )]
     NoConfiguration,
+    #[error("--locked needs a configuration, beside which the lock file is; name one with --config")]
+    NoLock,
+    #[error(transparent)]
+    Component(#[from] UnreadableComponent),
     #[error("the demo needs the sources of its plugins; start it in a checkout of innkeeper, or in a folder below it")]
     NoSources,
     #[error("the demo cannot write into {}", .0.display())]
@@ -118,7 +122,7 @@ pub(super) fn report(error: &CliError) -> ExitCode {
         cause = error.source();
     }
     match error {
-        CliError::NoConfiguration => ExitCode::from(2),
+        CliError::NoConfiguration | CliError::NoLock => ExitCode::from(2),
         CliError::Build(error) if error.is_usage() => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     }

@@ -1,6 +1,6 @@
 //! `innkeeper run`: the server, with a file or without.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::{self, AppError, LEFTOVERS_DEADLINE, ReadAgain};
@@ -17,18 +17,25 @@ use super::reference::AUTH;
 /// Threads in which something may wait for a disk: files, the store, compilations.
 const BLOCKING_THREADS: usize = 64;
 
-pub(super) fn run(file: Option<PathBuf>, flags: Flags, log: &Log) -> Result<(), CliError> {
+/// `is_locked`: only with the components of the lock file.
+pub(super) fn run(file: Option<PathBuf>, is_locked: bool, flags: Flags, log: &Log) -> Result<(), CliError> {
     match config_file::find(file) {
         Some(file) => {
-            let resolved = sound(Reading::of(&file, &environment, flags)?)?;
+            let resolved = sound(read(&file, is_locked, flags)?)?;
             let read_again = move || {
-                let read = Resolved::load(&file, &environment, flags).map_err(|problems| problems.to_string())?;
-                Ok(with_file_handles(read.config))
+                let read = read(&file, is_locked, flags).and_then(|reading| reading.with(Vec::new()));
+                read.map(|read| with_file_handles(read.config)).map_err(|problems| problems.to_string())
             };
             serve(resolved, Arc::new(read_again), log)
         }
+        None if is_locked => Err(CliError::NoLock),
         None => serve(without_file(flags)?.into(), nothing_to_read(), log),
     }
+}
+
+fn read(file: &Path, is_locked: bool, flags: Flags) -> Result<Reading, Problems> {
+    let reading = Reading::of(file, &environment, flags)?;
+    Ok(if is_locked { reading.locked() } else { reading })
 }
 
 /// Of a server that was started without a file.

@@ -6,6 +6,7 @@ use super::generations::GenerationsConfig;
 use super::internal::Internal;
 use super::keys::KeyConfig;
 use super::limits::Limits;
+use super::lock_file::LockFile;
 use super::plugins::PluginConfig;
 use super::server::Server;
 use super::store::StoreConfig;
@@ -24,7 +25,7 @@ pub struct Config {
     pub limits: Limits,
     /// The store's file and its first content: `[store]`.
     pub store: StoreConfig,
-    /// When another generation of a plugin takes over: `[generations]`.
+    /// How plugins are swapped, and what is kept of those that served: `[generations]`.
     pub generations: GenerationsConfig,
     /// How components are compiled and instantiated: `[wasm]`.
     pub wasm: Wasm,
@@ -32,11 +33,19 @@ pub struct Config {
     pub keys: Vec<KeyConfig>,
     /// `[plugins.<name>]` in the order of the file, which is the order of every chain. Names are unique.
     pub plugins: Vec<PluginConfig>,
+    /// With `--locked`: the components that the plugins may have.
+    pub lock: Option<LockFile>,
 }
 
 impl Config {
     /// The file of the store.
     pub(crate) fn store_path(&self) -> PathBuf {
         self.store.file(self.file.as_deref())
+    }
+
+    /// The folder with the components that served.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the task that swaps is being built"))]
+    pub(crate) fn generations_folder(&self) -> PathBuf {
+        self.generations.folder(self.file.as_deref())
     }
 }

@@ -32,7 +32,12 @@ What is set in more than one place: **flag over environment over file over defau
 |---|---|
 | `innkeeper config init [--force] [FILE]` | writes an example with every key, commented out |
 | `innkeeper config check [--config FILE]` | reports every problem at once, with line, key and remedy (exit code 2), or what would be loaded (0) |
+| `innkeeper config check --locked` | the same, and whether each component is the one that the lock file names |
 | `innkeeper config show [--config FILE] [--origin]` | the resolved configuration as TOML; `--origin` adds where each value came from |
+
+**The lock file** pins components, so that many servers run the same code. `innkeeper plugin lock` writes `innkeeper.lock` beside the
+configuration (beside `FILE.toml` it is `FILE.lock`): for each plugin the SHA-256 of its component. `innkeeper run --locked` starts only
+if each component is the one that the file names, and then no plugin is swapped for another.
 
 | variable | |
 |---|---|

@@ -12,6 +12,7 @@ use super::cors::{Origins, origin, origins};
 use super::key_source::{Secret, check_secret};
 use super::key_spec::KeySpec;
 use super::keys::{self, KeyConfig};
+use super::lock_file::LockFile;
 use super::plugins::{self, PluginConfig};
 use super::problem::{Finding, PlacedProblem, Problem, Problems, is_in, with_findings};
 use super::reader::{Reader, Section};
@@ -70,6 +71,21 @@ impl Reading {
     pub(crate) fn with(self, findings: Vec<Finding>) -> Result<Resolved, Problems> {
         let problems = with_findings(self.problems, findings, &self.resolved.sources);
         Problems::or(problems, self.resolved)
+    }
+
+    /// Adds what does not fit the lock file beside the configuration. With it no other component is loaded later.
+    pub(crate) fn locked(mut self) -> Self {
+        let Some(file) = &self.resolved.config.file else { return self };
+        match LockFile::read(file) {
+            Ok(lock) => {
+                let (unknown, findings) = lock.problems(&self.resolved.config.plugins);
+                self.problems.extend(unknown);
+                self.problems = with_findings(self.problems, findings, &self.resolved.sources);
+                self.resolved.config.lock = Some(lock);
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+        self
     }
 
     /// Whether nothing was wrong in the file.
@@ -136,9 +152,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
-    let mut section = reader.section(&mut root, "generations");
-    reader.read(&mut section, generations::KEYS, &mut config.generations);
-    reader.close(section);
+    generations::read(&mut reader, &mut root, file, &mut config.generations);
     wasm::read(&mut reader, &mut root, file, &mut config.wasm);
     config.keys = keys::read(&mut reader, &mut root, file);
     config.plugins = plugins::read(&mut reader, &mut root, file);

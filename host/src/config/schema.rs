@@ -65,7 +65,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         path: "generations",
-        about: "When another generation of a plugin takes over, while its clients stay connected",
+        about: "How plugins are swapped while the server runs, and what is kept of those that served",
         shown: |config| single("generations", &config.generations, generations::KEYS),
     },
     Table {

@@ -348,6 +348,24 @@ fn the_store_is_beside_the_configuration() {
 }
 
 #[test]
+fn generations_are_kept_beside_the_configuration() {
+    let config = |text: &str| read(text, &nothing).expect("nothing is wrong");
+    assert_eq!(config("").generations_folder(), Path::new("src/config/.innkeeper/generations"));
+    assert_eq!(config("generations = { folder = 'x' }").generations_folder(), Path::new("src/config/x"));
+    assert_eq!(Config::default().generations_folder(), Path::new(".innkeeper/generations"));
+    let generations = config("[generations]\nprobation = '0s'\nswap_grace = 500\nkept = 100").generations;
+    assert_eq!((generations.probation, generations.swap_grace), (Duration::ZERO, Duration::from_millis(500)));
+    let told = problems("[generations]\nfolder = 'tests.rs'\nkept = 0\nprobation = '25h'\nswap_grace = '2h'");
+    let expected = [
+        "innkeeper.toml:2: generations.folder: \"tests.rs\" is a file; name a folder, or leave the key out",
+        "innkeeper.toml:3: generations.kept: 0 is out of range; use 1 to 100",
+        "innkeeper.toml:4: generations.probation: \"25h\" is out of range; use 0ns to 86400s",
+        "innkeeper.toml:5: generations.swap_grace: \"2h\" is out of range; use 0ns to 3600s",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn buckets_in_memory_have_names_and_each_stands_there_once() {
     let store =
         read("[store]\nmemory = ['presence', 'typing']\nmemory_bytes_max = '2MiB'", &nothing).expect("nothing is wrong").store;

@@ -18,8 +18,8 @@
 //!   the worst sample.
 //!
 //! Of generations that break one of five calls at fifty a second, ninety-nine of a hundred are found within two seconds, most within
-//! one. What cannot be told apart: a client that begins, after the switch, to send for seconds what would have broken the old one too;
-//! and of an old one with few calls, whether it was better.
+//! one. Two things look alike: a client that begins, after the switch, to send for seconds what would have broken the old one too;
+//! and, of an old one with few calls, one that was better and one that was not.
 
 use std::fmt;
 use std::time::Duration;

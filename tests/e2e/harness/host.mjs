@@ -48,13 +48,14 @@ const NAMESPACES = {
  * `namespaces` are by default those that the component serves.
  * `options.server`, `internal`, `limits`, `store`, `wasm`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
- * `options.file`: a configuration that was written already, in place of those options.
+ * `options.file`: a configuration that was written already, in place of those options. `options.args`: more arguments.
  * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.softHandles`: that is
  * its soft limit. `options.addressKiB`: its address space.
  * `options.unprivileged`: it may read only what its user may, also if that is root.
  */
 export async function startHost(t, options = {}) {
-  const host = run(t, ["run", "--config", options.file ?? writeConfig(t, configuration(options))], options);
+  const file = options.file ?? writeConfig(t, configuration(options));
+  const host = run(t, ["run", "--config", file, ...(options.args ?? [])], options);
   host.address = addressOf(await host.waitForLog(by("listening"), "the host listens", START_MS));
   host.url = `http://${host.address}`;
   const internal = await host.waitForLog(by("internal interface listening"), "the internal interface listens");

@@ -53,7 +53,7 @@ fn the_keys_of_example_configurations_exist() {
 #[test]
 fn the_commands_of_pages_exist() {
     let own = subcommands("host/src/cli.rs");
-    let nested = [("config", "configuration"), ("store", "store"), ("token", "token")];
+    let nested = [("config", "configuration"), ("plugin", "plugin"), ("store", "store"), ("token", "token")];
     let nested: BTreeMap<_, _> =
         nested.into_iter().map(|(command, file)| (command, subcommands(&format!("host/src/cli/{file}.rs")))).collect();
     let (mut unknown, mut seen) = (Vec::new(), 0);

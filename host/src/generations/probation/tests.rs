@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{EARLIER, Probation, Verdict, WINDOWS};
+use super::{EARLIER, INTERVAL, Probation, Verdict, WINDOWS};
 use crate::metrics::Histogram;
 use crate::plugin::Calls;
 
 /// Looks of a second.
-const SECOND: u64 = 4;
+const SECOND: u64 = 1_000 / INTERVAL.as_millis() as u64;
 /// Looks of the default probation.
 const MINUTE: u64 = 60 * SECOND;
 
