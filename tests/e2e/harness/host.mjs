@@ -56,6 +56,8 @@ const NAMESPACES = {
 export async function startHost(t, options = {}) {
   const file = options.file ?? writeConfig(t, configuration(options));
   const host = run(t, ["run", "--config", file, ...(options.args ?? [])], options);
+  /** Its configuration. */
+  host.file = file;
   host.address = addressOf(await host.waitForLog(by("listening"), "the host listens", START_MS));
   host.url = `http://${host.address}`;
   const internal = await host.waitForLog(by("internal interface listening"), "the internal interface listens");

@@ -67,7 +67,7 @@ export class RawSocket {
 }
 
 /** One HTTP request on a connection of its own: `{status, headers, text, json}`. `path` begins behind the address. */
-export function request(host, { method = "GET", path, headers = {}, body, base = host.url }) {
+export function request(host, { method = "GET", path, headers = {}, body, base = host.url, ms }) {
   const answered = new Promise((resolve, reject) => {
     const sent = http.request(base + path, { method, headers, agent: false }, (response) => {
       let text = "";
@@ -77,7 +77,7 @@ export function request(host, { method = "GET", path, headers = {}, body, base =
     });
     sent.on("error", reject).end(body);
   });
-  return within(`an answer to ${method} ${path}`, answered);
+  return within(`an answer to ${method} ${path}`, answered, ms);
 }
 
 /** A polling session on which the test says every packet itself. */

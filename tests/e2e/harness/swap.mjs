@@ -1,0 +1,112 @@
+// Versions of the guest `swapped`, and what puts one in place of another in a running host.
+
+import { readFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startHost } from "./host.mjs";
+import { component } from "./paths.mjs";
+import { request } from "./raw.mjs";
+
+/** The guest of each plugin. */
+const GUESTS = { pooled: "swapped", shared: "swapped-shared" };
+/** What every version serves. */
+const NAMESPACES = ["/", "/side"];
+/** Many clients of one address. */
+const CROWDED = { sessions_per_address_max: 5_000, connections_per_address_max: 5_000, handshakes_per_second_max: 5_000 };
+const MINUTE = 60_000;
+
+/**
+ * A version of the guest in this mode: another component, since its number and its plan are written over in the bytes of the file. What
+ * a plan can have stands in `tests/guests/swapped/src/mark.rs`.
+ */
+export function version(mode, number, plan = {}) {
+  const bytes = readFileSync(component(GUESTS[mode]));
+  replace(bytes, "@@version:", String(number).padStart(4, "0"), 4);
+  replace(bytes, "@@plan:", JSON.stringify(plan), 121);
+  return bytes;
+}
+
+function replace(bytes, mark, text, width) {
+  const at = bytes.indexOf(mark);
+  if (at < 0 || bytes.indexOf(mark, at + 1) >= 0) throw new Error(`the mark ${mark} is not there exactly once`);
+  if (text.length > width) throw new Error(`${text} has more than ${width} bytes`);
+  bytes.write(text.padEnd(width), at + mark.length);
+}
+
+/**
+ * A host with these plugins, each in its first version; `pooled` and `shared` are a chain on all namespaces. `tables`: more keys of each,
+ * and `plan`: that of the first version.
+ */
+export async function startSwapped(t, tables = { pooled: {}, shared: {} }, options = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-swap-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const plugin = ([name, { mode = name, plan, grants = [], ...table }]) => {
+    const file = path.join(folder, `${name}.wasm`);
+    writeFileSync(file, version(mode, 1, plan));
+    return [name, { component: file, namespaces: NAMESPACES, grants: ["store", ...grants], config: { name }, ...table }];
+  };
+  const plugins = Object.fromEntries(Object.entries(tables).map(plugin));
+  const { limits, ...others } = options;
+  const host = await startHost(t, { plugins, limits: { ...CROWDED, ...limits }, store: { memory: ["swapped"] }, ...others });
+  return Object.assign(host, { componentOf: (name) => path.join(folder, `${name}.wasm`) });
+}
+
+/** A request to the admin interface: `{status, json}`. */
+export function admin(host, method, path, body) {
+  const isBytes = Buffer.isBuffer(body);
+  const headers = { authorization: `Bearer ${token(host)}` };
+  if (body !== undefined) headers["content-type"] = isBytes ? "application/wasm" : "application/json";
+  const sent = body === undefined || isBytes ? body : JSON.stringify(body);
+  return request(host, { base: host.internal, method, path, headers, body: sent, ms: MINUTE });
+}
+
+/** Asks for a swap to this component. Resolves to the answer, whatever it is. */
+export function trySwap(host, plugin, bytes) {
+  return admin(host, "PUT", `/plugins/${plugin}/component`, bytes);
+}
+
+/** Swaps, and resolves to the plugin as the host shows it then. */
+export function swap(host, plugin, bytes) {
+  return done(trySwap(host, plugin, bytes));
+}
+
+/** `rollback`, `load`, `unload`, `swap` …, and resolves to the plugin as the host shows it then. */
+export function change(host, plugin, what, body = {}) {
+  return done(admin(host, "POST", `/plugins/${plugin}/${what}`, body));
+}
+
+/** The plugin as the host shows it. */
+export function show(host, plugin) {
+  return done(admin(host, "GET", `/plugins/${plugin}`));
+}
+
+async function done(answering) {
+  const { status, json, text } = await answering;
+  if (status !== 200) throw new Error(`the host answers ${status}: ${json?.detail ?? text}`);
+  return json;
+}
+
+function token(host) {
+  const file = path.join(path.dirname(host.file), ".innkeeper", "admin-token");
+  return readFileSync(file, "utf8").trim();
+}
+
+/**
+ * Which generation answered, where only few versions take turns: as `begun()` says how many swaps have begun, an answer of a generation
+ * before the last one seen would belong to one that does not exist yet.
+ */
+export class Generations {
+  at = 0;
+
+  constructor(versions, begun, sentence) {
+    Object.assign(this, { versions, begun, sentence });
+  }
+
+  /** Notes an answer, and returns the number of its generation. */
+  see(version) {
+    let next = this.at;
+    while (1 + (next % this.versions) !== version) next += 1;
+    if (next > this.begun()) throw new Error(`${this.sentence}: version ${version} after generation ${this.at}, with ${this.begun()} swaps`);
+    return (this.at = next);
+  }
+}

@@ -1,0 +1,70 @@
+// One version of a plugin after the other, under traffic: clients notice nothing but other answers.
+//
+// SWAP_CLIENTS=2000 SWAPS=100 is what a release has to pass.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { connected, open } from "./harness/index.mjs";
+import { Generations, show, startSwapped, swap, version } from "./harness/swap.mjs";
+import { Traffic } from "./harness/swap-traffic.mjs";
+
+const CLIENTS = Number(process.env.SWAP_CLIENTS ?? 100);
+const SWAPS = Number(process.env.SWAPS ?? 20);
+/** Steps of all clients in a second. */
+const STEPS = Number(process.env.SWAP_STEPS ?? 400);
+/** So many versions of each plugin take turns. */
+const VERSIONS = 4;
+const PLUGINS = ["pooled", "shared"];
+
+test(`${CLIENTS} clients with traffic, ${SWAPS} swaps of a pooled and a shared plugin in a chain: nothing is lost, doubled, late or older`, async (t) => {
+  const host = await startSwapped(t, { pooled: { call_ms: 30_000 }, shared: { call_ms: 30_000, open_calls_max: 20_000 } });
+  const versions = Object.fromEntries(PLUGINS.map((name) => [name, Array.from({ length: VERSIONS }, (_, index) => version(name, index + 1))]));
+  // From here on nothing has to be compiled.
+  for (const name of PLUGINS) for (let index = 1; index <= VERSIONS; index++) await swap(host, name, versions[name][index % VERSIONS]);
+  const begun = { pooled: 0, shared: 0 };
+  const traffic = [];
+  for (let first = 0; first < CLIENTS; first += 50) {
+    const some = Array.from({ length: Math.min(50, CLIENTS - first) }, (_, index) => client(host, first + index, begun));
+    traffic.push(...(await Promise.all(some)));
+  }
+  let isOver = false;
+
+  const running = Promise.all(traffic.map((one) => one.run(() => isOver, (1_000 * CLIENTS) / STEPS)));
+  running.catch(() => {});
+  const took = { pooled: [], shared: [] };
+  try {
+    for (let index = 1; index <= SWAPS; index++) {
+      for (const name of PLUGINS) {
+        begun[name] = index;
+        const before = performance.now();
+        await Promise.race([swap(host, name, versions[name][index % VERSIONS]), running]);
+        took[name].push(performance.now() - before);
+        await pause(20);
+      }
+    }
+  } finally {
+    isOver = true;
+  }
+  const steps = (await running).reduce((sum, one) => sum + one, 0);
+
+  for (const name of PLUGINS) t.diagnostic(`${name}: swaps took ${figures(took[name])} ms`);
+  t.diagnostic(`${steps} steps`);
+  assert.ok(traffic.every((one) => one.welcomes === 2), "each plugin welcomed each client once");
+  const isWrong = ({ level, message }) => level === "ERROR" || (level === "WARN" && !message.startsWith("this plugin computes for more"));
+  assert.deepEqual(host.logged(isWrong).slice(0, 5), []);
+  for (const name of PLUGINS) assert.equal((await show(host, name)).generation.number, 1 + VERSIONS + SWAPS);
+});
+
+async function client(host, index, begun) {
+  const socket = open(host, "/", { via: index % 2 ? "polling" : "websocket" });
+  const generations = Object.fromEntries(PLUGINS.map((name) => [name, new Generations(VERSIONS, () => begun[name], `${name}, client ${index}`)]));
+  const traffic = new Traffic(socket, generations);
+  await connected(socket);
+  return traffic;
+}
+
+function figures(list) {
+  const sorted = list.toSorted((one, other) => one - other);
+  return [0, 0.5, 0.9, 1].map((part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1)).join(" / ");
+}
