@@ -78,9 +78,8 @@ enum Command {
     /// Write, check or show the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
-    /// Pin the components of the plugins
-    #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    /// See and change the plugins of a running server
+    Plugin(plugin::PluginArgs),
     /// Read and change what plugins keep in the store, while the server is stopped
     Store(store::StoreArgs),
     /// Make a token for a user, or check one

@@ -12,6 +12,7 @@ use crate::store::StoreError;
 
 use super::build::BuildError;
 use super::output::say;
+use super::plugin::AdminError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,8 @@ pub(super) enum CliError {
     Random(#[source] io::Error),
     #[error(transparent)]
     Auth(#[from] AuthError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     #[error(transparent)]
     Unsigned(#[from] SignError),
     #[error("{0}")]

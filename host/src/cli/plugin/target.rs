@@ -1,0 +1,144 @@
+//! Which server a command is about: the address of its admin interface, and its token.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::client::Client;
+use super::error::AdminError;
+use crate::cli::config_file::{self, environment};
+use crate::cli::error::CliError;
+use crate::config::{Config, Flags, Internal, Reading};
+
+const URL_VARIABLE: &str = "INNKEEPER_ADMIN_URL";
+const TOKEN_VARIABLE: &str = "INNKEEPER_ADMIN_TOKEN";
+/// A token is some 40 bytes; of a file that is none no more is read.
+const TOKEN_BYTES: u64 = 4_096;
+
+/// Flags that say which server.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The configuration of the server [default: innkeeper.toml in this folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The address of the admin interface [default: INNKEEPER_ADMIN_URL, else as the configuration says]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// The file with its token [default: the token in INNKEEPER_ADMIN_TOKEN, else the file of the configuration]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Target {
+    /// The client of that server.
+    pub(super) fn client(self) -> Result<Client, CliError> {
+        let url = self.url.or_else(|| environment(URL_VARIABLE).filter(|url| !url.is_empty()));
+        let token = match self.token_file {
+            Some(file) => Some(read_token(&file)?),
+            None => environment(TOKEN_VARIABLE)
+                .filter(|token| !token.is_empty())
+                .map(|token| Token::of(TOKEN_VARIABLE, &token))
+                .transpose()?,
+        };
+        // Read only for what is still open.
+        let configured = || configuration(self.config.clone());
+        let url = match url {
+            Some(url) => url,
+            None => address(&configured()?)?,
+        };
+        let token = match token {
+            Some(token) => token,
+            None => read_token(&token_file(&configured()?))?,
+        };
+        Ok(Client::new(&url, token)?)
+    }
+}
+
+/// A token, and where it is from.
+#[derive(Debug)]
+pub(super) struct Token {
+    pub(super) secret: String,
+    pub(super) from: String,
+}
+
+impl Token {
+    fn of(from: &str, text: &str) -> Result<Self, AdminError> {
+        let secret = text.trim().to_owned();
+        let is_token = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_token { Ok(Self { secret, from: from.to_owned() }) } else { Err(AdminError::NoToken(from.to_owned())) }
+    }
+}
+
+fn read_token(path: &Path) -> Result<Token, AdminError> {
+    let read = || -> io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(TOKEN_BYTES).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().map_err(|source| AdminError::Token { path: path.to_owned(), source })?;
+    Token::of(&path.display().to_string(), &text)
+}
+
+/// What is wrong with a component or a plugin's table is none of this command's business: the server runs.
+fn configuration(named: Option<PathBuf>) -> Result<Config, CliError> {
+    match config_file::find(named) {
+        Some(file) => Ok(Reading::of(&file, &environment, Flags::default())?.checkable()),
+        None => Ok(Config::built_in(Vec::new(), &environment, Flags::default())?),
+    }
+}
+
+/// Beside the configuration.
+fn token_file(config: &Config) -> PathBuf {
+    const FILE: &str = ".innkeeper/admin-token";
+    config.file.as_ref().map_or_else(|| PathBuf::from(FILE), |file| file.with_file_name(FILE))
+}
+
+fn address(config: &Config) -> Result<String, AdminError> {
+    let file = config.file.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
+    match &config.internal {
+        Internal { enabled: false, .. } => Err(AdminError::Disabled(file)),
+        Internal { port: 0, .. } => Err(AdminError::FreePort(file)),
+        internal => Ok(format!("http://{}", SocketAddr::new(reachable(internal.host), internal.port))),
+    }
+}
+
+/// A server that listens everywhere is reached on this machine.
+fn reachable(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Token, address, token_file};
+    use crate::config::{Config, Internal};
+
+    #[test]
+    fn the_address_is_that_of_the_configuration() {
+        let config = |internal| Config { file: Some(PathBuf::from("/etc/innkeeper.toml")), internal, ..Config::default() };
+        let url = |host: &str, port| address(&config(Internal { host: host.parse().unwrap(), port, ..Internal::default() }));
+        assert_eq!(url("127.0.0.1", 3002).unwrap(), "http://127.0.0.1:3002");
+        assert_eq!(url("0.0.0.0", 80).unwrap(), "http://127.0.0.1:80");
+        assert_eq!(url("::", 3002).unwrap(), "http://[::1]:3002");
+        assert!(url("::1", 0).unwrap_err().to_string().contains("--url"));
+        let disabled = config(Internal { enabled: false, ..Internal::default() });
+        assert!(address(&disabled).unwrap_err().to_string().contains("/etc/innkeeper.toml: [internal] enabled is false"));
+        assert_eq!(token_file(&disabled), PathBuf::from("/etc/.innkeeper/admin-token"));
+    }
+
+    #[test]
+    fn a_token_is_one_word() {
+        assert_eq!(Token::of("x", " abc-_1\n").unwrap().secret, "abc-_1");
+        for none in ["", "\n", "a b", "a\nb", "é"] {
+            assert_eq!(Token::of("the file", none).unwrap_err().to_string(), "the file holds no token");
+        }
+    }
+}
