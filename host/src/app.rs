@@ -96,9 +96,14 @@ pub(crate) struct Server {
     pub(crate) socket_io: Arc<SocketIo>,
 }
 
-/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written.
-/// `read_again`: reads the configuration again, for SIGHUP.
-pub(crate) async fn run(mut config: Config, read_again: ReadAgain, log: Arc<LogQueue>) -> Result<(), AppError> {
+/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written. `read_again`: reads the configuration
+/// again, for SIGHUP. `ready` is called when it serves.
+pub(crate) async fn run(
+    mut config: Config,
+    read_again: ReadAgain,
+    log: Arc<LogQueue>,
+    ready: impl FnOnce(Generations),
+) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
     let listener = listen((config.server.host, config.server.port).into(), "server")?;
     let internal_listener = match &config.internal {
@@ -136,6 +141,7 @@ pub(crate) async fn run(mut config: Config, read_again: ReadAgain, log: Arc<LogQ
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     status.set_ready(not_loaded, engine.shutting_down());
+    ready(server.generations.clone());
     let mut watching = watch_files(&config, &server.generations);
     while let Received::HangUp = signals.next().await {
         watching.iter().for_each(AbortHandle::abort);
@@ -236,8 +242,8 @@ pub(crate) async fn build(
         services: services.clone(),
         engines,
         limits: config.limits.clone(),
-        swap_grace: Duration::from_secs(2),
-        probation: Some(Duration::from_secs(60)),
+        settings: config.generations.clone(),
+        lock: config.lock.clone(),
         after_switch: {
             let (adapter, registry) = (adapter.clone(), registry.clone());
             Box::new(move || metrics::name_events(&adapter, &registry))

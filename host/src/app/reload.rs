@@ -12,9 +12,12 @@ pub(crate) type ReadAgain = Arc<dyn Fn() -> Result<Config, String> + Send + Sync
 
 /// The tables that may change while the server runs.
 const TABLES: [&str; 3] = ["keys.", "plugins.", "server.cors."];
-/// The keys of `[limits]` that may change while the server runs: those of one connection, which hold for connections that are opened
-/// from then on, and those of one call.
-const LIMITS: [&str; 13] = [
+/// Other keys that may change while the server runs. Limits are those of one connection, which hold for connections that are opened from
+/// then on, and those of one call.
+const KEYS: [&str; 16] = [
+    "generations.probation",
+    "generations.swap_grace",
+    "generations.watch",
     "limits.attachments_max",
     "limits.component_bytes_max",
     "limits.data_bytes_max",
@@ -59,18 +62,18 @@ async fn take_over(server: &Server, serving: &mut Config, read_again: &ReadAgain
 }
 
 fn may_change(key: &str) -> bool {
-    TABLES.iter().any(|table| key.starts_with(table)) || LIMITS.contains(&key)
+    TABLES.iter().any(|table| key.starts_with(table)) || KEYS.contains(&key)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMITS, may_change};
+    use super::{KEYS, may_change};
     use crate::config::docs;
 
     #[test]
     fn the_limits_that_may_change_are_keys_of_the_configuration() {
         let reference = docs();
-        assert!(LIMITS.iter().all(|key| reference.contains(&format!("`{}`", key.trim_start_matches("limits.")))));
+        assert!(KEYS.iter().filter_map(|key| key.split_once('.')).all(|(_, key)| reference.contains(&format!("`{key}`"))));
         assert!(may_change("plugins.chat.grants") && may_change("keys.users") && !may_change("server.port"));
     }
 }

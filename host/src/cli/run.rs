@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::app::{self, AppError, LEFTOVERS_DEADLINE, ReadAgain};
 use crate::config::{Config, Finding, Flags, Problems, Reading, Resolved};
+use crate::generations::Generations;
 use crate::telemetry::Log;
 
 use super::built_in::{built_plugins, free_internal, report_open};
@@ -51,9 +52,19 @@ fn with_file_handles(mut config: Config) -> Config {
 }
 
 /// Runs the server until it has drained.
-pub(super) fn serve(Resolved { config, sources }: Resolved, read_again: ReadAgain, log: &Log) -> Result<(), CliError> {
+pub(super) fn serve(resolved: Resolved, read_again: ReadAgain, log: &Log) -> Result<(), CliError> {
+    serve_beside(resolved, read_again, log, |_| ())
+}
+
+/// The same, with something beside it that changes plugins, which begins on the same runtime when the server serves.
+pub(super) fn serve_beside(
+    Resolved { config, sources }: Resolved,
+    read_again: ReadAgain,
+    log: &Log,
+    ready: impl FnOnce(Generations),
+) -> Result<(), CliError> {
     file_handles::raise_limit();
-    match on_runtime(app::run(with_file_handles(config), read_again, log.queue().clone()))? {
+    match on_runtime(app::run(with_file_handles(config), read_again, log.queue().clone(), ready))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),
     }

@@ -60,6 +60,8 @@ impl GenerationsTask {
         planned.extend(gone.map(|(index, _)| Planned { index, version: None, takes_state: false }));
         let takeovers = self.prepare(planned).await?;
         self.parts.limits = config.limits.clone();
+        self.parts.lock = config.lock.clone();
+        self.parts.settings = config.generations.clone();
         self.parts.services.keys.store(keys);
         let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         self.commit(takeovers, Some(&names), by);

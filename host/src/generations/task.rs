@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use innkeeper_contract::kinds;
@@ -14,7 +13,7 @@ use super::slot::{Looked, Slot};
 use super::takeover::{Planned, Takeover, hand_over_all};
 use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What, probation};
 use crate::adapter::Adapter;
-use crate::config::{Limits, PluginConfig};
+use crate::config::{GenerationsConfig, Limits, LockFile, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
 use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, Version, WasmEngines};
 
@@ -33,9 +32,9 @@ pub(crate) struct Parts {
     pub(crate) services: Arc<HostServices>,
     pub(crate) engines: Arc<WasmEngines>,
     pub(crate) limits: Limits,
-    pub(crate) swap_grace: Duration,
-    /// How long a new generation is watched; none: not at all.
-    pub(crate) probation: Option<Duration>,
+    pub(crate) settings: GenerationsConfig,
+    /// The components that plugins may have, if they are pinned.
+    pub(crate) lock: Option<LockFile>,
     /// What depends on the registrations, besides the registry.
     pub(crate) after_switch: Box<dyn Fn() + Send + Sync>,
 }
@@ -163,7 +162,9 @@ impl GenerationsTask {
                 "this component (sha256:{digest}) was taken back in its probation; to have it all the same, swap with --again"
             )));
         }
-        let candidate = Candidate::new(slot.plugin.clone(), slot.config.clone(), &self.parts.limits).with_component(bytes);
+        let (plugin, config) = (slot.plugin.clone(), slot.config.clone());
+        self.allow(&config.name, &digest)?;
+        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
         self.switch(Planned { index, version: Some(version), takes_state: true }, by).await?;
         self.slot(index)?.taken_back = None;
@@ -187,6 +188,8 @@ impl GenerationsTask {
         let Some(version) = previous.version.clone() else {
             return Err(Refusal::Conflict(format!("the component sha256:{} is not kept any more", previous.view.digest)));
         };
+        let name = slot.config.name.clone();
+        self.allow(&name, version.digest())?;
         let kept = found.unwrap_or_default();
         let takes_state = version.registration().keeps_rollback_state;
         self.switch(Planned { index, version: Some(version), takes_state }, by).await?;
@@ -201,6 +204,7 @@ impl GenerationsTask {
         }
         let (config, after) = (slot.config.clone(), slot.plugin.generations());
         let bytes = read(config.component.clone(), self.parts.limits.component_bytes_max).await?;
+        self.allow(&config.name, &plugin::digest(&bytes))?;
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
         plugin.number_after(after);
         let plugin = Arc::new(plugin);
@@ -215,6 +219,11 @@ impl GenerationsTask {
             return Err(Refusal::Conflict("it is not loaded".into()));
         }
         self.switch(Planned { index, version: None, takes_state: false }, by).await
+    }
+
+    /// Whether the lock file has this component, if there is one.
+    pub(super) fn allow(&self, plugin: &str, digest: &str) -> Result<(), Refusal> {
+        self.parts.lock.as_ref().map_or(Ok(()), |lock| lock.allows(plugin, digest)).map_err(Refusal::Refused)
     }
 
     fn pause(&mut self, index: usize, is_paused: bool) -> Result<(), Refusal> {
@@ -249,20 +258,21 @@ impl GenerationsTask {
             let old = serving.map(|serving| serving.loaded.runner.clone());
             takeovers.push(Takeover::prepare(planned, old, &self.parts.dispatcher.effects).await?);
         }
-        hand_over_all(&takeovers, self.parts.swap_grace).await?;
+        hand_over_all(&takeovers, self.parts.settings.swap_grace).await?;
         Ok(takeovers)
     }
 
     /// The new generations serve: one step. `names`: the plugins that the configuration has from now on, in its order.
     pub(super) fn commit(&mut self, takeovers: Vec<Takeover>, names: Option<&[&str]>, by: &'static str) {
         let (mut olds, mut news) = (Vec::new(), Vec::new());
+        let probation = Some(self.parts.settings.probation).filter(|time| !time.is_zero() && by != BY_PROBATION);
         for Takeover { planned, old, new } in takeovers {
             let Some(slot) = self.slots.get_mut(planned.index) else { continue };
             match new {
                 Some(new) => {
                     tracing::info!(plugin = &*new.label(), by, digest = new.version.digest(), "plugin serves");
                     news.push((new.runner.clone(), if old.is_some() { kinds::SWAPPED } else { kinds::NEW }));
-                    slot.serve(new, self.parts.probation.filter(|_| by != BY_PROBATION));
+                    slot.serve(new, probation);
                     if slot.timers.is_none() {
                         slot.timers = run_timers(&self.parts.dispatcher, slot);
                     }

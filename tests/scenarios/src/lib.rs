@@ -58,7 +58,8 @@ pub trait TestServer {
         Self: Sized,
     {
         let config = |name, patterns: &[&str]| serde_json::json!({"name": name, "patterns": patterns});
-        [("first", &patterns::OF_FIRST[..]), ("second", &patterns::OF_SECOND)].map(|(name, patterns)| (name, config(name, patterns)))
+        [("first", &patterns::OF_FIRST[..]), ("second", &patterns::OF_SECOND)]
+            .map(|(name, patterns)| (name, config(name, patterns)))
     }
 }
 

@@ -124,7 +124,7 @@ const ARROWS: [(&str, &[&str]); 36] = [
             "telemetry",
         ],
     ),
-    ("cli", &["app", "auth", "config", "fixed_limits", "store", "telemetry", "text_file"]),
+    ("cli", &["app", "auth", "config", "fixed_limits", "generations", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
     ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "plugin"]),
     ("lib", &["cli", "config", "scenarios"]),
@@ -132,13 +132,14 @@ const ARROWS: [(&str, &[&str]); 36] = [
 ];
 
 /// Foreign crates that only some modules may use.
-const FOREIGN: [(&str, &[&str]); 11] = [
+const FOREIGN: [(&str, &[&str]); 12] = [
     ("prometheus_client", &["metrics"]),
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
-    ("hyper", &["engine", "files", "host_names", "internal"]),
-    ("hyper_util", &["engine", "internal"]),
+    ("hyper", &["cli", "engine", "files", "host_names", "internal"]),
+    ("hyper_util", &["cli", "engine", "internal"]),
+    ("notify", &["cli", "generations"]),
     ("redb", &["store"]),
     ("regex", &["plugin"]),
     ("tungstenite", &["engine"]),

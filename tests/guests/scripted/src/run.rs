@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::Limit;
 use innkeeper_plugin::{
-    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, of, of_pattern, timer,
+    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, of,
+    of_pattern, timer,
 };
 use serde_json::{Map, Value, json};
 
