@@ -152,7 +152,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
         self.look();
         has_worked |= self.wake_guest().await;
         has_worked |= self.begin_resumed().await;
-        if let Some(call) = self.next_call() {
+        let may_begin = self.may_begin();
+        if let Some(call) = self.mailbox.next_call(&may_begin) {
             self.begin(call).await;
             has_worked = true;
         }
@@ -168,7 +169,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
         let deadline = self.live.as_mut().and_then(Live::next_deadline);
         let stops_at = if let Begins::Last { until, .. } = &self.begins { Some(*until) } else { None };
         let deadline = deadline.into_iter().chain(stops_at).min();
-        let calls_begin = matches!(self.begins, Begins::All);
+        let may_begin = self.may_begin();
         let has_more = self.begins_again || self.live.as_ref().is_some_and(Live::has_answers);
         let mut clock = deadline.map(|deadline| {
             let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -179,7 +180,7 @@ impl<C: LinkedComponent> InstanceTask<C> {
             clock
         });
         let mailbox = &self.mailbox;
-        poll_fn(|context| match mailbox.poll_change(context, calls_begin) {
+        poll_fn(|context| match mailbox.poll_change(context, &may_begin) {
             Poll::Pending if has_more => Poll::Ready(true),
             Poll::Pending => clock.as_mut().map_or(Poll::Pending, |clock| clock.as_mut().poll(context).map(|()| true)),
             changed => changed,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use tokio::time::Instant;
 
 use super::mailbox::QueuedCall;
@@ -96,10 +96,10 @@ impl<C: LinkedComponent> Live<C> {
         self.questions.are_open()
     }
 
-    /// Whether a call of this socket is open.
-    pub(super) fn has_open_call_of(&mut self, socket: SocketId) -> bool {
-        let is_its = |begun: &BegunCall| begun.call.socket.as_ref().is_some_and(|of_call| of_call.id() == socket);
-        self.instance.shared().is_some_and(|shared| shared.open.values().any(is_its))
+    /// The sockets of which calls are open.
+    pub(super) fn sockets_of_open_calls(&mut self) -> HashSet<SocketId> {
+        let socket = |begun: &BegunCall| Some(begun.call.socket.as_ref()?.id());
+        self.instance.shared().map(|shared| shared.open.values().filter_map(socket).collect()).unwrap_or_default()
     }
 
     /// The time of the open calls is up: they fail. Returns the calls that have not begun.

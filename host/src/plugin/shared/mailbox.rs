@@ -6,9 +6,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use foldhash::HashSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::adapter::SocketId;
 use crate::plugin::call::Call;
 use crate::plugin::open_call::OpenCall;
 
@@ -48,6 +50,24 @@ pub(super) enum Order {
     GoOn,
     Snapshot(oneshot::Sender<Result<String, String>>),
     Restore(String, oneshot::Sender<Result<(), String>>),
+}
+
+/// Which calls begin.
+pub(super) enum MayBegin {
+    All,
+    None,
+    /// Those about these sockets.
+    Of(HashSet<SocketId>),
+}
+
+impl MayBegin {
+    fn includes(&self, queued: &QueuedCall) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Of(sockets) => queued.call.socket.as_ref().is_some_and(|socket| sockets.contains(&socket.id())),
+        }
+    }
 }
 
 /// What the task looks at before it enters the guest.
@@ -114,9 +134,11 @@ impl Mailbox {
         self.lock().orders.pop_front()
     }
 
-    pub(super) fn next_call(&self) -> Option<QueuedCall> {
+    /// The next call that may begin, whatever stands before it.
+    pub(super) fn next_call(&self, may_begin: &MayBegin) -> Option<QueuedCall> {
         let mut state = self.lock();
-        let next = state.calls.pop_front();
+        let index = state.calls.iter().position(|call| may_begin.includes(call))?;
+        let next = state.calls.remove(index);
         if state.calls.is_empty() {
             // A burst leaves no memory behind.
             state.calls.shrink_to(16);
@@ -124,21 +146,14 @@ impl Mailbox {
         next
     }
 
-    /// The next call that `may_begin`, whatever stands before it.
-    pub(super) fn next_call_that(&self, may_begin: impl FnMut(&QueuedCall) -> bool) -> Option<QueuedCall> {
-        let mut state = self.lock();
-        let index = state.calls.iter().position(may_begin)?;
-        state.calls.remove(index)
-    }
-
-    /// Ready when there is something: `false` once the mailbox is closed. Calls are something only if `calls_begin`.
-    pub(super) fn poll_change(&self, context: &mut Context<'_>, calls_begin: bool) -> Poll<bool> {
+    /// Ready when there is something: `false` once the mailbox is closed. Calls are something only if they may begin.
+    pub(super) fn poll_change(&self, context: &mut Context<'_>, may_begin: &MayBegin) -> Poll<bool> {
         let mut state = self.lock();
         if state.is_closed {
             return Poll::Ready(false);
         }
         let is_empty = state.orders.is_empty() && state.tickets.is_empty() && state.given_up.is_empty();
-        if !is_empty || calls_begin && !state.calls.is_empty() {
+        if !is_empty || state.calls.iter().any(|call| may_begin.includes(call)) {
             return Poll::Ready(true);
         }
         state.waker = Some(context.waker().clone());

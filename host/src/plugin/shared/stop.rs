@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::instance_task::InstanceTask;
 use super::live::Live;
-use super::mailbox::QueuedCall;
+use super::mailbox::MayBegin;
 use crate::event_loops::WakeLater;
 use crate::plugin::contract::LinkedComponent;
 
@@ -24,16 +24,12 @@ pub(super) enum Begins {
 }
 
 impl<C: LinkedComponent> InstanceTask<C> {
-    /// The call that begins now.
-    pub(super) fn next_call(&mut self) -> Option<QueuedCall> {
-        match &self.begins {
-            Begins::All => self.mailbox.next_call(),
-            Begins::None => None,
-            Begins::Last { .. } => {
-                let live = self.live.as_mut().filter(|live| live.waits_for_clients())?;
-                let socket_of = |queued: &QueuedCall| queued.call.socket.as_ref().map(|socket| socket.id());
-                self.mailbox.next_call_that(|queued| socket_of(queued).is_some_and(|socket| live.has_open_call_of(socket)))
-            }
+    /// Which calls begin now.
+    pub(super) fn may_begin(&mut self) -> MayBegin {
+        match (&self.begins, &mut self.live) {
+            (Begins::All, _) => MayBegin::All,
+            (Begins::Last { .. }, Some(live)) if live.waits_for_clients() => MayBegin::Of(live.sockets_of_open_calls()),
+            (Begins::None | Begins::Last { .. }, _) => MayBegin::None,
         }
     }
 
