@@ -11,8 +11,9 @@ use crate::memory;
 use crate::name;
 
 /// The events of the plugin, each behind its name: `pooled:version`.
-pub(crate) const EVENTS: [&str; 15] = [
-    "version", "work", "echo", "data", "count", "ask", "nap", "timer", "keep", "give", "join", "say", "hit", "memory", "interval",
+pub(crate) const EVENTS: [&str; 16] = [
+    "version", "work", "late", "echo", "data", "count", "ask", "nap", "timer", "keep", "give", "join", "say", "hit", "memory",
+    "interval",
 ];
 
 /// Which plugins an event passed, each with its version.
@@ -32,14 +33,22 @@ pub(crate) fn disconnect(socket: &Socket) -> Result<()> {
     innkeeper_plugin::of("/").to(crate::WATCHERS).emit("left", (name()?, version(), socket.id()))
 }
 
-/// Adds its version to each `work` event.
-pub(crate) fn middleware(_socket: &Socket, event: &mut Event) -> Result<()> {
-    if !event.name().ends_with(":work") {
-        return Ok(());
+/// Adds its version to each `work` event, and to each `late` one, at which the plugin waits that it names.
+pub(crate) async fn middleware(event: &mut Event) -> Result<()> {
+    let own = (name()?, version());
+    if event.name().ends_with(":work") {
+        let (number, bytes, mut passed): (u32, Binary, Passed) = event.payload().clone().read()?;
+        passed.push(own);
+        event.set_args((number, bytes, passed))?;
+    } else if event.name().ends_with(":late") {
+        let (waits, milliseconds, mut passed): (String, u64, Passed) = event.payload().clone().read()?;
+        if waits == own.0 {
+            asking::sleep(Duration::from_millis(milliseconds)).await?;
+        }
+        passed.push(own);
+        event.set_args((waits, milliseconds, passed))?;
     }
-    let (number, bytes, mut passed): (u32, Binary, Passed) = event.payload().clone().read()?;
-    passed.push((name()?, version()));
-    event.set_args((number, bytes, passed))
+    Ok(())
 }
 
 /// A timer of a socket.
@@ -65,6 +74,11 @@ pub(crate) async fn handle(socket: &Socket, event: Event) -> Result<Option<Reply
             json!(version())
         }
         "version" => json!(version()),
+        "late" => {
+            let (_, _, mut passed): (String, u64, Passed) = event.into_payload().read()?;
+            passed.push((name()?, version()));
+            json!(passed)
+        }
         "data" => json!([version(), add_one(socket)?]),
         "count" => json!([version(), asking::increment(&format!("count:{}", name()?)).await?]),
         "ask" => {

@@ -49,7 +49,11 @@ pub fn plugin() -> Result<Plugin> {
             .namespace(namespace)
             .connection(|socket: &Socket, kind: &str| at_once(connection(socket, kind)))
             .disconnect(|socket: &Socket| disconnect(socket));
-        let plugin = if plan.no_middleware { plugin } else { plugin.middleware(middleware) };
+        let plugin = if plan.no_middleware {
+            plugin
+        } else {
+            plugin.middleware(|_: &Socket, event: &mut Event| at_once(middleware(event)))
+        };
         EVENTS.iter().copied().chain(plan.event.as_deref()).fold(plugin, |plugin, event| {
             plugin.on(format!("{name}:{event}"), |socket: &Socket, event: Event| at_once(handle(socket, event)))
         })

@@ -40,8 +40,9 @@ impl Guest for Exports {
     }
 
     fn event_middleware(event: EventCall) -> Verdict {
-        let (socket, mut event) = event_of(event);
-        event_verdict(middleware(&socket, &mut event), event)
+        let call = event.call;
+        let (_, mut event) = event_of(event);
+        run(call, async move { event_verdict(middleware(&mut event).await, event) })
     }
 
     fn event(event: EventCall) -> Outcome {
