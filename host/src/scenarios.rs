@@ -5,6 +5,7 @@
 //! a ping, a few times over: then what it sent was read, and what was queued for it before was written.
 
 mod handing_over;
+mod joining;
 mod wire;
 
 use std::cell::RefCell;
@@ -57,6 +58,8 @@ fn all_hold(mode: Mode, guest: &str) {
 struct RealServer {
     runtime: Option<Runtime>,
     address: SocketAddr,
+    /// The modules of the host.
+    server: app::Server,
     connections: RefCell<Vec<Rc<Connection>>>,
     /// The time of the store's clock.
     now_ms: Arc<AtomicU64>,
@@ -77,15 +80,15 @@ impl RealServer {
         });
         let now_ms = Arc::new(AtomicU64::new(0));
         let (config, clock) = (config(component, &folder), now_ms.clone());
-        let address = runtime.block_on(async {
+        let (address, server) = runtime.block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
-            let engine = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap().engine;
-            tokio::spawn(engine.serve(listener));
-            address
+            let server = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap();
+            tokio::spawn(server.engine.clone().serve(listener));
+            (address, server)
         });
-        Self { runtime: Some(runtime), address, connections: RefCell::default(), now_ms, folder, _stop: stop }
+        Self { runtime: Some(runtime), address, server, connections: RefCell::default(), now_ms, folder, _stop: stop }
     }
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {

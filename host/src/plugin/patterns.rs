@@ -88,7 +88,8 @@ impl Patterns {
         chains.get(number).map(|(_, chain)| (Some(number), chain.clone()))
     }
 
-    fn members(&self) -> impl Iterator<Item = &Member> {
+    /// The members that all patterns make.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         self.shared.plugins.iter().flatten()
     }
 }

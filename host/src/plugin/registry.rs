@@ -3,6 +3,8 @@
 //! A namespace that is in no registration any more is *closing* for a while: nobody connects to it, and its chain is kept, so that its
 //! sockets are disconnected by the plugins that had served them.
 
+#[cfg(test)]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -107,6 +109,19 @@ impl Registry {
     /// All plugins, in configured order.
     pub(crate) fn plugins(&self) -> Vec<Arc<dyn Runner>> {
         self.table.load().plugins.clone()
+    }
+
+    /// The plugins and what they registered, as [`Registry::replace`] takes it.
+    #[cfg(test)]
+    pub(crate) fn registered(&self) -> Vec<Registered> {
+        let table = self.table.load();
+        let members = || table.chains.iter().flat_map(|chain| &chain.members).chain(table.patterns.members());
+        let registered = |plugin: &Arc<dyn Runner>| {
+            let own = members().filter(|member| Arc::ptr_eq(member.plugin.name(), plugin.name()));
+            let by_index = own.map(|member| (member.index, (*member.registration).clone())).collect::<BTreeMap<_, _>>();
+            (plugin.clone(), by_index.into_values().collect())
+        };
+        table.plugins.iter().map(registered).collect()
     }
 
     /// The names of all fixed namespaces, sorted.
