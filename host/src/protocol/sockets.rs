@@ -8,6 +8,10 @@ use crate::adapter::{Socket, SocketState};
 use crate::dispatch::Queue;
 use crate::reason::DisconnectReason;
 
+/// Names of namespaces that are kept after the server has disconnected a socket there. By pattern clients choose names, and the last ones
+/// matter: packets are on their way for a moment only.
+const ENDED_KEPT: usize = 100;
+
 /// The queues of the sockets. There are few, so they are searched one by one.
 #[derive(Default)]
 pub(super) struct ConnectionSockets {
@@ -60,6 +64,9 @@ impl ConnectionSockets {
                 let is_over = queue.poll(context).is_ready();
                 *refused += usize::from(is_over && queue.socket().disconnect_reason() == Some(DisconnectReason::Refused));
                 if is_over && queue.socket().disconnect_reason().is_some_and(DisconnectReason::is_server_disconnect) {
+                    if ended_by_server.len() >= ENDED_KEPT {
+                        ended_by_server.remove(0);
+                    }
                     ended_by_server.push(queue.socket().namespace().name().into());
                 }
                 !is_over
