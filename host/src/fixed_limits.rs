@@ -105,6 +105,11 @@ pub(crate) const ARTEFACT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of all machine code that is kept for later starts; the least recently used goes first.
 pub(crate) const ARTEFACTS_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes of a component that is read back from those that served: as many as `component_bytes_max` can be set to.
+pub(crate) const KEPT_COMPONENT_BYTES_MAX: u64 = 4 << 30;
+/// Bytes of the list of a plugin's components that served: a hundred entries have less than a tenth of it.
+pub(crate) const KEPT_LIST_BYTES_MAX: u64 = 1 << 20;
+
 /// Bytes of the text that a generation of a `shared` plugin hands to the next.
 pub(crate) const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
 /// Texts of one registration: names of namespaces, events, hooks, capabilities and options. A large application has some hundreds.

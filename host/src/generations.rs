@@ -5,6 +5,8 @@
 
 mod probation;
 mod reload;
+#[cfg_attr(not(test), expect(dead_code, reason = "the task that swaps is being built"))]
+mod shelf;
 mod slot;
 mod takeover;
 mod task;

@@ -67,7 +67,7 @@ test("without a lock file, and with one that does not fit the configuration, `--
 
 test("`plugin lock` that cannot write leaves no file behind, and says which file it is", async (t) => {
   const { file, lock } = configured(t);
-  const { code, text } = await ended(run(t, ["plugin", "lock", "--config", file], { fileKiB: 0 }));
+  const { code, text } = await ended(run(t, ["plugin", "lock", "--config", file], { fileKiB: "0" }));
   assert.equal(code, 1, text);
   assert.match(text, /innkeeper\.lock" cannot be written/);
   assert.ok(!existsSync(lock));

@@ -14,7 +14,7 @@ use super::problem::{Finding, PlacedProblem, Problem};
 use super::toml_text::path_of;
 use crate::text_file;
 
-/// Before the digits of a digest, so that another kind can be told from it.
+/// Before the digits of a digest, so that there can be other kinds.
 const PREFIX: &str = "sha256:";
 /// Hexadecimal digits of one.
 const DIGITS: usize = 64;

@@ -46,7 +46,7 @@ const NAMESPACES = {
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
  * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
  * `namespaces` are by default those that the component serves.
- * `options.server`, `internal`, `limits`, `store`, `wasm`, `keys`: those
+ * `options.server`, `internal`, `limits`, `store`, `generations`, `wasm`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.file`: a configuration that was written already, in place of those options. `options.args`: more arguments.
  * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.softHandles`: that is
@@ -110,14 +110,14 @@ export function seed(t, buckets) {
 }
 
 /** The options of `startHost` as the sections of a configuration. */
-export function configuration({ plugins = {}, server, internal, limits, store, wasm, keys }) {
+export function configuration({ plugins = {}, server, internal, limits, store, generations, wasm, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
   const tables = Object.entries(named).map(([name, table]) => {
     const [grants, namespaces] = [REFERENCE_GRANTS[name], NAMESPACES[table.component ?? name]];
     return [name, { ...(grants && { grants }), ...(namespaces && { namespaces }), ...table, component: component(table.component ?? name) }];
   });
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
-  return { ...config, ...(limits && { limits }), ...(store && { store }), ...(wasm && { wasm }), ...(keys && { keys }) };
+  return { ...config, ...(limits && { limits }), ...(store && { store }), ...(generations && { generations }), ...(wasm && { wasm }), ...(keys && { keys }) };
 }
 
 class Host {

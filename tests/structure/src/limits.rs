@@ -17,7 +17,7 @@ const PLUGIN_LIMITS: [&str; 7] =
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 37] = [
+const UNCOUNTED: [(&str, &str); 39] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
@@ -54,6 +54,8 @@ const UNCOUNTED: [(&str, &str); 37] = [
     ("PATTERNS_MAX", NOT_LOADED),
     ("PATTERN_BYTES_MAX", NOT_LOADED),
     ("PATTERN_COMPILED_BYTES_MAX", NOT_LOADED),
+    ("KEPT_COMPONENT_BYTES_MAX", "the component does not take over again, and the reason names it"),
+    ("KEPT_LIST_BYTES_MAX", "the list is begun anew, with a line in the log"),
     ("SNAPSHOT_BYTES_MAX", "the next generation is refused, and the reason names it"),
 ];
 const AT_THE_END: &str = "a time at the end of a connection or of the server, whose reason is counted";
