@@ -1,4 +1,4 @@
-//! The command line: `innkeeper run | build | demo | config | plugin | store | token`.
+//! The command line: `innkeeper run | build | dev | demo | config | plugin | store | token`.
 //!
 //! Every command reports on stderr what it does, and when it fails, why and what to do next. Exit codes: 0; 2 for problems in the
 //! configuration and in the command line; 1 for everything else.
@@ -10,6 +10,7 @@ mod compile;
 mod config_file;
 mod configuration;
 mod demo;
+mod dev;
 mod error;
 mod file_handles;
 mod listen;
@@ -17,6 +18,7 @@ mod lock;
 mod output;
 mod paths;
 mod plugin;
+mod ports;
 mod reference;
 mod run;
 mod store;
@@ -60,6 +62,8 @@ enum Command {
     },
     /// Build a Rust plugin into a component
     Build(build::BuildArgs),
+    /// Start a server that builds its plugins anew when their sources change, and swaps them while clients stay connected
+    Dev(dev::DevArgs),
     /// Build the reference plugins and start the server with them, a few users and a chat page
     Demo {
         /// The folder for its page and its store [default: innkeeper/demo in cargo's target directory]
@@ -110,12 +114,13 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run { config, locked, listen } => run::run(config, locked, listen.into(), &log),
         Command::Build(request) => build::command(&request),
+        Command::Dev(request) => dev::dev(request, &log),
+        Command::Plugin(request) => plugin::plugin(request),
         Command::Store(request) => store::store(request),
         Command::Token(request) => token::token(request),
         Command::Demo { folder, install, sign_with_jwt_secret, listen } => {
             demo::demo(folder, listen.into(), install, sign_with_jwt_secret, &log)
         }
-        Command::Plugin(request) => plugin::plugin(request),
         Command::Config(request) => configuration::config(request),
         Command::CompileComponent(request) => return compile::compile(&request),
     };

@@ -45,7 +45,7 @@ pub(crate) use cors::{Cors, Origins};
 pub(crate) use costs::costs;
 pub(crate) use differences::differences;
 pub(crate) use document::{docs, example};
-pub use generations::GenerationsConfig;
+pub(crate) use generations::GenerationsConfig;
 pub(crate) use internal::Internal;
 pub(crate) use key_source::{KeySource, Secret, secret_problem};
 pub(crate) use keys::KeyConfig;

@@ -6,28 +6,27 @@
 
 mod error;
 mod package;
+mod recipe;
 mod toolchain;
 mod trial;
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Instant, SystemTime};
 
 use clap::Args;
 
 pub(super) use error::BuildError;
-use package::Package;
-use toolchain::Toolchain;
+pub(super) use recipe::{Profile, Recipe};
 use trial::Trial;
 
+use super::child;
 use super::error::CliError;
 use super::output::say;
-use super::{child, paths};
 
 /// What to build and where to put it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct BuildArgs {
     /// The folder with the plugin's Cargo.toml
     #[arg(value_name = "DIR", default_value = ".")]
@@ -58,8 +57,7 @@ pub(super) struct Built {
 pub(super) fn command(request: &BuildArgs) -> Result<(), CliError> {
     let built = build(request)?;
     say(format_args!("innkeeper: to load it, write into innkeeper.toml:"));
-    let lines = trial::lines(&built.name, &built.component, &built.trial);
-    io::stdout().lock().write_all(lines.as_bytes()).map_err(CliError::Output)?;
+    io::stdout().lock().write_all(built.lines().as_bytes()).map_err(CliError::Output)?;
     if let Trial::Refused(message) = &built.trial {
         say(format_args!(
             "innkeeper: without a configuration it refuses: {message}; give it one in [plugins.{}.config]",
@@ -71,39 +69,33 @@ pub(super) fn command(request: &BuildArgs) -> Result<(), CliError> {
 
 /// Builds a component, and finds out what it requests.
 pub(super) fn build(request: &BuildArgs) -> Result<Built, BuildError> {
+    let recipe = Recipe::find(request, Profile::Shipped)?;
+    let output = request.output.clone().unwrap_or_else(|| recipe.component());
+    build_as(&recipe, &output)
+}
+
+/// Builds a component by a recipe, tries it, and puts it there.
+pub(super) fn build_as(recipe: &Recipe, output: &Path) -> Result<Built, BuildError> {
     let (begun, begun_at) = (Instant::now(), SystemTime::now());
-    let package = Package::find(&request.folder)?;
-    let toolchain = Toolchain::find(&package.folder, request.install)?;
-    let target_dir = absolute(request.target_dir.as_deref().unwrap_or(&package.target_dir))?;
-    say(format_args!("innkeeper: building {} with {toolchain}", package.name));
-    let made = compile(&package, &toolchain, &target_dir)?;
-    check(&made)?;
-    let trial = Trial::run(&package, &made)?;
-    let target = paths::Target { folder: target_dir };
-    let output = request.output.clone().unwrap_or_else(|| target.component(&package.name));
-    let bytes = put(&made, &output, begun_at).map_err(|source| BuildError::Write { path: output.clone(), source })?;
+    say(format_args!("innkeeper: building {} with {}", recipe.name(), recipe.toolchain()));
+    let done = child::succeeds(recipe.cargo()).map_err(|source| BuildError::start("cargo", source))?;
+    let made = recipe.made(done)?;
+    let trial = Trial::run(recipe.package(), &made)?;
+    let bytes = put(&made, output, begun_at).map_err(|source| BuildError::Write { path: output.to_owned(), source })?;
     say(format_args!(
         "innkeeper: {} is ready, {} kB, after {:.1} s",
         output.display(),
         bytes.div_ceil(1_000),
         begun.elapsed().as_secs_f32()
     ));
-    Ok(Built { name: package.name, component: output, trial })
+    Ok(Built { name: recipe.name().to_owned(), component: output.to_owned(), trial })
 }
 
-fn compile(package: &Package, toolchain: &Toolchain, target_dir: &Path) -> Result<PathBuf, BuildError> {
-    let mut cargo = toolchain.cargo(&package.folder);
-    cargo.args(["--profile", package.profile, "--package", &package.name]);
-    cargo.arg("--manifest-path").arg(&package.manifest);
-    cargo.arg("--target-dir").arg(target_dir);
-    // Cargo shows its progress on stderr, which it shares; on stdout it writes nothing.
-    cargo.stdin(Stdio::null()).stdout(Stdio::null());
-    let done = child::succeeds(cargo).map_err(|source| BuildError::start("cargo", source))?;
-    if !done {
-        return Err(BuildError::Cargo { package: package.name.clone() });
+impl Built {
+    /// The lines for `innkeeper.toml` that load it.
+    pub(super) fn lines(&self) -> String {
+        trial::lines(&self.name, &self.component, &self.trial)
     }
-    let folder = target_dir.join(toolchain.target()).join(package.profile);
-    Ok(folder.join(format!("{}.wasm", package.library)))
 }
 
 /// Whether the file is a component, according to its first bytes.
@@ -120,7 +112,7 @@ fn check(file: &Path) -> Result<(), BuildError> {
 
 /// Copies to a name beside the target and renames, so that a server that watches the file never reads half of it. The file gets
 /// the time at which the build began: a source that was changed since is newer.
-fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
+pub(super) fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
@@ -134,10 +126,6 @@ fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
             Err(error)
         }
     }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
-    std::path::absolute(path).map_err(|source| BuildError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

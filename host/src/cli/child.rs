@@ -85,6 +85,33 @@ pub(super) fn succeeds_within(command: Command, deadline: Duration) -> bool {
     supervise(command, Some(deadline)).unwrap_or(false)
 }
 
+/// Whether the command ended well. A future that is dropped ends the command, with its children.
+pub(super) async fn succeeds_beside(command: Command) -> io::Result<bool> {
+    /// Ends the group of a child that nobody waits for any more.
+    struct Group(Child);
+    impl Drop for Group {
+        fn drop(&mut self) {
+            if let Some(group) = group_of(&self.0) {
+                let _ended = kill_process_group(group, ProcessSignal::KILL);
+            }
+        }
+    }
+    let mut group = Group(tokio::process::Command::from(command).process_group(0).spawn()?);
+    Ok(group.0.wait().await?.success())
+}
+
+/// Waits for what may never come. A signal ends this program meanwhile, as it would without a runtime.
+pub(super) fn wait_for<T>(future: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            output = future => Ok(output),
+            signal = signals.next() => std::process::exit(128 + signal.as_raw_value()),
+        }
+    })
+}
+
 /// Waits for the command in a process group of its own. If this program is to end meanwhile, the group is ended first.
 fn supervise(command: Command, deadline: Option<Duration>) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -114,14 +141,18 @@ fn supervise(command: Command, deadline: Option<Duration>) -> io::Result<bool> {
 
 /// Asks every process of the child's group to end, and kills what is left.
 async fn end_group(child: &mut Child) {
-    // A child that is not yet waited for keeps its id, and with it the group's.
-    let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else {
+    let Some(group) = group_of(child) else {
         return;
     };
     let _ended = kill_process_group(group, ProcessSignal::TERM);
     let _waited = tokio::time::timeout(GRACE, child.wait()).await;
     let _ended = kill_process_group(group, ProcessSignal::KILL);
     let _reaped = child.wait().await;
+}
+
+/// A child that is not yet waited for keeps its id, and with it the group's.
+fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
 /// The signals that end this program.

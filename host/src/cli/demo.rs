@@ -1,7 +1,6 @@
 //! `innkeeper demo`: the reference plugins, built if need be, and a server with them and a page.
 
 mod page;
-mod ports;
 mod users;
 
 use std::fs::{self, File, TryLockError};
@@ -16,7 +15,7 @@ use super::error::CliError;
 use super::output::say;
 use super::paths::Target;
 use super::reference::{ATTEMPTS, REFERENCE_PLUGINS};
-use super::{build, built_in, paths, run};
+use super::{build, built_in, paths, ports, run};
 
 /// What a component depends on, relative to the workspace.
 const SOURCES: [&str; 5] = ["plugins", "plugin-sdk/rust", "wit", "Cargo.lock", "Cargo.toml"];
@@ -34,14 +33,32 @@ pub(super) fn demo(
     sign_with_jwt_secret: bool,
     log: &Log,
 ) -> Result<(), CliError> {
+    let prepared = prepare(folder, flags, install, sign_with_jwt_secret, &[])?;
+    run::serve(prepared.config.into(), run::nothing_to_read(), log)
+}
+
+/// What the demo is started with.
+pub(super) struct Prepared {
+    pub(super) config: Config,
+    /// Held until the end of the demo: closing the file releases the lock.
+    _lock: File,
+}
+
+/// Prepares everything, and prints what to try. `built`: components of reference plugins that are there, by the folders of those.
+pub(super) fn prepare(
+    folder: Option<PathBuf>,
+    flags: Flags,
+    install: bool,
+    sign_with_jwt_secret: bool,
+    built: &[(String, PathBuf)],
+) -> Result<Prepared, CliError> {
     let sources = Sources::find(install)?;
     let target = &sources.target;
     let folder = folder.unwrap_or_else(|| target.demo());
-    // Held until the end of the demo: closing the file releases the lock.
-    let _lock = lock(&folder)?;
-    let mut config = Config::built_in(sources.plugins()?, &environment, flags)?;
+    let lock = lock(&folder)?;
+    let mut config = Config::built_in(sources.plugins(built)?, &environment, flags)?;
     built_in::free_internal(&mut config);
-    ports::choose(&mut config, flags)?;
+    ports::choose(&mut config, flags, "the demo")?;
     let key = users::key(config.keys.pop(), sign_with_jwt_secret)?;
     let tokens = users::tokens(&key)?;
     config.keys = vec![key];
@@ -50,7 +67,7 @@ pub(super) fn demo(
     config.store = users::store(&folder).map_err(cannot_write)?;
     config.server.client_folder = page::client(&target.demo());
     print_what_to_try(&config);
-    run::serve(config.into(), run::nothing_to_read(), log)
+    Ok(Prepared { config, _lock: lock })
 }
 
 /// Locks the folder of the demo: a second demo in it would replace the tokens of the first, and could not open its store.
@@ -85,14 +102,15 @@ impl Sources {
     }
 
     /// The reference plugins, built anew where their sources are newer.
-    fn plugins(&self) -> Result<Vec<PluginConfig>, CliError> {
+    fn plugins(&self, built: &[(String, PathBuf)]) -> Result<Vec<PluginConfig>, CliError> {
         // Without sources there is no time to compare with: every component that is there counts as fresh.
         let paths = self.checkout.iter().flat_map(|checkout| SOURCES.map(|path| checkout.join(path)));
         let changed = paths.filter_map(|path| newest(&path)).max();
         let mut plugins = Vec::new();
         for reference in &REFERENCE_PLUGINS {
-            let component = self.target.component(reference.folder);
-            if !is_fresh(&component, changed) {
+            let ready = built.iter().find(|(folder, _)| folder == reference.folder).map(|(_, component)| component.clone());
+            let component = ready.clone().unwrap_or_else(|| self.target.component(reference.folder));
+            if ready.is_none() && !is_fresh(&component, changed) {
                 self.build(reference.folder, &component)?;
             }
             let mut plugin = reference.configured(component);

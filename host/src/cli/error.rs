@@ -42,6 +42,8 @@ pub(super) enum CliError {
     NoSources,
     #[error("the demo cannot write into {}", .0.display())]
     Demo(PathBuf, #[source] io::Error),
+    #[error("{}: no plugin has the component of {name}; add these lines and start again:\n{lines}", .file.display())]
+    NotConfigured { file: PathBuf, name: String, lines: String },
     #[error("another demo is running in {}; stop it, or give this one a folder of its own with --folder", .0.display())]
     DemoRuns(PathBuf),
     #[error("{address} is in use by another program; choose another port with {option}, or leave {option} out for a free one")]
@@ -113,6 +115,16 @@ pub(super) fn report(error: &CliError) -> ExitCode {
         say(format_args!("innkeeper: {count} {noun} in the configuration{then}"));
         return ExitCode::from(2);
     }
+    explain(error);
+    match error {
+        CliError::NoConfiguration | CliError::NoLock => ExitCode::from(2),
+        CliError::Build(error) if error.is_usage() => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Writes a failure and its causes to stderr.
+pub(super) fn explain(error: &dyn Error) {
     say(format_args!("innkeeper: {error}"));
     let (mut reported, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
@@ -123,10 +135,5 @@ pub(super) fn report(error: &CliError) -> ExitCode {
             reported = line;
         }
         cause = error.source();
-    }
-    match error {
-        CliError::NoConfiguration | CliError::NoLock => ExitCode::from(2),
-        CliError::Build(error) if error.is_usage() => ExitCode::from(2),
-        _ => ExitCode::FAILURE,
     }
 }

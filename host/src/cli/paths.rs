@@ -24,6 +24,11 @@ impl Target {
         self.folder.join("innkeeper").join("demo")
     }
 
+    /// Where what `innkeeper dev` builds is kept, given where shipped components are.
+    pub(super) fn of_dev(shipped: &Path) -> PathBuf {
+        shipped.join("dev")
+    }
+
     /// Where `innkeeper build` puts the component of this name.
     pub(super) fn component(&self, name: &str) -> PathBuf {
         self.folder.join("innkeeper").join(format!("{name}.wasm"))

@@ -71,7 +71,7 @@ pub(super) fn serve_beside(
 }
 
 /// The configuration, if nothing is wrong with it. If the file has a problem, those of what it names are found, too.
-fn sound(reading: Reading) -> Result<Resolved, CliError> {
+pub(super) fn sound(reading: Reading) -> Result<Resolved, CliError> {
     let findings = if reading.is_sound() { Vec::new() } else { check(&reading.checkable())? };
     Ok(reading.with(findings)?)
 }

@@ -13,7 +13,7 @@ pub(crate) enum BuildError {
         #[source]
         source: io::Error,
     },
-    #[error("{0:?} has no Cargo.toml; give the plugin's folder: innkeeper build <folder>")]
+    #[error("{0:?} has no Cargo.toml; give the plugin's folder")]
     NoManifest(PathBuf),
     #[error("cargo cannot read the package in {folder:?}:\n{message}")]
     Metadata { folder: PathBuf, message: String },
@@ -63,7 +63,12 @@ impl BuildError {
         matches!(self, Self::NoManifest(_) | Self::NoPackage { .. } | Self::Way(_))
     }
 
-    pub(super) fn start(program: &str, source: io::Error) -> Self {
+    /// Whether another try makes sense as soon as the sources have changed.
+    pub(crate) fn is_of_sources(&self) -> bool {
+        matches!(self, Self::Cargo { .. } | Self::NoExports { .. } | Self::Unfit(_) | Self::Module(_) | Self::Missing { .. })
+    }
+
+    pub(crate) fn start(program: &str, source: io::Error) -> Self {
         Self::Start { program: program.to_owned(), source }
     }
 }

@@ -1,5 +1,6 @@
 //! The package in the plugin's folder, as `cargo metadata` describes it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -21,7 +22,10 @@ pub(super) struct Package {
     pub(super) folder: PathBuf,
     pub(super) manifest: PathBuf,
     pub(super) target_dir: PathBuf,
+    /// Of what is shipped.
     pub(super) profile: &'static str,
+    /// The folders of the package, and of those that it depends on by their paths.
+    pub(super) sources: Vec<PathBuf>,
 }
 
 /// The part of `cargo metadata` that counts here.
@@ -37,6 +41,14 @@ struct Described {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    /// Of a dependency that is on this disk.
+    path: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +69,7 @@ impl Package {
             let path = package.manifest_path.canonicalize();
             path.is_ok_and(|path| path == manifest)
         };
+        let sources = sources(&metadata.packages, &folder);
         let Some(package) = metadata.packages.into_iter().find(own) else {
             return Err(BuildError::NoPackage { folder });
         };
@@ -72,6 +85,7 @@ impl Package {
             manifest,
             target_dir: metadata.target_directory,
             profile,
+            sources,
         })
     }
 }
@@ -94,6 +108,19 @@ fn metadata(folder: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
         });
     }
     serde_json::from_slice(&output.stdout).map_err(|source| BuildError::Strange(folder.to_owned(), source))
+}
+
+/// The package's folder, and those of its dependencies on this disk. Cargo describes only the packages of the workspace: of another one
+/// its folder is known, and not what that depends on.
+fn sources(packages: &[Described], folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![folder.to_owned()]);
+    while let Some(folder) = open.pop() {
+        let of_folder = packages.iter().filter(|package| package.manifest_path.parent() == Some(&folder));
+        let paths = of_folder.flat_map(|package| &package.dependencies).filter_map(|dependency| dependency.path.clone());
+        open.extend(paths.filter(|path| !found.contains(path)));
+        found.insert(folder);
+    }
+    found.into_iter().collect()
 }
 
 /// `guest` if the workspace defines it, else `release`. A workspace that cannot be read is cargo's to complain about.
