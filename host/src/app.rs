@@ -25,7 +25,7 @@ use crate::engine::{AddressLimits, Cookie, Engine, Options, Origins, Proxies, Pr
 use crate::event_loops::{EventLoops, Threads};
 use crate::files::{ClientBundles, Files};
 use crate::fixed_limits::LISTEN_BACKLOG;
-use crate::generations::{self, Generations, GenerationsTask};
+use crate::generations::{self, Generations, GenerationsTask, Shelf};
 use crate::host_names::HostNames;
 use crate::internal::{self, Status};
 use crate::limit_hits::LimitHits;
@@ -243,6 +243,9 @@ pub(crate) async fn build(
         engines,
         limits: config.limits.clone(),
         settings: config.generations.clone(),
+        shelf: Arc::new(Shelf::open(config.generations_folder(), config.generations.kept)),
+        // Without a configuration the plugins are those of this repository, and nothing is left in the current folder.
+        keeps_first: config.file.is_some(),
         lock: config.lock.clone(),
         after_switch: {
             let (adapter, registry) = (adapter.clone(), registry.clone());

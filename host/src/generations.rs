@@ -5,7 +5,6 @@
 
 mod probation;
 mod reload;
-#[cfg_attr(not(test), expect(dead_code, reason = "the task that swaps is being built"))]
 mod shelf;
 mod slot;
 mod takeover;
@@ -22,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::fixed_limits::CHANGES_WAITING_MAX;
 
 pub(crate) use reload::Reread;
+pub(crate) use shelf::{Kept, Shelf};
 pub(crate) use task::{GenerationsTask, Parts};
 pub(crate) use watch::watch;
 
@@ -112,6 +112,8 @@ pub(crate) struct PluginView {
     pub(crate) generation: Option<GenerationView>,
     /// Those before it that can be rolled back to, the last first.
     pub(crate) previous: Vec<GenerationView>,
+    /// The components that served and are kept on disk, the last first, what serves included.
+    pub(crate) kept: Vec<Kept>,
     /// Why the last change was refused or taken back, until the next one.
     pub(crate) last_problem: Option<String>,
 }

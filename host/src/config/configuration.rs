@@ -44,7 +44,6 @@ impl Config {
     }
 
     /// The folder with the components that served.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the task that swaps is being built"))]
     pub(crate) fn generations_folder(&self) -> PathBuf {
         self.generations.folder(self.file.as_deref())
     }

@@ -64,7 +64,7 @@ pub(super) const KEYS: &[KeySpec<GenerationsConfig>] = &[
             kind: "folder, relative to the configuration",
             value: generations.folder.as_deref().and_then(shown),
         },
-        "the folder with the components that served, for `innkeeper plugin rollback`, also after a restart. Without this key it is .innkeeper/generations beside this file, and made at the first change of a plugin. Only this user may be able to write to it; where it cannot be used, plugins are swapped all the same, with a line in the log",
+        "the folder with the components that served, for `innkeeper plugin rollback`, also after a restart. Without this key it is .innkeeper/generations beside this file, and made at the first start. Only this user may be able to write to it; where it cannot be used, plugins are swapped all the same, with a line in the log",
     )
     .example("\"/var/lib/innkeeper/generations\""),
     KeySpec::new(

@@ -31,10 +31,11 @@ impl GenerationsTask {
     async fn take_over(&mut self, Reread { config, keys }: Reread, by: &'static str) -> Result<(), Refusal> {
         let keys = Arc::new(keys);
         let (mut candidates, mut beside, mut planned) = (Vec::new(), Vec::new(), Vec::new());
+        let mut changed = Vec::new();
         for configured in &config.plugins {
             let index = self.slot_of(configured);
             let Some(slot) = self.slots.get(index) else { continue };
-            let bytes = read(configured.component.clone(), config.limits.component_bytes_max).await?;
+            let bytes = Arc::new(read(configured.component.clone(), config.limits.component_bytes_max).await?);
             let candidate = Candidate::new(slot.plugin.clone(), Arc::new(configured.clone()), &config.limits);
             let serving = slot.serving.as_ref().map(|serving| &serving.loaded.version);
             match serving {
@@ -45,7 +46,10 @@ impl GenerationsTask {
                     }
                     beside.push(version.clone());
                 }
-                _ => candidates.push((index, candidate.with_component(bytes))),
+                _ => {
+                    changed.push((configured.name.clone(), bytes.clone()));
+                    candidates.push((index, candidate.with_component(bytes)));
+                }
             }
         }
         let (indices, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
@@ -65,6 +69,11 @@ impl GenerationsTask {
         self.parts.services.keys.store(keys);
         let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         self.commit(takeovers, Some(&names), by);
+        for (name, bytes) in changed {
+            if let Some(index) = self.slots.iter().position(|slot| slot.name() == name) {
+                self.keep(index, bytes, by).await;
+            }
+        }
         Ok(())
     }
 

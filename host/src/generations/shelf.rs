@@ -19,6 +19,7 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -136,6 +137,25 @@ impl Shelf {
         };
         let digest_of_bytes = plugin::digest(&bytes);
         if digest_of_bytes == digest { Ok(bytes) } else { Err(ShelfError::Damaged { path, digest: digest_of_bytes }) }
+    }
+
+    /// As [`Shelf::keep`], without a wait of the caller's thread. Returns what is kept of the plugin.
+    pub(super) async fn keep_component(
+        self: &Arc<Self>,
+        plugin: &str,
+        digest: &str,
+        bytes: Arc<Vec<u8>>,
+        sdk: &str,
+        by: &'static str,
+    ) -> Result<Vec<Kept>, String> {
+        let (shelf, plugin, digest, sdk) = (self.clone(), plugin.to_owned(), digest.to_owned(), sdk.to_owned());
+        blocking(move || shelf.keep(&plugin, &digest, &bytes, &sdk, by).map(|()| shelf.list(&plugin))).await
+    }
+
+    /// As [`Shelf::read`], without a wait of the caller's thread.
+    pub(super) async fn read_component(self: &Arc<Self>, digest: &str) -> Result<Vec<u8>, String> {
+        let (shelf, digest) = (self.clone(), digest.to_owned());
+        blocking(move || shelf.read(&digest)).await
     }
 
     fn list_file(&self, plugin: &str) -> Result<PathBuf, ShelfError> {
@@ -295,6 +315,11 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn unusable(path: &Path, source: io::Error) -> ShelfError {
     ShelfError::Unusable { path: path.to_owned(), source }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ShelfError> + Send + 'static) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|lost| lost.to_string())?;
+    done.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

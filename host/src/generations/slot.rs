@@ -7,6 +7,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::probation::{Probation, Verdict};
+use super::shelf::Kept;
 use super::{GenerationView, PluginView};
 use crate::config::PluginConfig;
 use crate::plugin::{Calls, Loaded, Plugin, Version};
@@ -22,6 +23,8 @@ pub(super) struct Slot {
     pub(super) serving: Option<Serving>,
     /// What served before, the last of them at the end.
     pub(super) previous: Vec<Previous>,
+    /// The components that served and are on disk, the last first.
+    pub(super) kept: Vec<Kept>,
     pub(super) is_paused: bool,
     /// The digest of what was taken back, and is not taken again unless somebody says so.
     pub(super) taken_back: Option<String>,
@@ -67,6 +70,7 @@ impl Slot {
             config,
             serving: serving.map(Serving::new),
             previous: Vec::new(),
+            kept: Vec::new(),
             is_paused: false,
             taken_back: None,
             last_problem: None,
@@ -93,6 +97,28 @@ impl Slot {
         self.last_problem = None;
         if let Some(serving) = self.serving.replace(Serving::new(loaded)) {
             self.remember(&serving);
+        }
+    }
+
+    /// The digest of what served before: of the last, or of the last whose digest begins like this.
+    pub(super) fn digest_of_previous(&self, begin: Option<&str>) -> Option<String> {
+        let digests = self.previous.iter().rev().map(|previous| &previous.view.digest);
+        // Those on disk include what serves.
+        let serving = self.serving.as_ref().map(|serving| serving.loaded.version.digest());
+        let on_disk = self.kept.iter().map(|kept| &kept.digest).filter(|digest| Some(digest.as_str()) != serving);
+        digests.chain(on_disk).find(|digest| begin.is_none_or(|begin| digest.starts_with(begin))).cloned()
+    }
+
+    /// The version of what served before, if it can take over at once.
+    pub(super) fn version_of_previous(&self, digest: &str) -> Option<Arc<Version>> {
+        self.previous.iter().rev().find(|previous| previous.view.digest == digest)?.version.clone()
+    }
+
+    /// What has this digest serves again: what served after it is not what served before.
+    pub(super) fn forget_previous_from(&mut self, digest: &str) {
+        match self.previous.iter().rposition(|previous| previous.view.digest == digest) {
+            Some(index) => self.previous.truncate(index),
+            None => self.previous.clear(),
         }
     }
 
@@ -154,6 +180,7 @@ impl Slot {
                 Some(_) => "serving",
             },
             generation: self.serving.as_ref().map(Serving::view),
+            kept: self.kept.clone(),
             previous: self.previous.iter().rev().map(|previous| previous.view.clone()).collect(),
             last_problem: self.last_problem.clone(),
         }

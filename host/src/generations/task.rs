@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::shelf::Shelf;
 use super::slot::{Looked, Slot};
 use super::takeover::{Planned, Takeover, hand_over_all};
 use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What, probation};
@@ -17,6 +18,8 @@ use crate::config::{GenerationsConfig, Limits, LockFile, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
 use crate::plugin::{self, Candidate, HostServices, Loaded, Plugin, PluginError, Version, WasmEngines};
 
+/// Who asks at the start of the server.
+const BY_START: &str = "start";
 /// Who asks where a file has changed.
 const BY_FILE: &str = "file";
 /// Who asks where the configuration is read again.
@@ -33,6 +36,10 @@ pub(crate) struct Parts {
     pub(crate) engines: Arc<WasmEngines>,
     pub(crate) limits: Limits,
     pub(crate) settings: GenerationsConfig,
+    /// The components that served, on disk.
+    pub(crate) shelf: Arc<Shelf>,
+    /// Whether what serves at the start is kept there, too.
+    pub(crate) keeps_first: bool,
     /// The components that plugins may have, if they are pinned.
     pub(crate) lock: Option<LockFile>,
     /// What depends on the registrations, besides the registry.
@@ -82,6 +89,9 @@ impl GenerationsTask {
 
     /// Makes the changes that are asked for, until nobody can ask any more.
     pub(crate) async fn serve(mut self) {
+        if self.parts.keeps_first {
+            self.keep_first().await;
+        }
         let mut looks = tokio::time::interval(probation::INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -149,10 +159,10 @@ impl GenerationsTask {
         let Some(serving) = &slot.serving else {
             return Err(Refusal::Conflict("it is not loaded; `innkeeper plugin load` loads it".into()));
         };
-        let bytes = match component {
+        let bytes = Arc::new(match component {
             NewComponent::Bytes(bytes) => bytes,
             NewComponent::File => read(slot.config.component.clone(), bytes_max).await?,
-        };
+        });
         let digest = plugin::digest(&bytes);
         if !again && digest == serving.loaded.version.digest() {
             return Ok(());
@@ -164,36 +174,33 @@ impl GenerationsTask {
         }
         let (plugin, config) = (slot.plugin.clone(), slot.config.clone());
         self.allow(&config.name, &digest)?;
-        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes);
+        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes.clone());
         let version = self.register(index, candidate).await?;
         self.switch(Planned { index, version: Some(version), takes_state: true }, by).await?;
+        self.keep(index, bytes, by).await;
         self.slot(index)?.taken_back = None;
         Ok(())
     }
 
     async fn rollback(&mut self, index: usize, to: Option<&str>, by: &'static str) -> Result<(), Refusal> {
         let slot = self.slot(index)?;
-        let found = match to {
-            None => slot.previous.len().checked_sub(1),
-            Some(to) => slot.previous.iter().rposition(|previous| previous.view.digest.starts_with(to)),
-        };
-        let Some(previous) = found.and_then(|found| slot.previous.get(found)) else {
-            return Err(Refusal::Conflict(match to {
+        let digest = slot.digest_of_previous(to).ok_or_else(|| {
+            Refusal::Conflict(match to {
                 None => "no generation served before this one".into(),
-                Some(to) => format!(
-                    "no generation before this one has a digest that begins with {to:?}; `innkeeper plugin show` lists them"
-                ),
-            }));
+                Some(to) => {
+                    format!("no component that served has a digest that begins with {to:?}; `innkeeper plugin show` lists them")
+                }
+            })
+        })?;
+        let (name, ready) = (slot.config.name.clone(), slot.version_of_previous(&digest));
+        self.allow(&name, &digest)?;
+        let version = match ready {
+            Some(version) => version,
+            None => self.version_kept(index, &digest).await?,
         };
-        let Some(version) = previous.version.clone() else {
-            return Err(Refusal::Conflict(format!("the component sha256:{} is not kept any more", previous.view.digest)));
-        };
-        let name = slot.config.name.clone();
-        self.allow(&name, version.digest())?;
-        let kept = found.unwrap_or_default();
         let takes_state = version.registration().keeps_rollback_state;
         self.switch(Planned { index, version: Some(version), takes_state }, by).await?;
-        self.slot(index)?.previous.truncate(kept);
+        self.slot(index)?.forget_previous_from(&digest);
         Ok(())
     }
 
@@ -203,15 +210,17 @@ impl GenerationsTask {
             return Err(Refusal::Conflict("it is loaded already; `innkeeper plugin swap` has it read its file again".into()));
         }
         let (config, after) = (slot.config.clone(), slot.plugin.generations());
-        let bytes = read(config.component.clone(), self.parts.limits.component_bytes_max).await?;
+        let bytes = Arc::new(read(config.component.clone(), self.parts.limits.component_bytes_max).await?);
         self.allow(&config.name, &plugin::digest(&bytes))?;
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
         plugin.number_after(after);
         let plugin = Arc::new(plugin);
-        let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes);
+        let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes.clone());
         let version = self.register(index, candidate).await?;
         self.slot(index)?.plugin = plugin;
-        self.switch(Planned { index, version: Some(version), takes_state: false }, by).await
+        self.switch(Planned { index, version: Some(version), takes_state: false }, by).await?;
+        self.keep(index, bytes, by).await;
+        Ok(())
     }
 
     async fn unload(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
@@ -229,6 +238,45 @@ impl GenerationsTask {
     fn pause(&mut self, index: usize, is_paused: bool) -> Result<(), Refusal> {
         self.slot(index)?.is_paused = is_paused;
         Ok(())
+    }
+
+    /// A version of a component that served, out of those that are kept on disk.
+    async fn version_kept(&mut self, index: usize, digest: &str) -> Result<Arc<Version>, Refusal> {
+        let slot = self.slot(index)?;
+        let (plugin, config) = (slot.plugin.clone(), slot.config.clone());
+        let bytes = self.parts.shelf.read_component(digest).await.map_err(Refusal::Conflict)?;
+        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(Arc::new(bytes));
+        self.register(index, candidate).await
+    }
+
+    /// Keeps the component that serves on disk. What serves does not depend on it.
+    pub(super) async fn keep(&mut self, index: usize, bytes: Arc<Vec<u8>>, by: &'static str) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(serving) = &slot.serving else { return };
+        let version = &serving.loaded.version;
+        let kept = self.parts.shelf.keep_component(slot.name(), version.digest(), bytes, &version.registration().sdk, by).await;
+        match kept {
+            Ok(kept) => slot.kept = kept,
+            Err(problem) => {
+                tracing::warn!(plugin = slot.name(), "the component is not kept for a rollback after a restart: {problem}")
+            }
+        }
+    }
+
+    /// Keeps the components that serve since the start, as far as their files still have them.
+    async fn keep_first(&mut self) {
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get(index) else { return };
+            let Some(serving) = &slot.serving else { continue };
+            let digest = serving.loaded.version.digest().to_owned();
+            let read = read(slot.config.component.clone(), self.parts.limits.component_bytes_max).await;
+            if let Ok(bytes) = read
+                && plugin::digest(&bytes) == digest
+            {
+                self.keep(index, Arc::new(bytes), BY_START).await;
+            }
+        }
+        self.publish();
     }
 
     /// Registers a candidate, to serve beside the other plugins.

@@ -67,8 +67,8 @@ impl Candidate {
     }
 
     /// The same with this component.
-    pub(crate) fn with_component(self, component: Vec<u8>) -> Self {
-        Self { component: Some(Arc::new(component)), ..self }
+    pub(crate) fn with_component(self, component: Arc<Vec<u8>>) -> Self {
+        Self { component: Some(component), ..self }
     }
 }
 

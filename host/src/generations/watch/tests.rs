@@ -84,8 +84,14 @@ impl Scene {
         let What::Swap { component: NewComponent::Bytes(bytes), again: false } = change.what else {
             panic!("a file is swapped: {change:?}");
         };
-        let view =
-            PluginView { name: "chat".into(), status: "serving", generation: None, previous: Vec::new(), last_problem: None };
+        let view = PluginView {
+            name: "chat".into(),
+            status: "serving",
+            generation: None,
+            previous: Vec::new(),
+            kept: Vec::new(),
+            last_problem: None,
+        };
         reply.send(answer.map(|()| view)).unwrap();
         bytes
     }
