@@ -2,6 +2,7 @@
 //! needs.
 
 mod metrics;
+mod options;
 mod reload;
 
 use std::io;
@@ -21,9 +22,8 @@ use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConf
 use crate::dispatch::{self, Dispatcher};
 use crate::drain::{self, Received, Signals};
 use crate::effect::LocalEffects;
-use crate::engine::{AddressLimits, Cookie, Engine, Options, Origins, Proxies, ProxyHeader};
+use crate::engine::Engine;
 use crate::event_loops::{EventLoops, Threads};
-use crate::files::{ClientBundles, Files};
 use crate::fixed_limits::LISTEN_BACKLOG;
 use crate::generations::{self, Generations, GenerationsTask, Shelf};
 use crate::host_names::HostNames;
@@ -33,14 +33,15 @@ use crate::plugin::{
     self, CacheFolder, Candidate, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Loaded, Plugin, PluginError,
     Registry, Version, WasmEngines,
 };
-use crate::protocol::{self, Backlog, SocketIo};
-use crate::steady_rate::SteadyRate;
+use crate::protocol::SocketIo;
 use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogQueue;
 
 use metrics::Sources;
+use options::{connection_limits, engine_options};
 
 pub(crate) use reload::ReadAgain;
+use reload::Reloadable;
 
 pub(crate) use crate::plugin::{CompileLimits as ChildLimits, MemoryLayout, compile_component};
 
@@ -96,6 +97,13 @@ pub(crate) struct Server {
     pub(crate) socket_io: Arc<SocketIo>,
 }
 
+impl Server {
+    /// What another configuration can change.
+    fn reloadable(&self) -> Reloadable<'_> {
+        Reloadable { engine: &self.engine, generations: &self.generations, socket_io: &self.socket_io }
+    }
+}
+
 /// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written. `read_again`: reads the configuration
 /// again, for SIGHUP. `ready` is called when it serves.
 pub(crate) async fn run(
@@ -146,7 +154,7 @@ pub(crate) async fn run(
     while let Received::HangUp = signals.next().await {
         watching.iter().for_each(AbortHandle::abort);
         tokio::select! {
-            () = reload::reload(&server, &mut config, &read_again) => watching = watch_files(&config, &server.generations),
+            () = reload::reload(server.reloadable(), &mut config, &read_again) => watching = watch_files(&config, &server.generations),
             // A component may take long to compile.
             () = signals.first() => break,
         }
@@ -384,78 +392,4 @@ fn user_cache() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
     cache.is_absolute().then(|| cache.join("innkeeper").join("components"))
-}
-
-fn connection_limits(config: &Config) -> protocol::ConnectionLimits {
-    let limits = &config.limits;
-    protocol::ConnectionLimits {
-        connect_timeout: config.server.connect_timeout,
-        namespaces: limits.namespaces_per_connection_max,
-        refused: limits.refused_connects_max,
-        events: limits.events_per_second_max.map(|events| SteadyRate::new(events, events)),
-        attachments: limits.attachments_max,
-        high: Backlog { events: limits.inbound_high_events, bytes: limits.inbound_high_bytes },
-        most: Backlog { events: limits.inbound_max_events, bytes: limits.inbound_max_bytes },
-    }
-}
-
-fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
-    let server = &config.server;
-    Options {
-        path: server.path.clone(),
-        ping_interval: server.ping_interval,
-        ping_timeout: server.ping_timeout,
-        upgrade_timeout: server.upgrade_timeout,
-        payload_bytes_max: server.max_http_buffer_size,
-        outbox_bytes_max: config.limits.outbox_bytes_max,
-        waiting_bytes_max: config.limits.waiting_bytes_max,
-        waiting_bytes_per_address_max: config.limits.waiting_bytes_per_address_max,
-        request_head_bytes_max: config.limits.request_head_bytes_max,
-        addresses: address_limits(&config.limits),
-        proxies: proxies(server),
-        polling: server.transports.polling,
-        websocket: server.transports.websocket,
-        allow_upgrades: server.allow_upgrades,
-        origins: origins(&server.cors),
-        host_names: HostNames::new(&server.hosts, server.host),
-        cookie: server.cookie.name.as_ref().map(|name| Cookie::new(name, &server.cookie.attributes())),
-        files: files(server, limit_hits),
-        keep_alive: server.keep_alive,
-        body_timeout: server.body_timeout,
-        body_rate_min: server.body_rate_min,
-    }
-}
-
-fn address_limits(limits: &config::Limits) -> AddressLimits {
-    AddressLimits {
-        connections: limits.connections_max,
-        sessions: limits.sessions_max,
-        connections_per_address: limits.connections_per_address_max,
-        sessions_per_address: limits.sessions_per_address_max,
-        handshakes_per_second: limits.handshakes_per_second_max,
-    }
-}
-
-fn proxies(server: &config::Server) -> Proxies {
-    let header = match server.proxy_header {
-        config::ProxyHeader::XForwardedFor => ProxyHeader::XForwardedFor,
-        config::ProxyHeader::Forwarded => ProxyHeader::Forwarded,
-        config::ProxyHeader::ProxyProtocol => ProxyHeader::ProxyProtocol,
-    };
-    Proxies::new(&server.trusted_proxies, header)
-}
-
-/// The files beside the endpoint. Its path has a slash at both ends, which `config` has checked.
-fn files(server: &config::Server, limit_hits: &Arc<LimitHits>) -> Files {
-    let client = ClientBundles { endpoint: server.path.clone(), folder: server.client_folder.clone() };
-    Files::new(server.static_folder.clone(), server.serve_client.then_some(client), limit_hits.clone())
-}
-
-fn origins(cors: &config::Cors) -> Origins {
-    let list = match &cors.origins {
-        config::Origins::Same => Vec::new(),
-        config::Origins::Any => vec!["*".to_owned()],
-        config::Origins::Listed(list) => list.clone(),
-    };
-    Origins::new(&list, cors.credentials)
 }

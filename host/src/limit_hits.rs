@@ -35,6 +35,7 @@ macro_rules! limits {
 limits! {
     // Connections, sessions and requests: `engine` and `files`.
     BodyTimeout = "body_timeout",
+    ChangesWaiting = "CHANGES_WAITING_MAX",
     Connections = "connections_max",
     ConnectionsPerAddress = "connections_per_address_max",
     HandshakesPerSecond = "handshakes_per_second_max",

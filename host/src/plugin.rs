@@ -4,6 +4,7 @@
 
 mod applying;
 mod bindings;
+mod blocking;
 mod call;
 mod call_limits;
 mod call_metrics;
@@ -49,6 +50,7 @@ mod share;
 mod shared;
 mod sharing;
 mod successor;
+mod timer_table;
 mod timers;
 mod validate;
 mod version;

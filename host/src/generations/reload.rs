@@ -2,28 +2,20 @@
 
 use std::sync::Arc;
 
-use super::Refusal;
-use super::slot::Slot;
+use super::change::{Refusal, Reread};
+use super::served_plugin::ServedPlugin;
 use super::takeover::Planned;
 use super::task::{GenerationsTask, read, told};
-use crate::auth::Keys;
-use crate::config::{Config, PluginConfig};
+use crate::config::PluginConfig;
 use crate::plugin::{self, Candidate, Plugin};
-
-/// What a configuration is to be with, besides itself.
-pub(crate) struct Reread {
-    pub(crate) config: Config,
-    /// Of its `[keys]`.
-    pub(crate) keys: Keys,
-}
 
 impl GenerationsTask {
     /// Makes the plugins those of this configuration. Also the components are read again.
     pub(super) async fn reload(&mut self, reread: Reread, by: &'static str) -> Result<(), Refusal> {
-        let before = self.slots.len();
+        let before = self.plugins.len();
         let done = self.take_over(reread, by).await;
         if done.is_err() {
-            self.slots.truncate(before);
+            self.plugins.truncate(before);
         }
         done
     }
@@ -33,11 +25,11 @@ impl GenerationsTask {
         let (mut candidates, mut beside, mut planned) = (Vec::new(), Vec::new(), Vec::new());
         let mut changed = Vec::new();
         for configured in &config.plugins {
-            let index = self.slot_of(configured);
-            let Some(slot) = self.slots.get(index) else { continue };
+            let index = self.place_of(configured);
+            let Some(served) = self.plugins.get(index) else { continue };
             let bytes = Arc::new(read(configured.component.clone(), config.limits.component_bytes_max).await?);
-            let candidate = Candidate::new(slot.plugin.clone(), Arc::new(configured.clone()), &config.limits);
-            let serving = slot.serving.as_ref().map(|serving| &serving.loaded.version);
+            let candidate = Candidate::new(served.plugin.clone(), Arc::new(configured.clone()), &config.limits);
+            let serving = served.serving.as_ref().map(|serving| &serving.loaded.version);
             match serving {
                 Some(version) if version.is_of(&candidate) && version.digest() == plugin::digest(&bytes) => {
                     let missing = version.missing_keys(&keys);
@@ -59,8 +51,9 @@ impl GenerationsTask {
         }
         let of = |(index, version)| Planned { index, version: Some(version), takes_state: true };
         planned.extend(indices.into_iter().zip(versions).map(of));
-        let is_gone = |slot: &Slot| slot.serving.is_some() && !config.plugins.iter().any(|plugin| plugin.name == slot.name());
-        let gone = self.slots.iter().enumerate().filter(|(_, slot)| is_gone(slot));
+        let is_gone =
+            |served: &ServedPlugin| served.serving.is_some() && !config.plugins.iter().any(|plugin| plugin.name == served.name());
+        let gone = self.plugins.iter().enumerate().filter(|(_, served)| is_gone(served));
         planned.extend(gone.map(|(index, _)| Planned { index, version: None, takes_state: false }));
         let takeovers = self.prepare(planned).await?;
         self.parts.limits = config.limits.clone();
@@ -70,7 +63,7 @@ impl GenerationsTask {
         let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         self.commit(takeovers, Some(&names), by);
         for (name, bytes) in changed {
-            if let Some(index) = self.slots.iter().position(|slot| slot.name() == name) {
+            if let Some(index) = self.plugins.iter().position(|served| served.name() == name) {
                 self.keep(index, bytes, by).await;
             }
         }
@@ -78,13 +71,13 @@ impl GenerationsTask {
     }
 
     /// The place of a plugin; it gets one if it is new.
-    fn slot_of(&mut self, configured: &PluginConfig) -> usize {
-        if let Some(index) = self.slots.iter().position(|slot| slot.name() == configured.name) {
+    fn place_of(&mut self, configured: &PluginConfig) -> usize {
+        if let Some(index) = self.plugins.iter().position(|served| served.name() == configured.name) {
             return index;
         }
         let (engines, services) = (self.parts.engines.clone(), self.parts.services.clone());
         let plugin = Plugin::new(&configured.name, &self.parts.limits, engines, services);
-        self.slots.push(Slot::new(Arc::new(plugin), Arc::new(configured.clone()), None));
-        self.slots.len() - 1
+        self.plugins.push(ServedPlugin::new(Arc::new(plugin), Arc::new(configured.clone()), None));
+        self.plugins.len() - 1
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::Refusal;
+use super::change::Refusal;
 use crate::effect::Effects;
 use crate::plugin::{Loaded, Runner, Version};
 
 /// What is to serve as one plugin of the configuration.
 pub(super) struct Planned {
-    /// The plugin's place among the slots.
+    /// The plugin's place among the plugins.
     pub(super) index: usize,
     /// None: the plugin is not to serve any more.
     pub(super) version: Option<Arc<Version>>,

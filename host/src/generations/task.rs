@@ -9,10 +9,13 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::change::{Change, NewComponent, Refusal, What};
+use super::handle::{Asked, Generations};
+use super::probation;
+use super::served_plugin::{Looked, ServedPlugin};
 use super::shelf::Shelf;
-use super::slot::{Looked, Slot};
 use super::takeover::{Planned, Takeover, hand_over_all};
-use super::{Asked, Change, Generations, NewComponent, PluginView, Refusal, What, probation};
+use super::view::PluginView;
 use crate::adapter::Adapter;
 use crate::config::{GenerationsConfig, Limits, LockFile, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
@@ -50,7 +53,7 @@ pub(crate) struct Parts {
 pub(crate) struct GenerationsTask {
     pub(super) parts: Parts,
     /// In configured order.
-    pub(super) slots: Vec<Slot>,
+    pub(super) plugins: Vec<ServedPlugin>,
     asked: mpsc::Receiver<Asked>,
     views: Arc<ArcSwap<Vec<PluginView>>>,
     /// The tables of the registry that closed namespaces, and when their chains are forgotten.
@@ -64,25 +67,25 @@ impl GenerationsTask {
         plugins: Vec<(Arc<Plugin>, Arc<PluginConfig>)>,
         mut loaded: Vec<Loaded>,
     ) -> (Self, Generations) {
-        let slot = |(plugin, config): (Arc<Plugin>, Arc<PluginConfig>)| {
+        let served = |(plugin, config): (Arc<Plugin>, Arc<PluginConfig>)| {
             let serving = loaded.iter().position(|loaded| **loaded.version.name() == *config.name);
-            Slot::new(plugin, config, serving.map(|index| loaded.swap_remove(index)))
+            ServedPlugin::new(plugin, config, serving.map(|index| loaded.swap_remove(index)))
         };
-        let slots = plugins.into_iter().map(slot).collect();
-        let (generations, asked) = Generations::new();
-        let task = Self { parts, slots, asked, views: generations.views.clone(), closed: Vec::new() };
+        let plugins = plugins.into_iter().map(served).collect();
+        let (generations, asked) = Generations::new(parts.dispatcher.limit_hits.clone());
+        let task = Self { parts, plugins, asked, views: generations.views.clone(), closed: Vec::new() };
         task.publish();
         (task, generations)
     }
 
     /// Starts what serves, in configured order, and makes the changes that are asked for, until nobody can ask any more.
     pub(crate) async fn start(&mut self) {
-        for index in 0..self.slots.len() {
-            let Some(serving) = self.slots.get(index).and_then(|slot| slot.serving.as_ref()) else { continue };
+        for index in 0..self.plugins.len() {
+            let Some(serving) = self.plugins.get(index).and_then(|served| served.serving.as_ref()) else { continue };
             let runner = serving.loaded.runner.clone();
             runner.start(self.parts.dispatcher.effects.clone(), kinds::NEW).await;
-            if let Some(slot) = self.slots.get_mut(index) {
-                slot.timers = run_timers(&self.parts.dispatcher, slot);
+            if let Some(served) = self.plugins.get_mut(index) {
+                served.timers = run_timers(&self.parts.dispatcher, served);
             }
         }
     }
@@ -126,7 +129,7 @@ impl GenerationsTask {
 
     async fn change(&mut self, change: Change) -> Result<PluginView, Refusal> {
         let Change { plugin, what, by } = change;
-        let Some(index) = self.slots.iter().position(|slot| slot.name() == plugin) else {
+        let Some(index) = self.plugins.iter().position(|served| served.name() == plugin) else {
             return Err(Refusal::NoPlugin(plugin));
         };
         let done = match what {
@@ -137,14 +140,14 @@ impl GenerationsTask {
             What::Pause => self.pause(index, true),
             What::Resume => self.pause(index, false),
         };
-        let Some(slot) = self.slots.get_mut(index) else { return Err(Refusal::NoPlugin(plugin)) };
+        let Some(served) = self.plugins.get_mut(index) else { return Err(Refusal::NoPlugin(plugin)) };
         match done {
-            Ok(()) => Ok(slot.view()),
+            Ok(()) => Ok(served.view()),
             Err(refusal) => {
                 if by != BY_FILE {
                     tracing::warn!(plugin, by, "the plugin is not changed: {refusal}");
                 }
-                slot.last_problem = Some(refusal.to_string());
+                served.last_problem = Some(refusal.to_string());
                 Err(refusal)
             }
         }
@@ -152,39 +155,39 @@ impl GenerationsTask {
 
     async fn swap(&mut self, index: usize, component: NewComponent, again: bool, by: &'static str) -> Result<(), Refusal> {
         let bytes_max = self.parts.limits.component_bytes_max;
-        let slot = self.slot(index)?;
-        if slot.is_paused && by == BY_FILE {
+        let served = self.served(index)?;
+        if served.is_paused && by == BY_FILE {
             return Err(Refusal::Conflict("it is paused; `innkeeper plugin resume` ends that".into()));
         }
-        let Some(serving) = &slot.serving else {
+        let Some(serving) = &served.serving else {
             return Err(Refusal::Conflict("it is not loaded; `innkeeper plugin load` loads it".into()));
         };
         let bytes = Arc::new(match component {
             NewComponent::Bytes(bytes) => bytes,
-            NewComponent::File => read(slot.config.component.clone(), bytes_max).await?,
+            NewComponent::File => read(served.config.component.clone(), bytes_max).await?,
         });
         let digest = plugin::digest(&bytes);
         if !again && digest == serving.loaded.version.digest() {
             return Ok(());
         }
-        if !again && slot.taken_back.as_deref() == Some(&*digest) {
+        if !again && served.taken_back.as_deref() == Some(&*digest) {
             return Err(Refusal::Conflict(format!(
                 "this component (sha256:{digest}) was taken back in its probation; to have it all the same, swap with --again"
             )));
         }
-        let (plugin, config) = (slot.plugin.clone(), slot.config.clone());
+        let (plugin, config) = (served.plugin.clone(), served.config.clone());
         self.allow(&config.name, &digest)?;
         let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes.clone());
         let version = self.register(index, candidate).await?;
         self.switch(Planned { index, version: Some(version), takes_state: true }, by).await?;
         self.keep(index, bytes, by).await;
-        self.slot(index)?.taken_back = None;
+        self.served(index)?.taken_back = None;
         Ok(())
     }
 
     async fn rollback(&mut self, index: usize, to: Option<&str>, by: &'static str) -> Result<(), Refusal> {
-        let slot = self.slot(index)?;
-        let digest = slot.digest_of_previous(to).ok_or_else(|| {
+        let served = self.served(index)?;
+        let digest = served.digest_of_previous(to).ok_or_else(|| {
             Refusal::Conflict(match to {
                 None => "no generation served before this one".into(),
                 Some(to) => {
@@ -192,7 +195,7 @@ impl GenerationsTask {
                 }
             })
         })?;
-        let (name, ready) = (slot.config.name.clone(), slot.version_of_previous(&digest));
+        let (name, ready) = (served.config.name.clone(), served.version_of_previous(&digest));
         self.allow(&name, &digest)?;
         let version = match ready {
             Some(version) => version,
@@ -200,16 +203,16 @@ impl GenerationsTask {
         };
         let takes_state = version.registration().keeps_rollback_state;
         self.switch(Planned { index, version: Some(version), takes_state }, by).await?;
-        self.slot(index)?.forget_previous_from(&digest);
+        self.served(index)?.forget_previous_from(&digest);
         Ok(())
     }
 
     async fn load(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
-        let slot = self.slot(index)?;
-        if slot.serving.is_some() {
+        let served = self.served(index)?;
+        if served.serving.is_some() {
             return Err(Refusal::Conflict("it is loaded already; `innkeeper plugin swap` has it read its file again".into()));
         }
-        let (config, after) = (slot.config.clone(), slot.plugin.generations());
+        let (config, after) = (served.config.clone(), served.plugin.generations());
         let bytes = Arc::new(read(config.component.clone(), self.parts.limits.component_bytes_max).await?);
         self.allow(&config.name, &plugin::digest(&bytes))?;
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
@@ -217,14 +220,14 @@ impl GenerationsTask {
         let plugin = Arc::new(plugin);
         let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes.clone());
         let version = self.register(index, candidate).await?;
-        self.slot(index)?.plugin = plugin;
+        self.served(index)?.plugin = plugin;
         self.switch(Planned { index, version: Some(version), takes_state: false }, by).await?;
         self.keep(index, bytes, by).await;
         Ok(())
     }
 
     async fn unload(&mut self, index: usize, by: &'static str) -> Result<(), Refusal> {
-        if self.slot(index)?.serving.is_none() {
+        if self.served(index)?.serving.is_none() {
             return Err(Refusal::Conflict("it is not loaded".into()));
         }
         self.switch(Planned { index, version: None, takes_state: false }, by).await
@@ -236,14 +239,14 @@ impl GenerationsTask {
     }
 
     fn pause(&mut self, index: usize, is_paused: bool) -> Result<(), Refusal> {
-        self.slot(index)?.is_paused = is_paused;
+        self.served(index)?.is_paused = is_paused;
         Ok(())
     }
 
     /// A version of a component that served, out of those that are kept on disk.
     async fn version_kept(&mut self, index: usize, digest: &str) -> Result<Arc<Version>, Refusal> {
-        let slot = self.slot(index)?;
-        let (plugin, config) = (slot.plugin.clone(), slot.config.clone());
+        let served = self.served(index)?;
+        let (plugin, config) = (served.plugin.clone(), served.config.clone());
         let bytes = self.parts.shelf.read_component(digest).await.map_err(Refusal::Conflict)?;
         let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(Arc::new(bytes));
         self.register(index, candidate).await
@@ -251,25 +254,25 @@ impl GenerationsTask {
 
     /// Keeps the component that serves on disk. What serves does not depend on it.
     pub(super) async fn keep(&mut self, index: usize, bytes: Arc<Vec<u8>>, by: &'static str) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some(serving) = &slot.serving else { return };
+        let Some(served) = self.plugins.get_mut(index) else { return };
+        let Some(serving) = &served.serving else { return };
         let version = &serving.loaded.version;
-        let kept = self.parts.shelf.keep_component(slot.name(), version.digest(), bytes, &version.registration().sdk, by).await;
+        let kept = self.parts.shelf.keep_component(served.name(), version.digest(), bytes, &version.registration().sdk, by).await;
         match kept {
-            Ok(kept) => slot.kept = kept,
+            Ok(kept) => served.kept = kept,
             Err(problem) => {
-                tracing::warn!(plugin = slot.name(), "the component is not kept for a rollback after a restart: {problem}")
+                tracing::warn!(plugin = served.name(), "the component is not kept for a rollback after a restart: {problem}")
             }
         }
     }
 
     /// Keeps the components that serve since the start, as far as their files still have them.
     async fn keep_first(&mut self) {
-        for index in 0..self.slots.len() {
-            let Some(slot) = self.slots.get(index) else { return };
-            let Some(serving) = &slot.serving else { continue };
+        for index in 0..self.plugins.len() {
+            let Some(served) = self.plugins.get(index) else { return };
+            let Some(serving) = &served.serving else { continue };
             let digest = serving.loaded.version.digest().to_owned();
-            let read = read(slot.config.component.clone(), self.parts.limits.component_bytes_max).await;
+            let read = read(served.config.component.clone(), self.parts.limits.component_bytes_max).await;
             if let Ok(bytes) = read
                 && plugin::digest(&bytes) == digest
             {
@@ -281,8 +284,8 @@ impl GenerationsTask {
 
     /// Registers a candidate, to serve beside the other plugins.
     async fn register(&mut self, index: usize, candidate: Candidate) -> Result<Arc<Version>, Refusal> {
-        let others = self.slots.iter().enumerate().filter(|(other, _)| *other != index);
-        let beside: Vec<_> = others.filter_map(|(_, slot)| Some(slot.serving.as_ref()?.loaded.version.clone())).collect();
+        let others = self.plugins.iter().enumerate().filter(|(other, _)| *other != index);
+        let beside: Vec<_> = others.filter_map(|(_, served)| Some(served.serving.as_ref()?.loaded.version.clone())).collect();
         let keys = self.parts.services.keys.load_full();
         let (mut versions, problems) = plugin::register(vec![candidate], &beside, &keys).await;
         if !problems.is_empty() {
@@ -302,7 +305,7 @@ impl GenerationsTask {
     pub(super) async fn prepare(&mut self, planned: Vec<Planned>) -> Result<Vec<Takeover>, Refusal> {
         let mut takeovers = Vec::new();
         for planned in planned {
-            let serving = self.slot(planned.index)?.serving.as_ref();
+            let serving = self.served(planned.index)?.serving.as_ref();
             let old = serving.map(|serving| serving.loaded.runner.clone());
             takeovers.push(Takeover::prepare(planned, old, &self.parts.dispatcher.effects).await?);
         }
@@ -315,27 +318,27 @@ impl GenerationsTask {
         let (mut olds, mut news) = (Vec::new(), Vec::new());
         let probation = Some(self.parts.settings.probation).filter(|time| !time.is_zero() && by != BY_PROBATION);
         for Takeover { planned, old, new } in takeovers {
-            let Some(slot) = self.slots.get_mut(planned.index) else { continue };
+            let Some(served) = self.plugins.get_mut(planned.index) else { continue };
             match new {
                 Some(new) => {
                     tracing::info!(plugin = &*new.label(), by, digest = new.version.digest(), "plugin serves");
                     news.push((new.runner.clone(), if old.is_some() { kinds::SWAPPED } else { kinds::NEW }));
-                    slot.serve(new, probation);
-                    if slot.timers.is_none() {
-                        slot.timers = run_timers(&self.parts.dispatcher, slot);
+                    served.serve(new, probation);
+                    if served.timers.is_none() {
+                        served.timers = run_timers(&self.parts.dispatcher, served);
                     }
                 }
                 None => {
-                    tracing::info!(plugin = slot.name(), by, "plugin unloaded");
-                    slot.unload();
+                    tracing::info!(plugin = served.name(), by, "plugin unloaded");
+                    served.unload();
                 }
             }
             olds.extend(old);
         }
         if let Some(names) = names {
-            let place = |slot: &Slot| names.iter().position(|name| *name == slot.name());
-            self.slots.retain(|slot| place(slot).is_some());
-            self.slots.sort_by_key(place);
+            let place = |served: &ServedPlugin| names.iter().position(|name| *name == served.name());
+            self.plugins.retain(|served| place(served).is_some());
+            self.plugins.sort_by_key(place);
         }
         self.replace_registry();
         // What comes to the old ones from now on, and what waits there, goes to the new ones.
@@ -349,7 +352,7 @@ impl GenerationsTask {
     /// The registry has what serves now.
     fn replace_registry(&mut self) {
         let before = self.parts.dispatcher.registry.plugins();
-        let serving = self.slots.iter().filter_map(|slot| slot.serving.as_ref());
+        let serving = self.plugins.iter().filter_map(|served| served.serving.as_ref());
         let plugins: Vec<_> = serving
             .map(|serving| (serving.loaded.runner.clone(), serving.loaded.version.registration().namespaces.clone()))
             .collect();
@@ -370,12 +373,12 @@ impl GenerationsTask {
 
     /// Takes back what does worse than what served before, and ends the probations whose time is up.
     async fn look_at_probations(&mut self) {
-        for index in 0..self.slots.len() {
-            let Some(slot) = self.slots.get_mut(index) else { return };
-            match slot.look_at_probation() {
+        for index in 0..self.plugins.len() {
+            let Some(served) = self.plugins.get_mut(index) else { return };
+            match served.look_at_probation() {
                 None => {}
                 Some(Looked::Over) => {
-                    slot.end_probation();
+                    served.end_probation();
                     self.publish();
                 }
                 Some(Looked::Worse(why)) => self.take_back(index, &why).await,
@@ -385,14 +388,14 @@ impl GenerationsTask {
 
     /// The generation that served before takes over again.
     async fn take_back(&mut self, index: usize, why: &str) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        let (label, digest) = match &slot.serving {
+        let Some(served) = self.plugins.get_mut(index) else { return };
+        let (label, digest) = match &served.serving {
             Some(serving) => (serving.loaded.label(), serving.loaded.version.digest().to_owned()),
             None => return,
         };
         // Whatever comes of it, it is not looked at again.
-        slot.end_probation();
-        if slot.is_paused {
+        served.end_probation();
+        if served.is_paused {
             tracing::warn!(plugin = &*label, "does worse than the generation before, and stays because it is paused: {why}");
             return;
         }
@@ -404,10 +407,10 @@ impl GenerationsTask {
                 format!("{label} does worse than the generation before and could not be taken back: {refusal}")
             }
         };
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.last_problem = Some(told);
-            slot.taken_back = Some(digest);
-            slot.rollbacks += 1;
+        if let Some(served) = self.plugins.get_mut(index) {
+            served.last_problem = Some(told);
+            served.taken_back = Some(digest);
+            served.rollbacks += 1;
         }
         self.publish();
     }
@@ -420,18 +423,18 @@ impl GenerationsTask {
         }
     }
 
-    fn slot(&mut self, index: usize) -> Result<&mut Slot, Refusal> {
-        self.slots.get_mut(index).ok_or(Refusal::Busy)
+    fn served(&mut self, index: usize) -> Result<&mut ServedPlugin, Refusal> {
+        self.plugins.get_mut(index).ok_or(Refusal::Busy)
     }
 
     fn publish(&self) {
-        self.views.store(Arc::new(self.slots.iter().map(Slot::view).collect()));
+        self.views.store(Arc::new(self.plugins.iter().map(ServedPlugin::view).collect()));
     }
 }
 
 /// Runs the timers of a plugin from now on. Ends with the plugin, or with the runtime.
-fn run_timers(dispatcher: &Arc<Dispatcher>, slot: &Slot) -> Option<AbortHandle> {
-    let runner = &slot.serving.as_ref()?.loaded.runner;
+fn run_timers(dispatcher: &Arc<Dispatcher>, served: &ServedPlugin) -> Option<AbortHandle> {
+    let runner = &served.serving.as_ref()?.loaded.runner;
     let timers = runner.timers()?.clone();
     Some(tokio::spawn(dispatch::run_timers(dispatcher.clone(), runner.name().clone(), timers)).abort_handle())
 }

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Change, Generations, NewComponent, Refusal, What};
+use super::change::{Change, NewComponent, Refusal, What};
+use super::handle::Generations;
 
 use component::{Found, Unread};
 

@@ -19,6 +19,7 @@ use wasmtime::component::Component;
 
 use self::cache::{ArtefactCache, ArtefactKey};
 use self::error::CompileError;
+use super::blocking::blocking;
 use super::component_file::ComponentFile;
 use super::engine::WasmEngine;
 use super::error::LoadProblem;
@@ -89,9 +90,4 @@ impl Compiler {
         });
         loaded.await?.map_err(|source| LoadProblem::Invalid { path, source })
     }
-}
-
-/// Works on a thread where that may take its time.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadProblem> {
-    tokio::task::spawn_blocking(work).await.map_err(|lost| LoadProblem::Register { source: lost.into() })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::compiler::blocking;
+use super::blocking::blocking;
 use super::error::LoadProblem;
 use super::parts::{ComponentParts, PartsError};
 

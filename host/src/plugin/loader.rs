@@ -11,8 +11,8 @@ use innkeeper_contract::hooks;
 use tokio::time::timeout;
 
 use super::bindings::v0_1;
+use super::blocking::blocking;
 use super::capability::Capabilities;
-use super::compiler::blocking;
 use super::component_file::ComponentFile;
 use super::contract::LinkedComponent;
 use super::error::{LoadProblem, PluginError, namespaces_line};
@@ -68,7 +68,7 @@ async fn version<C: LinkedComponent>(
     list: &mut Vec<Arc<Version>>,
 ) -> Vec<LoadProblem> {
     let config = candidate.config.clone();
-    let trial = Arc::new(GenerationContext::trial(&candidate));
+    let trial = Arc::new(candidate.trial());
     let mut registration = match call_register(&component, &trial).await {
         Ok(registration) => registration,
         Err(problem) => return vec![problem],

@@ -34,7 +34,7 @@ enum CallPhase {
 }
 
 /// What became of a call.
-pub(super) enum Ending {
+pub(super) enum EndOfCall {
     Ended(CallOutcome),
     /// It is to be run elsewhere.
     HandedBack(Box<Call>),
@@ -113,12 +113,12 @@ impl OpenCall {
     }
 
     /// The end of the call.
-    pub(super) async fn ended(&self) -> Ending {
+    pub(super) async fn ended(&self) -> EndOfCall {
         poll_fn(|context| {
             let mut state = self.lock();
             match std::mem::replace(&mut state.phase, CallPhase::Over) {
-                CallPhase::Ended(outcome) => return Poll::Ready(Ending::Ended(outcome)),
-                CallPhase::HandedBack(call) => return Poll::Ready(Ending::HandedBack(call)),
+                CallPhase::Ended(outcome) => return Poll::Ready(EndOfCall::Ended(outcome)),
+                CallPhase::HandedBack(call) => return Poll::Ready(EndOfCall::HandedBack(call)),
                 other => state.phase = other,
             }
             if self.socket.is_none() {

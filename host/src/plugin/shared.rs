@@ -4,6 +4,7 @@
 //! and whoever made it awaits its end here; the instance's own task enters the guest.
 
 mod await_end;
+mod begins;
 mod guest_task;
 mod instance_task;
 mod live;
@@ -27,7 +28,7 @@ use super::call::{Call, CallOutcome, Export};
 use super::call_metrics::CallMetrics;
 use super::contract::LinkedComponent;
 use super::host::GenerationContext;
-use super::open_call::{Ending, OpenCall};
+use super::open_call::{EndOfCall, OpenCall};
 use super::permits::Permits;
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report;
@@ -151,11 +152,11 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             let home = OpenCall::new(socket.clone(), call.progress.clone());
             let ending = match instance.mailbox.put(QueuedCall { call, home: home.clone() }) {
                 Ok(()) => await_end(context, &instance.mailbox, home, &export, socket.as_deref(), ends_at).await,
-                Err(QueuedCall { call, .. }) => Ending::HandedBack(Box::new(call)),
+                Err(QueuedCall { call, .. }) => EndOfCall::HandedBack(Box::new(call)),
             };
             match ending {
-                Ending::Ended(outcome) => outcome,
-                Ending::HandedBack(call) => {
+                EndOfCall::Ended(outcome) => outcome,
+                EndOfCall::HandedBack(call) => {
                     drop(permit);
                     return self.run_elsewhere(*call).await;
                 }

@@ -66,6 +66,20 @@ impl Candidate {
         &self.config
     }
 
+    /// The context of a trial instance, which may do nothing but register.
+    pub(super) fn trial(&self) -> GenerationContext {
+        GenerationContext {
+            plugin: self.plugin.clone(),
+            config: self.config.clone(),
+            call_limits: self.call_limits,
+            label: self.plugin.next_label(),
+            capabilities: Capabilities::default(),
+            store: None,
+            namespaces: ServedNamespaces::default(),
+            has_timer_hook: false,
+        }
+    }
+
     /// The same with this component.
     pub(crate) fn with_component(self, component: Arc<Vec<u8>>) -> Self {
         Self { component: Some(component), ..self }

@@ -97,7 +97,7 @@ const ARROWS: [(&str, &[&str]); 36] = [
         ],
     ),
     // One task loads and swaps.
-    ("generations", &["adapter", "config", "dispatch", "effect", "limit_hits", "plugin"]),
+    ("generations", &["adapter", "auth", "config", "dispatch", "effect", "fixed_limits", "limit_hits", "metrics", "plugin"]),
     ("drain", &["engine", "reason"]),
     (
         "app",
@@ -111,6 +111,7 @@ const ARROWS: [(&str, &[&str]); 36] = [
             "event_loops",
             "files",
             "fixed_limits",
+            "generations",
             "host_names",
             "internal",
             "limit_hits",

@@ -131,7 +131,7 @@ fn a_list_that_is_no_list_is_begun_anew_and_foreign_files_stay() {
     }
     let large = fs::File::create(folder.join("chat.json")).unwrap();
     large.set_len(KEPT_LIST_BYTES_MAX + 1).unwrap();
-    assert!(shelf.list("chat").is_empty(), "KEPT_LIST_BYTES_MAX");
+    assert!(shelf.list("chat").is_empty(), "a list has at most KEPT_LIST_BYTES_MAX");
     keep(&shelf, "chat", "two").unwrap();
     assert_eq!(listed(&shelf, "chat"), ["two"]);
     assert_eq!(files(&folder), ["chat.json", "components", "lock", "notes.txt", "other.json"]);

@@ -17,7 +17,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use wasm_encoder::{Component, CustomSection};
 
 use super::{Pace, watch_at};
-use crate::generations::{Asked, Generations, NewComponent, PluginView, Refusal, What};
+use crate::generations::change::{NewComponent, Refusal, What};
+use crate::generations::handle::{Asked, Generations};
+use crate::generations::view::PluginView;
 
 const PACE: Pace = Pace {
     quiet: Duration::from_millis(40),
@@ -26,7 +28,7 @@ const PACE: Pace = Pace {
     patience: Duration::from_millis(150),
 };
 const PATIENCE: Duration = Duration::from_secs(20);
-const BYTES_MAX: usize = 100_000;
+const MOST_BYTES: usize = 100_000;
 /// What the log says of a file without a change.
 const KNOWN: &str = "the content that is known";
 
@@ -48,8 +50,8 @@ impl Scene {
         prepare(&folder);
         let log = Arc::new(Mutex::new(Vec::new()));
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(Lines(log.clone())));
-        let (generations, asked) = Generations::new();
-        let task = tokio::spawn(watch_at(PACE, vec![("chat".into(), folder.join("plugin.wasm"))], BYTES_MAX, generations));
+        let (generations, asked) = Generations::new(Arc::default());
+        let task = tokio::spawn(watch_at(PACE, vec![("chat".into(), folder.join("plugin.wasm"))], MOST_BYTES, generations));
         Self { folder, asked, log, task, _logging: logging }
     }
 

@@ -7,7 +7,6 @@ use crate::plugin::call_limits::CallLimits;
 use crate::plugin::capability::Capabilities;
 use crate::plugin::durable::Plugin;
 use crate::plugin::served::ServedNamespaces;
-use crate::plugin::version::Candidate;
 use crate::store::Store;
 
 /// What a generation borrows from its plugin, and what its registration said.
@@ -26,20 +25,4 @@ pub(crate) struct GenerationContext {
     pub(crate) namespaces: ServedNamespaces,
     /// Whether the generation has the export for timers.
     pub(crate) has_timer_hook: bool,
-}
-
-impl GenerationContext {
-    /// The context of a trial instance, which may do nothing but register.
-    pub(in crate::plugin) fn trial(candidate: &Candidate) -> Self {
-        Self {
-            plugin: candidate.plugin.clone(),
-            config: candidate.config.clone(),
-            call_limits: candidate.call_limits,
-            label: candidate.plugin.next_label(),
-            capabilities: Capabilities::default(),
-            store: None,
-            namespaces: ServedNamespaces::default(),
-            has_timer_hook: false,
-        }
-    }
 }

@@ -10,7 +10,7 @@ use super::ticket::Ticket;
 use crate::adapter::TimerId;
 use crate::effect::{Timer, TimerChange, Write};
 use crate::fixed_limits::{TIMER_BYTES_MAX, TIMERS_MAX};
-use crate::plugin::timers::cost;
+use crate::plugin::timer_table::cost;
 
 /// A timer to set, as a guest describes it.
 pub(crate) struct TimerSetting {

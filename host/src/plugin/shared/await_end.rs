@@ -10,7 +10,7 @@ use crate::limit_hits::LimitHit;
 use crate::plugin::call::{CallOutcome, Export};
 use crate::plugin::failure::Failure;
 use crate::plugin::host::{CallTimeExceeded, GenerationContext};
-use crate::plugin::open_call::{Ending, GivenUp, OpenCall};
+use crate::plugin::open_call::{EndOfCall, GivenUp, OpenCall};
 use crate::plugin::report;
 
 /// The call, as long as somebody awaits its end. Dropping it gives the call up.
@@ -43,12 +43,12 @@ pub(super) async fn await_end(
     export: &Export,
     socket: Option<&Socket>,
     ends_at: Instant,
-) -> Ending {
+) -> EndOfCall {
     let awaited = Awaited { home, mailbox };
     if let Ok(ending) = timeout_at(ends_at, awaited.home.ended()).await {
         return ending;
     }
-    Ending::Ended(match awaited.give_up() {
+    EndOfCall::Ended(match awaited.give_up() {
         GivenUp::Ended(outcome) => outcome,
         GivenUp::Queued => report::saturated(context, LimitHit::CallTime, export, socket),
         GivenUp::Begun(_) | GivenUp::Over => {

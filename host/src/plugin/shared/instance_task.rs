@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::await_end::await_end;
+use super::begins::Begins;
 use super::live::{Live, Lost};
 use super::mailbox::{Mailbox, Notes, QueuedCall};
-use super::stop::Begins;
 use crate::adapter::{Socket, SocketId};
 use crate::effect::Effects;
 use crate::event_loops::WakeLater;

@@ -2,9 +2,9 @@
 
 use innkeeper_contract::kinds;
 
+use super::begins::Begins;
 use super::instance_task::{Entered, InstanceTask};
 use super::mailbox::Order;
-use super::stop::Begins;
 use crate::fixed_limits::SNAPSHOT_BYTES_MAX;
 use crate::plugin::call::{Export, FailureKind};
 use crate::plugin::contract::LinkedComponent;

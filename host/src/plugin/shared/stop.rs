@@ -2,26 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::begins::Begins;
 use super::instance_task::InstanceTask;
 use super::live::Live;
 use super::mailbox::MayBegin;
 use crate::event_loops::WakeLater;
 use crate::plugin::contract::LinkedComponent;
-
-/// Which calls of the mailbox begin.
-pub(super) enum Begins {
-    All,
-    /// The instance is not started yet, or it has stopped.
-    None,
-    /// Those of sockets whose open calls wait for clients, which may depend on them; until no call is open, at the latest then.
-    Last {
-        until: Instant,
-        stopped: oneshot::Sender<()>,
-    },
-}
 
 impl<C: LinkedComponent> InstanceTask<C> {
     /// Which calls begin now.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::probation::{Probation, Verdict};
 use super::shelf::Kept;
-use super::{GenerationView, PluginView};
+use super::view::{GenerationView, PluginView};
 use crate::config::PluginConfig;
 use crate::plugin::{Calls, Loaded, Plugin, Version};
 
@@ -16,7 +16,7 @@ use crate::plugin::{Calls, Loaded, Plugin, Version};
 const PREVIOUS_SHOWN: usize = 10;
 
 /// A plugin of the configuration.
-pub(super) struct Slot {
+pub(super) struct ServedPlugin {
     pub(super) plugin: Arc<Plugin>,
     pub(super) config: Arc<PluginConfig>,
     /// None while the plugin is not loaded.
@@ -63,7 +63,7 @@ pub(super) struct Previous {
     pub(super) version: Option<Arc<Version>>,
 }
 
-impl Slot {
+impl ServedPlugin {
     pub(super) fn new(plugin: Arc<Plugin>, config: Arc<PluginConfig>, serving: Option<Loaded>) -> Self {
         Self {
             plugin,
