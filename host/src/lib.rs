@@ -7,6 +7,7 @@ pub mod cli;
 mod adapter;
 mod app;
 mod auth;
+mod body;
 mod budget;
 mod config;
 mod dispatch;

@@ -18,11 +18,8 @@ use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 
-use super::{
-    byte_stream::ByteStream,
-    pace::{LeastPace, Pace},
-    request_target::RequestTarget,
-};
+use super::{byte_stream::ByteStream, pace::Pace, request_target::RequestTarget};
+use crate::body::LeastPace;
 
 /// Bytes of one read in a head; few heads are longer.
 const HEAD_READ_BYTES: usize = 2048;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{addresses::AddressLimits, cookie::Cookie, origins::Origins, pace::LeastPace, proxies::Proxies};
-use crate::{files::Files, host_names::HostNames};
+use super::{addresses::AddressLimits, cookie::Cookie, origins::Origins, proxies::Proxies};
+use crate::{body::LeastPace, files::Files, host_names::HostNames};
 
 /// The options of the engine. The defaults are those of Node's server where it has them.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! How fast the body of a request or of a response moves: in each span of time that is spent waiting for the client, so many bytes at
-//! least. A client that takes or sends one byte now and then would hold the connection, and what belongs to it, for ever.
+//! How fast a client takes the body of a response: in each span of time that is spent waiting for the client, so many bytes at least, as
+//! for the body of a request.
 
 use std::{
     pin::Pin,
@@ -9,22 +9,7 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The least pace of a body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LeastPace {
-    /// The span.
-    pub(super) timeout: Duration,
-    /// Bytes of one second.
-    pub(super) rate_min: usize,
-}
-
-impl LeastPace {
-    /// Bytes of one span; one at least.
-    pub(super) fn bytes(&self) -> u64 {
-        let bytes = self.timeout.as_millis().saturating_mul(self.rate_min as u128) / 1_000;
-        u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
-    }
-}
+use crate::body::LeastPace;
 
 /// The pace of what is written to one client. Only the time in which the client takes nothing is counted: what lies between two
 /// responses is no concern of the client's pace.

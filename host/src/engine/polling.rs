@@ -10,22 +10,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use tokio::{
     sync::oneshot::{self, Sender},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use super::{
     command::Command,
     http_stream::Notes,
     outbox::Outbox,
-    pace::LeastPace,
     payload,
     response::{PollingResponse, Refusal},
 };
-use crate::{reason::DisconnectReason, waiting_bytes::Waiting};
+use crate::{
+    body::{self, BodyError, LeastPace},
+    reason::DisconnectReason,
+    waiting_bytes::Waiting,
+};
 
 /// The state of the held poll after an attempt to answer it.
 #[derive(PartialEq, Eq)]
@@ -176,19 +178,19 @@ pub(super) async fn post(outbox: Arc<Outbox>, body: Incoming, length_max: usize,
         return PollingResponse::Refused(Refusal::BadRequest);
     }
     let mut guard = PostGuard { outbox: &outbox, is_answered: false };
-    let response = match read_body(body, length_max, least_pace).await {
+    let response = match read_text(body, length_max, least_pace).await {
         Ok(body) => {
             let (sender, receiver) = oneshot::channel();
             send_and_wait(&outbox, Command::Post(body, sender), receiver).await
         }
-        Err(BodyError::TooLarge) => PollingResponse::Refused(Refusal::TooLarge),
-        Err(BodyError::Malformed) => PollingResponse::Refused(Refusal::BadRequest),
-        Err(BodyError::NotText) => {
+        Err(TextError::Body(BodyError::TooLarge)) => PollingResponse::Refused(Refusal::TooLarge),
+        Err(TextError::Body(BodyError::Malformed)) => PollingResponse::Refused(Refusal::BadRequest),
+        Err(TextError::NotText) => {
             outbox.abort(DisconnectReason::ParseError);
             PollingResponse::Refused(Refusal::BadRequest)
         }
         // The guard ends the session.
-        Err(BodyError::Stalled) => return PollingResponse::Refused(Refusal::Stalled),
+        Err(TextError::Body(BodyError::Stalled)) => return PollingResponse::Refused(Refusal::Stalled),
     };
     guard.is_answered = true;
     response
@@ -201,40 +203,17 @@ async fn send_and_wait(outbox: &Outbox, command: Command, receiver: oneshot::Rec
     receiver.await.unwrap_or(PollingResponse::Refused(Refusal::UnknownSession))
 }
 
-/// Why a body is not read.
-enum BodyError {
-    TooLarge,
-    /// Not HTTP.
-    Malformed,
+/// Why a body is not read as text.
+enum TextError {
+    Body(BodyError),
     /// Not UTF-8, which a websocket refuses as well.
     NotText,
-    Stalled,
 }
 
 /// The body as text.
-async fn read_body(mut body: Incoming, length_max: usize, least_pace: LeastPace) -> Result<String, BodyError> {
-    if body.size_hint().lower() > length_max as u64 {
-        return Err(BodyError::TooLarge);
-    }
-    let mut text = Vec::new();
-    let (mut span_end, mut moved) = (Instant::now() + least_pace.timeout, 0);
-    loop {
-        let Ok(frame) = timeout_at(span_end, body.frame()).await else {
-            if moved < least_pace.bytes() {
-                return Err(BodyError::Stalled);
-            }
-            (span_end, moved) = (Instant::now() + least_pace.timeout, 0);
-            continue;
-        };
-        let Some(frame) = frame else { break };
-        let data: Bytes = frame.map_err(|_| BodyError::Malformed)?.into_data().unwrap_or_default();
-        if text.len() + data.len() > length_max {
-            return Err(BodyError::TooLarge);
-        }
-        moved += data.len() as u64;
-        text.extend_from_slice(&data);
-    }
-    String::from_utf8(text).map_err(|_| BodyError::NotText)
+async fn read_text(body: Incoming, length_max: usize, least_pace: LeastPace) -> Result<String, TextError> {
+    let bytes = body::read(body, length_max, least_pace).await.map_err(TextError::Body)?;
+    String::from_utf8(bytes).map_err(|_| TextError::NotText)
 }
 
 /// A POST under way. If it is dropped before it was answered, its client has disconnected.

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 36] = [
+const ARROWS: [(&str, &[&str]); 37] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
+    ("body", &[]),
     ("budget", &[]),
     ("fixed_limits", &[]),
     ("frame", &["waiting_bytes"]),
@@ -41,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 36] = [
     (
         "engine",
         &[
+            "body",
             "event_loops",
             "files",
             "fixed_limits",
@@ -138,7 +140,7 @@ const FOREIGN: [(&str, &[&str]); 12] = [
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
-    ("hyper", &["cli", "engine", "files", "host_names", "internal"]),
+    ("hyper", &["body", "cli", "engine", "files", "host_names", "internal"]),
     ("hyper_util", &["cli", "engine", "internal"]),
     ("notify", &["cli", "generations"]),
     ("redb", &["store"]),
