@@ -1,6 +1,7 @@
 //! Builds the server out of its modules and runs it until a signal ends it. There are no globals: a module is given what it
 //! needs.
 
+mod admin;
 mod metrics;
 mod options;
 mod reload;
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::AbortHandle;
 
 use crate::adapter::Adapter;
+use crate::admin::TokenError;
 use crate::auth::Keys;
 use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
 use crate::dispatch::{self, Dispatcher};
@@ -27,7 +29,7 @@ use crate::event_loops::{EventLoops, Threads};
 use crate::fixed_limits::LISTEN_BACKLOG;
 use crate::generations::{self, Generations, GenerationsTask, Shelf};
 use crate::host_names::HostNames;
-use crate::internal::{self, Status};
+use crate::internal::{self, Interface, Status};
 use crate::limit_hits::LimitHits;
 use crate::plugin::{
     self, CacheFolder, Candidate, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Loaded, Plugin, PluginError,
@@ -35,7 +37,7 @@ use crate::plugin::{
 };
 use crate::protocol::SocketIo;
 use crate::store::{self, LazyStore, StoreError};
-use crate::telemetry::LogQueue;
+use crate::telemetry::{LogQueue, PluginLog};
 
 use metrics::Sources;
 use options::{connection_limits, engine_options};
@@ -77,6 +79,9 @@ pub(crate) enum AppError {
     #[error("cannot listen on {address}: {source}; see host and port in [{section}] of innkeeper.toml")]
     Listen { address: SocketAddr, section: &'static str, source: io::Error },
 
+    #[error(transparent)]
+    Token(#[from] TokenError),
+
     #[error("cannot receive signals: {0}")]
     Signals(io::Error),
 
@@ -95,6 +100,7 @@ pub(crate) struct Server {
     pub(crate) sources: Arc<Sources>,
     pub(crate) generations: Generations,
     pub(crate) socket_io: Arc<SocketIo>,
+    pub(crate) effects: Arc<LocalEffects>,
 }
 
 impl Server {
@@ -104,12 +110,13 @@ impl Server {
     }
 }
 
-/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written. `read_again`: reads the configuration
-/// again, for SIGHUP. `ready` is called when it serves.
+/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written; `plugin_log`: the last ones
+/// about each plugin. `read_again`: reads the configuration again, for SIGHUP. `ready` is called when it serves.
 pub(crate) async fn run(
     mut config: Config,
     read_again: ReadAgain,
     log: Arc<LogQueue>,
+    plugin_log: Arc<PluginLog>,
     ready: impl FnOnce(Generations),
 ) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
@@ -121,16 +128,23 @@ pub(crate) async fn run(
     let limit_hits = Arc::new(LimitHits::default());
     let threads = Threads::start(config.server.event_loops()).map_err(AppError::Threads)?;
     let sources = Arc::new(OnceLock::new());
+    let admin = Arc::new(admin::starting(&config, plugin_log, limit_hits.clone())?);
     let page = {
-        let sources = sources.clone();
-        move || metrics::page(sources.get(), &log)
+        let (sources, admin) = (sources.clone(), admin.clone());
+        move || metrics::page(sources.get(), &log, &admin)
     };
     let status = Status::starting(page);
     if let Some(listener) = internal_listener {
         tracing::info!(address = address_of(&listener), "internal interface listening");
-        let host_names = HostNames::new(&config.internal.hosts, config.internal.host);
+        let interface = Interface {
+            host_names: HostNames::new(&config.internal.hosts, config.internal.host),
+            keep_alive: config.server.keep_alive,
+            status: status.clone(),
+            admin: admin.clone(),
+            limit_hits: limit_hits.clone(),
+        };
         // From here on, so that a start that takes long can be seen. Ends with the runtime: it has nothing that could be lost.
-        tokio::spawn(internal::serve(listener, host_names, config.server.keep_alive, status.clone(), limit_hits.clone()));
+        tokio::spawn(internal::serve(listener, interface));
     }
     let server = tokio::select! {
         // Compiling and starting plugins can take long. What runs of it when a signal comes is dropped.
@@ -142,6 +156,7 @@ pub(crate) async fn run(
     };
     let engine = server.engine.clone();
     let not_loaded = not_loaded(&config, &server.sources);
+    admin.set_ready(admin::sources(&server));
     let _set_once = sources.set(server.sources.clone());
     tracing::info!(address = address_of(&listener), "listening");
     // Ends with the runtime.
@@ -154,7 +169,10 @@ pub(crate) async fn run(
     while let Received::HangUp = signals.next().await {
         watching.iter().for_each(AbortHandle::abort);
         tokio::select! {
-            () = reload::reload(server.reloadable(), &mut config, &read_again) => watching = watch_files(&config, &server.generations),
+            () = reload::reload(server.reloadable(), &mut config, &read_again) => {
+                admin.set_limits(admin::limits(&config));
+                watching = watch_files(&config, &server.generations);
+            }
             // A component may take long to compile.
             () = signals.first() => break,
         }
@@ -242,8 +260,12 @@ pub(crate) async fn build(
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
-    let dispatcher =
-        Arc::new(Dispatcher { registry: registry.clone(), effects, limits: dispatch_limits, limit_hits: limit_hits.clone() });
+    let dispatcher = Arc::new(Dispatcher {
+        registry: registry.clone(),
+        effects: effects.clone(),
+        limits: dispatch_limits,
+        limit_hits: limit_hits.clone(),
+    });
     let parts = generations::Parts {
         dispatcher: dispatcher.clone(),
         adapter: adapter.clone(),
@@ -267,7 +289,7 @@ pub(crate) async fn build(
     let socket_io = Arc::new(SocketIo::new(dispatcher, adapter.clone(), connection_limits(config), limit_hits.clone()));
     let engine = Engine::new(engine_options(config, &limit_hits), socket_io.clone(), limit_hits.clone(), loops);
     let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services });
-    Ok(Server { engine, sources, generations, socket_io })
+    Ok(Server { engine, sources, generations, socket_io, effects })
 }
 
 /// What a component returns when it registers, in a trial instance without grants.

@@ -30,6 +30,20 @@ pub(crate) const PROXY_HEADER_BYTES_MAX: usize = 4_096;
 /// reaches the listener could use up the handles of [`HANDLES_RESERVED`], and then those of clients.
 pub(crate) const INTERNAL_CONNECTIONS_MAX: usize = 32;
 
+/// Attempts with a wrong token, or with none, that the admin interface answers in a minute. Those beyond it cost nothing; the right token is
+/// never among them.
+pub(crate) const TOKEN_FAILURES_MAX: u32 = 10;
+/// Bytes of a request's JSON for the admin interface: the largest event, as base64 of a message of `max_http_buffer_size`, fits.
+pub(crate) const ADMIN_JSON_BYTES_MAX: usize = 2 << 20;
+/// Components that are uploaded at the same time: each takes its bytes until its plugin is swapped.
+pub(crate) const UPLOADS_MAX: usize = 4;
+/// Bytes of the answers that the admin interface waits for with `ack`, of all requests together.
+pub(crate) const ADMIN_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Entries of a page of the admin interface.
+pub(crate) const ADMIN_PAGE_ENTRIES_MAX: usize = 1_000;
+/// Requests that follow the log of a plugin at the same time. Each has one of [`INTERNAL_CONNECTIONS_MAX`] for as long as it wants.
+pub(crate) const LOG_FOLLOWERS_MAX: usize = 8;
+
 /// Parameters of a URL's query; what stands behind them is ignored, as in Node's `querystring`.
 pub(crate) const QUERY_NAMES_MAX: usize = 1_000;
 
@@ -63,6 +77,11 @@ pub(crate) const LOG_VALUE_BYTES_MAX: usize = 8 << 10;
 pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 << 10;
 /// Bytes of lines of the log that wait to be written. Beyond it lines are dropped and counted: nothing waits for a reader.
 pub(crate) const LOG_QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Lines of the log that are kept of each plugin, for whoever asks what it said.
+pub(crate) const PLUGIN_LOG_LINES_MAX: usize = 1_000;
+/// Bytes of the lines that are kept of each plugin.
+pub(crate) const PLUGIN_LOG_BYTES_MAX: usize = 1 << 20;
 
 /// Names that have a label of their own in `/metrics`: events of one plugin, namespaces of the host. The page of a plugin that
 /// registers ten thousand would have a hundred thousand lines; what is more shares the label `other`.

@@ -14,8 +14,9 @@ mod task;
 mod view;
 mod watch;
 
-pub(crate) use change::{Change, NewComponent, Reread, What};
+pub(crate) use change::{Change, NewComponent, Refusal, Reread, What};
 pub(crate) use handle::Generations;
 pub(crate) use shelf::Shelf;
 pub(crate) use task::{GenerationsTask, Parts};
+pub(crate) use view::PluginView;
 pub(crate) use watch::watch;

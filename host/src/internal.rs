@@ -3,25 +3,29 @@
 mod status;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fixed_limits::{INTERNAL_CONNECTIONS_MAX, REFUSAL_LINES_MAX};
+use crate::admin::{Admin, Body, full};
+use crate::fixed_limits::{CLOSE_DEADLINE, INTERNAL_CONNECTIONS_MAX, REFUSAL_LINES_MAX};
 use crate::host_names::{self, HostNames};
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
 use crate::metrics;
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use status::Phase;
@@ -31,26 +35,33 @@ pub(crate) use status::Status;
 /// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is served.
+/// Bytes of one read of what is dropped.
+const DROPPED_BYTES: usize = 16 << 10;
+
+/// What is served to everybody who reaches the listener. All other paths are the admin interface's.
 const PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/version"];
 
 /// The answer to a connection beyond [`INTERNAL_CONNECTIONS_MAX`].
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves until the runtime ends. `keep_alive`: how long a connection may wait for the head of its next request, and how long its client
-/// may take nothing of a response.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    host_names: HostNames,
-    keep_alive: Duration,
-    status: Status,
-    limit_hits: Arc<LimitHits>,
-) {
+/// What is served, and how.
+pub(crate) struct Interface {
+    pub(crate) host_names: HostNames,
+    /// How long a connection may wait for the head of its next request, and how long its client may take nothing of a response.
+    pub(crate) keep_alive: Duration,
+    pub(crate) status: Status,
+    pub(crate) admin: Arc<Admin>,
+    pub(crate) limit_hits: Arc<LimitHits>,
+}
+
+/// Serves until the runtime ends.
+pub(crate) async fn serve(listener: TcpListener, interface: Interface) {
+    let interface = Arc::new(interface);
     let (failures, refusals) = (LogLimiter::new(REFUSAL_LINES_MAX), LogLimiter::new(REFUSAL_LINES_MAX));
     let connections = Arc::new(Semaphore::new(INTERNAL_CONNECTIONS_MAX));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 if let Some(left_out) = failures.admit() {
                     tracing::warn!(
@@ -65,7 +76,7 @@ pub(crate) async fn serve(
             }
         };
         let Ok(permit) = connections.clone().try_acquire_owned() else {
-            limit_hits.hit(LimitHit::InternalConnections);
+            interface.limit_hits.hit(LimitHit::InternalConnections);
             if let Some(left_out) = refusals.admit() {
                 tracing::warn!(left_out, "refused: the internal interface has {INTERNAL_CONNECTIONS_MAX} connections already");
             }
@@ -73,24 +84,40 @@ pub(crate) async fn serve(
             let _ = refuse(stream);
             continue;
         };
-        let (status, host_names) = (status.clone(), host_names.clone());
+        let interface = interface.clone();
         // Ends with the connection.
         tokio::spawn(async move {
-            let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(keep_alive);
-            let service = service_fn(|request: Request<Incoming>| {
-                let (parts, _) = request.into_parts();
-                let refused = refusal(&parts, &host_names);
-                std::future::ready(Ok::<_, Infallible>(refused.unwrap_or_else(|| respond(&parts, &status))))
-            });
-            let mut stream = TimeoutStream::new(stream);
-            stream.set_write_timeout(Some(keep_alive));
-            let served = server.serve_connection(TokioIo::new(Box::pin(stream)), service).await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection to the internal interface ended");
-            }
+            interface.connection(stream, peer).await;
             drop(permit);
         });
+    }
+}
+
+impl Interface {
+    /// Serves one connection to its end.
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+        let mut server = hyper::server::conn::http1::Builder::new();
+        server.timer(TokioTimer::new()).header_read_timeout(self.keep_alive);
+        let answer = |request: Request<Incoming>| async move { Ok::<_, Infallible>(self.answer(request, peer).await) };
+        let service = service_fn(|request| Box::pin(answer(request)));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.keep_alive));
+        let mut served = server.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        match poll_fn(|context| served.poll_without_shutdown(context)).await {
+            Ok(()) => finish(served.into_parts().io.into_inner()).await,
+            Err(error) => tracing::debug!(%error, "a connection to the internal interface ended"),
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        if let Some(refused) = refusal(&parts, &self.host_names) {
+            return refused;
+        }
+        if PATHS.contains(&parts.uri.path()) {
+            return respond(&parts, &self.status);
+        }
+        self.admin.answer(Request::from_parts(parts, body), peer).await
     }
 }
 
@@ -99,8 +126,19 @@ fn refuse(stream: TcpStream) -> io::Result<()> {
     stream.into_std()?.write_all(FULL)
 }
 
+/// Closes the server's side, and drops what the client still sends: a stream that is closed meanwhile is reset, and the client could not
+/// read why its upload was refused.
+async fn finish(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let dropped = async {
+        let mut bytes = [0; DROPPED_BYTES];
+        let _closed = stream.shutdown().await;
+        while let Ok(1..) = stream.read(&mut bytes).await {}
+    };
+    let _in_time = timeout(CLOSE_DEADLINE, dropped).await;
+}
+
 /// The response to a request that names no host, or one that is not served.
-fn refusal(request: &Parts, host_names: &HostNames) -> Option<Response<Full<Bytes>>> {
+fn refusal(request: &Parts, host_names: &HostNames) -> Option<Response<Body>> {
     match host_names::host_of(request) {
         Err(_) => Some(response(StatusCode::BAD_REQUEST, r#"{"error":"the request has no valid host"}"#.into())),
         Ok(Some(host)) if !host_names.serve(&host) => {
@@ -111,21 +149,19 @@ fn refusal(request: &Parts, host_names: &HostNames) -> Option<Response<Full<Byte
     }
 }
 
-fn respond(request: &Parts, status: &Status) -> Response<Full<Bytes>> {
+fn respond(request: &Parts, status: &Status) -> Response<Body> {
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
-    let is_there = PATHS.contains(&request.uri.path());
     match request.uri.path() {
-        _ if is_there && !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
+        _ if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         "/healthz" => health(status.phase()),
         "/readyz" => readiness(status.phase(), status.not_loaded()),
         "/metrics" => page(status.metrics()),
-        "/version" => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
-        _ => response(StatusCode::NOT_FOUND, format!(r#"{{"error":"not found; there are {}"}}"#, PATHS.join(", "))),
+        _ => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
     }
 }
 
 /// Whether the process works: a supervisor that reads anything else restarts it, so a start that takes long is no reason.
-fn health(phase: Phase) -> Response<Full<Bytes>> {
+fn health(phase: Phase) -> Response<Body> {
     match phase {
         Phase::Starting | Phase::Ready => response(StatusCode::OK, r#"{"status":"ok"}"#.into()),
         // A balancer that asks here and not for /readyz sends no more clients.
@@ -134,7 +170,7 @@ fn health(phase: Phase) -> Response<Full<Bytes>> {
 }
 
 /// Whether clients can be sent here, and which plugins they will not find.
-fn readiness(phase: Phase, not_loaded: &[String]) -> Response<Full<Bytes>> {
+fn readiness(phase: Phase, not_loaded: &[String]) -> Response<Body> {
     let (status, word) = match phase {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         Phase::Ready => (StatusCode::OK, "ready"),
@@ -147,14 +183,14 @@ fn readiness(phase: Phase, not_loaded: &[String]) -> Response<Full<Bytes>> {
     response(status, format!(r#"{{"status":"{word}","not_loaded":["{}"]}}"#, not_loaded.join(r#"",""#)))
 }
 
-fn page(text: String) -> Response<Full<Bytes>> {
+fn page(text: String) -> Response<Body> {
     let mut response = response(StatusCode::OK, text);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
     response
 }
 
-fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn response(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

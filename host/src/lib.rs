@@ -5,6 +5,7 @@
 pub mod cli;
 
 mod adapter;
+mod admin;
 mod app;
 mod auth;
 mod body;

@@ -53,6 +53,15 @@ limits! {
     Sessions = "sessions_max",
     SessionsPerAddress = "sessions_per_address_max",
 
+    // The admin interface.
+    AdminAnswerBytes = "ADMIN_ANSWER_BYTES_MAX",
+    AdminJsonBytes = "ADMIN_JSON_BYTES_MAX",
+    AdminPageEntries = "ADMIN_PAGE_ENTRIES_MAX",
+    ComponentBytes = "component_bytes_max",
+    LogFollowers = "LOG_FOLLOWERS_MAX",
+    TokenFailures = "TOKEN_FAILURES_MAX",
+    Uploads = "UPLOADS_MAX",
+
     // Packets and sockets of one connection: `protocol` and `dispatch`.
     AttachmentsPerPacket = "attachments_max",
     AuthBytes = "AUTH_BYTES_MAX",

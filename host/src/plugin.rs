@@ -52,7 +52,7 @@ mod sharing;
 mod successor;
 mod timer_table;
 mod timers;
-mod validate;
+pub(crate) mod validate;
 mod version;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Lines go into a queue, which one thread writes: nothing waits for the reader of the log, and nothing fails with it.
 
 mod line;
+mod plugin_log;
 mod printable;
 mod queue;
 
@@ -21,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use line::Style;
 
+pub(crate) use plugin_log::{LogReader, PluginLog};
 pub(crate) use printable::printable;
 pub(crate) use queue::LogQueue;
 
@@ -33,12 +35,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The log of this process. Its drop waits until the last lines are written, but not for long.
 pub(crate) struct Log {
     queue: Arc<LogQueue>,
+    plugins: Arc<PluginLog>,
 }
 
 impl Log {
     /// The lines that wait to be written.
     pub(crate) fn queue(&self) -> &Arc<LogQueue> {
         &self.queue
+    }
+
+    /// The last lines about each plugin.
+    pub(crate) fn plugins(&self) -> &Arc<PluginLog> {
+        &self.plugins
     }
 }
 
@@ -54,7 +62,8 @@ pub(crate) fn init() -> Log {
     let queue = Arc::new(LogQueue::default());
     let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let style = if io::stderr().is_terminal() { Style::Text { coloured } } else { Style::Json };
-    let layer = LogLayer { style, queue: queue.clone() };
+    let plugins = Arc::new(PluginLog::default());
+    let layer = LogLayer { style, queue: queue.clone(), plugins: plugins.clone() };
     let is_command = filter_fn(|metadata: &Metadata<'_>| metadata.target() == COMMAND);
     // An error says that a subscriber was set before: that one stays.
     if tracing_subscriber::registry().with(layer.with_filter(filter.or(is_command))).try_init().is_ok() {
@@ -64,7 +73,7 @@ pub(crate) fn init() -> Log {
     if let Some(problem) = problem {
         tracing::warn!("{problem}");
     }
-    Log { queue }
+    Log { queue, plugins }
 }
 
 /// A line of a command on stderr. One that cannot be written, or is not read, is no error. What a plugin or a file has put into
@@ -73,10 +82,11 @@ pub(crate) fn say(line: &str) {
     tracing::info!(target: COMMAND, "{}", printable(line));
 }
 
-/// Puts every event into the queue, as a line.
+/// Puts every event into the queue, as a line, and keeps those about plugins.
 struct LogLayer {
     style: Style,
     queue: Arc<LogQueue>,
+    plugins: Arc<PluginLog>,
 }
 
 impl<S: Subscriber> Layer<S> for LogLayer {
@@ -86,7 +96,9 @@ impl<S: Subscriber> Layer<S> for LogLayer {
             // A program that the command starts may write next.
             self.queue.flush(PATIENCE);
         } else {
-            self.queue.push(&line::line(self.style, event));
+            let line = line::line(self.style, event);
+            self.queue.push(&line);
+            self.plugins.note(event, self.style, &line);
         }
     }
 }

@@ -157,6 +157,11 @@ impl Locked<'_> {
         self.members.sockets().take(most).cloned().collect()
     }
 
+    /// How many members a room has, of those that [`Locked::room_names`] lists.
+    pub(crate) fn members_of(&self, room: &str) -> usize {
+        self.members.members_of(room)
+    }
+
     /// The sockets that the filter selects.
     pub(crate) fn select(&self, filter: &RoomFilter) -> Vec<Arc<Socket>> {
         let mut selected = Vec::new();

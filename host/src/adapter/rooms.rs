@@ -216,6 +216,11 @@ impl<S: Clone> RoomTable<S> {
         names
     }
 
+    /// How many members a room has, of those that `room_names` lists.
+    pub(super) fn members_of(&self, room: &str) -> usize {
+        self.rooms.get(room).map_or(0, HashMap::len)
+    }
+
     fn each_in(&self, room: &str, mut visit: impl FnMut(SocketId, &S)) {
         for (id, socket) in self.rooms.get(room).into_iter().flatten() {
             visit(*id, socket);
@@ -344,6 +349,7 @@ mod tests {
         assert_eq!(listed("game:", None, 1), ["game:1"]);
         assert_eq!(listed("game:", Some("game:1"), 10), ["game:2"]);
         assert!(listed("g", Some("h"), 10).is_empty());
+        assert_eq!((table.members_of("hall"), table.members_of("nowhere")), (1, 0));
         let all = RoomFilter::default();
         assert_eq!((table.count(&all), table.count(&RoomFilter { any: names(["hall"]), ..all })), (2, 1));
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::adapter::{Adapter, Namespace};
+use crate::admin::Admin;
 use crate::engine::Engine;
 use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
@@ -26,10 +27,15 @@ pub(crate) struct Sources {
 }
 
 /// The page of `/metrics`. Without sources the server is starting.
-pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>) -> String {
-    let (sources, log) = (sources.cloned(), log.clone());
+pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>, admin: &Arc<Admin>) -> String {
+    let (sources, log, admin) = (sources.cloned(), log.clone(), admin.clone());
     metrics::page(Arc::new(move |page: &mut Page<'_>| {
         of_program(page, &log)?;
+        page.counter(
+            "innkeeper_admin_requests",
+            "Requests to the admin interface, by the status of their response.",
+            admin.counted().into_iter().map(|(status, requests)| (vec![("status", status)], requests)).collect(),
+        )?;
         let Some(sources) = &sources else { return Ok(()) };
         of_sessions(page, &sources.engine)?;
         of_loops(page, sources.engine.loops())?;

@@ -19,7 +19,7 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The listener for clients: `[server]`.
     pub server: Server,
-    /// The listener for health and metrics: `[internal]`.
+    /// The listener for health, metrics and the admin interface: `[internal]`.
     pub internal: Internal,
     /// The limits of the host: `[limits]`. The limits of one plugin are in its [`PluginConfig`].
     pub limits: Limits,
@@ -46,5 +46,10 @@ impl Config {
     /// The folder with the components that served.
     pub(crate) fn generations_folder(&self) -> PathBuf {
         self.generations.folder(self.file.as_deref())
+    }
+
+    /// The file of the token for the admin interface.
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.internal.token_file(self.file.as_deref())
     }
 }

@@ -147,7 +147,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     let mut root = Section::root(table.get_ref());
     let mut config = Config { file: Some(file.to_owned()), ..Config::default() };
     server::read(&mut reader, &mut root, file, &mut config.server);
-    internal::read(&mut reader, &mut root, &mut config.internal);
+    internal::read(&mut reader, &mut root, file, &mut config.internal);
     let mut section = reader.section(&mut root, "limits");
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
@@ -198,6 +198,14 @@ fn overlay(reader: &mut Reader<'_>, config: &mut Config, flags: Flags) {
             Err(problem) => reader.variable_problem("CLIENT_URL", problem),
         }
         reader.over("server.cors.origin", Override::Variable("CLIENT_URL"));
+    }
+    if let Some(path) = reader.variable(internal::TOKEN_FILE_VARIABLE) {
+        // Of a variable a path is relative to the current directory.
+        match internal::token_file(&RawValue::variable(path), Path::new("")) {
+            Ok(path) => config.internal.token_file = Some(path),
+            Err(problem) => reader.variable_problem(internal::TOKEN_FILE_VARIABLE, problem),
+        }
+        reader.over("internal.token_file", Override::Variable(internal::TOKEN_FILE_VARIABLE));
     }
     if let Some(port) = flags.port {
         config.server.port = port;

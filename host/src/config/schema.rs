@@ -50,7 +50,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         path: "internal",
-        about: "The listener for health and metrics. Keep it away from the clients' network",
+        about: "The listener for health, metrics and the admin interface. Keep it away from the clients' network",
         shown: |config| single("internal", &config.internal, internal::KEYS),
     },
     Table {

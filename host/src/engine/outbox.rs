@@ -162,6 +162,11 @@ impl Outbox {
         self.lock().queue.open()
     }
 
+    /// How many sockets are open.
+    pub(super) fn open_sockets(&self) -> usize {
+        self.lock().queue.open_sockets()
+    }
+
     /// Queues the frames of one packet, all together or not at all. Nothing passes for a socket that is closed. A volatile packet is
     /// dropped unless nothing waits and the transport is ready.
     ///

@@ -17,7 +17,7 @@ use super::{
     probe::ProbeRequest,
     protocol::ProtocolFactory,
     refusal_log::RefusalLog,
-    registry::Registry,
+    registry::{ConnectionView, Registry},
     tasks::Tasks,
     websocket::Websocket,
 };
@@ -124,6 +124,11 @@ impl Engine {
     /// Sessions whose task has not ended.
     pub(crate) fn connections(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Connections in the order of their numbers, behind the number `after`: a page of at most `most`.
+    pub(crate) fn connections_page(&self, after: u64, most: usize) -> Vec<ConnectionView> {
+        self.registry.page(after, most)
     }
 
     /// TCP connections that no session has: those that HTTP is spoken on, and websockets that are being closed.

@@ -1,4 +1,4 @@
-//! What a guest writes, checked when it is recorded: names, rooms, payloads.
+//! What a guest writes, checked when it is recorded: names, rooms, payloads. What an operator emits is checked alike.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::json::{self, Invalid};
 use crate::packet::Payload;
 
 /// Checks the name of an event that a guest emits.
-pub(super) fn event_name(name: &str) -> Result<(), Refusal> {
+pub(crate) fn event_name(name: &str) -> Result<(), Refusal> {
     if events::is_reserved(name) {
         return Err(refusals::reserved_event(name));
     }
@@ -20,7 +20,7 @@ pub(super) fn event_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// Checks the arguments of an emit or an ack.
-pub(super) fn payload(payload: Payload, attachments_max: usize) -> Result<Payload, Refusal> {
+pub(crate) fn payload(payload: Payload, attachments_max: usize) -> Result<Payload, Refusal> {
     if payload.attachments.len() > attachments_max {
         return Err(refusals::attachments(attachments_max));
     }
@@ -28,7 +28,7 @@ pub(super) fn payload(payload: Payload, attachments_max: usize) -> Result<Payloa
 }
 
 /// Checks names of rooms. A name counts once, however often it is listed.
-pub(super) fn rooms(mut rooms: Vec<String>) -> Result<Vec<Box<str>>, Refusal> {
+pub(crate) fn rooms(mut rooms: Vec<String>) -> Result<Vec<Box<str>>, Refusal> {
     if rooms.iter().any(|room| room.len() > ROOM_NAME_BYTES_MAX) {
         return Err(refusals::room_name());
     }

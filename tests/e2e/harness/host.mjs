@@ -12,7 +12,7 @@ import { PATIENCE_MS, within } from "./wait.mjs";
 /** A plugin may be compiled at the first start. */
 const START_MS = 60_000;
 /** What must not leak from the developer's environment into a test. */
-const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "RUST_LOG"];
+const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "INNKEEPER_TOKEN_FILE", "RUST_LOG"];
 
 /** Processes that are to end with this one, however it ends. */
 const running = new Set();

@@ -1,5 +1,6 @@
 // Everything that a test needs: `import { startHost, connect, … } from "./harness/index.mjs"`.
 
+export * from "./admin.mjs";
 export * from "./client.mjs";
 export * from "./host.mjs";
 export * from "./paths.mjs";

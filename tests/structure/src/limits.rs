@@ -17,7 +17,7 @@ const PLUGIN_LIMITS: [&str; 7] =
 const UNREACHABLE: [(&str, &str); 1] = [("HTTP_BODY_BYTES_MAX", "no plugin can make a request yet: docs/unsupported.md")];
 
 /// Limits of the host without a counter in `/metrics`, each with the reason.
-const UNCOUNTED: [(&str, &str); 39] = [
+const UNCOUNTED: [(&str, &str); 40] = [
     ("inbound_high_bytes", "counted as inbound_high_events, the other measure of the same queue"),
     ("inbound_max_bytes", "counted as inbound_max_events"),
     ("CLOSE_DEADLINE", AT_THE_END),
@@ -34,10 +34,11 @@ const UNCOUNTED: [(&str, &str); 39] = [
     ("LOG_VALUE_BYTES_MAX", "the value is marked"),
     ("LOG_LINE_BYTES_MAX", "the line is marked"),
     ("LOG_QUEUE_BYTES_MAX", "counted as innkeeper_log_lines_dropped"),
+    ("PLUGIN_LOG_LINES_MAX", "a reader sees how many lines are gone"),
+    ("PLUGIN_LOG_BYTES_MAX", "a reader sees how many lines are gone"),
     ("METRIC_NAMES_MAX", "counted as the label other"),
     ("RANDOM_BYTES_MAX", "the guest traps: innkeeper_call_failures"),
     ("WASI_RESOURCES_MAX", "the guest traps: innkeeper_call_failures"),
-    ("component_bytes_max", NOT_LOADED),
     ("compile_memory_bytes_max", NOT_LOADED),
     ("compile_time_max", NOT_LOADED),
     ("ARTEFACT_BYTES_MAX", NOT_LOADED),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 37] = [
+const ARROWS: [(&str, &[&str]); 38] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("body", &[]),
@@ -31,7 +31,26 @@ const ARROWS: [(&str, &[&str]); 37] = [
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
-    ("internal", &["fixed_limits", "host_names", "limit_hits", "log_limiter", "metrics"]),
+    (
+        "admin",
+        &[
+            "adapter",
+            "body",
+            "budget",
+            "effect",
+            "engine",
+            "fixed_limits",
+            "generations",
+            "json",
+            "limit_hits",
+            "log_limiter",
+            "packet",
+            "plugin",
+            "request",
+            "telemetry",
+        ],
+    ),
+    ("internal", &["admin", "fixed_limits", "host_names", "limit_hits", "log_limiter", "metrics"]),
     ("files", &["fixed_limits", "limit_hits", "log_limiter"]),
     ("rate_limit", &[]),
     ("store", &["fixed_limits", "text_file"]),
@@ -104,7 +123,9 @@ const ARROWS: [(&str, &[&str]); 37] = [
     (
         "app",
         &[
+            "admin",
             "auth",
+            "body",
             "config",
             "dispatch",
             "drain",
@@ -140,7 +161,7 @@ const FOREIGN: [(&str, &[&str]); 12] = [
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
-    ("hyper", &["body", "cli", "engine", "files", "host_names", "internal"]),
+    ("hyper", &["admin", "body", "cli", "engine", "files", "host_names", "internal"]),
     ("hyper_util", &["cli", "engine", "internal"]),
     ("notify", &["cli", "generations"]),
     ("redb", &["store"]),

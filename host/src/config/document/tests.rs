@@ -67,7 +67,8 @@ fn the_example_uncommented_has_every_key_and_no_problem() {
     let defaults = Config::default();
     // What has no default has an example.
     let limits = Limits { events_per_second_max: Some(200), ..defaults.limits };
-    let internal = Internal { hosts: vec!["monitor.example.com".to_owned()], ..defaults.internal };
+    let token_file = Some("/run/secrets/innkeeper-token".into());
+    let internal = Internal { hosts: vec!["monitor.example.com".to_owned()], token_file, ..defaults.internal };
     assert_eq!((config.limits, config.internal), (limits, internal));
     assert_eq!((config.plugins.len(), config.keys.len()), (1, 1));
 

@@ -85,6 +85,11 @@ impl Queue {
         owner
     }
 
+    /// How many sockets are open.
+    pub(super) fn open_sockets(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether frames for this socket are taken.
     pub(super) fn is_open(&self, owner: SocketShare) -> bool {
         owner == SocketShare::CONNECTION || self.open.iter().any(|part| part.owner == owner && !part.is_evicted)
