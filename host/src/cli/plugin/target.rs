@@ -51,7 +51,7 @@ impl Target {
         };
         let token = match token {
             Some(token) => token,
-            None => read_token(&token_file(&configured()?))?,
+            None => read_token(&configured()?.token_file())?,
         };
         Ok(Client::new(&url, token)?)
     }
@@ -90,12 +90,6 @@ fn configuration(named: Option<PathBuf>) -> Result<Config, CliError> {
     }
 }
 
-/// Beside the configuration.
-fn token_file(config: &Config) -> PathBuf {
-    const FILE: &str = ".innkeeper/admin-token";
-    config.file.as_ref().map_or_else(|| PathBuf::from(FILE), |file| file.with_file_name(FILE))
-}
-
 fn address(config: &Config) -> Result<String, AdminError> {
     let file = config.file.clone().unwrap_or_else(|| PathBuf::from("the built-in configuration"));
     match &config.internal {
@@ -118,7 +112,7 @@ fn reachable(host: IpAddr) -> IpAddr {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Token, address, token_file};
+    use super::{Token, address};
     use crate::config::{Config, Internal};
 
     #[test]
@@ -131,7 +125,7 @@ mod tests {
         assert!(url("::1", 0).unwrap_err().to_string().contains("--url"));
         let disabled = config(Internal { enabled: false, ..Internal::default() });
         assert!(address(&disabled).unwrap_err().to_string().contains("/etc/innkeeper.toml: [internal] enabled is false"));
-        assert_eq!(token_file(&disabled), PathBuf::from("/etc/.innkeeper/admin-token"));
+        assert_eq!(disabled.token_file(), PathBuf::from("/etc/.innkeeper/admin-token"));
     }
 
     #[test]
