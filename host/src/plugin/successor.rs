@@ -24,7 +24,8 @@ impl Registry {
         let Some(socket) = call.socket.as_ref().filter(|_| call.registration.is_some()) else {
             return Some((self.plugin(plugin)?, call));
         };
-        let chain = self.chain(socket.namespace())?;
+        // Not that of a namespace which is closing: it has the generation that the call comes from.
+        let chain = self.serving(socket.namespace())?;
         let member = chain.member(plugin).filter(|member| handles(member, &call.export))?;
         Some((member.plugin.clone(), Call { registration: Some(member.index), ..call }))
     }
