@@ -50,21 +50,33 @@ impl Default for Pace {
 }
 
 /// Watches the components of these plugins, each with at most so many bytes. Runs until it is dropped.
-pub(crate) async fn watch(plugins: Vec<(String, PathBuf)>, bytes_max: usize, generations: Generations) {
-    watch_at(Pace::default(), plugins, bytes_max, generations).await;
+pub(crate) fn watch(plugins: Vec<(String, PathBuf)>, bytes_max: usize, generations: Generations) -> impl Future<Output = ()> {
+    watch_at(Pace::default(), plugins, bytes_max, generations)
 }
 
-async fn watch_at(pace: Pace, plugins: Vec<(String, PathBuf)>, bytes_max: usize, generations: Generations) {
+/// What serves when this is called is what the files are taken to have: a file that has anything else by then is a change, and one that
+/// goes on as it is while another component is put in its place is none.
+fn watch_at(pace: Pace, plugins: Vec<(String, PathBuf)>, bytes_max: usize, generations: Generations) -> impl Future<Output = ()> {
     let paths = plugins.iter().map(|(_, path)| path.clone()).collect();
     let (events, _) = watch::channel(());
     // Each on its own: a disk that does not answer holds up one file.
     let files = plugins.into_iter().map(|(plugin, path)| {
         let (generations, changed) = (generations.clone(), events.subscribe());
-        Watched { plugin, path, bytes_max, generations, pace, dealt_with: None, sent: None, useless: None }.follow(changed)
+        let sent = serving(&generations, &plugin);
+        Watched { plugin, path, bytes_max, generations, pace, dealt_with: None, sent, useless: None }.follow(changed)
     });
     let files = join_all(files.collect::<Vec<_>>());
-    // One sender stays here: without one every wait would end at once.
-    join(folders::follow(paths, events.clone(), pace.gather, pace.poll), files).await;
+    async move {
+        // One sender stays here: without one every wait would end at once.
+        join(folders::follow(paths, events.clone(), pace.gather, pace.poll), files).await;
+    }
+}
+
+/// The digest of the generation that serves.
+fn serving(generations: &Generations, plugin: &str) -> Option<String> {
+    let all = generations.list();
+    let mine = all.iter().find(|view| view.name == plugin)?;
+    mine.generation.as_ref().map(|generation| generation.digest.clone())
 }
 
 /// The component file of one plugin.
@@ -129,7 +141,7 @@ impl Watched {
     async fn send(&mut self, found: Found, bytes: Vec<u8>) {
         self.useless = None;
         let digest = format!("{:x}", Sha256::digest(&bytes));
-        let known = self.sent.clone().or_else(|| self.serving()).unwrap_or_else(|| digest.clone());
+        let known = self.sent.clone().unwrap_or_else(|| digest.clone());
         if known == digest {
             tracing::debug!(plugin = self.plugin, digest, "the component's file has the content that is known");
             self.sent = Some(known);
@@ -150,13 +162,6 @@ impl Watched {
         }
         self.sent = Some(digest);
         self.dealt_with = Some(found);
-    }
-
-    /// The digest of the generation that serves.
-    fn serving(&self) -> Option<String> {
-        let all = self.generations.list();
-        let mine = all.iter().find(|plugin| plugin.name == self.plugin)?;
-        mine.generation.as_ref().map(|generation| generation.digest.clone())
     }
 
     fn is_paused(&self) -> bool {
