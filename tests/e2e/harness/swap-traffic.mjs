@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { next } from "./wait.mjs";
+import { eventually, record } from "./wait.mjs";
 
 const PLUGINS = ["pooled", "shared"];
 const MINUTE = 60_000;
@@ -146,6 +146,7 @@ export class Traffic {
 }
 
 /** Resolves when the client has its welcome of each plugin. */
-export function welcomed(client) {
-  return Promise.all(PLUGINS.map(() => next(client, "welcome")));
+export async function welcomed(client) {
+  const welcomes = record(client, "welcome");
+  await eventually("each plugin welcomes the client", () => welcomes.length === PLUGINS.length);
 }

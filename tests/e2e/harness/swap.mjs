@@ -70,6 +70,11 @@ export function swap(host, plugin, bytes) {
   return done(trySwap(host, plugin, bytes));
 }
 
+/** Swaps to each of these components, of which the last is what serves then: from here on nothing has to be compiled for them. */
+export async function compiled(host, plugin, ...components) {
+  for (const bytes of components) await swap(host, plugin, bytes);
+}
+
 /** `rollback`, `load`, `unload`, `swap` …, and resolves to the plugin as the host shows it then. */
 export function change(host, plugin, what, body = {}) {
   return done(admin(host, "POST", `/plugins/${plugin}/${what}`, body));
