@@ -3,9 +3,11 @@
 import { readFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { ask, open } from "./client.mjs";
 import { startHost } from "./host.mjs";
 import { component } from "./paths.mjs";
 import { request } from "./raw.mjs";
+import { next } from "./wait.mjs";
 
 /** The guest of each plugin. */
 const GUESTS = { pooled: "swapped", shared: "swapped-shared" };
@@ -94,6 +96,33 @@ async function done(answering) {
 function token(host) {
   const file = path.join(path.dirname(host.file), ".innkeeper", "admin-token");
   return readFileSync(file, "utf8").trim();
+}
+
+/** A client of the plugin `shared` that `connection` has registered. */
+export async function welcome(host, namespace = "/") {
+  const client = open(host, namespace);
+  await next(client, "welcome");
+  return client;
+}
+
+/** Resolves when the swap has stopped the plugin, so that an event of this client waits. Resolves to a function that gives its answer. */
+export async function stopped(client, swapping) {
+  let isOver = false;
+  swapping.finally(() => (isOver = true)).catch(() => {});
+  while (!isOver) {
+    const answer = ask(client, "shared:version");
+    const waits = new Promise((resolve) => setTimeout(resolve, 200, "waits"));
+    if ((await Promise.race([answer, waits])) === "waits") return () => answer;
+  }
+  throw new Error("the swap was over before anything waited for it");
+}
+
+/** Opens a call that waits for this client. Resolves to a function that lets it end, and gives the ack. */
+export async function openCall(client) {
+  const asked = next(client, "question");
+  const ended = ask(client, "shared:ask");
+  const [, answer] = await asked;
+  return () => (answer("answered"), ended);
 }
 
 /**
