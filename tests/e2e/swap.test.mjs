@@ -12,12 +12,14 @@ import { Traffic } from "./harness/swap-traffic.mjs";
 const CLIENTS = Number(process.env.SWAP_CLIENTS ?? 100);
 const SWAPS = Number(process.env.SWAPS ?? 20);
 /** Steps of all clients in a second. */
-const STEPS = Number(process.env.SWAP_STEPS ?? 400);
+const STEPS = Number(process.env.SWAP_STEPS ?? 200);
 /** So many versions of each plugin take turns. */
 const VERSIONS = 4;
 /** How long a shared plugin may stop: 20 in a release, on a machine that has nothing else to do. */
 const STOP_MS = Number(process.env.SWAP_STOP_MS ?? 500);
 const PLUGINS = ["pooled", "shared"];
+
+const isWrong = ({ level, message }) => level === "ERROR" || (level === "WARN" && !message.startsWith("this plugin computes for more"));
 
 test(`${CLIENTS} clients with traffic, ${SWAPS} swaps of a pooled and a shared plugin in a chain: nothing is lost, doubled, late or older`, async (t) => {
   const host = await startSwapped(t, { pooled: { call_ms: 30_000 }, shared: { call_ms: 30_000, open_calls_max: 20_000 } });
@@ -44,15 +46,21 @@ test(`${CLIENTS} clients with traffic, ${SWAPS} swaps of a pooled and a shared p
         await pause(20);
       }
     }
+  } catch (error) {
+    for (const name of PLUGINS) t.diagnostic(`${name}: swaps took ${figures(took[name])} ms, events ${figures(traffic.flatMap((one) => one.took[name]))} ms`);
+    t.diagnostic(`the log has: ${JSON.stringify(host.logged(isWrong).slice(0, 5))}`);
+    throw error;
   } finally {
     isOver = true;
   }
   const steps = (await running).reduce((sum, one) => sum + one, 0);
 
-  for (const name of PLUGINS) t.diagnostic(`${name}: swaps took ${figures(took[name])} ms`);
+  for (const name of PLUGINS) {
+    const works = traffic.flatMap((one) => one.took[name]);
+    t.diagnostic(`${name}: swaps took ${figures(took[name])} ms, events ${figures(works)} ms (least, median, p90, most)`);
+  }
   t.diagnostic(`${steps} steps`);
   assert.ok(traffic.every((one) => one.welcomes === 2), "each plugin welcomed each client once");
-  const isWrong = ({ level, message }) => level === "ERROR" || (level === "WARN" && !message.startsWith("this plugin computes for more"));
   assert.deepEqual(host.logged(isWrong).slice(0, 5), []);
   for (const name of PLUGINS) assert.equal((await show(host, name)).generation.number, 1 + VERSIONS + SWAPS);
 });

@@ -12,6 +12,8 @@ const MINUTE = 60_000;
 export class Traffic {
   /** What is still to come: sentences. */
   open = new Set();
+  /** How many milliseconds each `work` took. */
+  took = { pooled: [], shared: [] };
   #client;
   #generations;
   #steps = 0;
@@ -71,7 +73,9 @@ export class Traffic {
     const bytes = Buffer.from([number & 255, 1, 2, 254]);
     const told = `${plugin} tells of ${number}`;
     this.open.add(told);
+    const before = performance.now();
     const [answered, back, passed] = await this.#askAll(`${plugin}:work`, number, bytes, []);
+    this.took[plugin].push(performance.now() - before);
     assert.equal(answered, number);
     assert.equal(number, this.#acknowledged + 1, "acks come in order");
     this.#acknowledged = number;
