@@ -64,7 +64,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
         let Entered { returned, active, running } = match self.enter(entry, call, None).await {
             Ok(entered) => entered,
             Err(error) => {
-                let told = format!("{error:#}");
+                // Where in the guest that was is in the log.
+                let told = error.root_cause().to_string();
                 self.lose(&export, None, None, None, error);
                 return Err(told);
             }
