@@ -5,6 +5,7 @@ mod admin;
 mod metrics;
 mod options;
 mod reload;
+mod server;
 
 use std::io;
 use std::net::SocketAddr;
@@ -43,7 +44,7 @@ use metrics::Sources;
 use options::{connection_limits, engine_options};
 
 pub(crate) use reload::ReadAgain;
-use reload::Reloadable;
+pub(crate) use server::Server;
 
 pub(crate) use crate::plugin::{CompileLimits as ChildLimits, MemoryLayout, compile_component};
 
@@ -92,22 +93,6 @@ pub(crate) enum AppError {
 /// The flag that chooses the port of a section, where there is one.
 fn flag(section: &str) -> &'static str {
     if section == "server" { "--port or " } else { "" }
-}
-
-/// The modules, put together.
-pub(crate) struct Server {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) sources: Arc<Sources>,
-    pub(crate) generations: Generations,
-    pub(crate) socket_io: Arc<SocketIo>,
-    pub(crate) effects: Arc<LocalEffects>,
-}
-
-impl Server {
-    /// What another configuration can change.
-    fn reloadable(&self) -> Reloadable<'_> {
-        Reloadable { engine: &self.engine, generations: &self.generations, socket_io: &self.socket_io }
-    }
 }
 
 /// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written; `plugin_log`: the last ones
@@ -169,7 +154,7 @@ pub(crate) async fn run(
     while let Received::HangUp = signals.next().await {
         watching.iter().for_each(AbortHandle::abort);
         tokio::select! {
-            () = reload::reload(server.reloadable(), &mut config, &read_again) => {
+            () = reload::reload(&server, &mut config, &read_again) => {
                 admin.set_limits(admin::limits(&config));
                 watching = watch_files(&config, &server.generations);
             }
@@ -338,9 +323,15 @@ async fn register(
     config: &Config,
     candidates: Vec<Candidate>,
     keys: &Keys,
-    findings: Vec<Finding>,
+    mut findings: Vec<Finding>,
 ) -> Result<Vec<Arc<Version>>, AppError> {
     let (mut registered, problems) = plugin::register(candidates, &[], keys).await;
+    let allowed = |version: &Arc<Version>| {
+        let lock = config.lock.as_ref()?;
+        let why = lock.allows(version.name(), version.digest()).err()?;
+        Some(Finding::new(&format!("plugins.{}.component", version.name()), why))
+    };
+    findings.extend(registered.iter().filter_map(allowed));
     let is_required = |name: &str| config.plugins.iter().any(|plugin| plugin.name == name && plugin.required);
     let (fatal, left_out): (Vec<_>, Vec<_>) = problems.into_iter().partition(|error| is_required(&error.plugin));
     refuse_for(findings, &fatal)?;

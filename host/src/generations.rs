@@ -4,7 +4,10 @@
 //! does one thing after the other. A change has happened whole when it is answered, or it has not happened, and the answer says why.
 
 mod change;
+mod changes;
 mod handle;
+mod keeping;
+mod looks;
 mod probation;
 mod reload;
 mod served_plugin;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Server;
+use super::server::Server;
 use crate::adapter::Namespace;
 use crate::admin::{Admin, AdminLimits, AdminOptions, AdminSources, Token, TokenError};
 use crate::body::LeastPace;

@@ -3,22 +3,13 @@
 use std::sync::Arc;
 
 use super::options::{connection_limits, origins};
+use super::server::Server;
 use crate::auth::Keys;
 use crate::config::{self, Config};
-use crate::engine::Engine;
-use crate::generations::{Generations, Reread};
-use crate::protocol::SocketIo;
+use crate::generations::Reread;
 
 /// Reads the configuration again. The error is the whole report of what is wrong with it.
 pub(crate) type ReadAgain = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
-
-/// What another configuration can change.
-#[derive(Clone, Copy)]
-pub(super) struct Reloadable<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) generations: &'a Generations,
-    pub(super) socket_io: &'a SocketIo,
-}
 
 /// The tables that may change while the server runs.
 const TABLES: [&str; 3] = ["keys.", "plugins.", "server.cors."];
@@ -44,7 +35,7 @@ const KEYS: [&str; 16] = [
 ];
 
 /// Reads the configuration again and takes it over. What keeps it from that is in the log.
-pub(super) async fn reload(server: Reloadable<'_>, serving: &mut Config, read_again: &ReadAgain) {
+pub(super) async fn reload(server: &Server, serving: &mut Config, read_again: &ReadAgain) {
     tracing::info!("the configuration is read again (SIGHUP)");
     match take_over(server, serving, read_again).await {
         Ok(changed) if changed.is_empty() => tracing::info!("the configuration is the same; changed components serve"),
@@ -53,7 +44,7 @@ pub(super) async fn reload(server: Reloadable<'_>, serving: &mut Config, read_ag
     }
 }
 
-async fn take_over(server: Reloadable<'_>, serving: &mut Config, read_again: &ReadAgain) -> Result<Vec<String>, String> {
+async fn take_over(server: &Server, serving: &mut Config, read_again: &ReadAgain) -> Result<Vec<String>, String> {
     let read_again = read_again.clone();
     let read = tokio::task::spawn_blocking(move || read_again()).await.map_err(|lost| lost.to_string())?;
     let config = read?;

@@ -30,13 +30,25 @@ impl GenerationsTask {
             let bytes = Arc::new(read(configured.component.clone(), config.limits.component_bytes_max).await?);
             let candidate = Candidate::new(served.plugin.clone(), Arc::new(configured.clone()), &config.limits);
             let serving = served.serving.as_ref().map(|serving| &serving.loaded.version);
+            let digest = plugin::digest(&bytes);
+            if let Some(lock) = &config.lock {
+                lock.allows(&configured.name, &digest).map_err(Refusal::Refused)?;
+            }
+            // Of what was taken back nothing is loaded, also where nobody has replaced the file.
+            let was_taken_back = served.taken_back.as_ref() == Some(&digest);
             match serving {
-                Some(version) if version.is_of(&candidate) && version.digest() == plugin::digest(&bytes) => {
+                Some(version) if version.is_of(&candidate) && (version.digest() == digest || was_taken_back) => {
                     let missing = version.missing_keys(&keys);
                     if !missing.is_empty() {
                         return Err(Refusal::Refused(format!("plugin {:?}: {}", configured.name, told(&missing))));
                     }
                     beside.push(version.clone());
+                }
+                _ if was_taken_back => {
+                    return Err(Refusal::Refused(format!(
+                        "plugin {:?}: the component in its file (sha256:{digest}) was taken back in its probation; put another one there",
+                        configured.name
+                    )));
                 }
                 _ => {
                     changed.push((configured.name.clone(), bytes.clone()));
@@ -45,10 +57,7 @@ impl GenerationsTask {
             }
         }
         let (indices, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
-        let (versions, problems) = plugin::register(candidates, &beside, &keys).await;
-        if !problems.is_empty() {
-            return Err(Refusal::Refused(told(&problems)));
-        }
+        let versions = self.register_all(candidates, beside, keys.clone()).await?;
         let of = |(index, version)| Planned { index, version: Some(version), takes_state: true };
         planned.extend(indices.into_iter().zip(versions).map(of));
         let is_gone =
@@ -64,7 +73,7 @@ impl GenerationsTask {
         self.commit(takeovers, Some(&names), by);
         for (name, bytes) in changed {
             if let Some(index) = self.plugins.iter().position(|served| served.name() == name) {
-                self.keep(index, bytes, by).await;
+                self.keep(index, bytes, by);
             }
         }
         Ok(())

@@ -32,6 +32,8 @@ pub(super) struct ServedPlugin {
     /// How often a generation was taken back in its probation.
     pub(super) rollbacks: u64,
     probation: Option<Watched>,
+    /// What served last and had proved itself. Only while what serves is watched.
+    proven: Option<Proven>,
     /// Runs the plugin's timers.
     pub(super) timers: Option<AbortHandle>,
 }
@@ -40,6 +42,12 @@ pub(super) struct ServedPlugin {
 struct Watched {
     probation: Probation,
     until: Instant,
+}
+
+/// A generation that was not taken back.
+struct Proven {
+    version: Arc<Version>,
+    calls: Calls,
 }
 
 /// What a look at a generation has found.
@@ -76,6 +84,7 @@ impl ServedPlugin {
             last_problem: None,
             rollbacks: 0,
             probation: None,
+            proven: None,
             timers: None,
         }
     }
@@ -88,9 +97,14 @@ impl ServedPlugin {
     ///
     /// `probation`: how long it is watched, if another one served.
     pub(super) fn serve(&mut self, loaded: Loaded, probation: Option<Duration>) {
+        if self.probation.take().is_none() {
+            self.proven = self.serving.as_ref().and_then(|serving| {
+                let calls = calls(&serving.loaded)?;
+                Some(Proven { version: serving.loaded.version.clone(), calls })
+            });
+        }
         self.probation = probation.and_then(|time| {
-            let old = calls(&self.serving.as_ref()?.loaded)?;
-            let probation = Probation::new(&old, &calls(&loaded)?);
+            let probation = Probation::new(&self.proven.as_ref()?.calls, &calls(&loaded)?);
             Some(Watched { probation, until: Instant::now() + time })
         });
         self.config = loaded.version.config().clone();
@@ -132,10 +146,10 @@ impl ServedPlugin {
         }
     }
 
-    /// What serves is not watched any more. Timers that it does not handle are dropped: until now the generation before could have come
+    /// The generation that serves has proved itself. Timers that it does not handle are dropped: until now the one before could have come
     /// back.
-    pub(super) fn end_probation(&mut self) {
-        self.probation = None;
+    pub(super) fn pass_probation(&mut self) {
+        self.end_probation();
         let Some(serving) = &self.serving else { return };
         if !serving.loaded.version.registration().timer {
             let dropped = self.plugin.clear_timers();
@@ -149,9 +163,21 @@ impl ServedPlugin {
         }
     }
 
+    /// What serves is not watched any more. Returns what can take over again.
+    pub(super) fn end_probation(&mut self) -> Option<Arc<Version>> {
+        self.probation = None;
+        self.proven.take().map(|proven| proven.version)
+    }
+
+    /// `plugin@generation` and the digest of what serves.
+    pub(super) fn label_and_digest(&self) -> Option<(Arc<str>, String)> {
+        let loaded = &self.serving.as_ref()?.loaded;
+        Some((loaded.label(), loaded.version.digest().to_owned()))
+    }
+
     /// The plugin does not serve any more, and its timers are gone.
     pub(super) fn unload(&mut self) {
-        self.probation = None;
+        self.end_probation();
         if let Some(serving) = self.serving.take() {
             self.remember(&serving);
         }

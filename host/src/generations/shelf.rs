@@ -115,6 +115,18 @@ impl Shelf {
         Ok(())
     }
 
+    /// Keeps a component of a plugin no longer.
+    pub(crate) fn forget(&self, plugin: &str, digest: &str) -> Result<(), ShelfError> {
+        let list_file = self.list_file(plugin)?;
+        self.prepare()?;
+        let _held = self.lock()?;
+        let mut list = read_list(&list_file).map_err(|source| unusable(&list_file, source))?;
+        list.retain(|kept| kept.digest != digest);
+        let text = serde_json::to_vec_pretty(&list).map_err(|error| unusable(&list_file, error.into()))?;
+        write_whole(&list_file, &text).map_err(|source| unusable(&list_file, source))?;
+        self.remove_unlisted().map_err(|source| unusable(&self.folder, source))
+    }
+
     /// The components of a plugin that can be read back, the last first.
     pub(crate) fn list(&self, plugin: &str) -> Vec<Kept> {
         let listed = self.list_file(plugin).and_then(|file| read_list(&file).map_err(|source| unusable(&file, source)));
@@ -150,6 +162,12 @@ impl Shelf {
     ) -> Result<Vec<Kept>, String> {
         let (shelf, plugin, digest, sdk) = (self.clone(), plugin.to_owned(), digest.to_owned(), sdk.to_owned());
         blocking(move || shelf.keep(&plugin, &digest, &bytes, &sdk, by).map(|()| shelf.list(&plugin))).await
+    }
+
+    /// As [`Shelf::forget`], without a wait of the caller's thread. Returns what is kept of the plugin.
+    pub(super) async fn forget_component(self: &Arc<Self>, plugin: &str, digest: &str) -> Result<Vec<Kept>, String> {
+        let (shelf, plugin, digest) = (self.clone(), plugin.to_owned(), digest.to_owned());
+        blocking(move || shelf.forget(&plugin, &digest).map(|()| shelf.list(&plugin))).await
     }
 
     /// As [`Shelf::read`], without a wait of the caller's thread.

@@ -69,7 +69,10 @@ impl<C: LinkedComponent> Runner for Generation<C> {
         Box::pin(async move {
             let running = self.pool.running(Instant::now());
             let (pool, runs) = (self.pool.clone(), running.clone());
-            let made = async move { Ok(pool.release(pool.make(&runs).await?)) };
+            let made = async move {
+                pool.release(pool.make(&runs).await?);
+                Ok(())
+            };
             let made = GuestRun::new(Box::pin(made), running, self.context.plugin.threads.clone());
             let made = timeout(self.call_limit(), made).await.unwrap_or_else(|late| Err(late.into()));
             made.map_err(|error| format!("no instance of it can be made: {error:#}"))

@@ -47,7 +47,6 @@ pub(super) struct SharedGeneration<C: LinkedComponent> {
     parts: Arc<SharedParts<C>>,
     first: SharedInstance,
     others: Vec<SharedInstance>,
-    metrics: CallMetrics,
     has_tasks: AtomicBool,
     /// Set when the generation does not serve any more.
     successors: OnceLock<Arc<dyn Successors>>,
@@ -78,9 +77,10 @@ impl<C: LinkedComponent> SharedGeneration<C> {
             has_snapshot: registration.snapshot,
             connections: registration.namespaces.iter().map(has_connection).collect(),
             runtime: Handle::current(),
+            metrics,
         };
         let (has_tasks, successors) = (AtomicBool::new(false), OnceLock::new());
-        Self { parts: Arc::new(parts), first, others, metrics, has_tasks, successors }
+        Self { parts: Arc::new(parts), first, others, has_tasks, successors }
     }
 
     /// Begins the tasks of the instances, once.
@@ -164,7 +164,7 @@ impl<C: LinkedComponent> SharedGeneration<C> {
         } else {
             report::saturated(context, LimitHit::OpenCalls, &export, socket.as_deref())
         };
-        self.metrics.ended(&export, begun.elapsed(), &outcome);
+        self.parts.metrics.ended(&export, begun.elapsed(), &outcome);
         outcome
     }
 
@@ -263,7 +263,7 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
             let (_, _, queued) = instance.permits.free_and_queued();
             instances.queued += queued + instance.mailbox.calls();
         }
-        Some(self.parts.context.plugin.figures(&self.metrics, instances))
+        Some(self.parts.context.plugin.figures(&self.parts.metrics, instances))
     }
 
     fn timers(&self) -> Option<&Arc<PluginTimers>> {

@@ -21,12 +21,13 @@ use crate::effect::Effects;
 use crate::event_loops::WakeLater;
 use crate::plugin::applying::Applying;
 use crate::plugin::call::{Call, CallOutcome, Export, FailureKind};
+use crate::plugin::call_metrics::CallMetrics;
 use crate::plugin::clock::TICK;
 use crate::plugin::contract::LinkedComponent;
 use crate::plugin::failure::Failure;
 use crate::plugin::host::{ActiveCall, CallTimeExceeded, GenerationContext};
 use crate::plugin::instance::{Gone, Instance, Returned, SharedEntry};
-use crate::plugin::open_call::OpenCall;
+use crate::plugin::open_call::{EndOfCall, OpenCall};
 use crate::plugin::registration::NamespaceRegistration;
 use crate::plugin::report;
 use crate::plugin::running::Running;
@@ -50,6 +51,7 @@ pub(super) struct SharedParts<C: LinkedComponent> {
     pub(super) connections: Vec<bool>,
     /// Where the clocks of what an instance waits for run.
     pub(super) runtime: Handle,
+    pub(super) metrics: CallMetrics,
 }
 
 /// What `/metrics` shows of one instance.
@@ -272,14 +274,17 @@ impl<C: LinkedComponent> InstanceTask<C> {
     /// Runs a call that no dispatch awaits.
     pub(super) async fn run_own(&mut self, call: Call, is_muted: bool) -> Result<(), FailureKind> {
         let home = OpenCall::new(None, Arc::default());
-        let (awaited, mailbox, context) = (home.clone(), self.mailbox.clone(), self.parts.context.clone());
-        let (export, socket) = (call.export.clone(), call.socket.clone());
-        let ends_at = Instant::now() + context.config.limits.call_deadline;
+        let (awaited, mailbox, parts) = (home.clone(), self.mailbox.clone(), self.parts.clone());
+        let (export, socket, begins_at) = (call.export.clone(), call.socket.clone(), Instant::now());
+        let ends_at = begins_at + parts.context.config.limits.call_deadline;
         let begun = self.run(call, home, is_muted).await;
         // Ends with the call, or when its time is up.
-        self.parts
-            .runtime
-            .spawn(async move { await_end(&context, &mailbox, awaited, &export, socket.as_deref(), ends_at).await });
+        self.parts.runtime.spawn(async move {
+            let end = await_end(&parts.context, &mailbox, awaited, &export, socket.as_deref(), ends_at).await;
+            if let EndOfCall::Ended(outcome) = end {
+                parts.metrics.ended(&export, begins_at.elapsed(), &outcome);
+            }
+        });
         begun
     }
 

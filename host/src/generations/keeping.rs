@@ -1,0 +1,62 @@
+//! The components that serve are kept on disk. What serves does not depend on that, and no answer waits for it.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::shelf::Kept;
+use super::task::{BY_START, GenerationsTask, read};
+use crate::plugin;
+
+/// What is being kept: of each plugin, what is kept then.
+pub(super) type Keeping = JoinSet<(String, Result<Vec<Kept>, String>)>;
+
+impl GenerationsTask {
+    /// Keeps the component that serves.
+    pub(super) fn keep(&mut self, index: usize, bytes: Arc<Vec<u8>>, by: &'static str) {
+        let Some(served) = self.plugins.get(index) else { return };
+        let Some(serving) = &served.serving else { return };
+        let (shelf, name, version) = (self.parts.shelf.clone(), served.name().to_owned(), serving.loaded.version.clone());
+        self.keeping.spawn(async move {
+            let kept = shelf.keep_component(&name, version.digest(), bytes, &version.registration().sdk, by).await;
+            (name, kept)
+        });
+    }
+
+    /// Something is kept, or is not.
+    pub(super) fn kept(&mut self, name: &str, kept: Result<Vec<Kept>, String>) {
+        match (self.plugins.iter_mut().find(|served| served.name() == name), kept) {
+            (Some(served), Ok(kept)) => served.kept = kept,
+            (_, Err(problem)) => {
+                tracing::warn!(plugin = name, "the component is not kept for a rollback after a restart: {problem}");
+            }
+            (None, Ok(_)) => {}
+        }
+        self.publish();
+    }
+
+    /// What was taken back is not kept: nobody wants it back after a restart.
+    pub(super) fn forget(&mut self, index: usize, digest: &str) {
+        let Some(served) = self.plugins.get(index) else { return };
+        let (shelf, name, digest) = (self.parts.shelf.clone(), served.name().to_owned(), digest.to_owned());
+        self.keeping.spawn(async move {
+            let left = shelf.forget_component(&name, &digest).await;
+            (name, left)
+        });
+    }
+
+    /// Keeps the components that serve since the start, as far as their files still have them.
+    pub(super) async fn keep_first(&mut self) {
+        for index in 0..self.plugins.len() {
+            let Some(served) = self.plugins.get(index) else { return };
+            let Some(serving) = &served.serving else { continue };
+            let digest = serving.loaded.version.digest().to_owned();
+            let read = read(served.config.component.clone(), self.parts.limits.component_bytes_max).await;
+            if let Ok(bytes) = read
+                && plugin::digest(&bytes) == digest
+            {
+                self.keep(index, Arc::new(bytes), BY_START);
+            }
+        }
+    }
+}
