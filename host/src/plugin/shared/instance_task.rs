@@ -152,6 +152,9 @@ impl<C: LinkedComponent> InstanceTask<C> {
             has_worked = true;
         }
         self.look();
+        if self.stands_still() {
+            return has_worked;
+        }
         has_worked |= self.wake_guest().await;
         has_worked |= self.begin_resumed().await;
         let may_begin = self.may_begin();
@@ -172,7 +175,8 @@ impl<C: LinkedComponent> InstanceTask<C> {
         let stops_at = if let Begins::Last { until, .. } = &self.begins { Some(*until) } else { None };
         let deadline = deadline.into_iter().chain(stops_at).min();
         let may_begin = self.may_begin();
-        let has_more = self.begins_again || self.live.as_ref().is_some_and(Live::has_answers);
+        let has_answers = !self.stands_still() && self.live.as_ref().is_some_and(Live::has_answers);
+        let has_more = self.begins_again || has_answers;
         let mut clock = deadline.map(|deadline| {
             let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             // One that goes off too early is set again then; to set it later each time would cost more.

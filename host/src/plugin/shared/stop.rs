@@ -21,6 +21,11 @@ impl<C: LinkedComponent> InstanceTask<C> {
         }
     }
 
+    /// Whether nothing goes on in the instance, whatever comes: it is not started yet, or what it has is being handed over.
+    pub(super) fn stands_still(&self) -> bool {
+        matches!(self.begins, Begins::None)
+    }
+
     /// Ends the stop, if no call is open or its time is up.
     pub(super) fn stop_if_over(&mut self) {
         let Begins::Last { until, .. } = &self.begins else { return };
