@@ -63,6 +63,32 @@ test("what the old instance does by itself ends with it", async (t) => {
   assert.ok(beats.every(([, name, by]) => name === "shared" && by === 2), JSON.stringify(beats));
 });
 
+test("the old instance does nothing more once it has handed its state over", async (t) => {
+  const host = await startSwapped(t, { shared: { run_ms: 5_000 } });
+  const client = await welcome(host);
+  const ticks = record(client, "tick");
+  await ask(client, "shared:interval");
+  await eventually("the old one ticks", () => ticks.length > 3);
+
+  await swap(host, "shared", shared(2, { restore: "slow" }));
+
+  const { memory } = await ask(client, "shared:memory");
+  assert.equal(memory.ticks, ticks.at(-1)[2], "what was counted last is what was handed over");
+});
+
+test("a generation that serves again after a rollback begins without the state of the one that failed", async (t) => {
+  const host = await startSwapped(t, ALONE);
+  const client = await welcome(host);
+  await ask(client, "shared:hit");
+  await swap(host, "shared", shared(2));
+  assert.deepEqual(await ask(client, "shared:hit"), [2, 2]);
+
+  await change(host, "shared", "rollback");
+
+  assert.deepEqual(await ask(client, "shared:hit"), [1, 1]);
+  assert.deepEqual((await ask(client, "shared:memory")).kinds, ["resumed"]);
+});
+
 test("a timer that the old generation set runs in the new one", async (t) => {
   const host = await startSwapped(t, ALONE);
   await compiled(host, "shared", shared(2), shared(1));
@@ -81,7 +107,7 @@ test("two swaps that are asked for at once happen one after the other", async (t
 
   const both = await Promise.all([swap(host, "shared", shared(2)), swap(host, "shared", shared(3))]);
 
-  assert.deepEqual(both.map((view) => view.generation.number), [2, 3]);
+  assert.deepEqual(both.map((view) => view.generation.number).toSorted(), [2, 3]);
   const [by, hits] = await ask(client, "shared:hit");
   assert.ok([2, 3].includes(by));
   assert.equal(hits, 2);

@@ -46,6 +46,8 @@ pub(crate) enum Act {
     Trap,
     /// It never returns.
     Endless,
+    /// It takes a while.
+    Slow,
     /// Where something is returned, it is too large.
     Large,
 }
@@ -54,6 +56,10 @@ impl Act {
     pub(crate) fn follow(self) -> Result<()> {
         match self {
             Self::Well | Self::Large => Ok(()),
+            Self::Slow => {
+                compute(300);
+                Ok(())
+            }
             Self::Fail => Err(Error::new("as planned")),
             Self::Trap => trap(),
             Self::Endless => loop {

@@ -14,6 +14,8 @@ pub(crate) struct Memory {
     pub(crate) met: BTreeMap<String, Vec<String>>,
     /// Handed over to the next generation.
     pub(crate) hits: u32,
+    /// What `interval` counts, handed over as well.
+    pub(crate) ticks: u32,
     /// The version that handed something over.
     pub(crate) restored_from: Option<u32>,
     /// How many `work` events were handled.

@@ -106,20 +106,20 @@ impl Guest for Exports {
     }
 }
 
-/// What the next generation gets: the hits, and who counted them.
+/// What the next generation gets: what was counted, and who counted them.
 fn snapshot() -> Result<String> {
     let act = plan()?.snapshot;
     act.follow()?;
     if act == Act::Large {
         return Ok(" ".repeat(TOO_MANY_BYTES));
     }
-    Ok(serde_json::to_string(&(version(), memory::with(|memory| memory.hits)))?)
+    Ok(serde_json::to_string(&memory::with(|memory| (version(), memory.hits, memory.ticks)))?)
 }
 
 fn restore(state: &str) -> Result<()> {
     plan()?.restore.follow()?;
-    let (version, hits) = serde_json::from_str(state)?;
-    memory::with(|memory| (memory.restored_from, memory.hits) = (Some(version), hits));
+    let (version, hits, ticks) = serde_json::from_str(state)?;
+    memory::with(|memory| (memory.restored_from, memory.hits, memory.ticks) = (Some(version), hits, ticks));
     Ok(())
 }
 

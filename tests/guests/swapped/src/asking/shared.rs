@@ -9,6 +9,7 @@ use innkeeper_plugin::{Answers, Args, Result, Socket};
 use serde_json::Value;
 
 use crate::mark::version;
+use crate::memory;
 
 /// Whether the memory of an instance is that of all its sockets.
 pub(crate) const IS_SHARED: bool = true;
@@ -42,6 +43,14 @@ pub(crate) async fn increment(key: &str) -> Result<i64> {
 /// Emits from now on, for as long as the instance lives: `setInterval` of JavaScript.
 pub(crate) fn tick(socket: Socket) {
     shared_calls::spawn(async move {
-        while sleep(Duration::from_millis(20)).await.is_ok() && socket.emit("tick", version()).is_ok() {}
+        while sleep(Duration::from_millis(20)).await.is_ok() {
+            let ticks = memory::with(|memory| {
+                memory.ticks += 1;
+                memory.ticks
+            });
+            if socket.emit("tick", (version(), ticks)).is_err() {
+                break;
+            }
+        }
     });
 }
