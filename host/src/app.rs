@@ -140,7 +140,6 @@ pub(crate) async fn run(
         }
     };
     let engine = server.engine.clone();
-    let not_loaded = not_loaded(&config, &server.sources);
     admin.set_ready(admin::sources(&server));
     let _set_once = sources.set(server.sources.clone());
     tracing::info!(address = address_of(&listener), "listening");
@@ -148,7 +147,8 @@ pub(crate) async fn run(
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
-    status.set_ready(not_loaded, engine.shutting_down());
+    let generations = server.generations.clone();
+    status.set_ready(Box::new(move || generations.not_loaded()), engine.shutting_down());
     ready(server.generations.clone());
     let mut watching = watch_files(&config, &server.generations);
     while let Received::HangUp = signals.next().await {
@@ -172,12 +172,6 @@ fn watch_files(config: &Config, generations: &Generations) -> Option<AbortHandle
     let plugins = config.plugins.iter().map(|plugin| (plugin.name.clone(), plugin.component.clone())).collect();
     let watching = || generations::watch(plugins, config.limits.component_bytes_max, generations.clone());
     config.generations.watch.then(|| tokio::spawn(watching()).abort_handle())
-}
-
-/// The plugins of the configuration that are not there.
-fn not_loaded(config: &Config, sources: &Sources) -> Vec<String> {
-    let names = config.plugins.iter().map(|plugin| &plugin.name);
-    names.filter(|name| sources.registry.plugin(name).is_none()).cloned().collect()
 }
 
 fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, AppError> {
@@ -273,7 +267,8 @@ pub(crate) async fn build(
     tokio::spawn(task.serve());
     let socket_io = Arc::new(SocketIo::new(dispatcher, adapter.clone(), connection_limits(config), limit_hits.clone()));
     let engine = Engine::new(engine_options(config, &limit_hits), socket_io.clone(), limit_hits.clone(), loops);
-    let sources = Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services });
+    let sources =
+        Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services, generations: generations.clone() });
     Ok(Server { engine, sources, generations, socket_io, effects })
 }
 

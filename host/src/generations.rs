@@ -5,6 +5,7 @@
 
 mod change;
 mod changes;
+mod differences;
 mod handle;
 mod keeping;
 mod looks;

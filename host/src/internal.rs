@@ -154,7 +154,7 @@ fn respond(request: &Parts, status: &Status) -> Response<Body> {
     match request.uri.path() {
         _ if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         "/healthz" => health(status.phase()),
-        "/readyz" => readiness(status.phase(), status.not_loaded()),
+        "/readyz" => readiness(status.phase(), &status.not_loaded()),
         "/metrics" => page(status.metrics()),
         _ => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
     }

@@ -69,9 +69,9 @@ pub(crate) use failure::Failure;
 pub(crate) use loader::register;
 pub(crate) use parts::incomplete;
 pub(crate) use progress::Progress;
-pub(crate) use registration::Hook;
+pub(crate) use registration::{Hook, NamespaceRegistration, Registration};
 #[cfg(test)]
-pub(crate) use registration::{NamespaceRegistration, Subscription};
+pub(crate) use registration::{Mode, Subscription};
 pub(crate) use registry::Registry;
 #[cfg_attr(not(test), expect(unused_imports, reason = "the task that swaps plugins reads it"))]
 pub(crate) use registry::Replaced;

@@ -36,14 +36,23 @@ pub(super) async fn upload(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Reply, Problem> {
-    let again = query.flag("again");
+    let (again, dry_run) = (query.flag("again"), query.flag("dry_run"));
     query.end()?;
     admin.check_component(headers, &body)?;
     let sources = admin.sources()?;
     find(sources, name)?;
     let _permit = admin.upload_permit()?;
     let component = NewComponent::Bytes(admin.component(body).await?);
+    if dry_run {
+        return check(sources, name, component).await;
+    }
     change(sources, name, What::Swap { component, again }).await
+}
+
+/// What a component would change.
+async fn check(sources: &AdminSources, name: &str, component: NewComponent) -> Result<Reply, Problem> {
+    let differences = sources.generations.check(name.to_owned(), component).await?;
+    Ok(Reply::json(&differences)?.with_summary("nothing: it was a dry run".to_owned()))
 }
 
 /// The requests that change a plugin and are JSON.
@@ -56,7 +65,10 @@ pub(super) async fn change_by(
 ) -> Result<Reply, Problem> {
     let what = match action {
         Action::SwapPlugin => {
-            let SwapRequest { again } = admin.json(headers, body).await?;
+            let SwapRequest { again, dry_run } = admin.json(headers, body).await?;
+            if dry_run {
+                return check(admin.sources()?, name, NewComponent::File).await;
+            }
             What::Swap { component: NewComponent::File, again }
         }
         Action::RollBackPlugin => {

@@ -18,6 +18,8 @@ use crate::limit_hits::LimitHit;
 pub(super) struct SwapRequest {
     /// Also with the content that serves already.
     pub(super) again: bool,
+    /// Nothing changes; the answer says what would.
+    pub(super) dry_run: bool,
 }
 
 /// The body of `rollback`.

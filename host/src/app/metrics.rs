@@ -9,6 +9,7 @@ use crate::admin::Admin;
 use crate::engine::Engine;
 use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
+use crate::generations::{Generations, PluginView};
 use crate::limit_hits::LimitHits;
 use crate::metrics::{self, EventCounters, Labels, Page};
 use crate::plugin::{Figures, HostServices, Registry};
@@ -24,6 +25,7 @@ pub(crate) struct Sources {
     pub(crate) registry: Arc<Registry>,
     pub(super) limit_hits: Arc<LimitHits>,
     pub(super) services: Arc<HostServices>,
+    pub(super) generations: Generations,
 }
 
 /// The page of `/metrics`. Without sources the server is starting.
@@ -41,6 +43,7 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>, admin: &
         of_loops(page, sources.engine.loops())?;
         of_namespaces(page, &sources.adapter)?;
         of_store(page, &sources.services)?;
+        of_generations(page, &sources.generations)?;
         of_plugins(page, sources)
     }))
 }
@@ -59,6 +62,25 @@ pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
         }
         namespace.events().name(names, METRIC_NAMES_MAX);
     }
+}
+
+fn of_generations(page: &mut Page<'_>, generations: &Generations) -> fmt::Result {
+    let plugins = generations.list();
+    let number = |plugin: &PluginView| plugin.generation.as_ref().map_or(0.0, |generation| number(generation.number));
+    let of_each = |value: &dyn Fn(&PluginView) -> f64| {
+        plugins.iter().map(|plugin| (vec![("plugin", plugin.name.as_str())], value(plugin))).collect()
+    };
+    page.gauge("innkeeper_plugin_generation", "The generation that serves; 0: none does.", of_each(&number))?;
+    page.gauge(
+        "innkeeper_plugin_probation",
+        "Whether the generation that serves is still watched.",
+        of_each(&|plugin| if plugin.status == "probation" { 1.0 } else { 0.0 }),
+    )?;
+    page.counter(
+        "innkeeper_plugin_rollbacks",
+        "Generations that were taken back because they did worse than the one before.",
+        plugins.iter().map(|plugin| (vec![("plugin", plugin.name.as_str())], plugin.rollbacks)).collect(),
+    )
 }
 
 fn of_program(page: &mut Page<'_>, log: &LogQueue) -> fmt::Result {

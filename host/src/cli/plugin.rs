@@ -55,7 +55,12 @@ enum PluginCommand {
     /// Print the plugins of the server, in the order of their chains
     List,
     /// Print one plugin: what serves, what served before, and why the last change failed
-    Show { name: String },
+    Show {
+        name: String,
+        /// Print what a component would change if it took over: this one, or what the server's own file has now
+        #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        diff: Option<Option<PathBuf>>,
+    },
     /// Load a plugin of the configuration that is not loaded
     Load { name: String },
     /// Have another component take over, while all clients stay connected
@@ -112,8 +117,20 @@ async fn run(client: &Client, command: PluginCommand, output: Output) -> Result<
             let answer = client.json(Method::GET, "/plugins", Body::Nothing).await?;
             show(output, answer, |Listed { plugins }| view::table(&plugins))
         }
-        PluginCommand::Show { name } => {
+        PluginCommand::Show { name, diff: None } => {
             show(output, client.json(Method::GET, &path(&name, ""), Body::Nothing).await?, view::page)
+        }
+        PluginCommand::Show { name, diff: Some(file) } => {
+            let answer = match file {
+                Some(file) => {
+                    let component = component(&file)?;
+                    // As for a swap: who may ask is found out before.
+                    serving(client, &name).await?;
+                    client.json(Method::PUT, &path(&name, "/component?dry_run=true"), Body::Component(component)).await?
+                }
+                None => client.json(Method::POST, &path(&name, "/swap"), Body::Json(json!({"dry_run": true}))).await?,
+            };
+            show(output, answer, view::differences)
         }
         PluginCommand::Logs { name, follow } => {
             let path = path(&name, if follow { "/logs?follow=true" } else { "/logs" });

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::change::{Change, NewComponent, Refusal, What};
+use super::differences::Differences;
 use super::takeover::Planned;
 use super::task::{BY_FILE, GenerationsTask, read, told};
 use super::view::PluginView;
 use crate::auth::Keys;
-use crate::plugin::{self, Candidate, Plugin, Version};
+use crate::plugin::{self, Candidate, Plugin, PluginError, Version};
 
 impl GenerationsTask {
     pub(super) async fn change(&mut self, change: Change) -> Result<PluginView, Refusal> {
@@ -37,7 +38,6 @@ impl GenerationsTask {
     }
 
     async fn swap(&mut self, index: usize, component: NewComponent, again: bool, by: &'static str) -> Result<(), Refusal> {
-        let bytes_max = self.parts.limits.component_bytes_max;
         let served = self.served(index)?;
         if served.is_paused && by == BY_FILE {
             return Err(Refusal::Conflict("it is paused; `innkeeper plugin resume` ends that".into()));
@@ -45,12 +45,11 @@ impl GenerationsTask {
         let Some(serving) = &served.serving else {
             return Err(Refusal::Conflict("it is not loaded; `innkeeper plugin load` loads it".into()));
         };
-        let bytes = Arc::new(match component {
-            NewComponent::Bytes(bytes) => bytes,
-            NewComponent::File => read(served.config.component.clone(), bytes_max).await?,
-        });
+        let serves = serving.loaded.version.digest().to_owned();
+        let bytes = self.bytes_of(index, component).await?;
+        let served = self.served(index)?;
         let digest = plugin::digest(&bytes);
-        if !again && digest == serving.loaded.version.digest() {
+        if !again && digest == serves {
             return Ok(());
         }
         if !again && served.taken_back.as_deref() == Some(&*digest) {
@@ -135,31 +134,74 @@ impl GenerationsTask {
         self.register(index, candidate).await
     }
 
+    /// Finds out what would change if this component took over.
+    pub(super) async fn check(&mut self, plugin: String, component: NewComponent) -> Result<Differences, Refusal> {
+        let Some(index) = self.plugins.iter().position(|served| served.name() == plugin) else {
+            return Err(Refusal::NoPlugin(plugin));
+        };
+        let bytes = self.bytes_of(index, component).await?;
+        let digest = plugin::digest(&bytes);
+        let served = self.served(index)?;
+        let (plugin, config) = (served.plugin.clone(), served.config.clone());
+        let candidate = Candidate::new(plugin, config.clone(), &self.parts.limits).with_component(bytes);
+        let (beside, keys) = (self.beside(index), self.parts.services.keys.load_full());
+        let (versions, problems) = self.registered(vec![candidate], beside, keys).await?;
+        let mut told: Vec<_> = problems.iter().map(|error| error.problem.to_string()).collect();
+        told.extend(self.allow(&config.name, &digest).err().map(|refusal| refusal.to_string()));
+        let problem = (!told.is_empty()).then(|| told.join("; "));
+        let serving = self.served(index)?.serving.as_ref().map(|serving| &*serving.loaded.version);
+        Ok(match versions.first() {
+            Some(version) => Differences::between(serving, version, problem),
+            None => Differences::refused(&digest, problem.unwrap_or_default()),
+        })
+    }
+
+    async fn bytes_of(&mut self, index: usize, component: NewComponent) -> Result<Arc<Vec<u8>>, Refusal> {
+        let file = self.served(index)?.config.component.clone();
+        Ok(Arc::new(match component {
+            NewComponent::Bytes(bytes) => bytes,
+            NewComponent::File => read(file, self.parts.limits.component_bytes_max).await?,
+        }))
+    }
+
+    /// What serves of the other plugins.
+    fn beside(&self, index: usize) -> Vec<Arc<Version>> {
+        let others = self.plugins.iter().enumerate().filter(|(other, _)| *other != index);
+        others.filter_map(|(_, served)| Some(served.serving.as_ref()?.loaded.version.clone())).collect()
+    }
+
     /// Registers a candidate, to serve beside the other plugins.
     async fn register(&mut self, index: usize, candidate: Candidate) -> Result<Arc<Version>, Refusal> {
-        let others = self.plugins.iter().enumerate().filter(|(other, _)| *other != index);
-        let beside = others.filter_map(|(_, served)| Some(served.serving.as_ref()?.loaded.version.clone())).collect();
-        let keys = self.parts.services.keys.load_full();
+        let (beside, keys) = (self.beside(index), self.parts.services.keys.load_full());
         let mut versions = self.register_all(vec![candidate], beside, keys).await?;
         versions.pop().ok_or_else(|| Refusal::Refused("it did not register".into()))
     }
 
-    /// Registers candidates. That may take long: meanwhile the generations that are watched are looked at.
+    /// Registers candidates, all of them, or it is an error.
     pub(super) async fn register_all(
         &mut self,
         candidates: Vec<Candidate>,
         beside: Vec<Arc<Version>>,
         keys: Arc<Keys>,
     ) -> Result<Vec<Arc<Version>>, Refusal> {
+        let (versions, problems) = self.registered(candidates, beside, keys).await?;
+        if problems.is_empty() { Ok(versions) } else { Err(Refusal::Refused(told(&problems))) }
+    }
+
+    /// Registers candidates. That may take long: meanwhile the generations that are watched are looked at.
+    async fn registered(
+        &mut self,
+        candidates: Vec<Candidate>,
+        beside: Vec<Arc<Version>>,
+        keys: Arc<Keys>,
+    ) -> Result<(Vec<Arc<Version>>, Vec<PluginError>), Refusal> {
         // Ends by itself: each step of it is bounded.
         let mut registering = tokio::spawn(async move { plugin::register(candidates, &beside, &keys).await });
-        let registered = loop {
+        loop {
             tokio::select! {
-                registered = &mut registering => break registered,
+                registered = &mut registering => return registered.map_err(|lost| Refusal::Refused(lost.to_string())),
                 () = self.next_look() => self.look().await,
             }
-        };
-        let (versions, problems) = registered.map_err(|lost| Refusal::Refused(lost.to_string()))?;
-        if problems.is_empty() { Ok(versions) } else { Err(Refusal::Refused(told(&problems))) }
+        }
     }
 }

@@ -6,7 +6,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::change::{Change, Refusal, Reread};
+use super::change::{Change, NewComponent, Refusal, Reread};
+use super::differences::Differences;
 use super::view::PluginView;
 use crate::fixed_limits::CHANGES_WAITING_MAX;
 use crate::limit_hits::{LimitHit, LimitHits};
@@ -23,6 +24,12 @@ pub(crate) struct Generations {
 /// What somebody asks for, and where the answer goes.
 pub(super) enum Asked {
     Change(Change, oneshot::Sender<Result<PluginView, Refusal>>),
+    /// What would change if this component took over?
+    Check {
+        plugin: String,
+        component: NewComponent,
+        answer: oneshot::Sender<Result<Differences, Refusal>>,
+    },
     /// The plugins are to be those of a configuration.
     Reload(Box<Reread>, oneshot::Sender<Result<(), Refusal>>),
 }
@@ -48,6 +55,13 @@ impl Generations {
         answered.await.map_err(|_| Refusal::Busy)?
     }
 
+    /// Finds out what would change if this component took over. Nothing does.
+    pub(crate) async fn check(&self, plugin: String, component: NewComponent) -> Result<Differences, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Asked::Check { plugin, component, answer })?;
+        answered.await.map_err(|_| Refusal::Busy)?
+    }
+
     fn ask(&self, asked: Asked) -> Result<(), Refusal> {
         self.changes.try_send(asked).map_err(|error| {
             if let TrySendError::Full(_) = error {
@@ -55,6 +69,12 @@ impl Generations {
             }
             Refusal::Busy
         })
+    }
+
+    /// The names of the plugins that do not serve.
+    pub(crate) fn not_loaded(&self) -> Vec<String> {
+        let unloaded = |plugin: &&PluginView| plugin.generation.is_none();
+        self.list().iter().filter(unloaded).map(|plugin| plugin.name.clone()).collect()
     }
 
     /// The plugins of the configuration, in its order.

@@ -207,6 +207,7 @@ impl ServedPlugin {
             },
             generation: self.serving.as_ref().map(Serving::view),
             kept: self.kept.clone(),
+            rollbacks: self.rollbacks,
             previous: self.previous.iter().rev().map(|previous| previous.view.clone()).collect(),
             last_problem: self.last_problem.clone(),
         }

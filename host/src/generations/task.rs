@@ -120,6 +120,10 @@ impl GenerationsTask {
                 self.publish();
                 let _gone = answer.send(done);
             }
+            Asked::Check { plugin, component, answer } => {
+                let checked = self.check(plugin, component).await;
+                let _gone = answer.send(checked);
+            }
             Asked::Reload(reread, answer) => {
                 let done = self.reload(*reread, BY_SIGNAL).await;
                 self.publish();

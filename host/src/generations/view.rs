@@ -16,6 +16,8 @@ pub(crate) struct PluginView {
     pub(crate) previous: Vec<GenerationView>,
     /// The components that served and are kept on disk, the last first, what serves included.
     pub(crate) kept: Vec<Kept>,
+    /// How often a generation was taken back in its probation.
+    pub(crate) rollbacks: u64,
     /// Why the last change was refused or taken back, until the next one.
     pub(crate) last_problem: Option<String>,
 }

@@ -10,10 +10,13 @@ pub(crate) struct Status {
     /// Set when the plugins are loaded and the clients' listener accepts; then true as soon as the server shuts down.
     shutting_down: Arc<OnceLock<watch::Receiver<bool>>>,
     /// Plugins that are not required, and could not be loaded. Set before `shutting_down`.
-    not_loaded: Arc<OnceLock<Vec<String>>>,
+    not_loaded: Arc<OnceLock<NotLoaded>>,
     /// Writes the page of `/metrics`.
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
+
+/// The plugins of the configuration that are not there now.
+pub(crate) type NotLoaded = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// The life of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl Status {
     }
 
     /// The server serves, without these plugins, until `shutting_down` becomes true.
-    pub(crate) fn set_ready(&self, not_loaded: Vec<String>, shutting_down: watch::Receiver<bool>) {
+    pub(crate) fn set_ready(&self, not_loaded: NotLoaded, shutting_down: watch::Receiver<bool>) {
         let _set_before = self.not_loaded.set(not_loaded);
         let _set_before = self.shutting_down.set(shutting_down);
     }
@@ -43,8 +46,8 @@ impl Status {
         }
     }
 
-    pub(super) fn not_loaded(&self) -> &[String] {
-        self.not_loaded.get().map_or(&[], Vec::as_slice)
+    pub(super) fn not_loaded(&self) -> Vec<String> {
+        self.not_loaded.get().map(|not_loaded| not_loaded()).unwrap_or_default()
     }
 
     pub(super) fn metrics(&self) -> String {

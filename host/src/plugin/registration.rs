@@ -103,6 +103,10 @@ impl Hook {
         (hooks::DISCONNECT, Self::Disconnect),
     ];
 
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, hook)| *hook == self).map_or("", |(name, _)| name)
+    }
+
     fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, hook)| *hook)
     }

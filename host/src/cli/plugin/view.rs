@@ -54,6 +54,29 @@ pub(super) fn table(plugins: &[Plugin]) -> String {
     columns(&[head].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
+/// What a component would change.
+#[derive(Debug, Deserialize)]
+pub(super) struct Differences {
+    digest: String,
+    #[serde(default)]
+    is_same: bool,
+    problem: Option<String>,
+    #[serde(default)]
+    changes: Vec<String>,
+}
+
+/// What a component would change, a line for each thing.
+pub(super) fn differences(found: Differences) -> String {
+    let Differences { digest, is_same, problem, changes } = found;
+    let mut lines = vec![format!("sha256:{digest}{}", if is_same { " serves already" } else { "" })];
+    if changes.is_empty() && problem.is_none() {
+        lines.push("registers what is registered now".to_owned());
+    }
+    lines.extend(changes);
+    lines.extend(problem.map(|problem| format!("it could not take over: {problem}")));
+    lines.join("\n")
+}
+
 /// Everything about one plugin.
 pub(super) fn page(plugin: Plugin) -> String {
     let mut rows = vec![["plugin".to_owned(), plugin.name.clone()], ["status".into(), plugin.status]];

@@ -92,6 +92,7 @@ impl Scene {
             generation: None,
             previous: Vec::new(),
             kept: Vec::new(),
+            rollbacks: 0,
             last_problem: None,
         };
         reply.send(answer.map(|()| view)).unwrap();
