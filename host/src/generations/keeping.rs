@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use super::shelf::Kept;
 use super::task::{BY_START, GenerationsTask, read};
 use crate::plugin;
-
-/// What is being kept: of each plugin, what is kept then.
-pub(super) type Keeping = JoinSet<(String, Result<Vec<Kept>, String>)>;
 
 impl GenerationsTask {
     /// Keeps the component that serves.

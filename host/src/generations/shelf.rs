@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use crate::fixed_limits::{KEPT_COMPONENT_BYTES_MAX, KEPT_LIST_BYTES_MAX};
 use crate::plugin;
@@ -62,6 +63,9 @@ pub(crate) struct Kept {
     /// What made it.
     pub(crate) sdk: String,
 }
+
+/// What is being kept: of each plugin, what is kept then.
+pub(super) type Keeping = JoinSet<(String, Result<Vec<Kept>, String>)>;
 
 /// Why a component is not kept, or not read back.
 #[derive(Debug, thiserror::Error)]

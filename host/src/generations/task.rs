@@ -11,10 +11,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::change::Refusal;
 use super::handle::{Asked, Generations};
-use super::keeping::Keeping;
 use super::probation;
 use super::served_plugin::ServedPlugin;
-use super::shelf::Shelf;
+use super::shelf::{Keeping, Shelf};
 use super::takeover::{Planned, Takeover, hand_over_all};
 use super::view::PluginView;
 use crate::adapter::Adapter;

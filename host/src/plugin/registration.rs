@@ -325,7 +325,7 @@ mod tests {
         let events = vec![SubscriptionManifest { name: "move".into(), options: list(&["overtakable", "fast"]) }];
         let registration = Registration::check(Manifest {
             hooks: list(&["timer", "notice:drain"]),
-            options: vec![("resume".into(), "eager".into())],
+            options: vec![("resume".into(), "later".into())],
             ..manifest(NamespaceManifest {
                 options: list(&["quiet"]),
                 hooks: list(&["connection", "notice:upgrade"]),
