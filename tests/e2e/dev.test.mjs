@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { ROOT, TARGET, ask, by, connect, eventually, run } from "./harness/index.mjs";
+import { ROOT, TARGET, ask, connect, eventually, run } from "./harness/index.mjs";
 
 /** The first build compiles what the plugin depends on, and where there is no ready-made one the standard library. */
 const FIRST_BUILD_MS = 20 * 60_000;
@@ -19,7 +19,7 @@ fn plugin() -> Plugin {
 }
 
 fn welcome(socket: &Socket) -> Result<()> {
-    socket.set_data("visits", 1)
+    socket.set_data("visits", &1)
 }
 
 fn answer(socket: &Socket) -> Result<Reply<String>> {
@@ -47,7 +47,7 @@ for (const way of ["without a configuration", "with innkeeper.toml"]) {
       writeFileSync(path.join(cwd, "innkeeper.toml"), `${lines.join("\n")}\n`);
     }
     const host = run(t, ["dev", "under-way", "--port", "0"], { cwd, env: { CARGO_TARGET_DIR: TARGET } });
-    await listening(host);
+    await listening(host, /waiting for a change/);
     const client = await connect(host);
     const { id } = client;
     const disconnects = [];
@@ -68,8 +68,8 @@ for (const way of ["without a configuration", "with innkeeper.toml"]) {
     renameSync(`${lib}.new`, lib);
     await eventually("the fourth answer", async () => (await ask(client, "ask")) === "four, 1", BUILD_MS);
 
-    // What the host refuses to load.
-    writeFileSync(lib, source("five").replace("Plugin::new()", 'Plugin::new().namespace("without a slash")'));
+    // What compiles, and does not register.
+    writeFileSync(lib, source("five").replace("Plugin::new()", "None::<Plugin>.unwrap()"));
     await eventually("the refusal", () => host.text.includes("the host has refused the new under-way, and the log says why"), BUILD_MS);
     assert.equal(await ask(client, "ask"), "four, 1");
 
@@ -122,8 +122,10 @@ function plugin(t, name, text) {
   return cwd;
 }
 
-async function listening(host) {
-  const line = await host.waitForLog(by("listening"), "the server listens", FIRST_BUILD_MS);
+/** Waits until it listens; fails at once with a line that must not come. */
+async function listening(host, never = /^(?!)/) {
+  const line = await host.waitForLog((line) => line.message === "listening" || never.test(line.text), "the server listens", FIRST_BUILD_MS);
+  assert.equal(line.message, "listening", host.text);
   host.address = line.address;
   host.url = `http://${line.address}`;
 }

@@ -51,10 +51,8 @@ pub(super) fn readable(line: &str) -> String {
     let Ok(mut fields) = serde_json::from_str::<Map<String, Value>>(line) else {
         return line.to_owned();
     };
-    if let Some(lines) = fields.get("left_out") {
-        if fields.len() == 1 {
-            return format!("… {lines} lines were left out");
-        }
+    if let Some(lines) = fields.get("left_out").filter(|_| fields.len() == 1) {
+        return format!("… {lines} lines were left out");
     }
     fields.remove("target");
     let mut take = |name: &str| fields.remove(name).map(|value| text(&value)).unwrap_or_default();

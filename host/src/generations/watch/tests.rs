@@ -218,7 +218,8 @@ async fn a_replaced_file_and_a_link_to_another_target_are_changes() {
 async fn a_folder_a_pipe_or_nothing_at_its_path_is_one_line_and_changes_nothing() {
     let mut scene = Scene::with_first().await;
     let path = scene.path();
-    let kinds: [(&str, fn(&Path), fn(&Path)); 4] = [
+    type Step = fn(&Path);
+    let kinds: [(&str, Step, Step); 4] = [
         ("is a folder", |path| fs::create_dir(path).unwrap(), |path| fs::remove_dir(path).unwrap()),
         ("is no file, but a device", make_pipe, |path| fs::remove_file(path).unwrap()),
         ("cannot be read: No such file", |path| symlink("nowhere", path).unwrap(), |path| fs::remove_file(path).unwrap()),
