@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod log_lines;
 mod target;
+mod token;
 mod view;
 
 use std::fs;

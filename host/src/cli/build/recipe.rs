@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::args::BuildArgs;
 use super::error::BuildError;
+use super::file::check;
 use super::package::Package;
 use super::toolchain::Toolchain;
-use super::{BuildArgs, check};
 use crate::cli::paths::Target;
 
 /// The profile of [`Profile::Quick`], which no workspace has to define.

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::AdminError;
-use super::target::Token;
+use super::token::Token;
 
 /// How long to wait for the connection. An answer may take as long as a component takes to compile.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -142,8 +142,7 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::super::target::Token;
-    use super::Client;
+    use super::{Client, Token};
 
     #[test]
     fn an_address_is_a_host_and_a_port() {

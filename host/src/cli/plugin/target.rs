@@ -1,22 +1,19 @@
 //! Which server a command is about: the address of its admin interface, and its token.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::client::Client;
 use super::error::AdminError;
+use super::token::Token;
 use crate::cli::config_file::{self, environment};
 use crate::cli::error::CliError;
 use crate::config::{Config, Flags, Internal, Reading};
 
 const URL_VARIABLE: &str = "INNKEEPER_ADMIN_URL";
 const TOKEN_VARIABLE: &str = "INNKEEPER_ADMIN_TOKEN";
-/// A token is some 40 bytes; of a file that is none no more is read.
-const TOKEN_BYTES: u64 = 4_096;
 
 /// Flags that say which server.
 #[derive(Debug, Args)]
@@ -37,7 +34,7 @@ impl Target {
     pub(super) fn client(self) -> Result<Client, CliError> {
         let url = self.url.or_else(|| environment(URL_VARIABLE).filter(|url| !url.is_empty()));
         let token = match self.token_file {
-            Some(file) => Some(read_token(&file)?),
+            Some(file) => Some(Token::read(&file)?),
             None => environment(TOKEN_VARIABLE)
                 .filter(|token| !token.is_empty())
                 .map(|token| Token::of(TOKEN_VARIABLE, &token))
@@ -51,35 +48,10 @@ impl Target {
         };
         let token = match token {
             Some(token) => token,
-            None => read_token(&configured()?.token_file())?,
+            None => Token::read(&configured()?.token_file())?,
         };
         Ok(Client::new(&url, token)?)
     }
-}
-
-/// A token, and where it is from.
-#[derive(Debug)]
-pub(super) struct Token {
-    pub(super) secret: String,
-    pub(super) from: String,
-}
-
-impl Token {
-    fn of(from: &str, text: &str) -> Result<Self, AdminError> {
-        let secret = text.trim().to_owned();
-        let is_token = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_token { Ok(Self { secret, from: from.to_owned() }) } else { Err(AdminError::NoToken(from.to_owned())) }
-    }
-}
-
-fn read_token(path: &Path) -> Result<Token, AdminError> {
-    let read = || -> io::Result<String> {
-        let mut text = String::new();
-        File::open(path)?.take(TOKEN_BYTES).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = read().map_err(|source| AdminError::Token { path: path.to_owned(), source })?;
-    Token::of(&path.display().to_string(), &text)
 }
 
 /// What is wrong with a component or a plugin's table is none of this command's business: the server runs.
@@ -112,7 +84,7 @@ fn reachable(host: IpAddr) -> IpAddr {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Token, address};
+    use super::address;
     use crate::config::{Config, Internal};
 
     #[test]
@@ -126,13 +98,5 @@ mod tests {
         let disabled = config(Internal { enabled: false, ..Internal::default() });
         assert!(address(&disabled).unwrap_err().to_string().contains("/etc/innkeeper.toml: [internal] enabled is false"));
         assert_eq!(disabled.token_file(), PathBuf::from("/etc/.innkeeper/admin-token"));
-    }
-
-    #[test]
-    fn a_token_is_one_word() {
-        assert_eq!(Token::of("x", " abc-_1\n").unwrap().secret, "abc-_1");
-        for none in ["", "\n", "a b", "a\nb", "é"] {
-            assert_eq!(Token::of("the file", none).unwrap_err().to_string(), "the file holds no token");
-        }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,7 +20,8 @@ use wasm_encoder::{Component, CustomSection};
 use super::{Pace, watch_at};
 use crate::generations::change::{NewComponent, Refusal, What};
 use crate::generations::handle::{Asked, Generations};
-use crate::generations::view::PluginView;
+use crate::generations::view::{GenerationView, PluginView};
+use crate::plugin;
 
 const PACE: Pace = Pace {
     quiet: Duration::from_millis(40),
@@ -36,6 +38,7 @@ const KNOWN: &str = "the content that is known";
 struct Scene {
     folder: PathBuf,
     asked: mpsc::Receiver<Asked>,
+    views: Arc<ArcSwap<Vec<PluginView>>>,
     log: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
     _logging: DefaultGuard,
@@ -51,8 +54,10 @@ impl Scene {
         let log = Arc::new(Mutex::new(Vec::new()));
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(Lines(log.clone())));
         let (generations, asked) = Generations::new(Arc::default());
+        let views = generations.views.clone();
+        views.store(Arc::new(vec![serving(&component("first", 10))]));
         let task = tokio::spawn(watch_at(PACE, vec![("chat".into(), folder.join("plugin.wasm"))], MOST_BYTES, generations));
-        Self { folder, asked, log, task, _logging: logging }
+        Self { folder, asked, views, log, task, _logging: logging }
     }
 
     /// With the component in its file, which has been read already.
@@ -86,16 +91,7 @@ impl Scene {
         let What::Swap { component: NewComponent::Bytes(bytes), again: false } = change.what else {
             panic!("a file is swapped: {change:?}");
         };
-        let view = PluginView {
-            name: "chat".into(),
-            status: "serving",
-            generation: None,
-            previous: Vec::new(),
-            kept: Vec::new(),
-            rollbacks: 0,
-            last_problem: None,
-        };
-        reply.send(answer.map(|()| view)).unwrap();
+        reply.send(answer.map(|()| serving(&bytes))).unwrap();
         bytes
     }
 
@@ -151,6 +147,28 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
     }
 }
 
+/// The plugin, when this component serves.
+fn serving(component: &[u8]) -> PluginView {
+    let generation = GenerationView {
+        number: 1,
+        digest: plugin::digest(component),
+        mode: "pooled",
+        sdk: String::new(),
+        namespaces: Vec::new(),
+        capabilities: Vec::new(),
+        since_ms: 0,
+    };
+    PluginView {
+        name: "chat".into(),
+        status: "serving",
+        generation: Some(generation),
+        previous: Vec::new(),
+        kept: Vec::new(),
+        rollbacks: 0,
+        last_problem: None,
+    }
+}
+
 /// A component of this name and about this size.
 fn component(name: &str, bytes: usize) -> Vec<u8> {
     let mut component = Component::new();
@@ -194,7 +212,8 @@ async fn a_replaced_file_and_a_link_to_another_target_are_changes() {
     let mut scene = Scene::new(|folder| {
         for version in ["one", "two"] {
             fs::create_dir_all(folder.join(version)).unwrap();
-            fs::write(folder.join(version).join("plugin.wasm"), component(version, 10)).unwrap();
+            let name = if version == "one" { "first" } else { version };
+            fs::write(folder.join(version).join("plugin.wasm"), component(name, 10)).unwrap();
         }
         symlink("one", folder.join("current")).unwrap();
         symlink("current/plugin.wasm", folder.join("plugin.wasm")).unwrap();
@@ -273,6 +292,24 @@ async fn what_a_busy_host_did_not_take_is_sent_again() {
     assert_eq!(scene.answer(Err(Refusal::Busy)).await, component("third", 10));
     assert_eq!(scene.next().await, component("third", 10));
     assert_eq!(scene.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_file_that_changed_before_the_watching_began_is_a_change() {
+    let mut scene = Scene::new(|folder| fs::write(folder.join("plugin.wasm"), component("newer", 10)).unwrap()).await;
+    assert_eq!(scene.next().await, component("newer", 10));
+}
+
+#[tokio::test]
+async fn a_paused_plugin_has_its_file_when_it_goes_on() {
+    let mut scene = Scene::with_first().await;
+    let second = serving(&component("second", 10));
+    scene.views.store(Arc::new(vec![PluginView { status: "paused", ..second.clone() }]));
+    scene.put("plugin.wasm", &component("third", 10));
+    tokio::time::sleep(PACE.poll * 4).await;
+    assert!(scene.asked.try_recv().is_err(), "it is paused");
+    scene.views.store(Arc::new(vec![second]));
+    assert_eq!(scene.next().await, component("third", 10));
 }
 
 #[tokio::test]
