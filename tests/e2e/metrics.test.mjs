@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
-import { ROOT, RawSocket, ask, by, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
+import { ROOT, RawSocket, ask, asked, by, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (-?[\d.]+(?:e-?\d+)?|[+-]Inf|NaN)$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
@@ -125,6 +125,7 @@ test("docs/metrics.md lists every family, with its type and its labels, and no o
   await ask(client, "flood", 2, 1);
   client.close();
   await eventually("it is closed", async () => (await scrape(host)).sum("innkeeper_connections_closed_total") === 1);
+  await asked(host, "/plugins");
   const { types, samples } = await scrape(host);
   const found = [...types].map(([family, type]) => {
     const labels = samples.filter((sample) => sample.family === family).flatMap((sample) => Object.keys(sample.labels));
