@@ -14,6 +14,8 @@ const START_MS = 60_000;
 /** What must not leak from the developer's environment into a test. */
 const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "INNKEEPER_TOKEN_FILE", "RUST_LOG"];
 
+/** The hosts of each test. */
+const hostsOf = new WeakMap();
 /** Processes that are to end with this one, however it ends. */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
@@ -87,6 +89,7 @@ export function run(t, args, options = {}) {
   // A program that ends without reading has not failed for that.
   child.stdin?.on("error", () => {}).end(options.input);
   const host = new Host(child);
+  hostsOf.set(t, [...(hostsOf.get(t) ?? []), host]);
   t.after(() => host.end());
   return host;
 }
@@ -94,7 +97,11 @@ export function run(t, args, options = {}) {
 /** The configuration in a folder of its own, which ends with the test. Text is written as it is. */
 export function writeConfig(t, config) {
   const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    // A host writes into the folder as long as it runs.
+    await Promise.all((hostsOf.get(t) ?? []).map((host) => host.end()));
+    rmSync(folder, { recursive: true, force: true });
+  });
   const file = path.join(folder, "innkeeper.toml");
   writeFileSync(file, typeof config === "string" ? config : toToml(config));
   return file;
