@@ -43,8 +43,8 @@ impl<N> ByName<N> {
         made
     }
 
-    /// From now on the namespaces of these names stay, and no others.
-    pub(super) fn set_fixed(&self, names: &[Box<str>], mut make: impl FnMut(&str) -> N) {
+    /// From now on the namespaces of these names stay, and no others. Each is shown to `fixed`.
+    pub(super) fn set_fixed(&self, names: &[Box<str>], mut make: impl FnMut(&str) -> N, fixed: impl Fn(&N)) {
         let mut before = Vec::new();
         let mut namespaces = self.write();
         for listed in namespaces.values_mut() {
@@ -55,6 +55,7 @@ impl<N> ByName<N> {
         for name in names {
             let namespace = namespaces.get(&**name).and_then(Listed::get);
             let namespace = namespace.unwrap_or_else(|| Arc::new(make(name)));
+            fixed(&namespace);
             namespaces.insert((&**name).into(), Listed::Fixed(namespace));
         }
         // What is not fixed any more may go, and needs the lock for that.

@@ -34,7 +34,7 @@ impl Adapter {
 
     /// From now on the namespaces of these names are fixed, and no others. Those that are not any more go with their last users.
     pub(crate) fn set_fixed(&self, names: &[Box<str>]) {
-        self.namespaces.set_fixed(names, |name| self.new_namespace(name, None));
+        self.namespaces.set_fixed(names, |name| self.new_namespace(name, None), Namespace::set_fixed);
     }
 
     /// All namespaces, by their names.
@@ -64,7 +64,7 @@ mod tests {
     use std::sync::{Arc, Barrier};
     use std::thread;
 
-    use super::Adapter;
+    use super::{Adapter, EventCounters};
 
     #[test]
     fn a_namespace_that_is_not_fixed_goes_with_its_last_user() {
@@ -90,7 +90,12 @@ mod tests {
         adapter.set_fixed(&["/".into()]);
         assert!(adapter.existing("/empty").is_none() && adapter.namespaces.is_empty_of("/empty"));
         assert!(Arc::ptr_eq(&chat, &adapter.namespace("/chat")));
-        adapter.set_fixed(&["/".into(), "/chat".into()]);
+        let room = adapter.namespace("/room");
+        room.events().received("x");
+        adapter.set_fixed(&["/".into(), "/chat".into(), "/room".into()]);
+        assert!(!room.is_made() && Arc::ptr_eq(&room, &adapter.namespace("/room")));
+        let counted = |events: &EventCounters| events.counted()[0].1;
+        assert_eq!((counted(room.events()), counted(adapter.made_events())), (0, 1), "it counts for itself from now on");
         let address = Arc::as_ptr(&chat);
         drop(chat);
         assert_eq!(Arc::as_ptr(&adapter.namespace("/chat")), address, "fixed again, it is the same");

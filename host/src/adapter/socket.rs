@@ -27,9 +27,12 @@ pub(crate) struct Namespace {
     pub(super) members: Mutex<RoomTable<Arc<Socket>>>,
     /// Ack ids of questions to clients; a question to a room has one for all sockets that it asks.
     pub(super) questions: AtomicU64,
-    events: Arc<EventCounters>,
-    /// It was not fixed when it was made.
-    is_made: bool,
+    /// What it counts once it is fixed.
+    events: EventCounters,
+    /// What it counts before, with all that are made.
+    made_events: Option<Arc<EventCounters>>,
+    /// It is not fixed, and never was.
+    is_made: AtomicBool,
     chain_number: ChainNumber,
     /// Where it is found by its name.
     by_name: Weak<ByName<Self>>,
@@ -48,8 +51,9 @@ impl Namespace {
             index,
             members: Mutex::default(),
             questions: AtomicU64::new(0),
-            is_made: events.is_some(),
-            events: events.unwrap_or_default(),
+            is_made: AtomicBool::new(events.is_some()),
+            events: EventCounters::default(),
+            made_events: events,
             chain_number: ChainNumber::default(),
             by_name,
         }
@@ -61,12 +65,18 @@ impl Namespace {
 
     /// What `/metrics` shows of the namespace's events.
     pub(crate) fn events(&self) -> &EventCounters {
-        &self.events
+        self.made_events.as_deref().filter(|_| self.is_made()).unwrap_or(&self.events)
     }
 
-    /// Whether it was not fixed when it was made: its events are counted together with those of all that are made.
+    /// Whether it was never fixed: its events are counted together with those of all that are made.
     pub(crate) fn is_made(&self) -> bool {
-        self.is_made
+        // Relaxed: it decides where something is counted.
+        self.is_made.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is fixed.
+    pub(super) fn set_fixed(&self) {
+        self.is_made.store(false, Ordering::Relaxed);
     }
 
     /// Where the registry of plugins found its chain.

@@ -51,7 +51,7 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>, admin: &
 /// Gives the events of the registrations labels of their own: the first of each plugin, by namespace and name.
 pub(super) fn name_events(adapter: &Adapter, registry: &Registry) {
     let mut named: HashMap<Arc<str>, usize> = HashMap::new();
-    for namespace in adapter.namespaces() {
+    for namespace in adapter.namespaces().into_iter().filter(|namespace| !namespace.is_made()) {
         let Some(chain) = registry.serving(&namespace) else { continue };
         let mut names: Vec<Box<str>> = Vec::new();
         for member in &chain.members {
