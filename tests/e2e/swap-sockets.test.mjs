@@ -238,7 +238,7 @@ test("a client on two namespaces reads one order on each, whatever is swapped", 
   }
 });
 
-test("thirty swaps that are asked for at once all happen, one after the other", async (t) => {
+test("of thirty swaps that are asked for at once those that are taken happen one after the other", async (t) => {
   const host = await startSwapped(t);
   const components = [1, 2, 3].flatMap((number) => ["pooled", "shared"].map((mode) => [mode, version(mode, number)]));
   for (const [mode, bytes] of [...components.slice(2), ...components.slice(0, 2)]) await compiled(host, mode, bytes);
@@ -249,7 +249,10 @@ test("thirty swaps that are asked for at once all happen, one after the other", 
   const asked = Array.from({ length: 30 }, (_, index) => components[index % components.length]).map(([mode, bytes]) => trySwap(host, mode, bytes));
   const answers = await Promise.all(asked);
 
-  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  // UPLOADS_MAX: each of them takes its bytes until it has happened.
+  const statuses = answers.map(({ status }) => status);
+  assert.ok(statuses.every((status) => [200, 503].includes(status)), String(statuses));
+  assert.ok(statuses.filter((status) => status === 200).length >= 4, String(statuses));
   for (const mode of ["pooled", "shared"]) {
     const { generation } = await show(host, mode);
     const answer = await ask(client, `${mode}:version`);

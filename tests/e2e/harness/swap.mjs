@@ -4,10 +4,11 @@ import { readFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { ask, open } from "./client.mjs";
-import { startHost } from "./host.mjs";
+import { configuration, startHost, writeConfig } from "./host.mjs";
 import { component } from "./paths.mjs";
 import { request } from "./raw.mjs";
-import { next } from "./wait.mjs";
+import { toToml } from "./toml.mjs";
+import { eventually, next } from "./wait.mjs";
 
 /** The guest of each plugin. */
 const GUESTS = { pooled: "swapped", shared: "swapped-shared" };
@@ -48,9 +49,21 @@ export async function startSwapped(t, tables = { pooled: {}, shared: {} }, optio
     return [name, { component: file, namespaces: NAMESPACES, grants: ["store", ...grants], config: { name }, ...table }];
   };
   const plugins = Object.fromEntries(Object.entries(tables).map(plugin));
-  const { limits, ...others } = options;
-  const host = await startHost(t, { plugins, limits: { ...CROWDED, ...limits }, store: { memory: ["swapped"] }, ...others });
-  return Object.assign(host, { componentOf: (name) => path.join(folder, `${name}.wasm`) });
+  const { limits, env, log, ...others } = options;
+  const config = configuration({ plugins, limits: { ...CROWDED, ...limits }, store: { memory: ["swapped"] }, ...others });
+  const host = await startHost(t, { file: writeConfig(t, config), env, log });
+  return Object.assign(host, { config, componentOf: (name) => path.join(folder, `${name}.wasm`) });
+}
+
+/** Writes another configuration and has the host read it. Resolves to the line of the log that says what came of it. */
+export async function reconfigure(host, change) {
+  const config = structuredClone(host.config);
+  change(config);
+  writeFileSync(host.file, toToml(config));
+  const outcomes = () => host.logged(({ message }) => /^(nothing of )?the configuration is (taken over|the same)/.test(message));
+  const before = outcomes().length;
+  host.signal("SIGHUP");
+  return eventually("the configuration was read", () => outcomes()[before], MINUTE);
 }
 
 /** A request to the admin interface: `{status, json}`. */

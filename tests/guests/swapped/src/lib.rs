@@ -41,8 +41,9 @@ pub fn plugin() -> Result<Plugin> {
         .timer("once", |timer: &Timer| at_once(run_timer(timer)))
         .timer("beat", |_: &Timer| beat());
     let plugin = plan.capability.into_iter().fold(plugin, Plugin::capability);
+    let main = (!plan.without_main).then(|| "/".to_owned());
     let side = (!plan.without_side).then(|| "/side".to_owned());
-    let namespaces = [Some("/".to_owned()), side, plan.namespace];
+    let namespaces = [main, side, plan.namespace];
     let name = name()?;
     Ok(namespaces.into_iter().flatten().fold(plugin, |plugin, namespace| {
         let plugin = plugin

@@ -17,6 +17,8 @@ static PLAN: [u8; 128] = *b"@@plan:{}                                           
 pub(crate) struct Plan {
     /// It serves this namespace, too.
     pub(crate) namespace: Option<String>,
+    /// It does not serve `/`.
+    pub(crate) without_main: bool,
     /// It does not serve `/side`.
     pub(crate) without_side: bool,
     /// It has a handler for this event, too.

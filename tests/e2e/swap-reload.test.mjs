@@ -1,0 +1,95 @@
+// SIGHUP: the configuration is read again, and what it changes of the plugins happens all at once, or not at all.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { ask, connect, next, open, record } from "./harness/index.mjs";
+import { reconfigure, show, startSwapped, version, welcome } from "./harness/swap.mjs";
+import { welcomed } from "./harness/swap-traffic.mjs";
+
+test("another `config` of a plugin is a swap to the same component, and other plugins go on as they are", async (t) => {
+  const host = await startSwapped(t);
+  const client = open(host);
+  await welcomed(client);
+  const heard = record(client, "welcome", "disconnect", "error");
+  assert.deepEqual(await ask(client, "shared:hit"), [1, 1]);
+
+  const line = await reconfigure(host, ({ plugins }) => (plugins.shared.config.note = "another"));
+
+  assert.match(JSON.stringify(line), /plugins\.shared\.config/);
+  const [pooled, shared] = [await show(host, "pooled"), await show(host, "shared")];
+  assert.deepEqual([pooled.generation.number, shared.generation.number], [1, 2]);
+  assert.equal(shared.generation.digest, shared.previous[0].digest);
+  assert.deepEqual(await ask(client, "shared:hit"), [1, 2], "its state was handed over");
+  assert.deepEqual(heard, []);
+});
+
+test("one thing that cannot be taken over keeps all the others from it", async (t) => {
+  const host = await startSwapped(t);
+  const client = open(host);
+  await welcomed(client);
+  const generations = async () => [(await show(host, "pooled")).generation.number, (await show(host, "shared")).generation.number];
+
+  for (const [change, sentence] of [
+    [({ plugins }) => (plugins.pooled.grants = []), /store/],
+    [({ plugins }) => (plugins.pooled.component = "/nowhere.wasm"), /nowhere/],
+    [({ plugins }) => (plugins.pooled.config = {}), /name/],
+    [({ server }) => (server.path = "/elsewhere"), /server\.path/],
+    [({ server }) => (server.unheard_of = 1), /unheard_of/],
+  ]) {
+    const line = await reconfigure(host, (config) => {
+      config.plugins.shared.config.note = "another";
+      change(config);
+    });
+    assert.match(line.message, /^nothing of the configuration is taken over/);
+    assert.match(line.message, sentence);
+    assert.deepEqual(await generations(), [1, 1]);
+  }
+  assert.deepEqual([await ask(client, "pooled:version"), await ask(client, "shared:version")], [1, 1]);
+  assert.match((await reconfigure(host, () => {})).message, /is the same/);
+  assert.deepEqual(await generations(), [1, 1]);
+});
+
+test("changed components and plugins that come and go take over in one step", async (t) => {
+  const host = await startSwapped(t, { pooled: {}, shared: { plan: { without_side: true }, namespaces: ["/"] } }, { generations: { watch: false } });
+  const client = open(host);
+  await welcomed(client);
+  const side = await connect(host, "/side");
+  const heard = record(client, "disconnect", "error");
+
+  // `pooled` is gone, `shared` has another component, and there is a third.
+  writeFileSync(host.componentOf("shared"), version("shared", 2));
+  const line = await reconfigure(host, ({ plugins }) => {
+    plugins.shared.namespaces = ["/", "/side", "/added"];
+    plugins.third = { ...plugins.pooled, namespaces: ["/added"], config: { name: "third" } };
+    plugins.third.component = host.componentOf("third");
+    writeFileSync(host.componentOf("third"), version("pooled", 7, { namespace: "/added", without_main: true, without_side: true }));
+    delete plugins.pooled;
+  });
+
+  assert.match(line.message, /is taken over/, line.message);
+  assert.equal(await ask(client, "shared:version"), 2);
+  const added = await connect(host, "/added");
+  assert.equal(await ask(added, "third:version"), 7);
+  let answered = false;
+  client.emit("pooled:version", () => (answered = true));
+  await ask(client, "shared:version");
+  assert.equal(answered, false);
+  assert.deepEqual(heard, []);
+  assert.equal(await ask(side, "shared:version"), 2, "what one plugin left and another joined stays");
+});
+
+test("an open call of a shared plugin has its grace at SIGHUP, too", async (t) => {
+  const host = await startSwapped(t, { shared: {} }, { generations: { swap_grace: "20s" } });
+  const client = await welcome(host);
+  const asked = next(client, "question");
+  const ended = ask(client, "shared:ask");
+  const [, answer] = await asked;
+
+  const reading = reconfigure(host, ({ plugins }) => (plugins.shared.config.note = "another"));
+  answer("late");
+
+  assert.deepEqual(await ended, [1, "late", 1]);
+  await reading;
+  assert.equal((await show(host, "shared")).generation.number, 2);
+});
