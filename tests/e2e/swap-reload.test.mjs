@@ -93,3 +93,25 @@ test("an open call of a shared plugin has its grace at SIGHUP, too", async (t) =
   await reading;
   assert.equal((await show(host, "shared")).generation.number, 2);
 });
+
+test("of two shared plugins the first goes on with its open calls if the second cannot hand its state over", async (t) => {
+  const plugin = (plan) => ({ mode: "shared", plan });
+  const host = await startSwapped(t, { shared: plugin(), other: plugin({ snapshot: "fail" }) });
+  const client = open(host);
+  const heard = record(client, "welcome", "disconnect", "error");
+  const asked = next(client, "question");
+  const ended = ask(client, "shared:ask");
+  const [, answer] = await asked;
+  assert.deepEqual(await ask(client, "other:hit"), [1, 1]);
+  assert.deepEqual(await ask(client, "shared:hit"), [1, 1]);
+
+  const reading = reconfigure(host, ({ plugins }) => (plugins.shared.config.note = plugins.other.config.note = "another"));
+  answer("late");
+  const line = await reading;
+
+  assert.match(line.message, /^nothing of the configuration is taken over: .*`snapshot`: as planned/);
+  assert.deepEqual(await ended, [1, "late", 1]);
+  assert.deepEqual([await ask(client, "shared:hit"), await ask(client, "other:hit")], [[1, 2], [1, 2]]);
+  assert.deepEqual([(await show(host, "shared")).generation.number, (await show(host, "other")).generation.number], [1, 1]);
+  assert.deepEqual(heard.map(([what, name]) => `${what} ${name}`).toSorted(), ["welcome other", "welcome shared"]);
+});

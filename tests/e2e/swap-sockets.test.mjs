@@ -89,6 +89,19 @@ test("a generation that serves again after a rollback begins without the state o
   assert.deepEqual((await ask(client, "shared:memory")).kinds, ["resumed"]);
 });
 
+test("with the option `rollback-state=keep` a rollback takes the state along", async (t) => {
+  const host = await startSwapped(t, { shared: { plan: { keep: true } } });
+  const client = await welcome(host);
+  await ask(client, "shared:hit");
+  await swap(host, "shared", shared(2));
+  assert.deepEqual(await ask(client, "shared:hit"), [2, 2]);
+
+  await change(host, "shared", "rollback");
+
+  assert.deepEqual(await ask(client, "shared:hit"), [1, 3]);
+  assert.equal((await ask(client, "shared:memory")).memory.restored_from, 2);
+});
+
 test("a timer that the old generation set runs in the new one", async (t) => {
   const host = await startSwapped(t, ALONE);
   await compiled(host, "shared", shared(2), shared(1));
@@ -261,4 +274,35 @@ test("of thirty swaps that are asked for at once those that are taken happen one
     assert.ok(bytes.includes(`@@version:000${answer}`), "it is the version that the host shows");
   }
   assert.deepEqual(heard, []);
+});
+
+test("a `connection` that does not end in swap_grace fails as any call does, and the socket stays", async (t) => {
+  const host = await startSwapped(t, { shared: { plan: { nap: 50_000 } } }, { generations: { swap_grace: "300ms" } });
+  const client = await welcome(host);
+  const heard = record(client, "error", "disconnect", "welcome");
+
+  await swap(host, "shared", shared(2, { nap: 40_000 }));
+
+  await eventually("the client hears of the failure", () => heard.length > 0);
+  assert.deepEqual(heard, [["error", { code: "INTERNAL_ERROR", message: "internal error" }]]);
+  // That the new one's `connection` waits holds up nothing.
+  assert.equal(await ask(client, "shared:version"), 2);
+  assert.deepEqual((await ask(client, "shared:memory")).kinds, ["resumed"]);
+  await swap(host, "shared", shared(3));
+  assert.equal(await ask(client, "shared:version"), 3);
+  assert.equal(heard.length, 1, JSON.stringify(heard));
+});
+
+test("with the option `resume=eager` a new generation meets all sockets by itself, each once", async (t) => {
+  const host = await startSwapped(t, ALONE);
+  const clients = await Promise.all(Array.from({ length: 30 }, (_, index) => welcome(host, index % 3 ? "/" : "/side")));
+  const heard = clients.map((client) => record(client, "welcome", "disconnect", "error"));
+  const met = async () => (await ask(clients[1], "shared:memory")).memory.met;
+
+  for (let number = 2; number <= 4; number++) {
+    await swap(host, "shared", shared(number, { eager: true }));
+    await eventually("all are met", async () => Object.keys(await met()).length === clients.length);
+    assert.deepEqual(await met(), Object.fromEntries(clients.map(({ id }) => [id, ["resumed"]]).toSorted()));
+  }
+  assert.deepEqual(heard.flat(), []);
 });

@@ -25,7 +25,11 @@ pub(crate) async fn connection(socket: &Socket, kind: &str) -> Result<()> {
     let count = asking::increment(&format!("connections:{name}")).await?;
     memory::with(|memory| memory.met.entry(socket.id().to_owned()).or_default().push(kind.to_owned()));
     socket.set_data(&format!("{name}:connected"), &version())?;
-    socket.emit("welcome", (name, version(), kind, count))
+    socket.emit("welcome", (name, version(), kind, count))?;
+    match plan()?.nap {
+        0 => Ok(()),
+        milliseconds => asking::sleep(Duration::from_millis(milliseconds)).await,
+    }
 }
 
 pub(crate) fn disconnect(socket: &Socket) -> Result<()> {

@@ -30,7 +30,13 @@ pub(crate) struct Plan {
     pub(crate) trap: u32,
     /// One of so many is refused.
     pub(crate) refuse: u32,
-    /// For so many milliseconds each of them computes.
+    /// A new instance meets the sockets by itself.
+    pub(crate) eager: bool,
+    /// A rollback from it takes its state along.
+    pub(crate) keep: bool,
+    /// So many milliseconds `connection` waits at its end.
+    pub(crate) nap: u64,
+    /// For so many milliseconds each `work` event computes.
     pub(crate) slow: u64,
     pub(crate) register: Act,
     pub(crate) start: Act,

@@ -1,6 +1,6 @@
 //! The exports of a `shared` plugin. What one of them begins goes on in `wake` where it waits.
 
-use innkeeper_contract::hooks;
+use innkeeper_contract::{hooks, options};
 use innkeeper_plugin::bindings::innkeeper::plugin::types::Failure;
 use innkeeper_plugin::bindings::{
     CallId, EventCall, Guest, Outcome, Registration, ServerEventCall, SocketId, Ticket, TimerCall, Verdict,
@@ -26,6 +26,10 @@ impl Guest for Exports {
         log_panics();
         let mut registration = registration(plugin().map_err(registration_failure)?, "shared");
         registration.hooks.push(hooks::SNAPSHOT.to_owned());
+        let plan = plan().map_err(registration_failure)?;
+        let wanted = [(plan.eager, options::RESUME, options::EAGER), (plan.keep, options::ROLLBACK_STATE, options::KEEP)];
+        let wanted = wanted.into_iter().filter(|(is_wanted, ..)| *is_wanted);
+        registration.options.extend(wanted.map(|(_, name, value)| (name.to_owned(), value.to_owned())));
         Ok(registration)
     }
 
