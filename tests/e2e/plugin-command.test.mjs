@@ -2,13 +2,13 @@
 // answers what a host cannot be made to say.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { eventually, run } from "./harness/index.mjs";
+import { ask, component, configuration, connect, eventually, run, startHost, writeConfig } from "./harness/index.mjs";
 
 const TOKEN = "c2VjcmV0-_";
 const generation = (number) => ({
@@ -107,7 +107,7 @@ test("an error says what to do: no server, no token, not this server, an answer 
   const problem = (status, fields) => (response) => response.writeHead(status, { "content-type": "application/problem+json" }).end(JSON.stringify({ title: "Refused", status, ...fields }));
   const cases = [
     [problem(422, { detail: "the plugin requests store:users; grant it in [plugins.chat]" }), /^innkeeper: the plugin requests store:users; grant it in \[plugins\.chat\]$/m],
-    [problem(409, { errors: [{ detail: "first" }, { detail: "second" }] }), /^innkeeper: Refused\n  first\n  second$/m],
+    [problem(409, { errors: [{ detail: "first" }, { detail: "second" }] }), /^innkeeper: chat: Refused\n  first\n  second$/m],
     [(response) => response.writeHead(404).end("<html>"), /what answers at http:\/\/127\.0\.0\.1:\d+ is no admin interface of innkeeper \(status 404\); --url names another address/],
     [{ something: "else" }, /the answer of the server is not as expected/],
     [(response) => response.destroy(), /the connection to http:\/\/127\.0\.0\.1:\d+ has failed/],
@@ -142,6 +142,35 @@ test("address and token are those of the configuration, also if a component of i
   assert.equal((await plugin(t, undefined, ["list", "--config", path.join(cwd, "innkeeper.toml")])).code, 0);
   config(0);
   assert.match((await plugin(t, undefined, ["list"], {}, cwd)).text, /innkeeper\.toml: \[internal\] port is 0, so only the server knows its port/);
+});
+
+test("the plugins of a running host: other components take over, come back, and stay", async (t) => {
+  const file = writeConfig(t, configuration({ plugins: { mine: { component: component("echo") } }, generations: { watch: false } }));
+  const host = await startHost(t, { file });
+  const client = await connect(host);
+  const admin = { url: host.internal, token: readFileSync(path.join(path.dirname(file), ".innkeeper/admin-token"), "utf8").trim() };
+  const shown = async () => JSON.parse((await plugin(t, admin, ["show", "mine", "-o", "json"])).stdout);
+  assert.match((await plugin(t, admin, ["list"])).stdout, /^mine +serving +1 +pooled /m);
+  const [first, other] = [component("echo"), component("foyer")];
+  assert.match((await plugin(t, admin, ["swap", "mine"])).stdout, /^mine@1 serves as before \(serving\), sha256:/);
+  const swapped = await plugin(t, admin, ["swap", "mine", other]);
+  assert.match(swapped.stdout, /^mine@2 serves, sha256:[0-9a-f]{64}\n$/, swapped.text);
+  assert.deepEqual((await shown()).generation.namespaces, ["/", "/lobby"]);
+  const back = await plugin(t, admin, ["rollback", "mine"]);
+  assert.match(back.stdout, /^mine@3 serves, /, back.text);
+  assert.equal(await ask(client, "anything", "here"), "here");
+  assert.equal((await plugin(t, admin, ["pause", "mine"])).code, 0);
+  assert.equal((await shown()).status, "paused");
+  assert.equal((await plugin(t, admin, ["resume", "mine"])).code, 0);
+  assert.match((await plugin(t, admin, ["logs", "mine"])).stdout, /INFO plugin serves .*plugin=mine@2/);
+  const broken = path.join(folder(t), "broken.wasm");
+  writeFileSync(broken, readFileSync(first).subarray(0, 1_000));
+  const refused = await plugin(t, admin, ["swap", "mine", broken]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.text, /^innkeeper: mine: .*(component|WebAssembly)/m);
+  assert.match((await plugin(t, admin, ["unload", "mine"])).stdout, /^mine is unloaded$/m);
+  const loaded = await plugin(t, admin, ["load", "mine"]);
+  assert.match(loaded.stdout, /^mine@\d+ serves, /, loaded.text);
 });
 
 /** An HTTP server that answers as `answers` says, by method and path: JSON, a text, or a function of the response. */

@@ -147,7 +147,8 @@ async fn run(client: &Client, command: PluginCommand, output: Output) -> Result<
             // may ask, and for which plugin, is found out before.
             let before = serving(client, &name).await?;
             let path = path(&name, if again { "/component?again=true" } else { "/component" });
-            let after = client.json(Method::PUT, &path, Body::Component(component)).await?;
+            let after =
+                client.json(Method::PUT, &path, Body::Component(component)).await.map_err(|error| error.of_change(&name))?;
             show(output, after, |plugin| done(before.as_ref(), &plugin))
         }
         PluginCommand::Swap { name, file: None, again } => change(client, output, &name, "/swap", json!({"again": again})).await,
@@ -168,7 +169,7 @@ async fn run(client: &Client, command: PluginCommand, output: Output) -> Result<
 /// Asks for a change, and prints what it has made.
 async fn change(client: &Client, output: Output, name: &str, action: &str, body: Value) -> Result<(), CliError> {
     let before = serving(client, name).await?;
-    let after = client.json(Method::POST, &path(name, action), Body::Json(body)).await?;
+    let after = client.json(Method::POST, &path(name, action), Body::Json(body)).await.map_err(|error| error.of_change(name))?;
     show(output, after, |plugin| done(before.as_ref(), &plugin))
 }
 

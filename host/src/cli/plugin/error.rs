@@ -48,10 +48,23 @@ pub(crate) enum AdminError {
     /// The server's own sentence says what to do.
     #[error("{0}")]
     Refused(String),
+    /// The same about one plugin, whose name the sentence may not have.
+    #[error("{plugin}: {detail}")]
+    NotChanged { plugin: String, detail: String },
     #[error("what answers at {url} is no admin interface of innkeeper (status {status}); --url names another address")]
     Stranger { url: String, status: u16 },
     #[error("the answer of the server is not as expected; is it of another version than this command? (`innkeeper --version`)")]
     Answer(#[source] serde_json::Error),
     #[error("the answer of the server is longer than expected")]
     Long,
+}
+
+impl AdminError {
+    /// The error of a request to change this plugin.
+    pub(super) fn of_change(self, plugin: &str) -> Self {
+        match self {
+            Self::Refused(detail) if !detail.contains(plugin) => Self::NotChanged { plugin: plugin.to_owned(), detail },
+            other => other,
+        }
+    }
 }
