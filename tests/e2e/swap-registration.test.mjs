@@ -132,6 +132,28 @@ test("a pooled plugin that is unloaded leaves its namespaces, and has them again
   assert.equal(await ask(await connect(host, "/side"), "pooled:version"), 1);
 });
 
+test("what a component would change can be seen before it takes over", async (t) => {
+  const host = await startSwapped(t, { pooled: LISTED });
+  const client = await connect(host);
+  const dryRun = async (bytes) => {
+    const { status, json } = await admin(host, "PUT", "/plugins/pooled/component?dry_run=true", bytes);
+    assert.equal(status, 200, JSON.stringify(json));
+    return json;
+  };
+
+  const changes = await dryRun(version("pooled", 2, { namespace: "/added", without_side: true, event: "extra", no_middleware: true }));
+  const refused = await dryRun(version("pooled", 2, { capability: "handshake:secrets" }));
+  const same = await dryRun(version("pooled", 1));
+
+  const has = (line) => assert.ok(changes.changes.includes(line), `${line} is one of ${JSON.stringify(changes.changes)}`);
+  for (const line of ["+ namespace /added", "- namespace /side", "+ event \"pooled:extra\" on /", "- hook event-middleware on /"]) has(line);
+  assert.deepEqual([changes.problem, changes.is_same], [null, false]);
+  assert.match(refused.problem, /handshake:secrets/);
+  assert.deepEqual([same.is_same, same.changes], [true, []]);
+  assert.equal((await show(host, "pooled")).generation.number, 1);
+  assert.equal(await ask(client, "pooled:version"), 1);
+});
+
 test("an upload stays while the file is as it was, and a changed file takes over by itself", async (t) => {
   const host = await startSwapped(t, { pooled: {} }, { log: "innkeeper=debug" });
   const file = host.componentOf("pooled");

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ask, connect, connected, open } from "./harness/index.mjs";
+import { WAYS, ask, connect, connected, open } from "./harness/index.mjs";
 import { Generations, compiled, show, startSwapped, swap, version } from "./harness/swap.mjs";
 import { Traffic } from "./harness/swap-traffic.mjs";
 
@@ -22,7 +22,7 @@ const PLUGINS = ["pooled", "shared"];
 const isWrong = ({ level, message }) => level === "ERROR" || (level === "WARN" && !message.startsWith("this plugin computes for more"));
 
 test(`${CLIENTS} clients with traffic, ${SWAPS} swaps of a pooled and a shared plugin in a chain: nothing is lost, doubled, late or older`, async (t) => {
-  const host = await startSwapped(t, { pooled: { call_ms: 30_000 }, shared: { call_ms: 30_000, open_calls_max: 20_000 } });
+  const host = await startSwapped(t, { pooled: { call_ms: 30_000 }, shared: { call_ms: 30_000, open_calls_max: 20_000, shared_instances: 2 } });
   const versions = Object.fromEntries(PLUGINS.map((name) => [name, Array.from({ length: VERSIONS }, (_, index) => version(name, index + 1))]));
   for (const name of PLUGINS) await compiled(host, name, ...versions[name].slice(1), versions[name][0]);
   const begun = { pooled: 0, shared: 0 };
@@ -66,7 +66,7 @@ test(`${CLIENTS} clients with traffic, ${SWAPS} swaps of a pooled and a shared p
 });
 
 async function client(host, index, begun) {
-  const socket = open(host, "/", { via: index % 2 ? "polling" : "websocket" });
+  const socket = open(host, "/", { via: WAYS[index % WAYS.length] });
   const generations = Object.fromEntries(PLUGINS.map((name) => [name, new Generations(VERSIONS, () => begun[name], `${name}, client ${index}`)]));
   const traffic = new Traffic(socket, generations);
   await connected(socket);
