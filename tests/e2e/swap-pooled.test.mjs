@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, connect, eventually, next, open, record } from "./harness/index.mjs";
+import { ask, connect, eventually, next, open, record, startHost } from "./harness/index.mjs";
 import { NEUTRAL } from "./harness/unruly.mjs";
 import { Generations, change, compiled, show, startSwapped, swap, trySwap, version } from "./harness/swap.mjs";
 
@@ -188,3 +188,19 @@ for (const how of ["fail", "trap", "endless"]) {
     assert.equal(client.connected, true);
   });
 }
+
+test("what served is kept on the disk: after a restart the file serves, and an upload before it can take over again", async (t) => {
+  const host = await startSwapped(t, { pooled: {}, shared: {} });
+  const { digest } = (await swap(host, "pooled", pooled(2))).generation;
+  await swap(host, "pooled", pooled(3));
+  host.signal("SIGTERM");
+  assert.equal(await host.exit(), 0);
+
+  const again = await startHost(t, { file: host.file });
+
+  const client = await connect(again);
+  assert.equal(await ask(client, "pooled:version"), 1);
+  await change(again, "pooled", "rollback", { to: digest });
+  assert.equal(await ask(client, "pooled:version"), 2);
+  assert.equal((await show(again, "pooled")).generation.digest, digest);
+});
