@@ -61,7 +61,7 @@ pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall
 pub(crate) use calls::{Calls, as_f64};
 pub(crate) use chain::{Chain, Member};
 pub(crate) use compiler::{CacheFolder, CompileLimits, Compiler, compile_component};
-pub(crate) use component_file::{digest, read_component};
+pub(crate) use component_file::{digest, digest_of, read_component};
 pub(crate) use durable::Plugin;
 pub(crate) use engine::{MemoryLayout, WasmEngines};
 pub(crate) use error::{EngineError, LoadProblem, PluginError};

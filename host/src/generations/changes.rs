@@ -47,8 +47,8 @@ impl GenerationsTask {
         };
         let serves = serving.loaded.version.digest().to_owned();
         let bytes = self.bytes_of(index, component).await?;
+        let digest = plugin::digest_of(&bytes).await;
         let served = self.served(index)?;
-        let digest = plugin::digest(&bytes);
         if !again && digest == serves {
             return Ok(());
         }
@@ -77,7 +77,9 @@ impl GenerationsTask {
                 }
             })
         })?;
-        let (name, ready) = (served.config.name.clone(), served.version_of_previous(&digest));
+        let name = served.config.name.clone();
+        // Grants that were taken away meanwhile do not come back with it.
+        let ready = served.version_of_previous(&digest).filter(|version| **version.config() == *served.config);
         self.allow(&name, &digest)?;
         let version = match ready {
             Some(version) => version,
@@ -96,7 +98,7 @@ impl GenerationsTask {
         }
         let (config, after) = (served.config.clone(), served.plugin.generations());
         let bytes = Arc::new(read(config.component.clone(), self.parts.limits.component_bytes_max).await?);
-        self.allow(&config.name, &plugin::digest(&bytes))?;
+        self.allow(&config.name, &plugin::digest_of(&bytes).await)?;
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
         plugin.number_after(after);
         let plugin = Arc::new(plugin);
@@ -140,7 +142,7 @@ impl GenerationsTask {
             return Err(Refusal::NoPlugin(plugin));
         };
         let bytes = self.bytes_of(index, component).await?;
-        let digest = plugin::digest(&bytes);
+        let digest = plugin::digest_of(&bytes).await;
         let served = self.served(index)?;
         let (plugin, config) = (served.plugin.clone(), served.config.clone());
         let candidate = Candidate::new(plugin, config.clone(), &self.parts.limits).with_component(bytes);

@@ -47,10 +47,9 @@ impl GenerationsTask {
             let Some(serving) = &served.serving else { continue };
             let digest = serving.loaded.version.digest().to_owned();
             let read = read(served.config.component.clone(), self.parts.limits.component_bytes_max).await;
-            if let Ok(bytes) = read
-                && plugin::digest(&bytes) == digest
-            {
-                self.keep(index, Arc::new(bytes), BY_START);
+            let Ok(bytes) = read.map(Arc::new) else { continue };
+            if plugin::digest_of(&bytes).await == digest {
+                self.keep(index, bytes, BY_START);
             }
         }
     }

@@ -30,7 +30,7 @@ impl GenerationsTask {
             let bytes = Arc::new(read(configured.component.clone(), config.limits.component_bytes_max).await?);
             let candidate = Candidate::new(served.plugin.clone(), Arc::new(configured.clone()), &config.limits);
             let serving = served.serving.as_ref().map(|serving| &serving.loaded.version);
-            let digest = plugin::digest(&bytes);
+            let digest = plugin::digest_of(&bytes).await;
             if let Some(lock) = &config.lock {
                 lock.allows(&configured.name, &digest).map_err(Refusal::Refused)?;
             }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -67,6 +68,12 @@ fn bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, LoadProblem> {
 /// SHA-256, in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
+}
+
+/// The same, on a thread where that may take its time.
+pub(crate) async fn digest_of(bytes: &Arc<Vec<u8>>) -> String {
+    let of = bytes.clone();
+    blocking(move || digest(&of)).await.unwrap_or_else(|_| digest(bytes))
 }
 
 fn no_component(bytes: &[u8]) -> Option<&'static str> {
