@@ -188,7 +188,7 @@ Or talk to it from another terminal:
 END
   node hello.mjs
 
-Next: read plugins/echo, change it, and start the demo again.
+Next: read plugins/echo. `innkeeper dev` starts the same demo, in which what you change there and save takes over at once.
 "#,
         REFERENCE_PLUGINS.each_ref().map(|plugin| plugin.name).join(", "),
         client(&address)
