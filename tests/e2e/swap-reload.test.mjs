@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { ask, connect, next, open, record } from "./harness/index.mjs";
-import { reconfigure, show, startSwapped, version, welcome } from "./harness/swap.mjs";
+import { admin, reconfigure, show, startSwapped, swap, trySwap, version, welcome } from "./harness/swap.mjs";
 import { welcomed } from "./harness/swap-traffic.mjs";
 
 test("another `config` of a plugin is a swap to the same component, and other plugins go on as they are", async (t) => {
@@ -114,4 +114,35 @@ test("of two shared plugins the first goes on with its open calls if the second 
   assert.deepEqual([await ask(client, "shared:hit"), await ask(client, "other:hit")], [[1, 2], [1, 2]]);
   assert.deepEqual([(await show(host, "shared")).generation.number, (await show(host, "other")).generation.number], [1, 1]);
   assert.deepEqual(heard.map(([what, name]) => `${what} ${name}`).toSorted(), ["welcome other", "welcome shared"]);
+});
+
+test("a rollback brings nothing back that the operator has taken away", async (t) => {
+  const wants = version("pooled", 1, { capability: "handshake:secrets" });
+  const host = await startSwapped(t, { pooled: { plan: { capability: "handshake:secrets" }, grants: ["handshake:secrets"] } }, { generations: { watch: false } });
+  const client = await connect(host);
+  writeFileSync(host.componentOf("pooled"), version("pooled", 2));
+  const line = await reconfigure(host, ({ plugins }) => (plugins.pooled.grants = ["store"]));
+  assert.match(line.message, /is taken over/);
+
+  const rollback = await admin(host, "POST", "/plugins/pooled/rollback", {});
+
+  assert.equal(rollback.status, 422, JSON.stringify(rollback.json));
+  assert.match(rollback.json.detail, /handshake:secrets/);
+  assert.equal((await trySwap(host, "pooled", wants)).status, 422);
+  assert.equal(await ask(client, "pooled:version"), 2);
+});
+
+test("a rollback is refused where another plugin serves the namespace by now", async (t) => {
+  const alone = { mode: "pooled", namespaces: null };
+  const host = await startSwapped(t, { one: { ...alone }, other: { ...alone, plan: { without_main: true, without_side: true, namespace: "/other" } } });
+  await swap(host, "one", version("pooled", 2, { without_side: true }));
+  await swap(host, "other", version("pooled", 2, { without_main: true }));
+  const side = await connect(host, "/side");
+  assert.equal(await ask(side, "other:version"), 2);
+
+  const rollback = await admin(host, "POST", "/plugins/one/rollback", {});
+
+  assert.equal(rollback.status, 422, JSON.stringify(rollback.json));
+  assert.match(rollback.json.detail, /\/side/);
+  assert.equal(await ask(side, "other:version"), 2);
 });

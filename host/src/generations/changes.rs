@@ -82,7 +82,7 @@ impl GenerationsTask {
         let ready = served.version_of_previous(&digest).filter(|version| **version.config() == *served.config);
         self.allow(&name, &digest)?;
         let version = match ready {
-            Some(version) => version,
+            Some(version) => self.still_allowed(index, version).await?,
             None => self.version_kept(index, &digest).await?,
         };
         let takes_state = version.registration().keeps_rollback_state;
@@ -170,6 +170,22 @@ impl GenerationsTask {
     fn beside(&self, index: usize) -> Vec<Arc<Version>> {
         let others = self.plugins.iter().enumerate().filter(|(other, _)| *other != index);
         others.filter_map(|(_, served)| Some(served.serving.as_ref()?.loaded.version.clone())).collect()
+    }
+
+    /// A version that served, if it may serve again as things are now. Where the operator has changed since what the plugin may do,
+    /// the component registers anew, with the configuration of today.
+    async fn still_allowed(&mut self, index: usize, version: Arc<Version>) -> Result<Arc<Version>, Refusal> {
+        if !version.may_do_what(&self.served(index)?.config) {
+            return self.version_kept(index, version.digest()).await;
+        }
+        let keys = self.parts.services.keys.load_full();
+        let missing = version.missing_keys(&keys);
+        if !missing.is_empty() {
+            return Err(Refusal::Refused(told(&missing)));
+        }
+        let together = self.beside(index).into_iter().chain([version.clone()]).collect();
+        self.register_all(Vec::new(), together, keys).await?;
+        Ok(version)
     }
 
     /// Registers a candidate, to serve beside the other plugins.

@@ -130,6 +130,11 @@ impl Version {
         self.candidate.config == candidate.config && self.candidate.call_limits == candidate.call_limits
     }
 
+    /// Whether its own configuration lets it do and serve the same as this one.
+    pub(crate) fn may_do_what(&self, config: &PluginConfig) -> bool {
+        self.config().grants == config.grants && self.config().namespaces == config.namespaces
+    }
+
     /// The keys that it needs and that are not among these.
     pub(crate) fn missing_keys(&self, keys: &Keys) -> Vec<PluginError> {
         let error = |problem| PluginError { plugin: self.candidate.config.name.clone(), problem };

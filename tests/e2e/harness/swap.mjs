@@ -38,15 +38,15 @@ function replace(bytes, mark, text, width) {
 
 /**
  * A host with these plugins, each in its first version; `pooled` and `shared` are a chain on all namespaces. `tables`: more keys of each,
- * and `plan`: that of the first version.
+ * and `plan`: that of the first version; with `namespaces: null` none are listed.
  */
 export async function startSwapped(t, tables = { pooled: {}, shared: {} }, options = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-swap-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const plugin = ([name, { mode = name, plan, grants = [], ...table }]) => {
+  const plugin = ([name, { mode = name, plan, grants = [], namespaces = NAMESPACES, ...table }]) => {
     const file = path.join(folder, `${name}.wasm`);
     writeFileSync(file, version(mode, 1, plan));
-    return [name, { component: file, namespaces: NAMESPACES, grants: ["store", ...grants], config: { name }, ...table }];
+    return [name, { component: file, ...(namespaces && { namespaces }), grants: ["store", ...grants], config: { name }, ...table }];
   };
   const plugins = Object.fromEntries(Object.entries(tables).map(plugin));
   const { limits, env, log, ...others } = options;
