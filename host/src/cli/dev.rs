@@ -7,6 +7,7 @@ mod project;
 mod sources;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use innkeeper_contract::capabilities;
@@ -52,10 +53,12 @@ struct Prepared {
 }
 
 pub(super) fn dev(args: DevArgs, log: &Log) -> Result<(), CliError> {
-    let Prepared { resolved, projects, _demo } = prepare(args)?;
+    let Prepared { mut resolved, projects, _demo } = prepare(args)?;
     for project in &projects {
         say(format_args!("innkeeper: watching {}; what you save takes over", project.folder().display()));
     }
+    // What its author has just saved is what the author wants to see, also where it does worse.
+    resolved.config.generations.probation = Duration::ZERO;
     run::serve_beside(resolved, run::nothing_to_read(), log, |generations| follow(projects, &generations))
 }
 

@@ -77,9 +77,7 @@ impl GenerationsTask {
                 }
             })
         })?;
-        let name = served.config.name.clone();
-        // Grants that were taken away meanwhile do not come back with it.
-        let ready = served.version_of_previous(&digest).filter(|version| **version.config() == *served.config);
+        let (name, ready) = (served.config.name.clone(), served.version_of_previous(&digest));
         self.allow(&name, &digest)?;
         let version = match ready {
             Some(version) => self.still_allowed(index, version).await?,
