@@ -28,15 +28,15 @@ test("an upload serves at once, and a rollback takes it back", async (t) => {
   assert.equal(second.json.generation.number, 2);
   assert.notEqual(second.json.generation.digest, first.generation.digest);
   assert.deepEqual(second.json.previous.map(({ digest }) => digest), [first.generation.digest]);
-  assert.deepEqual(await asked(host, "/plugins/pooled"), second.json);
+  assert.deepEqual((await asked(host, "/plugins/pooled")).generation, second.json.generation);
   // The same again changes nothing, unless that is wanted.
   assert.equal((await upload(host, version("pooled", 2))).json.generation.number, 2);
   assert.equal((await upload(host, version("pooled", 2), "?again=true")).json.generation.number, 3);
   const back = await post(host, "rollback", { to: first.generation.digest.slice(0, 12) });
   assert.equal(back.json.generation.digest, first.generation.digest);
-  const lines = host.logged((line) => line.target === "innkeeper::audit").map(({ request, status }) => `${status} ${request}`);
-  assert.deepEqual(lines.slice(0, 2), ["200 PUT /plugins/pooled/component", "200 PUT /plugins/pooled/component"]);
-  assert.equal(lines.at(-1), "200 POST /plugins/pooled/rollback");
+  const lines = () => host.logged((line) => line.target === "innkeeper::audit").map(({ request, status }) => `${status} ${request}`);
+  await eventually("each change is a line of the log", () => lines().length === 4);
+  assert.deepEqual(lines(), [...Array(3).fill("200 PUT /plugins/pooled/component"), "200 POST /plugins/pooled/rollback"]);
 });
 
 test("what is no component is refused with the reason, and the plugin serves on", async (t) => {
