@@ -173,7 +173,7 @@ impl GenerationsTask {
     /// A version that served, if it may serve again as things are now. Where the operator has changed since what the plugin may do,
     /// the component registers anew, with the configuration of today.
     async fn still_allowed(&mut self, index: usize, version: Arc<Version>) -> Result<Arc<Version>, Refusal> {
-        if !version.may_do_what(&self.served(index)?.config) {
+        if !version.is_allowed_by(&self.served(index)?.config) {
             return self.version_kept(index, version.digest()).await;
         }
         let keys = self.parts.services.keys.load_full();

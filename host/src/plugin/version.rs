@@ -130,9 +130,16 @@ impl Version {
         self.candidate.config == candidate.config && self.candidate.call_limits == candidate.call_limits
     }
 
-    /// Whether its own configuration lets it do and serve the same as this one.
-    pub(crate) fn may_do_what(&self, config: &PluginConfig) -> bool {
-        self.config().grants == config.grants && self.config().namespaces == config.namespaces
+    /// Whether this configuration lets it do and serve all that its own does.
+    pub(crate) fn is_allowed_by(&self, config: &PluginConfig) -> bool {
+        let covers = |now: &[String], then: &[String]| then.iter().all(|one| now.contains(one));
+        let namespaces = match (&config.namespaces, &self.config().namespaces) {
+            (None, None) => true,
+            (Some(now), Some(then)) => covers(now, then),
+            // A list allows to share, and without one a plugin may serve anything.
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        namespaces && covers(&config.grants, &self.config().grants)
     }
 
     /// The keys that it needs and that are not among these.
