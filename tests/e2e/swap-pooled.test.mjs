@@ -193,6 +193,9 @@ test("what served is kept on the disk: after a restart the file serves, and an u
   const host = await startSwapped(t, { pooled: {}, shared: {} });
   const { digest } = (await swap(host, "pooled", pooled(2))).generation;
   await swap(host, "pooled", pooled(3));
+  // Nobody waits for the disk.
+  const isKept = async (host) => (await show(host, "pooled")).kept.some((kept) => kept.digest === digest);
+  await eventually("it is on the disk", () => isKept(host));
   host.signal("SIGTERM");
   assert.equal(await host.exit(), 0);
 
@@ -200,6 +203,7 @@ test("what served is kept on the disk: after a restart the file serves, and an u
 
   const client = await connect(again);
   assert.equal(await ask(client, "pooled:version"), 1);
+  await eventually("the disk has been read", () => isKept(again));
   await change(again, "pooled", "rollback", { to: digest });
   assert.equal(await ask(client, "pooled:version"), 2);
   assert.equal((await show(again, "pooled")).generation.digest, digest);
