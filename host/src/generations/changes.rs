@@ -205,7 +205,7 @@ impl GenerationsTask {
     }
 
     /// Registers candidates. That may take long: meanwhile the generations that are watched are looked at.
-    async fn registered(
+    pub(super) async fn registered(
         &mut self,
         candidates: Vec<Candidate>,
         beside: Vec<Arc<Version>>,

@@ -74,7 +74,8 @@ pub(super) async fn hand_over_all(takeovers: &[Takeover], grace: Duration) -> Re
     for takeover in takeovers {
         if let Err(why) = takeover.hand_over().await {
             olds().for_each(|old| old.go_on());
-            return Err(Refusal::Refused(format!("the generation that serves goes on: {why}")));
+            let plugin = takeover.old.as_ref().map_or_else(Default::default, |old| old.name().clone());
+            return Err(Refusal::Refused(format!("the generation of {plugin:?} that serves goes on: {why}")));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The task that loads and swaps: one change after the other.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub(crate) struct GenerationsTask {
     pub(super) parts: Parts,
     /// In configured order.
     pub(super) plugins: Vec<ServedPlugin>,
+    /// How many generations the plugins had that are in the configuration no more: one that comes back goes on counting.
+    pub(super) counted: BTreeMap<String, u64>,
     asked: mpsc::Receiver<Asked>,
     views: Arc<ArcSwap<Vec<PluginView>>>,
     /// The tables of the registry that closed namespaces, and when their chains are forgotten.
@@ -77,7 +80,8 @@ impl GenerationsTask {
         let mut looks = tokio::time::interval(probation::INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let views = generations.views.clone();
-        let task = Self { parts, plugins, asked, views, closed: Vec::new(), keeping: Keeping::new(), looks };
+        let task =
+            Self { parts, plugins, counted: BTreeMap::new(), asked, views, closed: Vec::new(), keeping: Keeping::new(), looks };
         task.publish();
         (task, generations)
     }
@@ -174,6 +178,8 @@ impl GenerationsTask {
         }
         if let Some(names) = names {
             let place = |served: &ServedPlugin| names.iter().position(|name| *name == served.name());
+            let gone = self.plugins.iter().filter(|served| place(served).is_none());
+            self.counted.extend(gone.map(|served| (served.name().to_owned(), served.plugin.generations())));
             self.plugins.retain(|served| place(served).is_some());
             self.plugins.sort_by_key(place);
         }
