@@ -18,5 +18,5 @@ mod timer;
 
 pub(crate) use dispatcher::{DispatchLimits, Dispatcher};
 pub(crate) use queue::Queue;
-pub(crate) use removed::disconnect_removed;
+pub(crate) use removed::{disconnect_removed, has_removed};
 pub(crate) use timer::run_timers;

@@ -41,7 +41,7 @@ for (const mode of MODES) {
     sides[0].connect();
     await next(sides[0], "welcome");
     assert.equal(await ask(sides[0], `${mode}:version`), 3);
-    t.diagnostic(`${left.filter(([, , , id]) => ids.includes(id)).length} of 3 \`disconnect\` handlers ran`);
+    await eventually("their `disconnect` handlers have run", () => left.filter(([, , , id]) => ids.includes(id)).length === 3);
   });
 
   test(`${mode}: an event and a middleware come and go`, async (t) => {

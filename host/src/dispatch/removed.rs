@@ -7,6 +7,11 @@ use crate::effect::Write;
 /// Sockets that are disconnected at once; between them others have their turn.
 const SOCKETS_AT_ONCE: usize = 500;
 
+/// Whether there is a namespace that is not registered any more: a socket of it is there, or its last handler runs.
+pub(crate) fn has_removed(dispatcher: &Dispatcher, adapter: &Adapter) -> bool {
+    adapter.namespaces().iter().any(|namespace| dispatcher.registry.serving(namespace).is_none())
+}
+
 /// Disconnects the sockets of all namespaces that are not registered any more, those that a pattern made included: each gets a DISCONNECT
 /// packet, and the plugins that had served it get `disconnecting` and `disconnect`. One that is just connecting ends by itself. Returns how
 /// many there were.

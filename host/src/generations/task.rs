@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use innkeeper_contract::kinds;
@@ -20,7 +21,7 @@ use super::view::PluginView;
 use crate::adapter::Adapter;
 use crate::config::{GenerationsConfig, Limits, LockFile, PluginConfig};
 use crate::dispatch::{self, Dispatcher};
-use crate::plugin::{self, HostServices, Loaded, Plugin, PluginError, WasmEngines};
+use crate::plugin::{self, HostServices, Loaded, Plugin, PluginError, Runner, WasmEngines};
 
 /// Who asks at the start of the server.
 pub(super) const BY_START: &str = "start";
@@ -30,6 +31,9 @@ pub(super) const BY_FILE: &str = "file";
 const BY_SIGNAL: &str = "SIGHUP";
 /// Who takes a generation back that does worse than the one before.
 pub(super) const BY_PROBATION: &str = "probation";
+
+/// How often it is looked whether the handlers of removed namespaces have ended.
+const LOOK_AT_REMOVED: Duration = Duration::from_millis(20);
 
 /// What the task works with.
 pub(crate) struct Parts {
@@ -183,9 +187,7 @@ impl GenerationsTask {
             self.plugins.retain(|served| place(served).is_some());
             self.plugins.sort_by_key(place);
         }
-        self.replace_registry();
-        // What comes to the old ones from now on, and what waits there, goes to the new ones.
-        olds.iter().for_each(|old| old.forward(self.parts.dispatcher.registry.clone()));
+        self.replace_registry(olds);
         for (new, kind) in news {
             // It may take as long as a call.
             tokio::spawn(new.start(self.parts.dispatcher.effects.clone(), kind));
@@ -193,7 +195,7 @@ impl GenerationsTask {
     }
 
     /// The registry has what serves now.
-    fn replace_registry(&mut self) {
+    fn replace_registry(&mut self, olds: Vec<Arc<dyn Runner>>) {
         let before = self.parts.dispatcher.registry.plugins();
         let serving = self.plugins.iter().filter_map(|served| served.serving.as_ref());
         let plugins: Vec<_> = serving
@@ -209,9 +211,22 @@ impl GenerationsTask {
         // Also those of patterns. What a `disconnect` handler of them may take is in the time after which they are forgotten.
         let calls = before.iter().map(|runner| runner.call_limit()).max().unwrap_or_default();
         self.closed.push((Instant::now() + 3 * calls, replaced.table));
+        // What comes to the old ones from now on, and what waits there, goes to the new ones.
         let (dispatcher, adapter) = (self.parts.dispatcher.clone(), self.parts.adapter.clone());
-        // Ends when the last of them is disconnected.
-        tokio::spawn(async move { dispatch::disconnect_removed(&dispatcher, &adapter).await });
+        if !dispatch::has_removed(&dispatcher, &adapter) {
+            olds.iter().for_each(|old| old.forward(dispatcher.registry.clone()));
+            return;
+        }
+        olds.iter().for_each(|old| old.forward_most(dispatcher.registry.clone()));
+        // Ends when the last handler of their sockets has, or could have.
+        tokio::spawn(async move {
+            dispatch::disconnect_removed(&dispatcher, &adapter).await;
+            let until = Instant::now() + 2 * calls;
+            while dispatch::has_removed(&dispatcher, &adapter) && Instant::now() < until {
+                tokio::time::sleep(LOOK_AT_REMOVED).await;
+            }
+            olds.iter().for_each(|old| old.forward(dispatcher.registry.clone()));
+        });
     }
 
     pub(super) fn served(&mut self, index: usize) -> Result<&mut ServedPlugin, Refusal> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::call::{Call, CallOutcome};
 use super::call_metrics::CallMetrics;
 use super::timers::PluginTimers;
+use crate::adapter::Socket;
 use crate::effect::Effects;
 use crate::limit_hits::LimitHits;
 
@@ -51,6 +52,10 @@ pub(crate) trait Runner: Send + Sync {
     /// The generation does not serve any more: what waits here and what still comes is run as the registry has it now.
     fn forward(&self, _successors: Arc<dyn Successors>) {}
 
+    /// The same, but that it still runs `disconnecting` and `disconnect` on namespaces that are closing, until `forward` is called: no
+    /// other generation serves there.
+    fn forward_most(&self, _successors: Arc<dyn Successors>) {}
+
     /// How many instances hand something over, one by one.
     fn instances(&self) -> usize {
         0
@@ -84,6 +89,9 @@ pub(crate) trait Runner: Send + Sync {
 pub(crate) trait Successors: Send + Sync {
     /// Runs the call as the plugin serves now; where it does not handle that any more, nothing happens.
     fn run(&self, plugin: &str, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>>;
+
+    /// Whether no plugin serves the namespace of this socket any more.
+    fn is_closing(&self, socket: &Socket) -> bool;
 }
 
 /// What `/metrics` shows of a plugin.

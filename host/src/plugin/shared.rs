@@ -232,6 +232,16 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
         }
     }
 
+    fn forward_most(&self, successors: Arc<dyn Successors>) {
+        let _set_before = self.successors.set(successors.clone());
+        for instance in self.all() {
+            for QueuedCall { call, home } in instance.mailbox.close_to_most(successors.clone()) {
+                home.hand_back(call);
+            }
+            instance.mailbox.order(Order::GoOn);
+        }
+    }
+
     fn instances(&self) -> usize {
         1 + self.others.len()
     }

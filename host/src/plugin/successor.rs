@@ -8,6 +8,7 @@ use super::chain::Member;
 use super::registration::Hook;
 use super::registry::Registry;
 use super::runner::{Runner, Successors};
+use crate::adapter::Socket;
 
 impl Successors for Registry {
     fn run(&self, plugin: &str, call: Call) -> Pin<Box<dyn Future<Output = CallOutcome> + Send>> {
@@ -15,6 +16,10 @@ impl Successors for Registry {
             Some((runner, call)) => runner.call(call),
             None => Box::pin(std::future::ready(CallOutcome::Done)),
         }
+    }
+
+    fn is_closing(&self, socket: &Socket) -> bool {
+        self.serving(socket.namespace()).is_none()
     }
 }
 

@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::adapter::SocketId;
-use crate::plugin::call::Call;
+use crate::plugin::call::{Call, Export};
 use crate::plugin::open_call::OpenCall;
+use crate::plugin::runner::Successors;
 
 /// The mailbox of one instance. Its calls are bounded by the permits of those who put them in, its tickets by their number.
 #[derive(Default)]
@@ -30,6 +31,18 @@ struct MailboxState {
     /// The task that waits.
     waker: Option<Waker>,
     is_closed: bool,
+    /// The generation does not serve any more: only the last calls on namespaces that are closing still come in.
+    successors: Option<Arc<dyn Successors>>,
+}
+
+impl MailboxState {
+    fn takes(&self, call: &Call) -> bool {
+        let is_last = |successors: &Arc<dyn Successors>| {
+            let ends = matches!(call.export, Export::Disconnecting(_) | Export::Disconnect(_));
+            ends && call.socket.as_ref().is_some_and(|socket| successors.is_closing(socket))
+        };
+        !self.is_closed && self.successors.as_ref().is_none_or(is_last)
+    }
 }
 
 /// A call that has not begun.
@@ -85,7 +98,8 @@ impl Mailbox {
     pub(super) fn put(&self, call: QueuedCall) -> Result<(), QueuedCall> {
         let socket = call.call.socket.clone();
         let mut rejected = None;
-        let task = self.changed(|state| if state.is_closed { rejected = Some(call) } else { state.calls.push_back(call) });
+        let task =
+            self.changed(|state| if state.takes(&call.call) { state.calls.push_back(call) } else { rejected = Some(call) });
         match (socket, task) {
             (Some(socket), Some(task)) => socket.sink().wake_other(task),
             (None, Some(task)) => task.wake(),
@@ -108,6 +122,16 @@ impl Mailbox {
     /// The call of this number has begun, and nobody awaits it any more.
     pub(super) fn give_up(&self, call: u64) {
         self.change(|state| state.given_up.push(call));
+    }
+
+    /// From now on only the last calls on namespaces that are closing come in. Returns the calls that have not begun.
+    pub(super) fn close_to_most(&self, successors: Arc<dyn Successors>) -> VecDeque<QueuedCall> {
+        let mut calls = VecDeque::new();
+        self.change(|state| {
+            state.successors = Some(successors);
+            calls = std::mem::take(&mut state.calls);
+        });
+        calls
     }
 
     /// The task ends. Returns the calls that have not begun.
