@@ -107,15 +107,16 @@ test("`connection` may wait: then the socket is connected with all that it wrote
 });
 
 test("a call that never settles fails alone when its time is up", async (t) => {
-  const host = await startUnruly(t, { call_ms: 400, run_ms: 200 });
+  const host = await startUnruly(t, { call_ms: 2_000, run_ms: 1_000 });
   const [patient, other] = await crowd(host, 2);
   await ask(other, "count");
   const never = ["settle-never", "bare-waiting"].map((event) => ask(patient, event));
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const nap = ask(other, "nap", 350);
+  // It is open when they fail, and for half of its own time.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const nap = ask(other, "nap", 1_000);
 
   assert.deepEqual(await Promise.all(never), [NEUTRAL, NEUTRAL]);
-  assert.deepEqual(await nap, [350]);
+  assert.deepEqual(await nap, [1_000]);
   assert.equal(await ask(other, "count"), 2, "the instance lives");
   assert.equal(patient.connected, true);
 });
@@ -160,7 +161,7 @@ test("with several instances each connection stays with one of them", async (t) 
 });
 
 test("at open_calls_max the queue of a socket stands, and what has waited for all of call_ms fails with SATURATED", async (t) => {
-  const host = await startUnruly(t, { open_calls_max: 2, call_ms: 600 });
+  const host = await startUnruly(t, { open_calls_max: 2, call_ms: 2_000 });
   const clients = await crowd(host, 40);
   const [client, other] = clients;
 
