@@ -25,7 +25,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 
 use crate::fixed_limits::{KEPT_COMPONENT_BYTES_MAX, KEPT_LIST_BYTES_MAX};
 use crate::plugin;
@@ -64,9 +63,6 @@ pub(crate) struct Kept {
     pub(crate) sdk: String,
 }
 
-/// What is being kept: of each plugin, what is kept then.
-pub(super) type Keeping = JoinSet<(String, Result<Vec<Kept>, String>)>;
-
 /// Why a component is not kept, or not read back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShelfError {
@@ -86,6 +82,11 @@ impl Shelf {
     /// The folder is looked at when it is needed, and made when something is kept.
     pub(crate) fn open(folder: PathBuf, kept: usize) -> Self {
         Self { folder: std::path::absolute(&folder).unwrap_or(folder), kept: kept.max(1) }
+    }
+
+    /// So many components of each plugin are kept.
+    pub(crate) fn kept_of_each(&self) -> usize {
+        self.kept
     }
 
     /// Keeps a component that serves from now on, as the last one of its plugin. What is beyond the number that is kept is removed.

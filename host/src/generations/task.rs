@@ -13,9 +13,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::change::Refusal;
 use super::handle::{Asked, Generations};
+use super::keeping::Keeping;
 use super::probation;
 use super::served_plugin::ServedPlugin;
-use super::shelf::{Keeping, Shelf};
+use super::shelf::Shelf;
 use super::takeover::{Planned, Takeover, hand_over_all};
 use super::view::PluginView;
 use crate::adapter::Adapter;
@@ -84,8 +85,16 @@ impl GenerationsTask {
         let mut looks = tokio::time::interval(probation::INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let views = generations.views.clone();
-        let task =
-            Self { parts, plugins, counted: BTreeMap::new(), asked, views, closed: Vec::new(), keeping: Keeping::new(), looks };
+        let task = Self {
+            parts,
+            plugins,
+            counted: BTreeMap::new(),
+            asked,
+            views,
+            closed: Vec::new(),
+            keeping: Keeping::default(),
+            looks,
+        };
         task.publish();
         (task, generations)
     }
@@ -113,7 +122,7 @@ impl GenerationsTask {
                     let Some(asked) = asked else { return };
                     self.answer(asked).await;
                 }
-                Some(Ok((name, kept))) = self.keeping.join_next() => self.kept(&name, kept),
+                (name, kept) = self.keeping.done() => self.kept(&name, kept),
                 _ = self.looks.tick() => self.look().await,
             }
         }
