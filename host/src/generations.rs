@@ -8,6 +8,7 @@ mod changes;
 mod differences;
 mod handle;
 mod keeping;
+mod keeping_queue;
 mod looks;
 mod probation;
 mod reload;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::change::Refusal;
 use super::handle::{Asked, Generations};
-use super::keeping::Keeping;
+use super::keeping_queue::Keeping;
 use super::probation;
 use super::served_plugin::ServedPlugin;
 use super::shelf::Shelf;
