@@ -33,16 +33,16 @@ class Asking {
     const clients = [];
     for (let index = 0; index < count; index++) clients.push(await connect(host, "/", { via: index % 2 ? "polling" : "websocket" }));
     asking.heard = clients.map((client) => record(client, ...WRONG));
-    asking.ended = Promise.all(clients.map((client) => asking.#goOn(client, plugins)));
+    asking.ended = Promise.all(clients.map((client) => asking.#goOn(host, client, plugins)));
     asking.ended.catch(() => {});
     return asking;
   }
 
-  async #goOn(client, plugins) {
+  async #goOn(host, client, plugins) {
     while (!this.#isOver) {
       for (const name of plugins) {
         const answer = await client.timeout(30_000).emitWithAck(`${name}:version`);
-        assert.ok(Number.isInteger(answer), `${name} answers ${JSON.stringify(answer)}`);
+        assert.ok(Number.isInteger(answer), `${name} answers ${JSON.stringify(answer)}; ${JSON.stringify(host.logged("ERROR").slice(0, 3))}`);
         this.answers += 1;
       }
     }
