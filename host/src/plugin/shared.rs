@@ -105,15 +105,16 @@ impl<C: LinkedComponent> SharedGeneration<C> {
         Ok(())
     }
 
-    /// Starts the instances.
-    async fn start_all(self: Arc<Self>, effects: Arc<dyn Effects>, kind: &'static str) {
-        self.begin_tasks(&effects);
-        for instance in self.all() {
+    /// Starts the instances. They have been told so when this returns: whatever is ordered later, a stop for the next generation, comes
+    /// after it.
+    fn start_all(&self, effects: &Arc<dyn Effects>, kind: &'static str) -> Vec<oneshot::Receiver<()>> {
+        self.begin_tasks(effects);
+        let start = |instance: &SharedInstance| {
             let (started, has_started) = oneshot::channel();
             instance.mailbox.order(Order::Start(kind, started));
-            // The task answers, or it has panicked.
-            let _answered = has_started.await;
-        }
+            has_started
+        };
+        self.all().map(start).collect()
     }
 
     /// Stops the instances, all at once.
@@ -212,7 +213,13 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
     }
 
     fn start(self: Arc<Self>, effects: Arc<dyn Effects>, kind: &'static str) -> Done {
-        Box::pin(self.start_all(effects, kind))
+        let starting = self.start_all(&effects, kind);
+        Box::pin(async move {
+            for has_started in starting {
+                // The task answers, or it has panicked, or the generation does not serve any more.
+                let _answered = has_started.await;
+            }
+        })
     }
 
     fn stop(self: Arc<Self>, grace: Duration) -> Done {

@@ -108,10 +108,19 @@ impl Mailbox {
         rejected.map_or(Ok(()), Err)
     }
 
-    /// Calls that have not begun come before all others.
+    /// Calls that have not begun come before all others. Where the generation does not serve any more by then, they go to the one that does.
     pub(super) fn put_back(&self, calls: Vec<QueuedCall>) {
-        if !calls.is_empty() {
-            self.change(|state| calls.into_iter().rev().for_each(|call| state.calls.push_front(call)));
+        if calls.is_empty() {
+            return;
+        }
+        let mut rejected = Vec::new();
+        self.change(|state| {
+            let (taken, others): (Vec<_>, _) = calls.into_iter().partition(|queued| state.takes(&queued.call));
+            taken.into_iter().rev().for_each(|call| state.calls.push_front(call));
+            rejected = others;
+        });
+        for QueuedCall { call, home } in rejected {
+            home.hand_back(call);
         }
     }
 
@@ -220,5 +229,31 @@ impl Wake for TicketWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.mailbox.change(|state| state.tickets.push(self.ticket));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Mailbox, MayBegin, QueuedCall};
+    use crate::effect::LocalEffects;
+    use crate::plugin::call::{Call, Export};
+    use crate::plugin::open_call::{EndOfCall, OpenCall};
+
+    #[tokio::test]
+    async fn a_call_that_is_put_back_when_the_next_generation_serves_is_handed_to_that_one() {
+        let mailbox = Mailbox::default();
+        let effects = Arc::new(LocalEffects::new(1, None, Arc::default()));
+        let call = Call { export: Export::Wake, registration: None, socket: None, effects, progress: Arc::default() };
+        let home = OpenCall::new(None, Arc::default());
+        assert!(mailbox.put(QueuedCall { call, home: home.clone() }).is_ok());
+        let taken = mailbox.next_call(&MayBegin::All).unwrap();
+        mailbox.put_back(vec![taken]);
+        let taken = mailbox.next_call(&MayBegin::All).unwrap();
+        assert!(mailbox.close().is_empty());
+        mailbox.put_back(vec![taken]);
+        assert!(matches!(home.ended().await, EndOfCall::HandedBack(_)));
+        assert_eq!(mailbox.calls(), 0);
     }
 }
