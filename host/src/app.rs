@@ -38,7 +38,7 @@ use crate::plugin::{
 };
 use crate::protocol::SocketIo;
 use crate::store::{self, LazyStore, StoreError};
-use crate::telemetry::{LogQueue, PluginLog};
+use crate::telemetry::LogParts;
 
 use metrics::Sources;
 use options::{connection_limits, engine_options};
@@ -95,13 +95,12 @@ fn flag(section: &str) -> &'static str {
     if section == "server" { "--port or " } else { "" }
 }
 
-/// Runs the server. Returns when a signal has ended it. `log`: the lines that wait to be written; `plugin_log`: the last ones
-/// about each plugin. `read_again`: reads the configuration again, for SIGHUP. `ready` is called when it serves.
+/// Runs the server. Returns when a signal has ended it. `read_again`: reads the configuration again, for SIGHUP. `ready` is called when
+/// it serves.
 pub(crate) async fn run(
     mut config: Config,
     read_again: ReadAgain,
-    log: Arc<LogQueue>,
-    plugin_log: Arc<PluginLog>,
+    log: LogParts,
     ready: impl FnOnce(Generations),
 ) -> Result<(), AppError> {
     let mut signals = Signals::register().map_err(AppError::Signals)?;
@@ -113,10 +112,10 @@ pub(crate) async fn run(
     let limit_hits = Arc::new(LimitHits::default());
     let threads = Threads::start(config.server.event_loops()).map_err(AppError::Threads)?;
     let sources = Arc::new(OnceLock::new());
-    let admin = Arc::new(admin::starting(&config, plugin_log, limit_hits.clone())?);
+    let admin = Arc::new(admin::starting(&config, log.plugins.clone(), limit_hits.clone())?);
     let page = {
-        let (sources, admin) = (sources.clone(), admin.clone());
-        move || metrics::page(sources.get(), &log, &admin)
+        let (sources, admin, queue) = (sources.clone(), admin.clone(), log.queue.clone());
+        move || metrics::page(sources.get(), &queue, &admin)
     };
     let status = Status::starting(page);
     if let Some(listener) = internal_listener {
@@ -156,6 +155,7 @@ pub(crate) async fn run(
         tokio::select! {
             () = reload::reload(&server, &mut config, &read_again) => {
                 admin.set_limits(admin::limits(&config));
+                log.filter.choose(&config.log.filter);
                 watching = watch_files(&config, &server.generations);
             }
             // A component may take long to compile.

@@ -22,6 +22,7 @@ mod key_spec;
 mod keys;
 mod limits;
 mod lock_file;
+mod log;
 mod paths;
 mod plugins;
 mod problem;

@@ -1,6 +1,7 @@
 //! The log: readable lines on a terminal, JSON elsewhere, always on stderr.
 //!
-//! `INNKEEPER_LOG`, else `RUST_LOG`, chooses what is logged; both hold a filter of `tracing-subscriber` (`info,innkeeper=debug`).
+//! `INNKEEPER_LOG`, else `RUST_LOG`, else `[log]` of the configuration chooses what is logged; each holds a filter of `tracing-subscriber`
+//! (`info,innkeeper=debug`).
 //! Lines go into a queue, which one thread writes: nothing waits for the reader of the log, and nothing fails with it.
 
 mod line;
@@ -15,10 +16,11 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use line::Style;
 
@@ -32,33 +34,57 @@ const COMMAND: &str = "innkeeper::command";
 /// How long a command waits for its lines to be written, and the program, at its end, for those of the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What is logged: chosen by the environment, or else by the configuration, also while the server runs.
+#[derive(Clone)]
+pub(crate) struct LogFilter {
+    /// None where another subscriber was set before.
+    handle: Option<Handle<EnvFilter, Registry>>,
+    is_chosen: bool,
+}
+
+impl LogFilter {
+    /// From now on this filter of the configuration holds, unless the environment has one.
+    pub(crate) fn choose(&self, filter: &str) {
+        let Some(handle) = self.handle.as_ref().filter(|_| !self.is_chosen) else { return };
+        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(filter);
+        // The subscriber lives as long as the program.
+        let _subscriber_is_there = handle.reload(filter);
+    }
+}
+
+/// The parts of the log that a server works with.
+#[derive(Clone)]
+pub(crate) struct LogParts {
+    /// The lines that wait to be written.
+    pub(crate) queue: Arc<LogQueue>,
+    /// The last lines about each plugin.
+    pub(crate) plugins: Arc<PluginLog>,
+    pub(crate) filter: LogFilter,
+}
+
 /// The log of this process. Its drop waits until the last lines are written, but not for long.
 pub(crate) struct Log {
-    queue: Arc<LogQueue>,
-    plugins: Arc<PluginLog>,
+    parts: LogParts,
 }
 
 impl Log {
-    /// The lines that wait to be written.
-    pub(crate) fn queue(&self) -> &Arc<LogQueue> {
-        &self.queue
-    }
-
-    /// The last lines about each plugin.
-    pub(crate) fn plugins(&self) -> &Arc<PluginLog> {
-        &self.plugins
+    pub(crate) fn parts(&self) -> &LogParts {
+        &self.parts
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.queue.flush(PATIENCE);
+        self.parts.queue.flush(PATIENCE);
     }
 }
 
 /// Starts logging for this process. A second call does nothing.
 pub(crate) fn init() -> Log {
-    let (filter, problem) = filter(&|name| std::env::var(name).ok());
+    let environment = |name: &str| std::env::var(name).ok();
+    let is_chosen = chosen(&environment).is_some();
+    let (filter, problem) = filter(&environment);
+    let (filter, handle) = reload::Layer::new(filter);
     let queue = Arc::new(LogQueue::default());
     let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let style = if io::stderr().is_terminal() { Style::Text { coloured } } else { Style::Json };
@@ -66,14 +92,16 @@ pub(crate) fn init() -> Log {
     let layer = LogLayer { style, queue: queue.clone(), plugins: plugins.clone() };
     let is_command = filter_fn(|metadata: &Metadata<'_>| metadata.target() == COMMAND);
     // An error says that a subscriber was set before: that one stays.
-    if tracing_subscriber::registry().with(layer.with_filter(filter.or(is_command))).try_init().is_ok() {
+    let is_first = tracing_subscriber::registry().with(layer.with_filter(filter.or(is_command))).try_init().is_ok();
+    if is_first {
         queue::spawn(&queue, io::stderr());
         std::panic::set_hook(Box::new(log_panic));
     }
     if let Some(problem) = problem {
         tracing::warn!("{problem}");
     }
-    Log { queue, plugins }
+    let filter = LogFilter { handle: is_first.then_some(handle), is_chosen };
+    Log { parts: LogParts { queue, plugins, filter } }
 }
 
 /// A line of a command on stderr. One that cannot be written, or is not read, is no error. What a plugin or a file has put into
@@ -109,11 +137,15 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!(location, "a task panicked: {}", info.payload_as_str().unwrap_or("without a text"));
 }
 
+/// The filter of the environment, and its variable.
+fn chosen(environment: &dyn Fn(&str) -> Option<String>) -> Option<(&'static str, String)> {
+    FILTER_VARIABLES.iter().find_map(|name| Some((*name, environment(name).filter(|text| !text.is_empty())?)))
+}
+
 /// The filter, and the problem to log if the chosen one cannot be read.
 fn filter(environment: &dyn Fn(&str) -> Option<String>) -> (EnvFilter, Option<String>) {
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let chosen = FILTER_VARIABLES.iter().find_map(|name| Some((name, environment(name).filter(|text| !text.is_empty())?)));
-    let Some((name, text)) = chosen else {
+    let Some((name, text)) = chosen(environment) else {
         return (builder.parse_lossy(""), None);
     };
     match builder.parse(&text) {

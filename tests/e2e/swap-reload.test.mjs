@@ -146,3 +146,19 @@ test("a rollback is refused where another plugin serves the namespace by now", a
   assert.match(rollback.json.detail, /\/side/);
   assert.equal(await ask(side, "other:version"), 2);
 });
+
+test("what is logged changes with the configuration, unless the environment says it", async (t) => {
+  const sentence = ({ message }) => message === "a socket is connected";
+  const host = await startSwapped(t, { pooled: {} });
+  await connect(host);
+  assert.deepEqual(host.logged(sentence), []);
+  assert.match(JSON.stringify(await reconfigure(host, (config) => (config.log = { filter: "info,innkeeper::dispatch=debug" }))), /log\.filter/);
+  await connect(host);
+  await host.waitForLog(sentence, "a module is logged as finely as it is asked for");
+  assert.match((await reconfigure(host, (config) => (config.log = { filter: "=x=" }))).message, /log\.filter.*not a filter of the log/s);
+
+  const chosen = await startSwapped(t, { pooled: {} }, { log: "info" });
+  await reconfigure(chosen, (config) => (config.log = { filter: "debug" }));
+  await connect(chosen);
+  assert.deepEqual(chosen.logged(sentence), []);
+});

@@ -12,7 +12,7 @@ use crate::generations::Reread;
 pub(crate) type ReadAgain = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
 /// The tables that may change while the server runs.
-const TABLES: [&str; 3] = ["keys.", "plugins.", "server.cors."];
+const TABLES: [&str; 4] = ["keys.", "log.", "plugins.", "server.cors."];
 /// Other keys that may change while the server runs. Limits are those of one connection, which hold for connections that are opened from
 /// then on, and those of one call.
 const KEYS: [&str; 16] = [

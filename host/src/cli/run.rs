@@ -64,7 +64,8 @@ pub(super) fn serve_beside(
     ready: impl FnOnce(Generations),
 ) -> Result<(), CliError> {
     file_handles::raise_limit();
-    match on_runtime(app::run(with_file_handles(config), read_again, log.queue().clone(), log.plugins().clone(), ready))? {
+    log.parts().filter.choose(&config.log.filter);
+    match on_runtime(app::run(with_file_handles(config), read_again, log.parts().clone(), ready))? {
         Err(AppError::Refused(findings)) => Err(Problems::found(findings, &sources).into()),
         ended => ended.map_err(|error| CliError::Server(error.into())),
     }

@@ -7,6 +7,7 @@ use super::internal::Internal;
 use super::keys::KeyConfig;
 use super::limits::Limits;
 use super::lock_file::LockFile;
+use super::log::LogConfig;
 use super::plugins::PluginConfig;
 use super::server::Server;
 use super::store::StoreConfig;
@@ -25,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// The store's file and its first content: `[store]`.
     pub store: StoreConfig,
+    /// What is logged: `[log]`.
+    pub log: LogConfig,
     /// How plugins are swapped, and what is kept of those that served: `[generations]`.
     pub generations: GenerationsConfig,
     /// How components are compiled and instantiated: `[wasm]`.

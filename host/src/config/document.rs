@@ -41,7 +41,7 @@ if each component is the one that the file names, and then no plugin is swapped 
 
 | variable | |
 |---|---|
-| `INNKEEPER_LOG` | what is logged, as a filter of [tracing-subscriber](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html#directives): `warn`, `debug`, `info,innkeeper::engine=debug`; without it `RUST_LOG`, without both `info`. The log goes to stderr: lines on a terminal, JSON elsewhere |
+| `INNKEEPER_LOG` | what is logged, as a filter of [tracing-subscriber](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html#directives): `warn`, `debug`, `info,innkeeper::engine=debug`; without it `RUST_LOG`, without both `filter` in `[log]`. The log goes to stderr: lines on a terminal, JSON elsewhere |
 | `INNKEEPER_PORT`, `INNKEEPER_HOST`, `INNKEEPER_TOKEN_FILE`, `CLIENT_URL` | override the keys below whose rows name them |
 | `INNKEEPER_ADMIN_URL`, `INNKEEPER_ADMIN_TOKEN` | for `innkeeper plugin`: the address of the admin interface, and its token, in place of those of the configuration |
 | `JWT_SECRET` | without a file, the secret of the key `default` |

@@ -20,7 +20,7 @@ use super::sources::{Override, Sources};
 use super::toml_text::path_of;
 use super::value::{RawValue, duration, host};
 use super::variables::Environment;
-use super::{generations, internal, limits, schema, server, store, wasm};
+use super::{generations, internal, limits, log, schema, server, store, wasm};
 use crate::text_file;
 
 /// The place of what no file says.
@@ -152,6 +152,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
+    log::read(&mut reader, &mut root, &mut config.log);
     generations::read(&mut reader, &mut root, file, &mut config.generations);
     wasm::read(&mut reader, &mut root, file, &mut config.wasm);
     config.keys = keys::read(&mut reader, &mut root, file);
