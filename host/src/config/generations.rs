@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::field::Field::{Boolean, Count, Custom, Duration as Time};
 use super::key_spec::KeySpec;
-use super::paths::{beside, shown};
+use super::paths::{beside, named_or_beside, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
 use super::value::{RawValue, text};
@@ -43,11 +43,7 @@ impl Default for GenerationsConfig {
 impl GenerationsConfig {
     /// The folder, given the configuration's own file.
     pub(super) fn folder(&self, configuration: Option<&Path>) -> PathBuf {
-        match (&self.folder, configuration) {
-            (Some(folder), _) => folder.clone(),
-            (None, Some(configuration)) => configuration.with_file_name(FOLDER),
-            (None, None) => PathBuf::from(FOLDER),
-        }
+        named_or_beside(self.folder.as_deref(), configuration, FOLDER)
     }
 }
 

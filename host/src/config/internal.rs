@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::field::Field::{Boolean, Custom, Host, Port};
 use super::hosts;
 use super::key_spec::KeySpec;
-use super::paths::{beside, shown};
+use super::paths::{beside, named_or_beside, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
 use super::value::{RawValue, text};
@@ -40,11 +40,7 @@ impl Default for Internal {
 impl Internal {
     /// The file of the token, given the configuration's own file.
     pub(super) fn token_file(&self, configuration: Option<&Path>) -> PathBuf {
-        match (&self.token_file, configuration) {
-            (Some(path), _) => path.clone(),
-            (None, Some(configuration)) => configuration.with_file_name(TOKEN_FILE),
-            (None, None) => PathBuf::from(TOKEN_FILE),
-        }
+        named_or_beside(self.token_file.as_deref(), configuration, TOKEN_FILE)
     }
 }
 

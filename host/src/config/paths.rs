@@ -20,6 +20,15 @@ pub(super) fn existing_file(file: &Path, written: &str, remedy: &str) -> Result<
     Err(Problem::new(format!("there is no file {:?}", path.display().to_string()), remedy))
 }
 
+/// The path that a key names, or else the one of this name beside the configuration; in the current directory, where there is none.
+pub(super) fn named_or_beside(named: Option<&Path>, configuration: Option<&Path>, name: &str) -> PathBuf {
+    match (named, configuration) {
+        (Some(named), _) => named.to_owned(),
+        (None, Some(configuration)) => configuration.with_file_name(name),
+        (None, None) => PathBuf::from(name),
+    }
+}
+
 /// Whole, so that it means the same file from every folder. `None` for the empty path, which no file has.
 pub(super) fn shown(path: &Path) -> Option<Value> {
     if path.as_os_str().is_empty() {

@@ -6,7 +6,7 @@ use super::field::BYTES;
 use super::field::Field::{Bytes, Custom};
 use super::grants::bucket;
 use super::key_spec::KeySpec;
-use super::paths::{beside, existing_file, shown};
+use super::paths::{beside, existing_file, named_or_beside, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
 use super::value::{RawValue, once, text};
@@ -49,11 +49,8 @@ impl Default for StoreConfig {
 impl StoreConfig {
     /// The store's file, given the configuration's own file.
     pub(super) fn file(&self, configuration: Option<&Path>) -> PathBuf {
-        match (&self.path, configuration) {
-            (Some(path), _) => path.clone(),
-            (None, Some(configuration)) => configuration.with_file_name(FILE),
-            (None, None) => PathBuf::from(FILE_WITHOUT_CONFIGURATION),
-        }
+        let name = if configuration.is_some() { FILE } else { FILE_WITHOUT_CONFIGURATION };
+        named_or_beside(self.path.as_deref(), configuration, name)
     }
 }
 

@@ -95,7 +95,7 @@ impl GenerationsTask {
             return Err(Refusal::Conflict("it is loaded already; `innkeeper plugin swap` has it read its file again".into()));
         }
         let (config, after) = (served.config.clone(), served.plugin.generations());
-        let bytes = Arc::new(read(config.component.clone(), self.parts.limits.component_bytes_max).await?);
+        let bytes = self.bytes_of(index, NewComponent::File).await?;
         self.allow(&config.name, &plugin::digest_of(&bytes).await)?;
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
         plugin.number_after(after);

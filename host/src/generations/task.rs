@@ -99,7 +99,7 @@ impl GenerationsTask {
         (task, generations)
     }
 
-    /// Starts what serves, in configured order, and makes the changes that are asked for, until nobody can ask any more.
+    /// Starts what serves, in configured order.
     pub(crate) async fn start(&mut self) {
         for index in 0..self.plugins.len() {
             let Some(serving) = self.plugins.get(index).and_then(|served| served.serving.as_ref()) else { continue };
