@@ -1,5 +1,6 @@
 //! Shutting down: no new connections, every connection closed, every `disconnect` handler called, within a deadline.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::engine::Engine;
 use crate::reason::DisconnectReason;
 
-/// The signals that end the server, SIGTERM and SIGINT, and the one at which it reads its configuration again, SIGHUP.
+/// The signals that end the server, SIGTERM and SIGINT, and the one at which it reads its configuration again, SIGHUP. A
+/// terminal sends SIGHUP as well, when it is closed: that ends the server.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// The server was started from a terminal.
+    has_terminal: bool,
 }
 
 /// What a signal asks for.
@@ -31,6 +35,7 @@ impl Signals {
             terminate: of(SignalKind::terminate())?,
             interrupt: of(SignalKind::interrupt())?,
             hang_up: of(SignalKind::hangup())?,
+            has_terminal: has_terminal(),
         })
     }
 
@@ -39,7 +44,8 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Received::End,
             _ = self.interrupt.recv() => Received::End,
-            _ = self.hang_up.recv() => Received::HangUp,
+            // The terminal was closed, and whoever started the server there is gone.
+            _ = self.hang_up.recv() => if self.has_terminal && !has_terminal() { Received::End } else { Received::HangUp },
         }
     }
 
@@ -50,6 +56,11 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// Whether this process has a terminal that can end it.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// Closes every connection. Returns when the last `disconnect` handler has returned, at the deadline, or at a second signal.

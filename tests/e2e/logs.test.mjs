@@ -29,6 +29,9 @@ test("on a terminal, control characters are escaped and further lines of an entr
   assert.ok(plain().includes(`fields="field=a\\n${FORGED}"`), plain());
   for (const line of plain().split("\n")) assert.ok(!line.startsWith("2026-01-01"), line);
   assert.doesNotMatch(plain(), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+  // Whoever had the terminal is gone: SIGHUP is no wish to go on with another configuration then.
+  await host.end();
+  await eventually("a server whose terminal is closed ends", () => fetch(host.url).then(() => false, () => true));
 });
 
 test("in JSON, a line of a plugin has fields and a socket only where there are some", async (t) => {
