@@ -309,7 +309,16 @@ fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<Ho
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    (Arc::new(HostServices { adapter, store, keys: ArcSwap::from_pointee(keys), compiler: Arc::new(compiler(config)) }), findings)
+    (
+        Arc::new(HostServices {
+            adapter,
+            store,
+            keys: ArcSwap::from_pointee(keys),
+            compiler: Arc::new(compiler(config)),
+            requests_timeout: None,
+        }),
+        findings,
+    )
 }
 
 /// Registers the plugins. All problems of all of them are found, and added to the findings. Those of a plugin that is not required are

@@ -27,6 +27,7 @@ mod limit_hits;
 mod log_limiter;
 mod metrics;
 mod packet;
+mod peers;
 mod plugin;
 mod protocol;
 mod rate_limit;

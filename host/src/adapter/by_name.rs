@@ -3,12 +3,17 @@
 //! The type of the namespaces is a parameter, because a namespace removes itself from this table.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 /// The namespaces by name. Its lock is a leaf in the order of locks. No last reference to a namespace is dropped under it.
 pub(super) struct ByName<N> {
     namespaces: RwLock<HashMap<Arc<str>, Listed<N>>>,
+    /// Is told the names of those that come and go.
+    changed: OnceLock<Changed>,
 }
+
+/// Called under the lock of the table.
+type Changed = Box<dyn Fn(&str) + Send + Sync>;
 
 enum Listed<N> {
     /// Stays.
@@ -19,7 +24,7 @@ enum Listed<N> {
 
 impl<N> Default for ByName<N> {
     fn default() -> Self {
-        Self { namespaces: RwLock::default() }
+        Self { namespaces: RwLock::default(), changed: OnceLock::new() }
     }
 }
 
@@ -39,6 +44,7 @@ impl<N> ByName<N> {
             return namespace;
         }
         let made = Arc::new(make());
+        self.note(name);
         namespaces.insert(name.into(), Listed::Made(Arc::downgrade(&made)));
         made
     }
@@ -56,6 +62,7 @@ impl<N> ByName<N> {
             let namespace = namespaces.get(&**name).and_then(Listed::get);
             let namespace = namespace.unwrap_or_else(|| Arc::new(make(name)));
             fixed(&namespace);
+            self.note(name);
             namespaces.insert((&**name).into(), Listed::Fixed(namespace));
         }
         // What is not fixed any more may go, and needs the lock for that.
@@ -75,6 +82,18 @@ impl<N> ByName<N> {
         let is_gone = |listed: &Listed<N>| matches!(listed, Listed::Made(namespace) if namespace.strong_count() == 0);
         if namespaces.get(name).is_some_and(is_gone) {
             namespaces.remove(name);
+            self.note(name);
+        }
+    }
+
+    /// From now on `changed` is told what comes and goes, unless another one is already.
+    pub(super) fn watch(&self, changed: Changed) {
+        let _first_counts = self.changed.set(changed);
+    }
+
+    fn note(&self, name: &str) {
+        if let Some(changed) = self.changed.get() {
+            changed(name);
         }
     }
 

@@ -37,6 +37,12 @@ impl Adapter {
         self.namespaces.set_fixed(names, |name| self.new_namespace(name, None), Namespace::set_fixed);
     }
 
+    /// From now on `changed` is told the name of each namespace that comes or goes. It is called under a lock, so it only notes the name.
+    /// The first caller counts.
+    pub(crate) fn watch(&self, changed: impl Fn(&str) + Send + Sync + 'static) {
+        self.namespaces.watch(Box::new(changed));
+    }
+
     /// All namespaces, by their names.
     pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
         let mut all = self.namespaces.all();
@@ -61,7 +67,7 @@ impl Adapter {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Barrier};
+    use std::sync::{Arc, Barrier, Mutex};
     use std::thread;
 
     use super::{Adapter, EventCounters};
@@ -80,6 +86,22 @@ mod tests {
         drop(again);
         assert!(adapter.existing("/room").is_none() && adapter.namespaces.is_empty_of("/room"));
         assert_eq!(listed(), ["/", "/chat"]);
+    }
+
+    #[test]
+    fn whoever_watches_learns_which_namespaces_come_and_go() {
+        let adapter = Adapter::default();
+        let watched = Arc::<Mutex<Vec<String>>>::default();
+        let noted = watched.clone();
+        adapter.watch(move |name| noted.lock().unwrap().push(name.to_owned()));
+        let changes = || std::mem::take(&mut *watched.lock().unwrap());
+        adapter.set_fixed(&["/".into()]);
+        assert_eq!(changes(), ["/"]);
+        let room = adapter.namespace("/room");
+        drop(adapter.namespace("/room"));
+        assert_eq!(changes(), ["/room"]);
+        drop(room);
+        assert_eq!(changes(), ["/room"]);
     }
 
     #[test]

@@ -125,7 +125,7 @@ async fn ask(
     timeout: Duration,
 ) -> Result<QuestionAnswers, Problem> {
     let held = hold(admin, target.namespace.lock().count_at_most(&target.rooms))?;
-    let (write, asked) = Write::question(QuestionTarget::Rooms(target), message, held);
+    let (write, asked) = Write::question(QuestionTarget::Rooms(target), message, held, timeout);
     let asked = OpenQuestion(asked);
     sources.effects.apply(&mut vec![write]);
     // Whoever has not answered then has timed out.
@@ -162,13 +162,19 @@ fn written(answers: &QuestionAnswers) -> String {
     let mut text = "{\"responses\":[".to_owned();
     for (number, (sid, payload)) in answers.responses.iter().enumerate() {
         text.push_str(if number > 0 { ",{\"sid\":" } else { "{\"sid\":" });
-        json::push_string(&mut text, sid.as_str());
+        match sid {
+            Some(sid) => json::push_string(&mut text, sid.as_str()),
+            None => text.push_str("null"),
+        }
         text.extend([",\"args\":", &binary::json(payload), "}"]);
     }
     text.push(']');
     for (name, ids) in [("missing", &answers.missing), ("timed_out", &answers.timed_out)] {
         let ids: Vec<&str> = ids.iter().map(SocketId::as_str).collect();
         text.extend([",\"", name, "\":", &json!(ids).to_string()]);
+    }
+    for (name, count) in [("unanswered", answers.unanswered), ("nodes_missing", answers.nodes_missing)] {
+        text.extend([",\"", name, "\":", &count.to_string()]);
     }
     text.push('}');
     text
@@ -213,11 +219,20 @@ mod tests {
     fn answers_are_json_with_what_clients_wrote() {
         let [one, other] = [(); 2].map(|()| SocketId::random().unwrap());
         let payload = Payload { args: r#"[{"_placeholder":true,"num":0}]"#.to_owned(), attachments: vec![b"hi".to_vec()] };
-        let answers = QuestionAnswers { responses: vec![(one, payload)], missing: vec![other], timed_out: Vec::new() };
+        let of_another_node = Payload { args: "[1]".to_owned(), attachments: Vec::new() };
+        let answers = QuestionAnswers {
+            responses: vec![(Some(one), payload), (None, of_another_node)],
+            missing: vec![other],
+            unanswered: 2,
+            nodes_missing: 1,
+            ..QuestionAnswers::default()
+        };
         let expected = json!({
-            "responses": [{"sid": one.as_str(), "args": [{"_base64": "aGk="}]}],
+            "responses": [{"sid": one.as_str(), "args": [{"_base64": "aGk="}]}, {"sid": null, "args": [1]}],
             "missing": [other.as_str()],
             "timed_out": [],
+            "unanswered": 2,
+            "nodes_missing": 1,
         });
         assert_eq!(serde_json::from_str::<Value>(&written(&answers)).unwrap(), expected);
     }

@@ -38,12 +38,19 @@ impl LocalEffects {
         Self { rooms_per_socket_max, publisher, refused_joins: LogLimiter::new(REFUSED_JOIN_LINES_MAX), limit_hits }
     }
 
+    /// Applies what another node has published, as many writes as keep others waiting for a moment only, and takes them out of the list.
+    pub(crate) fn apply_from_peers(&self, writes: &mut VecDeque<Write>) {
+        let _later = WakeLater::begin();
+        let mut namespaces = concerned(writes, Vec::new());
+        self.apply_locked(&mut lock_all(&mut namespaces), writes, None);
+    }
+
     /// Applies the writes in call order, while all namespaces that they concern are locked: all of them, unless they reach so many
     /// sockets that others would wait too long for the locks.
-    fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut VecDeque<Write>) {
+    fn apply_locked(&self, namespaces: &mut [Locked<'_>], writes: &mut VecDeque<Write>, publisher: Option<&dyn Publisher>) {
         let now = self.in_one_hold(namespaces, writes);
-        if let Some(publisher) = self.publisher.as_ref().filter(|_| !namespaces.is_empty() && now > 0) {
-            publisher.publish(writes.make_contiguous().get(..now).unwrap_or_default());
+        if let Some(publisher) = publisher.filter(|_| !namespaces.is_empty() && now > 0) {
+            publisher.publish(writes.make_contiguous().get_mut(..now).unwrap_or_default());
         }
         let mut writes = writes.drain(..now).peekable();
         while let Some(write) = writes.next() {
@@ -87,7 +94,7 @@ impl LocalEffects {
                 let sockets = locked.broadcast(&target.rooms, &packet, target.flags.volatile);
                 target.namespace.events().delivered(&message.name, sockets);
             }
-            Write::Question { target, message, packet, asked: Asked { ack, question } } => {
+            Write::Question { target, message, packet, asked: Asked { ack, question, .. } } => {
                 let sockets = match &*target {
                     QuestionTarget::Socket(socket) => {
                         locked.ask_socket(socket, ack, &packet, &question);
@@ -114,6 +121,13 @@ impl LocalEffects {
             Write::DisconnectAll { target, close } => {
                 for socket in locked.select(&target.rooms) {
                     disconnect(locked, &socket, close);
+                }
+            }
+            // For other nodes alone.
+            Write::ServerEvent { .. } => {}
+            Write::AskPeers { question, .. } => {
+                if self.publisher.is_none() {
+                    question.expect(0);
                 }
             }
         }
@@ -151,7 +165,7 @@ impl Effects for LocalEffects {
     fn apply_some(&self, writes: &mut VecDeque<Write>) {
         let _later = WakeLater::begin();
         let mut namespaces = concerned(writes, Vec::new());
-        self.apply_locked(&mut lock_all(&mut namespaces), writes);
+        self.apply_locked(&mut lock_all(&mut namespaces), writes, self.publisher.as_deref());
     }
 
     fn admit(&self, socket: &Arc<Socket>, connect: &EncodedPacket, held: &mut VecDeque<Write>) {
@@ -161,7 +175,7 @@ impl Effects for LocalEffects {
         if let Some(own) = find(&mut locked, socket.namespace()) {
             own.admit(socket, connect);
         }
-        self.apply_locked(&mut locked, held);
+        self.apply_locked(&mut locked, held, self.publisher.as_deref());
     }
 
     fn release_some(&self) -> bool {

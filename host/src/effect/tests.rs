@@ -47,7 +47,7 @@ impl Sink for Wire {
 struct List(Mutex<Vec<Vec<String>>>);
 
 impl Publisher for List {
-    fn publish(&self, writes: &[Write]) {
+    fn publish(&self, writes: &mut [Write]) {
         let namespace = |write: &Write| {
             write.socket().map_or_else(|| write.namespace(), |socket| Some(socket.namespace())).unwrap().name().to_owned()
         };

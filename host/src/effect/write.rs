@@ -8,6 +8,7 @@ use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
 use crate::adapter::{Namespace, Question, RoomFilter, Socket, TimerId};
 use crate::budget::Held;
 use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
+use crate::peers::{PeerQuestion, PeerRequest};
 
 /// A recorded write. Everything that can be refused was refused when it was recorded: applying it cannot fail.
 ///
@@ -77,6 +78,17 @@ pub(crate) enum Write {
         timers: Arc<dyn Timers>,
         change: TimerChange,
     },
+    /// An event for the other nodes.
+    ServerEvent {
+        namespace: Arc<Namespace>,
+        message: Message,
+    },
+    /// A question to the other nodes. On this one it does nothing.
+    AskPeers {
+        namespace: Arc<Namespace>,
+        request: Box<PeerRequest>,
+        question: Arc<PeerQuestion>,
+    },
 }
 
 /// The sockets that a question asks.
@@ -90,6 +102,8 @@ pub(crate) enum QuestionTarget {
 pub(crate) struct Asked {
     pub(crate) ack: u64,
     pub(crate) question: Arc<Question>,
+    /// How long answers are awaited.
+    pub(crate) timeout: Duration,
 }
 
 /// Sockets of a namespace.
@@ -146,9 +160,9 @@ impl Write {
     }
 
     /// An emit that awaits acks. `held` is what the asked sockets take of a budget, to which answers are added.
-    pub(crate) fn question(target: QuestionTarget, message: Message, held: Held) -> (Self, Asked) {
+    pub(crate) fn question(target: QuestionTarget, message: Message, held: Held, timeout: Duration) -> (Self, Asked) {
         let namespace = target.namespace();
-        let asked = Asked { ack: namespace.question_id(), question: Arc::new(Question::new(held)) };
+        let asked = Asked { ack: namespace.question_id(), question: Arc::new(Question::new(held)), timeout };
         let packet = PacketParts::event(namespace.name(), &message.name, &message.payload, Some(asked.ack)).encode();
         (Self::Question { target: Box::new(target), message, packet, asked: asked.clone() }, asked)
     }
@@ -181,6 +195,12 @@ impl Write {
             Self::Timer { change: TimerChange::Clear { id, .. }, .. } => id.len(),
             Self::Disconnect { .. } => 0,
             Self::DisconnectAll { target, .. } => selected(target),
+            Self::ServerEvent { message, .. } => message.name.len() + message.payload.len(),
+            Self::AskPeers { request, .. } => match &**request {
+                PeerRequest::Ids(rooms) | PeerRequest::Sockets(rooms) => names(&rooms.any) + names(&rooms.except),
+                PeerRequest::Rooms => 0,
+                PeerRequest::ServerEvent(message) => message.name.len() + message.payload.len(),
+            },
         }
     }
 
@@ -209,6 +229,7 @@ impl Write {
             // Never to a pending socket, for which alone this is asked.
             Self::Question { .. } => None,
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
+            Self::ServerEvent { .. } | Self::AskPeers { .. } => None,
         }
     }
 
@@ -238,6 +259,7 @@ impl Write {
             Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::Timer { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
             Self::Question { target, .. } => Some(target.namespace()),
+            Self::ServerEvent { namespace, .. } | Self::AskPeers { namespace, .. } => Some(namespace),
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => {
                 self.target().map(|target| &target.namespace)
             }

@@ -1,6 +1,7 @@
 //! The parts of the host that plugins reach through their imports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -16,4 +17,6 @@ pub(crate) struct HostServices {
     /// Another set takes over when the configuration is read again.
     pub(crate) keys: ArcSwap<Keys>,
     pub(crate) compiler: Arc<Compiler>,
+    /// How long the answers of other nodes are awaited; none where there are no other nodes.
+    pub(crate) requests_timeout: Option<Duration>,
 }

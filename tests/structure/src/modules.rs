@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 38] = [
+const ARROWS: [(&str, &[&str]); 39] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("body", &[]),
@@ -77,7 +77,9 @@ const ARROWS: [(&str, &[&str]); 38] = [
             "waiting_bytes",
         ],
     ),
-    ("effect", &["adapter", "budget", "event_loops", "fixed_limits", "limit_hits", "log_limiter", "packet", "reason"]),
+    // What nodes ask each other, without a wire.
+    ("peers", &["adapter", "budget", "packet"]),
+    ("effect", &["adapter", "budget", "event_loops", "fixed_limits", "limit_hits", "log_limiter", "packet", "peers", "reason"]),
     (
         "plugin",
         &[
@@ -93,13 +95,14 @@ const ARROWS: [(&str, &[&str]); 38] = [
             "log_limiter",
             "metrics",
             "packet",
+            "peers",
             "rate_limit",
             "reason",
             "store",
             "turn",
         ],
     ),
-    ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "plugin", "reason", "turn"]),
+    ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "peers", "plugin", "reason", "turn"]),
     (
         "protocol",
         &[

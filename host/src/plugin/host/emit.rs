@@ -1,8 +1,10 @@
 //! `emit`: events to sockets and rooms, and questions to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use innkeeper_contract::{Refusal, flags, refusals};
+use tokio::time::Instant;
 
 use super::state::{ActiveCall, InstanceState, hold};
 use super::target::GuestTarget;
@@ -98,7 +100,9 @@ impl InstanceState {
             QuestionTarget::Socket(_) => true,
             QuestionTarget::Rooms(_) => false,
         };
-        let (write, asked) = Write::question(target, message, held);
+        let left = active.ends_at.saturating_duration_since(Instant::now());
+        let timeout = timeout_ms.map_or(left, |ms| left.min(Duration::from_millis(ms.into())));
+        let (write, asked) = Write::question(target, message, held, timeout);
         if active.is_shared() {
             self.record(write)?;
         } else {
@@ -106,7 +110,7 @@ impl InstanceState {
             active.flush();
         }
         let active = self.active()?;
-        Ok(active.tickets.add(Ticket::clients(asked, one, timeout_ms, active.ends_at)))
+        Ok(active.tickets.add(Ticket::clients(asked, one)))
     }
 
     fn message(&self, name: String, payload: Payload) -> Result<Message, Refusal> {

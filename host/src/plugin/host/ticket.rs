@@ -106,10 +106,9 @@ impl Ticket {
         Self { content, until, held: None, watch: Watch::default() }
     }
 
-    /// A question to clients. Its time is cut to what is left of the call.
-    pub(super) fn clients(asked: Asked, one: bool, timeout_ms: Option<u32>, ends_at: Instant) -> Self {
-        let own = timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
-        let until = own.map_or(ends_at, |own| own.min(ends_at));
+    /// A question to clients.
+    pub(super) fn clients(asked: Asked, one: bool) -> Self {
+        let until = Instant::now() + asked.timeout;
         Self::new(TicketContent::Clients(ClientQuestion { asked, one }), until)
     }
 

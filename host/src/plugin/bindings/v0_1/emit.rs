@@ -28,13 +28,12 @@ impl Host for InstanceState {
         let ids = |ids: Vec<SocketId>| ids.iter().map(ToString::to_string).collect();
         Ok(Answers {
             responses: responses
-                .map(|(id, payload)| Response { socket: Some(id.to_string()), payload: payload.into() })
+                .map(|(id, payload)| Response { socket: id.map(|id| id.to_string()), payload: payload.into() })
                 .collect(),
             missing: ids(answers.missing),
             timed_out: ids(answers.timed_out),
-            // All sockets are on this node.
-            unanswered: 0,
-            nodes_missing: 0,
+            unanswered: answers.unanswered,
+            nodes_missing: answers.nodes_missing,
         })
     }
 }
