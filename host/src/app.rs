@@ -4,6 +4,7 @@
 mod admin;
 mod metrics;
 mod options;
+mod redis;
 mod reload;
 mod server;
 
@@ -22,9 +23,9 @@ use crate::adapter::Adapter;
 use crate::admin::TokenError;
 use crate::auth::Keys;
 use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
-use crate::dispatch::{self, Dispatcher};
+use crate::dispatch::{self, Dispatcher, ServerEventDispatch};
 use crate::drain::{self, Received, Signals};
-use crate::effect::LocalEffects;
+use crate::effect::{LocalEffects, Publisher};
 use crate::engine::Engine;
 use crate::event_loops::{EventLoops, Threads};
 use crate::fixed_limits::LISTEN_BACKLOG;
@@ -32,6 +33,7 @@ use crate::generations::{self, Generations, GenerationsTask, Shelf};
 use crate::host_names::HostNames;
 use crate::internal::{self, Interface, Status};
 use crate::limit_hits::LimitHits;
+use crate::node::NodeName;
 use crate::plugin::{
     self, CacheFolder, Candidate, CompileLimits, Compiler, EngineError, HostServices, LoadProblem, Loaded, Plugin, PluginError,
     Registry, Version, WasmEngines,
@@ -141,7 +143,7 @@ pub(crate) async fn run(
     let engine = server.engine.clone();
     admin.set_ready(admin::sources(&server));
     let _set_once = sources.set(server.sources.clone());
-    tracing::info!(address = address_of(&listener), "listening");
+    tracing::info!(address = address_of(&listener), node = %server.sources.services.node, "listening");
     // Ends with the runtime.
     tokio::spawn(engine.clone().relieve_outboxes());
     // Ends with `refuse_new`, which the drain calls.
@@ -201,7 +203,7 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 
 /// Finds what is wrong with the keys, the components and the seed that the configuration names. Nothing is opened for it but those.
 pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
-    let (services, findings) = services(config, Arc::default(), store_of(config));
+    let (services, findings) = services(config, node_of(config), Arc::default(), store_of(config));
     let engines = engines(config)?;
     let (_, problems) = plugin::register(candidates(config, &services, &engines), &[], &services.keys.load()).await;
     refuse_for(findings, &problems)
@@ -215,7 +217,8 @@ pub(crate) async fn build(
     limit_hits: Arc<LimitHits>,
 ) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
-    let (services, findings) = services(config, adapter.clone(), store);
+    let node = node_of(config);
+    let (services, findings) = services(config, node, adapter.clone(), store);
     let engines = engines(config)?;
     let candidates = candidates(config, &services, &engines);
     let plugins: Vec<_> = candidates.iter().map(|candidate| (candidate.plugin().clone(), candidate.config().clone())).collect();
@@ -236,7 +239,9 @@ pub(crate) async fn build(
     adapter.set_fixed(&namespaces);
     metrics::name_events(&adapter, &registry);
     let limits = &config.limits;
-    let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, None, limit_hits.clone()));
+    let cluster = redis::cluster(config, node, &limit_hits);
+    let publisher = cluster.clone().map(|cluster| cluster as Arc<dyn Publisher>);
+    let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, publisher, limit_hits.clone()));
     let dispatch_limits =
         dispatch::DispatchLimits { open_calls: limits.open_calls_per_socket, open_acks: limits.open_acks_per_socket_max };
     let dispatcher = Arc::new(Dispatcher {
@@ -262,13 +267,24 @@ pub(crate) async fn build(
         },
     };
     let (mut task, generations) = GenerationsTask::new(parts, plugins, loaded);
+    // Before the plugins start, which may ask other nodes.
+    if let Some(cluster) = &cluster {
+        cluster.start(adapter.clone(), effects.clone(), Arc::new(ServerEventDispatch::new(registry.clone())));
+    }
     task.start().await;
     // Ends with the runtime.
     tokio::spawn(task.serve());
     let socket_io = Arc::new(SocketIo::new(dispatcher, adapter.clone(), connection_limits(config), limit_hits.clone()));
-    let engine = Engine::new(engine_options(config, &limit_hits), socket_io.clone(), limit_hits.clone(), loops);
-    let sources =
-        Arc::new(Sources { engine: engine.clone(), adapter, registry, limit_hits, services, generations: generations.clone() });
+    let engine = Engine::new(engine_options(config, node, &limit_hits), socket_io.clone(), limit_hits.clone(), loops);
+    let sources = Arc::new(Sources {
+        engine: engine.clone(),
+        adapter,
+        registry,
+        limit_hits,
+        services,
+        generations: generations.clone(),
+        cluster,
+    });
     Ok(Server { engine, sources, generations, socket_io, effects })
 }
 
@@ -288,7 +304,7 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
     // What the author has just built on this machine needs no process of its own.
     let wasm = Wasm { compile: CompilePlace::Inside, ..Wasm::default() };
     let config = Config { plugins: vec![plugin], wasm, ..Config::default() };
-    let (services, _) = services(&config, Arc::default(), store_of(&config));
+    let (services, _) = services(&config, node_of(&config), Arc::default(), store_of(&config));
     let engines = engines(&config)?;
     let (_, problems) = plugin::register(candidates(&config, &services, &engines), &[], &services.keys.load()).await;
     match problems.into_iter().next() {
@@ -304,21 +320,22 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
 }
 
 /// What plugins reach, and what is wrong with the files for it.
-fn services(config: &Config, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<HostServices>, Vec<Finding>) {
+fn services(config: &Config, node: NodeName, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<HostServices>, Vec<Finding>) {
     let (keys, mut findings) = keys(config);
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    (
-        Arc::new(HostServices {
-            adapter,
-            store,
-            keys: ArcSwap::from_pointee(keys),
-            compiler: Arc::new(compiler(config)),
-            requests_timeout: None,
-        }),
-        findings,
-    )
+    if let Err(error) = redis::tls(&config.redis) {
+        findings.push(Finding::new("adapter.redis.ca_file", error.to_string()));
+    }
+    let requests_timeout = config.redis.url.is_some().then_some(config.redis.requests_timeout);
+    let (keys, compiler) = (ArcSwap::from_pointee(keys), Arc::new(compiler(config)));
+    (Arc::new(HostServices { adapter, store, keys, compiler, node, requests_timeout }), findings)
+}
+
+/// The name of this node. Without random bytes it has one that others may have too, and no client can connect either.
+fn node_of(config: &Config) -> NodeName {
+    config.server.node.or_else(NodeName::random).unwrap_or(NodeName::of_bytes([0; 3]))
 }
 
 /// Registers the plugins. All problems of all of them are found, and added to the findings. Those of a plugin that is not required are

@@ -6,6 +6,7 @@
 //! this module is the plain [`Config`]: real types, every value in its range, every component file found. No other module
 //! parses the file or resolves its variables.
 
+mod adapter;
 mod configuration;
 mod cookie;
 mod cors;
@@ -28,6 +29,7 @@ mod plugins;
 mod problem;
 mod proxies;
 mod reader;
+mod redis_url;
 mod resolve;
 mod schema;
 mod server;
@@ -41,6 +43,7 @@ mod value;
 mod variables;
 mod wasm;
 
+pub(crate) use adapter::RedisAdapter;
 pub use configuration::Config;
 pub(crate) use cors::{Cors, Origins};
 pub(crate) use costs::costs;
@@ -55,6 +58,7 @@ pub(crate) use lock_file::{LockFile, UnreadableComponent};
 pub(crate) use plugins::PluginConfig;
 pub(crate) use problem::{Finding, Problems};
 pub(crate) use proxies::ProxyHeader;
+pub(crate) use redis_url::{RedisEndpoint, RedisUrl};
 pub(crate) use resolve::{Flags, Reading, Resolved, duration_of, host_of};
 pub(crate) use server::Server;
 pub(crate) use store::StoreConfig;

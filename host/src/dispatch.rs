@@ -12,6 +12,7 @@ mod failure;
 mod met;
 mod queue;
 mod removed;
+mod server_event;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -19,4 +20,5 @@ mod timer;
 pub(crate) use dispatcher::{DispatchLimits, Dispatcher};
 pub(crate) use queue::Queue;
 pub(crate) use removed::{disconnect_removed, has_removed};
+pub(crate) use server_event::ServerEventDispatch;
 pub(crate) use timer::run_timers;

@@ -13,4 +13,5 @@ pub(crate) use effects::Effects;
 pub(crate) use joins::Joins;
 pub(crate) use local::LocalEffects;
 pub(crate) use overlay::Overlay;
+pub(crate) use publisher::Publisher;
 pub(crate) use write::{Asked, Flags, QuestionTarget, Target, Timer, TimerChange, Timers, Write};

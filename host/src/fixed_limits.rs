@@ -147,3 +147,22 @@ pub(crate) const STORE_BUCKETS_MAX: usize = 10_000;
 
 /// Changes of plugins that wait for those before them; one more is refused. Each is made by hand, or by a file that has changed.
 pub(crate) const CHANGES_WAITING_MAX: usize = 64;
+
+/// Bytes of messages for other nodes that wait for Redis. Beyond them messages are dropped and counted: Redis delivers at most once in any
+/// case, and nothing on this node waits for it.
+pub(crate) const PUBLISH_BYTES_MAX: usize = 8 << 20;
+/// How long a message for other nodes waits for Redis before it is dropped: later than that it would rather confuse than help.
+pub(crate) const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Requests to other nodes that are open at the same time; those beyond are answered with what this node has.
+pub(crate) const PEER_REQUESTS_MAX: usize = 10_000;
+/// Requests of other nodes that are answered at the same time, each with the sockets of a namespace or with the acks of clients; those
+/// beyond are ignored, as by a node that is away.
+pub(crate) const PEER_ANSWERS_MAX: usize = 256;
+/// Events of other nodes that wait for one plugin, which handles one at a time; those beyond are dropped.
+pub(crate) const SERVER_EVENTS_MAX: usize = 1_000;
+/// Bytes of those.
+pub(crate) const SERVER_EVENT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of the acks that this node collects for others and has not sent on yet.
+pub(crate) const PEER_ACK_BYTES_MAX: usize = 64 << 20;
+/// Lines of the log in ten seconds about messages of other nodes that are ignored: whoever reaches Redis can cause any number.
+pub(crate) const IGNORED_MESSAGE_LINES_MAX: u32 = 5;

@@ -87,10 +87,17 @@ limits! {
     RateLimitKeys = "rate_limit_keys_max",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
+    ServerEvents = "SERVER_EVENTS_MAX",
     TimerBytes = "TIMER_BYTES_MAX",
     Timers = "TIMERS_MAX",
     /// A call waited and counted as one that runs, because so many others waited.
     Waiting = "waiting_max",
+
+    // Other nodes: `cluster`.
+    PeerAnswers = "PEER_ANSWERS_MAX",
+    PeerRequests = "PEER_REQUESTS_MAX",
+    PublishBytes = "PUBLISH_BYTES_MAX",
+    PublishWait = "PUBLISH_WAIT_MAX",
 
     // The log.
     FailureLines = "FAILURE_LINES_MAX",

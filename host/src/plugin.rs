@@ -45,6 +45,7 @@ mod report;
 mod runner;
 mod running;
 mod served;
+mod server_event_queue;
 mod services;
 mod share;
 mod shared;
@@ -57,7 +58,7 @@ mod version;
 
 #[cfg(test)]
 pub(crate) use call::FailureKind;
-pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, TimerCall};
+pub(crate) use call::{Call, CallOutcome, Disconnection, Event, Export, ServerEventCall, TimerCall};
 pub(crate) use calls::{Calls, as_f64};
 pub(crate) use chain::{Chain, Member};
 pub(crate) use compiler::{CacheFolder, CompileLimits, Compiler, compile_component};
@@ -77,6 +78,7 @@ pub(crate) use registry::Registry;
 pub(crate) use registry::Replaced;
 pub(crate) use runner::Figures;
 pub(crate) use runner::Runner;
+pub(crate) use server_event_queue::ServerEventQueue;
 pub(crate) use services::HostServices;
 pub(crate) use timers::PluginTimers;
 pub(crate) use version::{Candidate, Loaded, Version};

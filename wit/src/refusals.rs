@@ -50,6 +50,11 @@ pub fn reserved_event(name: &str) -> Refusal {
     Refusal::new(codes::INVALID, format!("{name:?} is a reserved event name"))
 }
 
+/// An event between servers that has binary.
+pub fn server_event_binary() -> Refusal {
+    Refusal::new(codes::INVALID, "an event between servers has no binary: it travels as JSON")
+}
+
 /// An emit with a name that is too long.
 pub fn event_name() -> Refusal {
     Refusal::limit("EVENT_NAME_BYTES_MAX", format!("an event's name has at most {} bytes", limits::EVENT_NAME_BYTES_MAX))

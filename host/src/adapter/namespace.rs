@@ -157,6 +157,11 @@ impl Locked<'_> {
         self.members.sockets().take(most).cloned().collect()
     }
 
+    /// Whether the room has members, which may be a socket in its own room.
+    pub(crate) fn has_room(&self, room: &str) -> bool {
+        self.members.has_room(room)
+    }
+
     /// How many members a room has, of those that [`Locked::room_names`] lists.
     pub(crate) fn members_of(&self, room: &str) -> usize {
         self.members.members_of(room)

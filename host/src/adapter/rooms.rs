@@ -216,6 +216,11 @@ impl<S: Clone> RoomTable<S> {
         names
     }
 
+    /// Whether the room has members, which may be a socket in its own room.
+    pub(super) fn has_room(&self, room: &str) -> bool {
+        self.rooms.contains_key(room) || SocketId::parse(room).is_some_and(|id| self.is_in(id, room))
+    }
+
     /// How many members a room has, of those that `room_names` lists.
     pub(super) fn members_of(&self, room: &str) -> usize {
         self.rooms.get(room).map_or(0, HashMap::len)
@@ -350,6 +355,7 @@ mod tests {
         assert_eq!(listed("game:", Some("game:1"), 10), ["game:2"]);
         assert!(listed("g", Some("h"), 10).is_empty());
         assert_eq!((table.members_of("hall"), table.members_of("nowhere")), (1, 0));
+        assert!(table.has_room("hall") && table.has_room(ann.as_str()) && !table.has_room("nowhere"));
         let all = RoomFilter::default();
         assert_eq!((table.count(&all), table.count(&RoomFilter { any: names(["hall"]), ..all })), (2, 1));
     }

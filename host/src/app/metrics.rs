@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Adapter, Namespace};
 use crate::admin::Admin;
+use crate::cluster::{Cluster, ClusterFigures};
 use crate::engine::Engine;
 use crate::event_loops::EventLoops;
 use crate::fixed_limits::METRIC_NAMES_MAX;
@@ -26,6 +27,7 @@ pub(crate) struct Sources {
     pub(super) limit_hits: Arc<LimitHits>,
     pub(super) services: Arc<HostServices>,
     pub(super) generations: Generations,
+    pub(crate) cluster: Option<Arc<Cluster>>,
 }
 
 /// The page of `/metrics`. Without sources the server is starting.
@@ -43,6 +45,9 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>, admin: &
         of_loops(page, sources.engine.loops())?;
         of_namespaces(page, &sources.adapter)?;
         of_store(page, &sources.services)?;
+        if let Some(cluster) = &sources.cluster {
+            of_cluster(page, &cluster.figures())?;
+        }
         of_generations(page, &sources.generations)?;
         of_plugins(page, sources)
     }))
@@ -80,6 +85,40 @@ fn of_generations(page: &mut Page<'_>, generations: &Generations) -> fmt::Result
         "innkeeper_plugin_rollbacks",
         "Generations that were taken back because they did worse than the one before.",
         plugins.iter().map(|plugin| (vec![("plugin", plugin.name.as_str())], plugin.rollbacks)).collect(),
+    )
+}
+
+fn of_cluster(page: &mut Page<'_>, figures: &ClusterFigures) -> fmt::Result {
+    let with = |name: &'static str, samples: &[(&'static str, u64)]| {
+        samples.iter().map(|(label, count)| (vec![(name, *label)], *count)).collect::<Vec<_>>()
+    };
+    page.gauge(
+        "innkeeper_redis_up",
+        "Whether the connection to Redis stands.",
+        figures.up.iter().map(|(name, up)| (vec![("connection", *name)], f64::from(u8::from(*up)))).collect(),
+    )?;
+    page.counter("innkeeper_redis_connects", "Connections to Redis that were made.", with("connection", &figures.connects))?;
+    page.counter("innkeeper_cluster_messages", "Messages of the adapter over Redis.", with("direction", &figures.messages))?;
+    page.counter("innkeeper_cluster_bytes", "Bytes of those messages.", with("direction", &figures.bytes))?;
+    page.counter(
+        "innkeeper_cluster_messages_dropped",
+        "Messages for other nodes that were not sent, by reason: too many waited, for too long, or their connection failed.",
+        with("reason", &figures.dropped),
+    )?;
+    page.counter(
+        "innkeeper_cluster_messages_ignored",
+        "Messages of others that were malformed, or beyond a bound.",
+        vec![(Labels::new(), figures.ignored)],
+    )?;
+    page.gauge(
+        "innkeeper_cluster_waiting_bytes",
+        "Bytes that wait to be published.",
+        vec![(Labels::new(), number(figures.waiting_bytes as u64))],
+    )?;
+    page.gauge(
+        "innkeeper_cluster_other_nodes",
+        "Other nodes, as many as there were when they were last asked something.",
+        vec![(Labels::new(), f64::from(figures.others))],
     )
 }
 

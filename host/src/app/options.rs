@@ -7,6 +7,7 @@ use crate::engine::{AddressLimits, Cookie, Options, Origins, Proxies, ProxyHeade
 use crate::files::{ClientBundles, Files};
 use crate::host_names::HostNames;
 use crate::limit_hits::LimitHits;
+use crate::node::NodeName;
 use crate::protocol::{self, Backlog};
 use crate::steady_rate::SteadyRate;
 
@@ -23,9 +24,10 @@ pub(super) fn connection_limits(config: &Config) -> protocol::ConnectionLimits {
     }
 }
 
-pub(super) fn engine_options(config: &Config, limit_hits: &Arc<LimitHits>) -> Options {
+pub(super) fn engine_options(config: &Config, node: NodeName, limit_hits: &Arc<LimitHits>) -> Options {
     let server = &config.server;
     Options {
+        node,
         path: server.path.clone(),
         ping_interval: server.ping_interval,
         ping_timeout: server.ping_timeout,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::adapter::RedisAdapter;
 use super::generations::GenerationsConfig;
 use super::internal::Internal;
 use super::keys::KeyConfig;
@@ -26,6 +27,8 @@ pub struct Config {
     pub limits: Limits,
     /// The store's file and its first content: `[store]`.
     pub store: StoreConfig,
+    /// The Redis of several servers: `[adapter.redis]`.
+    pub redis: RedisAdapter,
     /// What is logged: `[log]`.
     pub log: LogConfig,
     /// How plugins are swapped, and what is kept of those that served: `[generations]`.

@@ -45,6 +45,7 @@ if each component is the one that the file names, and then no plugin is swapped 
 | `INNKEEPER_PORT`, `INNKEEPER_HOST`, `INNKEEPER_TOKEN_FILE`, `CLIENT_URL` | override the keys below whose rows name them |
 | `INNKEEPER_ADMIN_URL`, `INNKEEPER_ADMIN_TOKEN` | for `innkeeper plugin`: the address of the admin interface, and its token, in place of those of the configuration |
 | `JWT_SECRET` | without a file, the secret of the key `default` |
+| `REDIS_URL` | without a file, `url` in `[adapter.redis]` |
 | `XDG_CACHE_HOME`, else `HOME` | `innkeeper/components` in it (`~/.cache/innkeeper/components`) keeps compiled components |
 
 - **Durations** are `\"25s\"`, `\"500ms\"`, `\"2m\"`, `\"1h\"`, or a number of milliseconds, as in Socket.IO.

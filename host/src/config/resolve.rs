@@ -20,7 +20,7 @@ use super::sources::{Override, Sources};
 use super::toml_text::path_of;
 use super::value::{RawValue, duration, host};
 use super::variables::Environment;
-use super::{generations, internal, limits, log, schema, server, store, wasm};
+use super::{adapter, generations, internal, limits, log, schema, server, store, wasm};
 use crate::text_file;
 
 /// The place of what no file says.
@@ -129,6 +129,10 @@ impl Resolved {
         let mut reader = Reader::new(Path::new(BUILT_IN), "", environment, schema::known);
         let mut config = Config { plugins, ..Config::default() };
         config.keys.extend(default_key(&mut reader));
+        config.redis.url = adapter::from_variable(&mut reader);
+        if config.redis.url.is_some() {
+            reader.over("adapter.redis.url", Override::Variable(adapter::VARIABLE));
+        }
         overlay(&mut reader, &mut config, flags);
         between(&mut reader, &config);
         let (sources, problems) = reader.finish();
@@ -152,6 +156,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     reader.read(&mut section, limits::KEYS, &mut config.limits);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
+    adapter::read(&mut reader, &mut root, file, &mut config.redis);
     log::read(&mut reader, &mut root, &mut config.log);
     generations::read(&mut reader, &mut root, file, &mut config.generations);
     wasm::read(&mut reader, &mut root, file, &mut config.wasm);

@@ -10,7 +10,7 @@ use super::key_source::Secret;
 use super::key_spec::{KeySpec, Row, rows};
 use super::keys::{self, KeyConfig};
 use super::plugins::{self, PluginConfig};
-use super::{cookie, cors, generations, internal, limits, log, server, store, toml_text, wasm};
+use super::{adapter, cookie, cors, generations, internal, limits, log, server, store, toml_text, wasm};
 
 /// One table of the file.
 #[derive(Debug)]
@@ -62,6 +62,11 @@ pub(super) const TABLES: &[Table] = &[
         path: "store",
         about: "The file of the store, in which plugins keep values that last",
         shown: |config| single("store", &config.store, store::KEYS),
+    },
+    Table {
+        path: "adapter.redis",
+        about: "The Redis through which several servers are one: broadcasts, rooms and questions reach the clients of all, those of Node's servers with `@socket.io/redis-adapter` included",
+        shown: |config| single("adapter.redis", &config.redis, adapter::KEYS),
     },
     Table {
         path: "log",

@@ -21,6 +21,7 @@ use super::problem::Problem;
 use super::proxies::{self, ProxyHeader};
 use super::reader::{KeyValue, Reader, Section};
 use super::value::{RawValue, once, text, word};
+use crate::node::NodeName;
 
 /// Where a rate may lie, in bytes of a second.
 const RATES: RangeInclusive<usize> = 1..=1 << 30;
@@ -37,6 +38,8 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// TCP port, 0 for a free one. 3001 is the port of the guide's examples.
     pub port: u16,
+    /// The name of this server among those of a cluster. `None`: a random one at each start.
+    pub node: Option<NodeName>,
     /// Threads that serve connections. `None`: one for each CPU that the process may use.
     pub event_loops: Option<usize>,
     /// The proxies in front of the server; of others no header is believed. Default none.
@@ -92,6 +95,7 @@ impl Default for Server {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             hosts: Vec::new(),
             port: 3001,
+            node: None,
             event_loops: None,
             trusted_proxies: Vec::new(),
             proxy_header: ProxyHeader::default(),
@@ -140,6 +144,12 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
     )
     .variable("INNKEEPER_HOST")
     .flag("--host"),
+    KeySpec::new(
+        "node",
+        |server: &mut Server| Custom { kind: "4 characters out of A-Z, a-z, 0-9, - and _", value: server.node.map(|node| node.to_string().into()) },
+        "the name of this server among those of a cluster: ids of sessions (`sid`) begin with it, so that a load balancer can send a client back, and plugins and the log show it. Without this key it is a random one at each start",
+    )
+    .example("\"web1\""),
     KeySpec::new(
         "hosts",
         |server: &mut Server| Custom { kind: hosts::KIND, value: hosts::shown(&server.hosts) },
@@ -249,10 +259,21 @@ pub(super) const KEYS: &[KeySpec<Server>] = &[
     .example("\"node_modules/socket.io-client/dist\""),
 ];
 
+fn node(raw: &RawValue) -> Result<NodeName, Problem> {
+    let written = text(raw)?;
+    NodeName::parse(&written).ok_or_else(|| {
+        Problem::new(
+            format!("{written:?} is no name of a node"),
+            "a name has exactly 4 characters out of A-Z, a-z, 0-9, - and _: \"web1\"",
+        )
+    })
+}
+
 /// Reads the section with those below it.
 pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path, into: &mut Server) {
     let mut section = reader.section(root, "server");
     reader.read(&mut section, KEYS, into);
+    reader.set(&mut section, "node", &mut into.node, |raw| node(raw).map(Some));
     if let Some(entry) = reader.entry(&mut section, "transports") {
         into.transports = transports(reader, &entry);
     }

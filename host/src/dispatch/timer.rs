@@ -1,19 +1,44 @@
-//! Timers that are due: those of a socket run in its queue, all others one at a time for each plugin.
+//! Timers that are due: those of a socket run in its queue, all others one at a time for each plugin, and so do events of other nodes.
 
 use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
 use super::met::{self, Newcomers};
+use super::server_event;
 use crate::adapter::{DueTimer, Socket};
-use crate::plugin::{Call, Chain, Export, PluginTimers, Progress, TimerCall};
+use crate::plugin::{Call, Chain, Export, PluginTimers, Progress, ServerEventCall, ServerEventQueue, TimerCall};
 
-/// Runs the timers of a plugin that belong to no socket, and adds those of sockets to their queues meanwhile. Runs until the
-/// host ends; `app` spawns one for each plugin.
-pub(crate) async fn run_timers(dispatcher: Arc<Dispatcher>, plugin: Arc<str>, timers: Arc<PluginTimers>) {
+/// What belongs to no socket.
+enum Due {
+    Timer(TimerCall),
+    ServerEvent(ServerEventCall),
+}
+
+/// Runs the timers of a plugin that belong to no socket and the events of other nodes, and adds the timers of sockets to their queues
+/// meanwhile. Runs until the plugin is unloaded, or the host ends.
+pub(crate) async fn run_timers(
+    dispatcher: Arc<Dispatcher>,
+    plugin: Arc<str>,
+    timers: Arc<PluginTimers>,
+    events: Option<Arc<ServerEventQueue>>,
+) {
+    let next_event = async || match &events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    };
     loop {
-        let due = timers.due().await;
+        let due = tokio::select! {
+            timer = timers.due() => Due::Timer(timer),
+            event = next_event() => Due::ServerEvent(event),
+        };
+        let running = async {
+            match due {
+                Due::Timer(timer) => run(&dispatcher, &plugin, timer).await,
+                Due::ServerEvent(event) => server_event::run(&dispatcher, &plugin, event).await,
+            }
+        };
         tokio::select! {
-            () = run(&dispatcher, &plugin, due) => {}
+            () = running => {}
             // Never ready; dropped when the call has ended.
             never = timers.forward_socket_timers() => match never {},
         }

@@ -87,7 +87,7 @@ impl LocalEffects {
 
     fn apply_to(&self, locked: &mut Locked<'_>, write: Write) {
         match write {
-            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } => apply_to_client(write),
+            Write::Emit { .. } | Write::Ack { .. } | Write::Data { .. } | Write::Reply { .. } => apply_to_client(write),
             // Changed before, several at once.
             Write::Timer { .. } => {}
             Write::Broadcast { target, message, packet } => {
@@ -225,6 +225,7 @@ fn apply_to_client(write: Write) {
             }
         }
         Write::Data { socket, key, value } => socket.set_data(&key, value),
+        Write::Reply { reply, payload } => reply.answer(payload),
         _ => {}
     }
 }

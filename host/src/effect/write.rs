@@ -8,7 +8,7 @@ use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
 use crate::adapter::{Namespace, Question, RoomFilter, Socket, TimerId};
 use crate::budget::Held;
 use crate::packet::{EncodedPacket, Message, PacketParts, Payload};
-use crate::peers::{PeerQuestion, PeerRequest};
+use crate::peers::{PeerQuestion, PeerRequest, PluginReply};
 
 /// A recorded write. Everything that can be refused was refused when it was recorded: applying it cannot fail.
 ///
@@ -82,6 +82,11 @@ pub(crate) enum Write {
     ServerEvent {
         namespace: Arc<Namespace>,
         message: Message,
+    },
+    /// The answer to a server event of another node.
+    Reply {
+        reply: Arc<PluginReply>,
+        payload: Payload,
     },
     /// A question to the other nodes. On this one it does nothing.
     AskPeers {
@@ -187,7 +192,7 @@ impl Write {
             Self::Question { target, message, .. } => {
                 target.rooms().map_or(0, selected) + message.name.len() + message.payload.len()
             }
-            Self::Ack { payload, .. } => payload.len(),
+            Self::Ack { payload, .. } | Self::Reply { payload, .. } => payload.len(),
             Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
             Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, |value| value.len()),
@@ -229,7 +234,7 @@ impl Write {
             // Never to a pending socket, for which alone this is asked.
             Self::Question { .. } => None,
             Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
-            Self::ServerEvent { .. } | Self::AskPeers { .. } => None,
+            Self::ServerEvent { .. } | Self::AskPeers { .. } | Self::Reply { .. } => None,
         }
     }
 
@@ -256,7 +261,7 @@ impl Write {
     /// The namespace whose lock it needs. A write to one client only, or to one socket's data, needs none.
     pub(super) fn namespace(&self) -> Option<&Arc<Namespace>> {
         match self {
-            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::Timer { .. } => None,
+            Self::Emit { .. } | Self::Ack { .. } | Self::Data { .. } | Self::Timer { .. } | Self::Reply { .. } => None,
             Self::Join { socket, .. } | Self::Leave { socket, .. } | Self::Disconnect { socket, .. } => Some(socket.namespace()),
             Self::Question { target, .. } => Some(target.namespace()),
             Self::ServerEvent { namespace, .. } | Self::AskPeers { namespace, .. } => Some(namespace),

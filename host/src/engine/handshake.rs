@@ -98,7 +98,8 @@ fn is_endpoint(endpoint: &str, path: &str) -> bool {
 }
 
 fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: bool) -> Result<Route, Refusal> {
-    let outbox = SessionId::parse(sid).and_then(|sid| engine.registry.find(&sid)).ok_or(Refusal::UnknownSession)?;
+    let session_id = SessionId::parse(sid).ok_or(Refusal::UnknownSession)?;
+    let outbox = engine.registry.find(&session_id).ok_or_else(|| unknown_session(engine, session_id))?;
     if is_websocket {
         if !engine.options.allow_upgrades || !engine.options.websocket {
             return Err(Refusal::BadRequest);
@@ -111,6 +112,16 @@ fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: boo
         Method::POST => Ok(Route::Post(outbox)),
         _ => Err(Refusal::BadRequest),
     }
+}
+
+/// A session that is not here. Where its id is of another node, a load balancer has sent its client to the wrong one.
+fn unknown_session(engine: &Engine, session_id: SessionId) -> Refusal {
+    let (owner, here) = (session_id.node(), engine.options.node);
+    if owner == here {
+        return Refusal::UnknownSession;
+    }
+    engine.log.other_node(owner, here);
+    Refusal::OtherNode { owner, here }
 }
 
 fn route_of_handshake(
@@ -134,7 +145,7 @@ fn route_of_handshake(
         engine.log.full(limit, address);
         if limit == LimitHit::Sessions { Refusal::Full } else { Refusal::TooMany }
     })?;
-    let session_id = SessionId::random().ok_or(Refusal::ShuttingDown)?;
+    let session_id = SessionId::random(engine.options.node).ok_or(Refusal::ShuttingDown)?;
     let cookie = engine.options.cookie.as_ref().and_then(|cookie| cookie.header(&session_id));
     let new_session = NewSession { session_id, permit, cookie, request: opening_request(parts, address) };
     Ok(match accept {
@@ -232,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_open_packet_offers_what_the_options_allow() {
-        let session_id = SessionId::random().unwrap();
+        let session_id = SessionId::random(crate::node::NodeName::random().unwrap()).unwrap();
         let text = |options: &Options, is_websocket| {
             String::from_utf8(open_packet(options, session_id, is_websocket).packet().to_vec()).unwrap()
         };

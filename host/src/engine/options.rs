@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::{addresses::AddressLimits, cookie::Cookie, origins::Origins, proxies::Proxies};
-use crate::{body::LeastPace, files::Files, host_names::HostNames};
+use crate::{body::LeastPace, files::Files, host_names::HostNames, node::NodeName};
 
 /// The options of the engine. The defaults are those of Node's server where it has them.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
+    /// The name with which the ids of sessions begin.
+    pub(crate) node: NodeName,
     /// Path of the endpoint, with a slash at both ends.
     pub(crate) path: String,
     /// Time between a PONG and the next PING.
@@ -64,6 +66,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            node: NodeName::of_bytes([0; 3]),
             path: "/socket.io/".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),

@@ -11,6 +11,7 @@ use crate::{
     fixed_limits::REFUSAL_LINES_MAX,
     limit_hits::{LimitHit, LimitHits},
     log_limiter::LogLimiter,
+    node::NodeName,
 };
 
 /// Letters of a header that are shown. An origin is shorter.
@@ -25,6 +26,7 @@ pub(super) struct RefusalLog {
     host: LogLimiter,
     inbound: LogLimiter,
     message: LogLimiter,
+    node: LogLimiter,
     origin: LogLimiter,
     outbox: LogLimiter,
     proxy: LogLimiter,
@@ -43,6 +45,7 @@ impl RefusalLog {
             host: limiter(),
             inbound: limiter(),
             message: limiter(),
+            node: limiter(),
             origin: limiter(),
             outbox: limiter(),
             proxy: limiter(),
@@ -191,6 +194,19 @@ impl RefusalLog {
             %address,
             left_out,
             "disconnected: the client sent or took less of a body than [server] body_rate_min in {timeout:?}, see [server] body_timeout"
+        );
+    }
+
+    /// A request for a session of another node: 400.
+    pub(super) fn other_node(&self, owner: NodeName, here: NodeName) {
+        let Some(left_out) = self.node.admit() else { return };
+        tracing::warn!(
+            %owner,
+            node = %here,
+            left_out,
+            "refused: a request for a session of another node; the load balancer has to send all requests of a client to one node, by a \
+             cookie or by the first four characters of `sid` (docs/cluster.md). After a restart under another name, clients of the server \
+             before cause this too, once each"
         );
     }
 

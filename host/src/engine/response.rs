@@ -13,6 +13,7 @@ use hyper::{
 };
 
 use super::origins::Origins;
+use crate::node::NodeName;
 
 /// After how many seconds a client that was refused may try again; the official client does after one to five.
 const RETRY_AFTER_S: &str = "5";
@@ -25,6 +26,11 @@ pub(super) type EngineResponse = Response<Full<Bytes>>;
 pub(super) enum Refusal {
     UnknownTransport,
     UnknownSession,
+    /// The session is one of another node.
+    OtherNode {
+        owner: NodeName,
+        here: NodeName,
+    },
     BadMethod,
     BadRequest,
     Forbidden,
@@ -45,6 +51,8 @@ impl Refusal {
         match self {
             Self::UnknownTransport => (StatusCode::BAD_REQUEST, r#"{"code":0,"message":"Transport unknown"}"#),
             Self::UnknownSession => (StatusCode::BAD_REQUEST, r#"{"code":1,"message":"Session ID unknown"}"#),
+            // Its body says more.
+            Self::OtherNode { .. } => (StatusCode::BAD_REQUEST, ""),
             Self::BadMethod => (StatusCode::BAD_REQUEST, r#"{"code":2,"message":"Bad handshake method"}"#),
             Self::BadRequest | Self::Stalled => (StatusCode::BAD_REQUEST, r#"{"code":3,"message":"Bad request"}"#),
             Self::Forbidden => (StatusCode::FORBIDDEN, r#"{"code":4,"message":"Forbidden"}"#),
@@ -58,9 +66,14 @@ impl Refusal {
 
     pub(super) fn into_response(self) -> EngineResponse {
         let (status, body) = self.parts();
-        let mut response = with_body("application/json", Bytes::from_static(body.as_bytes()));
+        let body = match self {
+            Self::OtherNode { owner, here } => Bytes::from(other_node(owner, here)),
+            _ => Bytes::from_static(body.as_bytes()),
+        };
+        let is_empty = body.is_empty();
+        let mut response = with_body("application/json", body);
         *response.status_mut() = status;
-        if body.is_empty() {
+        if is_empty {
             response.headers_mut().remove(CONTENT_TYPE);
         }
         if matches!(self, Self::TooMany | Self::Full | Self::ShuttingDown) {
@@ -68,6 +81,13 @@ impl Refusal {
         }
         response
     }
+}
+
+/// Socket.IO's error, and behind it what whoever runs the load balancer has to know.
+fn other_node(owner: NodeName, here: NodeName) -> String {
+    format!(
+        r#"{{"code":1,"message":"Session ID unknown","owner":"{owner}","node":"{here}","hint":"the session is of the node {owner}, and this is {here}: the load balancer has to send all requests of a client to one node"}}"#
+    )
 }
 
 /// The response to a GET or a POST of a polling session.

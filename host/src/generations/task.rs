@@ -251,7 +251,8 @@ impl GenerationsTask {
 fn run_timers(dispatcher: &Arc<Dispatcher>, served: &ServedPlugin) -> Option<AbortHandle> {
     let runner = &served.serving.as_ref()?.loaded.runner;
     let timers = runner.timers()?.clone();
-    Some(tokio::spawn(dispatch::run_timers(dispatcher.clone(), runner.name().clone(), timers)).abort_handle())
+    let events = runner.server_events().cloned();
+    Some(tokio::spawn(dispatch::run_timers(dispatcher.clone(), runner.name().clone(), timers, events)).abort_handle())
 }
 
 /// All problems, in one sentence.

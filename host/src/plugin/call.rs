@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::adapter::{Socket, TimerId};
+use crate::adapter::{Namespace, Socket, TimerId};
 use crate::effect::Effects;
-use crate::packet::Payload;
+use crate::packet::{Message, Payload};
+use crate::peers::PluginReply;
 use crate::reason::DisconnectReason;
 
 /// One entry into one export of one plugin.
@@ -39,6 +40,7 @@ pub(crate) enum Export {
         kind: &'static str,
     },
     Timer(Arc<TimerCall>),
+    ServerEvent(Arc<ServerEventCall>),
     /// Of a `shared` plugin: answers have come. No call of its own.
     Wake,
     /// Of a `shared` plugin, for the generation after this one.
@@ -72,6 +74,21 @@ pub(crate) struct Disconnection {
 pub(crate) struct TimerCall {
     pub(crate) id: TimerId,
     pub(crate) data: Box<str>,
+}
+
+/// An event of another node, as one plugin gets it.
+pub(crate) struct ServerEventCall {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) message: Message,
+    /// If the node asks for an answer.
+    pub(crate) reply: Option<Arc<PluginReply>>,
+}
+
+impl ServerEventCall {
+    /// Bytes of its texts.
+    pub(super) fn len(&self) -> usize {
+        self.message.name.len() + self.message.payload.len()
+    }
 }
 
 /// An event of a client, or what middleware made of it.

@@ -14,7 +14,7 @@ use crate::metrics::Histogram;
 /// The label of events that have none of their own.
 const OTHER: &str = "other";
 /// The exports, with the event of those that are for one.
-const EXPORTS: [&str; 10] = [
+const EXPORTS: [&str; 11] = [
     "connect-middleware",
     "connection",
     "event-middleware",
@@ -25,6 +25,7 @@ const EXPORTS: [&str; 10] = [
     "wake",
     "snapshot",
     "restore",
+    "server-event",
 ];
 
 /// What `/metrics` shows of the calls of one generation.
@@ -113,6 +114,7 @@ fn number_of(export: &Export) -> usize {
         Export::Wake => 7,
         Export::Snapshot => 8,
         Export::Restore => 9,
+        Export::ServerEvent(_) => 10,
         // By its name.
         Export::Event(_) => EXPORTS.len(),
     }

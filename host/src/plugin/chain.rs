@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::registration::{Hook, NamespaceRegistration, Subscription};
 use super::runner::Runner;
+use super::server_event_queue::ServerEventQueue;
 
 /// The plugins of one namespace in configured order.
 #[derive(Default)]
@@ -38,6 +39,11 @@ impl Member {
     /// How the plugin handles this event here, if it does.
     pub(crate) fn subscription(&self, event: &str) -> Option<&Subscription> {
         self.registration.subscription(event)
+    }
+
+    /// Where the server events of this name wait for the plugin, if it handles them here.
+    pub(crate) fn server_events(&self, name: &str) -> Option<&Arc<ServerEventQueue>> {
+        self.registration.server_events.iter().find(|event| **event == *name).and(self.plugin.server_events())
     }
 
     /// Whether it is there by a pattern that matches this name.

@@ -10,6 +10,7 @@ use super::guest_log::GuestLog;
 use super::guest_run::PluginThreads;
 use super::log_ration::LogRation;
 use super::runner::{Figures, InstanceFigures};
+use super::server_event_queue::ServerEventQueue;
 use super::services::HostServices;
 use super::timers::PluginTimers;
 use crate::budget::Budget;
@@ -26,6 +27,7 @@ pub(crate) struct Plugin {
     pub(super) threads: Arc<PluginThreads>,
     pub(super) services: Arc<HostServices>,
     pub(super) timers: Arc<PluginTimers>,
+    pub(super) server_events: Arc<ServerEventQueue>,
     pub(super) rate_limits: RateLimitTable,
     /// Says that the table is full.
     pub(super) rate_limit_log: LogLimiter,
@@ -48,6 +50,7 @@ impl Plugin {
         let (ration, limit_hits) = (Arc::new(LogRation::new(limits.log_bytes_per_day_max)), Arc::<LimitHits>::default());
         Self {
             timers: Arc::new(PluginTimers::new(name.clone(), limit_hits.clone())),
+            server_events: Arc::new(ServerEventQueue::new(name.clone(), limit_hits.clone())),
             threads: engines.threads_of(&name),
             engines,
             services,

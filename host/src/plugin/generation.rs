@@ -22,6 +22,7 @@ use super::pool::{self, InstancePool};
 use super::report::{self, Cause};
 use super::runner::{Done, Figures, HandedOver, Runner};
 use super::running::Running;
+use super::server_event_queue::ServerEventQueue;
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 use crate::effect::Effects;
@@ -59,6 +60,10 @@ impl<C: LinkedComponent> Runner for Generation<C> {
 
     fn figures(&self) -> Option<Figures<'_>> {
         Some(self.context.plugin.figures(&self.metrics, self.pool.figures()))
+    }
+
+    fn server_events(&self) -> Option<&Arc<ServerEventQueue>> {
+        Some(&self.context.plugin.server_events)
     }
 
     fn timers(&self) -> Option<&Arc<PluginTimers>> {

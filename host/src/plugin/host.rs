@@ -8,6 +8,7 @@
 
 mod acks;
 mod calls;
+mod cluster;
 mod context;
 mod emit;
 mod fetch;
@@ -15,6 +16,8 @@ mod handshake;
 mod jwt;
 mod known_sockets;
 mod log;
+mod names_page;
+mod peers;
 mod rate_limit;
 mod rooms;
 mod settle;

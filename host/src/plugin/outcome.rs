@@ -45,6 +45,13 @@ pub(super) fn bytes(returned: &ExportResult) -> usize {
 /// The ack that a handler returned, if the client asked for one.
 fn returned_ack(call: &Call, reply: Payload, attachments_max: usize) -> Result<Option<Write>, String> {
     let payload = checked_payload(reply, attachments_max)?;
+    if let Export::ServerEvent(event) = &call.export {
+        let Some(reply) = event.reply.clone() else { return Ok(None) };
+        if !payload.attachments.is_empty() {
+            return Err("it answered a server event with binary, which does not travel between servers".to_owned());
+        }
+        return Ok(Some(Write::Reply { reply, payload }));
+    }
     let (Export::Event(event), Some(socket)) = (&call.export, &call.socket) else { return Ok(None) };
     let Some(ack) = event.ack else { return Ok(None) };
     Ok(Some(Write::ack(socket.clone(), ack, payload)))

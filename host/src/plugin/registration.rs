@@ -62,6 +62,8 @@ pub(crate) struct NamespaceRegistration {
     pub(crate) events: HashMap<String, Subscription>,
     /// The handler of every event that `events` does not name.
     pub(crate) other_events: Option<Subscription>,
+    /// The names of the server events that have a handler.
+    pub(crate) server_events: Box<[String]>,
     /// Whether the socket's first event may start while `connection` waits.
     pub(crate) overtakable_connection: bool,
     /// Whether the operator's configuration lists the namespace for this plugin. Plugins share a namespace only then.
@@ -235,7 +237,9 @@ impl NamespaceRegistration {
         let events = events.collect();
         let other_events = namespace.other_events;
         let other_events = other_events.map(|options| Subscription::new(&options, &format!("other events on {name}"), unknown));
-        Ok(Self { name: name.into(), pattern, hooks, events, other_events, overtakable_connection, is_listed: false })
+        let server_events = namespace.server_events.into();
+        let name = name.into();
+        Ok(Self { name, pattern, hooks, events, other_events, server_events, overtakable_connection, is_listed: false })
     }
 }
 

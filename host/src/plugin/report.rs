@@ -92,6 +92,7 @@ fn describe(export: &Export) -> String {
         Export::Disconnect(_) => "disconnect".into(),
         Export::Start { .. } => "start".into(),
         Export::Timer(timer) => format!("timer {:?}", timer.id.name),
+        Export::ServerEvent(event) => format!("server-event {:?}", event.message.name),
         Export::Wake => "wake".into(),
         Export::Snapshot => "snapshot".into(),
         Export::Restore => "restore".into(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call::{Call, CallOutcome};
 use super::call_metrics::CallMetrics;
+use super::server_event_queue::ServerEventQueue;
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 use crate::effect::Effects;
@@ -76,6 +77,11 @@ pub(crate) trait Runner: Send + Sync {
 
     /// What `/metrics` shows of the plugin.
     fn figures(&self) -> Option<Figures<'_>> {
+        None
+    }
+
+    /// The events of other nodes that wait for the plugin.
+    fn server_events(&self) -> Option<&Arc<ServerEventQueue>> {
         None
     }
 

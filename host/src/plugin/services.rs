@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::compiler::Compiler;
 use crate::adapter::Adapter;
 use crate::auth::Keys;
+use crate::node::NodeName;
 use crate::store::LazyStore;
 
 /// What `app` gives to every plugin.
@@ -17,6 +18,8 @@ pub(crate) struct HostServices {
     /// Another set takes over when the configuration is read again.
     pub(crate) keys: ArcSwap<Keys>,
     pub(crate) compiler: Arc<Compiler>,
+    /// This node.
+    pub(crate) node: NodeName,
     /// How long the answers of other nodes are awaited; none where there are no other nodes.
     pub(crate) requests_timeout: Option<Duration>,
 }

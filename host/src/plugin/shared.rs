@@ -33,6 +33,7 @@ use super::permits::Permits;
 use super::registration::{Hook, NamespaceRegistration, Registration};
 use super::report;
 use super::runner::{Done, Figures, HandedOver, InstanceFigures, Runner, Successors};
+use super::server_event_queue::ServerEventQueue;
 use super::timers::PluginTimers;
 use crate::adapter::Socket;
 use crate::effect::Effects;
@@ -281,6 +282,10 @@ impl<C: LinkedComponent> Runner for SharedGeneration<C> {
             instances.queued += queued + instance.mailbox.calls();
         }
         Some(self.parts.context.plugin.figures(&self.parts.metrics, instances))
+    }
+
+    fn server_events(&self) -> Option<&Arc<ServerEventQueue>> {
+        Some(&self.parts.context.plugin.server_events)
     }
 
     fn timers(&self) -> Option<&Arc<PluginTimers>> {

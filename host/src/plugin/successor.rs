@@ -26,6 +26,11 @@ impl Successors for Registry {
 impl Registry {
     /// The generation that serves now, and the call as it is for its registration. None if it has nothing registered for that.
     fn successor(&self, plugin: &str, call: Call) -> Option<(Arc<dyn Runner>, Call)> {
+        if let Export::ServerEvent(event) = &call.export {
+            let chain = self.serving(&event.namespace)?;
+            let member = chain.member(plugin).filter(|member| handles(member, &call.export))?;
+            return Some((member.plugin.clone(), Call { registration: Some(member.index), ..call }));
+        }
         let Some(socket) = call.socket.as_ref().filter(|_| call.registration.is_some()) else {
             return Some((self.plugin(plugin)?, call));
         };
@@ -45,6 +50,7 @@ fn handles(member: &Member, export: &Export) -> bool {
         Export::Event(event) => member.subscription(&event.name).is_some(),
         Export::Disconnecting(_) => member.has(Hook::Disconnecting),
         Export::Disconnect(_) => member.has(Hook::Disconnect),
+        Export::ServerEvent(event) => member.server_events(&event.message.name).is_some(),
         Export::Timer(_) => true,
         // Of one generation alone.
         Export::Start { .. } | Export::Wake | Export::Snapshot | Export::Restore => false,

@@ -19,6 +19,17 @@ pub(crate) fn event_name(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Checks the name of an event between servers.
+pub(super) fn server_event_name(name: &str) -> Result<(), Refusal> {
+    if events::is_reserved_between_servers(name) {
+        return Err(refusals::reserved_event(name));
+    }
+    if name.len() > EVENT_NAME_BYTES_MAX {
+        return Err(refusals::event_name());
+    }
+    Ok(())
+}
+
 /// Checks the arguments of an emit or an ack.
 pub(crate) fn payload(payload: Payload, attachments_max: usize) -> Result<Payload, Refusal> {
     if payload.attachments.len() > attachments_max {

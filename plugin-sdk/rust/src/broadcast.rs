@@ -2,13 +2,14 @@
 
 use crate::answers::Answers;
 use crate::bindings::innkeeper::plugin::types::Target;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::host;
 use crate::namespaces::with_slash;
-use crate::payload::Args;
+use crate::payload::{Args, Payload};
 use crate::remote_socket::{Fetched, Field, RemoteSocket};
 use crate::rooms::Rooms;
-use innkeeper_contract::flags;
+use crate::server_event::ServerAnswers;
+use innkeeper_contract::{codes, flags};
 use std::time::Duration;
 
 /// `io`, which is the namespace `/`. For another one see [`of`].
@@ -20,7 +21,7 @@ pub fn io() -> Broadcast {
 /// Node, a name without its slash gets it.
 pub fn of(namespace: impl Into<String>) -> Broadcast {
     let target = Target { namespace: with_slash(namespace.into()), rooms: Vec::new(), except: Vec::new(), flags: Vec::new() };
-    Broadcast { target, timeout: None }
+    Broadcast { target, timeout: None, all_nodes: false }
 }
 
 /// `io.of(/pattern/)`: all sockets of all namespaces that this plugin serves by the pattern, whose text is that of
@@ -46,7 +47,7 @@ pub fn of(namespace: impl Into<String>) -> Broadcast {
 /// ```
 pub fn of_pattern(pattern: impl Into<String>) -> Broadcast {
     let target = Target { namespace: pattern.into(), rooms: Vec::new(), except: Vec::new(), flags: Vec::new() };
-    Broadcast { target, timeout: None }.flag(flags::PATTERN)
+    Broadcast { target, timeout: None, all_nodes: false }.flag(flags::PATTERN)
 }
 
 /// Some of the sockets of a namespace, on all nodes.
@@ -63,6 +64,7 @@ pub fn of_pattern(pattern: impl Into<String>) -> Broadcast {
 pub struct Broadcast {
     target: Target,
     timeout: Option<Duration>,
+    all_nodes: bool,
 }
 
 impl Broadcast {
@@ -94,6 +96,13 @@ impl Broadcast {
         self
     }
 
+    /// Makes a question fail with the code `timeout` if any node of the cluster does not answer it in time, as it does in Node. Without this
+    /// it is answered with what has come; [`fetch`](Self::fetch) and [`emit_with_ack`](Self::emit_with_ack) say how many nodes are missing.
+    pub fn all_nodes(mut self) -> Self {
+        self.all_nodes = true;
+        self
+    }
+
     /// `.emit(name, ...args)`.
     ///
     /// # Errors
@@ -108,7 +117,9 @@ impl Broadcast {
     /// # Errors
     /// As for an emit. That clients do not answer is no error.
     pub fn emit_with_ack(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<Answers> {
-        host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout).map(Answers::from)
+        let answers = host().ask_rooms(&self.target, name, args.into_payload()?, self.timeout)?;
+        self.check_nodes(answers.nodes_missing)?;
+        Ok(answers.into())
     }
 
     /// `.fetchSockets()`: the sockets, with all that is known of them, from every node that answered in time.
@@ -136,6 +147,7 @@ impl Broadcast {
     pub fn fetch(self, fields: impl IntoIterator<Item = Field>) -> Result<Fetched> {
         let fields: Vec<String> = fields.into_iter().map(|field| field.name().to_owned()).collect();
         let page = host().fetch(&self.target, &fields, self.timeout)?;
+        self.check_nodes(page.nodes_missing)?;
         Ok(Fetched::new(page, &self.target.namespace))
     }
 
@@ -154,7 +166,8 @@ impl Broadcast {
     #[doc(alias = "size")]
     #[doc(alias = "clientsCount")]
     pub fn count(self) -> Result<u32> {
-        host().count(&self.target, self.timeout)
+        let answer = host().count(&self.target, self.timeout)?;
+        self.answered(answer)
     }
 
     /// `.allSockets()`: the ids of the sockets. On the same nodes as [`count`](Self::count).
@@ -163,7 +176,8 @@ impl Broadcast {
     /// As for [`fetch_sockets`](Self::fetch_sockets).
     #[doc(alias = "allSockets")]
     pub fn ids(self) -> Result<Vec<String>> {
-        host().ids(&self.target, self.timeout)
+        let answer = host().ids(&self.target, self.timeout)?;
+        self.answered(answer)
     }
 
     /// The rooms of the whole namespace that have members, without the sockets' own: `adapter.rooms` in Node. On the same nodes as
@@ -190,7 +204,8 @@ impl Broadcast {
     /// # Errors
     /// As for [`fetch_sockets`](Self::fetch_sockets).
     pub fn rooms_with_prefix(self, prefix: &str) -> Result<Vec<String>> {
-        host().room_names(&self.target, prefix, self.timeout)
+        let answer = host().room_names(&self.target, prefix, self.timeout)?;
+        self.answered(answer)
     }
 
     /// `.socketsJoin(rooms)`.
@@ -216,6 +231,48 @@ impl Broadcast {
     /// As for [`sockets_join`](Self::sockets_join).
     pub fn disconnect_sockets(self, close: bool) -> Result<()> {
         host().disconnect_all(&self.target, close)
+    }
+
+    /// `.serverSideEmit(name, ...args)`: an event for the other servers of the cluster, where every plugin gets it that has added a function
+    /// with [`Plugin::on_server_event`](crate::Plugin::on_server_event), and every server of Node with `io.on(name)`. This server does not.
+    /// It needs the capability `cluster`. Arguments have no binary.
+    ///
+    /// # Errors
+    /// If the name is reserved or too long, the arguments cannot be written as JSON or have binary, the plugin has not requested `cluster`,
+    /// or the call has recorded as many writes as it may.
+    pub fn server_side_emit(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<()> {
+        host().server_emit(&self.target.namespace, name, args.into_payload()?)
+    }
+
+    /// `.serverSideEmitWithAck(name, ...args)`: what the other servers answered, one argument each, as far as they did in time.
+    ///
+    /// ```no_run
+    /// # use innkeeper_plugin::{Result, io};
+    /// # fn f() -> Result<()> {
+    /// let loads: Vec<f64> = io().server_side_emit_with_ack("load", ())?.values()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`server_side_emit`](Self::server_side_emit).
+    pub fn server_side_emit_with_ack(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<ServerAnswers> {
+        let answers = host().server_ask(&self.target.namespace, name, args.into_payload()?, self.timeout)?;
+        self.check_nodes(answers.nodes_missing)?;
+        let responses = answers.responses.into_iter().map(Payload::from).collect();
+        Ok(ServerAnswers { responses, nodes_missing: answers.nodes_missing })
+    }
+
+    fn answered<T>(&self, (answer, nodes_missing): (T, u32)) -> Result<T> {
+        self.check_nodes(nodes_missing)?;
+        Ok(answer)
+    }
+
+    fn check_nodes(&self, missing: u32) -> Result<()> {
+        match missing {
+            0 => Ok(()),
+            _ if !self.all_nodes => Ok(()),
+            _ => Err(Error::host(codes::TIMEOUT, format!("{missing} other nodes did not answer in time"))),
+        }
     }
 
     fn flag(mut self, name: &str) -> Self {

@@ -135,11 +135,11 @@ impl<A: Author> bindings::Guest for Component<A> {
         Self::outcome(|router| exports::timer(router, call))
     }
 
-    // What follows is never registered, so the host does not call it.
-
-    fn server_event(_event: ServerEventCall) -> Outcome {
-        Outcome::Done(None)
+    fn server_event(call: ServerEventCall) -> Outcome {
+        Self::outcome(|router| exports::server_event(router, call))
     }
+
+    // What follows is never registered, so the host does not call it.
 
     fn notice(_call: CallId, _name: String, _registration: Option<u32>, _socket: Option<SocketId>, _data: String) -> Outcome {
         Outcome::Done(None)

@@ -149,7 +149,6 @@ impl Error {
     }
 
     /// An error as of the host.
-    #[cfg(any(not(target_family = "wasm"), test))]
     pub(crate) fn host(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.into(), origin: Origin::Host, ..Self::new(message) }
     }

@@ -4,7 +4,7 @@
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Subscription};
 use crate::bindings::innkeeper::plugin::sockets::Page;
 use crate::bindings::innkeeper::plugin::types::Rewrite;
-use crate::bindings::{EventCall, Failure, Outcome, Registration, SocketId, TimerCall, Verdict};
+use crate::bindings::{EventCall, Failure, Outcome, Registration, ServerEventCall, SocketId, TimerCall, Verdict};
 use crate::disconnect::Disconnect;
 use crate::error::{Error, Result};
 use crate::event::{Ack, Event};
@@ -13,6 +13,7 @@ use crate::payload::Payload;
 use crate::plugin::{EventHandlers, Namespace, Plugin};
 use crate::remote_socket::Fetched;
 use crate::router::Router;
+use crate::server_event::ServerEvent;
 use crate::socket::Socket;
 use crate::timer::Timer;
 use innkeeper_contract::{hooks, modes, options};
@@ -68,6 +69,17 @@ pub(crate) fn disconnect(router: &Router, registration: u32, socket: &Socket, di
 
 pub(crate) fn timer(router: &Router, call: TimerCall) -> Outcome {
     ended(router.timer(&timer_of(call)))
+}
+
+pub(crate) fn server_event(router: &Router, call: ServerEventCall) -> Outcome {
+    let namespace = router.namespace(call.registration);
+    let event = server_event_of(call);
+    outcome(namespace.and_then(|namespace| namespace.run_server_event(&event)))
+}
+
+/// The event of a call that another server emitted.
+pub fn server_event_of(call: ServerEventCall) -> ServerEvent {
+    ServerEvent::new(call.name, call.namespace, call.payload.into())
 }
 
 /// The socket of a call.
@@ -173,7 +185,7 @@ fn namespace_registration(namespace: &Namespace) -> NamespaceRegistration {
         hooks: hooks.iter().filter(|(_, empty)| !empty).map(|(name, _)| (*name).to_owned()).collect(),
         events: namespace.events.iter().map(subscription).collect(),
         other_events: (!namespace.any.is_empty()).then(Vec::new),
-        server_events: Vec::new(),
+        server_events: namespace.server_events.keys().cloned().collect(),
     }
 }
 

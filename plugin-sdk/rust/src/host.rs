@@ -12,6 +12,8 @@ mod wit;
 pub(crate) use interface::Host;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{host, with_host};
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use types::ServersAnswers;
 pub(crate) use types::{Answers, Handshake, Page, RemoteSocket, Setting};
 #[cfg(target_family = "wasm")]
 pub(crate) use wit::host;

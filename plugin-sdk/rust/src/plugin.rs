@@ -7,8 +7,10 @@ use crate::event::{Event, IntoReply};
 use crate::handler::{Handler, IntoDone, Lifecycle};
 use crate::namespaces::with_slash;
 use crate::payload::Payload;
+use crate::server_event::ServerEvent;
 use crate::socket::Socket;
 use crate::timer::Timer;
+use innkeeper_contract::capabilities::CLUSTER;
 use std::collections::BTreeMap;
 
 pub(crate) type OnConnect = Box<dyn Fn(&Socket) -> Result<()>>;
@@ -17,6 +19,7 @@ pub(crate) type OnDisconnect = Box<dyn Fn(&Socket, &Disconnect) -> Result<()>>;
 pub(crate) type OnMiddleware = Box<dyn Fn(&Socket, &mut Event) -> Result<()>>;
 pub(crate) type OnEvent = Box<dyn Fn(&Socket, Event) -> Result<Option<Payload>>>;
 
+pub(crate) type OnServerEvent = Box<dyn Fn(&ServerEvent) -> Result<Option<Payload>>>;
 pub(crate) type OnStart = Box<dyn Fn() -> Result<()>>;
 pub(crate) type OnTimer = Box<dyn Fn(&Timer) -> Result<()>>;
 
@@ -73,6 +76,7 @@ pub(crate) struct Namespace {
     pub(crate) middleware: Vec<OnMiddleware>,
     pub(crate) events: BTreeMap<String, EventHandlers>,
     pub(crate) any: Vec<OnEvent>,
+    pub(crate) server_events: BTreeMap<String, OnServerEvent>,
     pub(crate) disconnecting: Vec<OnDisconnect>,
     pub(crate) disconnect: Vec<OnDisconnect>,
 }
@@ -249,6 +253,32 @@ impl Plugin {
     #[must_use]
     pub fn on_any<R: IntoReply>(mut self, run: impl Fn(&Socket, Event) -> R + 'static) -> Self {
         self.current().any.push(Box::new(move |socket, event| run(socket, event).into_reply()));
+        self
+    }
+
+    /// `io.on(name)` for [`serverSideEmit`](crate::Broadcast::server_side_emit): a function for an event of another server of the cluster. What
+    /// it returns with [`Reply`](crate::Reply) answers that server; then it gets one argument. They run one at a time, in the order in which they
+    /// come. It requests the capability `cluster`, which the operator has to grant. A second function for the same name replaces the
+    /// first.
+    ///
+    /// ```
+    /// use innkeeper_plugin::{Plugin, Reply, Result, ServerEvent, io};
+    ///
+    /// fn plugin() -> Plugin {
+    ///     Plugin::new().on_server_event("sockets", sockets)
+    /// }
+    ///
+    /// fn sockets(_event: &ServerEvent) -> Result<Reply<u32>> {
+    ///     Ok(Reply(io().local().count()?))
+    /// }
+    /// # innkeeper_plugin::testing::Host::new(plugin).load().unwrap();
+    /// ```
+    #[must_use]
+    pub fn on_server_event<R: IntoReply>(mut self, name: impl Into<String>, run: impl Fn(&ServerEvent) -> R + 'static) -> Self {
+        if !self.plugin_wide.capabilities.iter().any(|capability| capability == CLUSTER) {
+            self.plugin_wide.capabilities.push(CLUSTER.to_owned());
+        }
+        self.current().server_events.insert(name.into(), Box::new(move |event| run(event).into_reply()));
         self
     }
 

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::payload::Payload;
 use crate::plugin::{Namespace, Plugin, PluginWide};
+use crate::server_event::ServerEvent;
 use crate::socket::Socket;
 use crate::timer::Timer;
 use innkeeper_contract::hooks;
@@ -82,6 +83,10 @@ impl Namespace {
             reply = reply.or(answer);
         }
         Ok(reply)
+    }
+
+    pub(crate) fn run_server_event(&self, event: &ServerEvent) -> Result<Option<Payload>> {
+        self.server_events.get(event.name()).map_or(Ok(None), |run| run(event))
     }
 
     pub(crate) fn run_disconnecting(&self, socket: &Socket, disconnect: &Disconnect) -> Result<()> {

@@ -18,6 +18,11 @@ pub fn now_ms() -> u64 {
     host().now_ms()
 }
 
+/// The name of the node that runs this call, 4 characters: each server of a cluster has its own.
+pub fn node() -> String {
+    host().node()
+}
+
 /// Bytes from a cryptographically secure generator.
 pub fn random_bytes(length: usize) -> Vec<u8> {
     host().random_bytes(length)

@@ -12,7 +12,7 @@ import { PATIENCE_MS, within } from "./wait.mjs";
 /** A plugin may be compiled at the first start. */
 const START_MS = 60_000;
 /** What must not leak from the developer's environment into a test. */
-const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "INNKEEPER_TOKEN_FILE", "RUST_LOG"];
+const FOREIGN = ["CLIENT_URL", "JWT_SECRET", "INNKEEPER_HOST", "INNKEEPER_PORT", "INNKEEPER_LOG", "INNKEEPER_TOKEN_FILE", "REDIS_URL", "RUST_LOG"];
 
 /** The hosts of each test. */
 const hostsOf = new WeakMap();
@@ -48,7 +48,7 @@ const NAMESPACES = {
  * `options.plugins`: names (`["echo", "chat"]`) or, in the order of the chain, `{name: {component, grants, config, run_ms, …}}`;
  * `component` is a name or a path, by default the plugin's name; a reference plugin has the grants that its first lines name.
  * `namespaces` are by default those that the component serves.
- * `options.server`, `internal`, `limits`, `store`, `generations`, `wasm`, `keys`: those
+ * `options.server`, `internal`, `limits`, `store`, `adapter`, `generations`, `wasm`, `keys`: those
  * sections of the configuration. `options.env`: more environment. `options.log`: the log's filter, by default `info`.
  * `options.file`: a configuration that was written already, in place of those options. `options.args`: more arguments.
  * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.softHandles`: that is
@@ -117,14 +117,14 @@ export function seed(t, buckets) {
 }
 
 /** The options of `startHost` as the sections of a configuration. */
-export function configuration({ plugins = {}, server, internal, limits, store, generations, wasm, keys }) {
+export function configuration({ plugins = {}, server, internal, limits, store, adapter, generations, wasm, keys }) {
   const named = Array.isArray(plugins) ? Object.fromEntries(plugins.map((name) => [name, {}])) : plugins;
   const tables = Object.entries(named).map(([name, table]) => {
     const [grants, namespaces] = [REFERENCE_GRANTS[name], NAMESPACES[table.component ?? name]];
     return [name, { ...(grants && { grants }), ...(namespaces && { namespaces }), ...table, component: component(table.component ?? name) }];
   });
   const config = { server: { port: 0, ...server }, internal: { port: 0, ...internal }, plugins: Object.fromEntries(tables) };
-  return { ...config, ...(limits && { limits }), ...(store && { store }), ...(generations && { generations }), ...(wasm && { wasm }), ...(keys && { keys }) };
+  return { ...config, ...(limits && { limits }), ...(store && { store }), ...(adapter && { adapter }), ...(generations && { generations }), ...(wasm && { wasm }), ...(keys && { keys }) };
 }
 
 class Host {

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { Emitter } from "@socket.io/component-emitter";
 import { ROOT, TARGET } from "./paths.mjs";
 
-const PYTHON = path.join(TARGET, "innkeeper", "python", "bin", "python");
+export const PYTHON = path.join(TARGET, "innkeeper", "python", "bin", "python");
 const CLIENT = path.join(ROOT, "tests", "e2e", "python", "client.py");
 
 /** One client process on one namespace, with the part of a socket's interface that the tests use. Arguments are JSON. */

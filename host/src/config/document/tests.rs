@@ -26,6 +26,7 @@ fn read(text: &str, environment: Environment<'_>) -> Config {
         .replace("\"key.pem\"", "\"tests.rs\"")
         .replace("\"secret.key\"", "\"tests.rs\"")
         .replace("\"jwks.json\"", "\"tests.rs\"")
+        .replace("\"ca.pem\"", "\"tests.rs\"")
         .replace("\"public\"", "\".\"");
     let read = resolve::from_text(Path::new("src/config/document/innkeeper.toml"), &text, environment, NO_FLAGS);
     read.unwrap_or_else(|problems| panic!("{problems}\n\n{text}")).config
@@ -33,7 +34,11 @@ fn read(text: &str, environment: Environment<'_>) -> Config {
 
 /// Only what the example's values mention.
 fn nothing_else(name: &str) -> Option<String> {
-    (name == "JWT_SECRET").then(|| "a secret".to_owned())
+    match name {
+        "JWT_SECRET" => Some("a secret".to_owned()),
+        "REDIS_URL" => Some("redis://127.0.0.1".to_owned()),
+        _ => None,
+    }
 }
 
 /// The example with all that is commented out, except the keys that `leave` names.

@@ -10,6 +10,7 @@ use innkeeper_contract::limits::PAGE_BYTES_MAX;
 use super::handshake::{GuestHandshake, HandshakeFields, Names};
 use crate::adapter::{Socket, SocketState};
 use crate::json;
+use crate::peers::PeerSocket;
 
 /// The fields that are requested of each socket besides its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +35,15 @@ pub(crate) struct FetchedPage {
     pub(crate) sockets: Vec<RemoteSocket>,
     /// Whether the ticket has more.
     pub(crate) more: bool,
+    /// How many other nodes did not answer.
+    pub(crate) nodes_missing: u32,
 }
 
 /// The answer as its ticket holds it.
 pub(super) struct Fetched {
     sockets: VecDeque<Arc<Socket>>,
+    /// Of other nodes, as they were when those answered.
+    others: VecDeque<PeerSocket>,
     fields: FetchFields,
     with_secrets: bool,
 }
@@ -59,26 +64,46 @@ impl FetchFields {
 impl Fetched {
     /// `with_secrets`: whether the guest may see what proves an identity.
     pub(super) fn new(sockets: Vec<Arc<Socket>>, fields: FetchFields, with_secrets: bool) -> Self {
-        Self { sockets: sockets.into(), fields, with_secrets }
+        Self { sockets: sockets.into(), others: VecDeque::new(), fields, with_secrets }
+    }
+
+    /// Adds the sockets of another node.
+    pub(super) fn add(&mut self, sockets: Vec<PeerSocket>) {
+        self.others.extend(sockets);
     }
 
     /// The next sockets, at most `most`, with no more bytes than a page has. Sockets that have disconnected are left out.
     pub(super) fn next_page(&mut self, most: usize) -> FetchedPage {
         let (mut page, mut bytes) = (FetchedPage::default(), 0);
-        while page.sockets.len() < most
-            && let Some(socket) = self.sockets.front()
-        {
-            if let Some(copy) = self.copy(socket) {
+        while page.sockets.len() < most {
+            let copy = match (self.sockets.front(), self.others.front()) {
+                (Some(socket), _) => self.copy(socket),
+                (None, Some(other)) => Some(self.copy_other(other)),
+                (None, None) => break,
+            };
+            if let Some(copy) = copy {
                 bytes += copy.len();
                 if bytes > PAGE_BYTES_MAX && !page.sockets.is_empty() {
                     break;
                 }
                 page.sockets.push(copy);
             }
-            self.sockets.pop_front();
+            if self.sockets.pop_front().is_none() {
+                self.others.pop_front();
+            }
         }
-        page.more = !self.sockets.is_empty();
+        page.more = !self.sockets.is_empty() || !self.others.is_empty();
         page
+    }
+
+    fn copy_other(&self, socket: &PeerSocket) -> RemoteSocket {
+        let of_peer = |fields: &HandshakeFields| GuestHandshake::of_peer(&socket.handshake, fields, self.with_secrets);
+        RemoteSocket {
+            id: socket.id.clone(),
+            handshake: self.fields.handshake.as_ref().map(of_peer),
+            rooms: if self.fields.rooms { socket.rooms.clone() } else { Vec::new() },
+            data: self.fields.data.then(|| socket.data.clone()),
+        }
     }
 
     fn copy(&self, socket: &Socket) -> Option<RemoteSocket> {

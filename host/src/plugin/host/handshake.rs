@@ -6,6 +6,7 @@ use innkeeper_contract::limits::HANDSHAKE_FIELDS_MAX;
 use innkeeper_contract::{Refusal, capabilities, fields, refusals};
 
 use crate::adapter::Socket;
+use crate::peers::PeerHandshake;
 
 /// The parts of a handshake that are copied only on request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +108,22 @@ impl GuestHandshake {
             issued_ms: from.issued_ms,
             secure: request.secure,
             xdomain: request.headers().any(|(name, _)| name == "origin"),
+        }
+    }
+
+    /// The same of a socket of another node, as far as that node told it.
+    pub(super) fn of_peer(from: &PeerHandshake, fields: &HandshakeFields, with_secrets: bool) -> Self {
+        let may_see = |(name, _): &&(String, String)| with_secrets || !capabilities::SECRET_HEADERS.contains(&name.as_str());
+        let pair = |(name, value): &(String, String)| (Cow::from(name.clone()), Cow::from(value.clone()));
+        Self {
+            headers: fields.headers.select(from.headers.iter().filter(may_see).map(pair)),
+            query: fields.query.select(from.query.iter().map(pair)),
+            auth: from.auth.clone().filter(|_| fields.auth && with_secrets),
+            address: if fields.address { from.address.clone() } else { String::new() },
+            url: if fields.url { from.url.clone() } else { String::new() },
+            issued_ms: from.issued_ms,
+            secure: from.secure,
+            xdomain: from.xdomain,
         }
     }
 

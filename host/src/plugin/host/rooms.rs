@@ -5,10 +5,12 @@ use std::sync::Arc;
 use innkeeper_contract::limits::NAME_BYTES;
 use innkeeper_contract::{Refusal, refusals};
 
+use super::names_page::NamesPage;
 use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::{HostAnswer, Ticket};
 use crate::effect::{Target, Write};
+use crate::peers::PeerRequest;
 use crate::plugin::validate;
 
 impl InstanceState {
@@ -72,40 +74,48 @@ impl InstanceState {
         Ok(count(&self.target(target)?))
     }
 
-    /// The same as `room_names`, as a question. All rooms are on this node, so the answer is there already.
+    /// The same as `room_names`, of all nodes, as a question.
     pub(crate) fn ask_room_names(
         &mut self,
         namespace: &str,
         prefix: &str,
         after: Option<&str>,
         most: u32,
+        timeout_ms: Option<u32>,
     ) -> Result<u64, Refusal> {
         let most = validate::page(most)?;
         let (namespace, plugin) = (self.namespace(namespace)?, self.context.plugin.clone());
         let active = self.begin_question()?;
         let names = namespace.lock().room_names(prefix, after, most);
         let held = hold(&plugin, names.iter().map(|name| name.len() + NAME_BYTES).sum())?;
-        Ok(active.tickets.add(Ticket::ready(HostAnswer::Names(names)).holding(held)))
+        if plugin.services.requests_timeout.is_none() {
+            return Ok(active.tickets.add(Ticket::ready(HostAnswer::Names(names)).holding(held)));
+        }
+        let ticket = Ticket::names(NamesPage::new(prefix, after, most, names)).holding(held);
+        self.add_asking_peers(ticket, namespace, PeerRequest::Rooms, timeout_ms)
     }
 
     /// Takes the answer to `ask_room_names`.
-    pub(crate) fn take_names(&mut self, ticket: u64) -> Result<Vec<String>, Refusal> {
-        self.active()?.tickets.take_answer(ticket, |answer| match answer {
-            HostAnswer::Names(names) => Ok(owned(&names)),
-            other => Err(other),
-        })
+    pub(crate) fn take_names(&mut self, ticket: u64) -> Result<(Vec<String>, u32), Refusal> {
+        let (names, nodes_missing) = self.active()?.tickets.take_names(ticket)?;
+        Ok((owned(&names), nodes_missing))
     }
 
-    /// The same as `count_sockets`, as a question.
-    pub(crate) fn ask_count(&mut self, target: GuestTarget) -> Result<u64, Refusal> {
+    /// The same as `count_sockets`, of all nodes, as a question.
+    pub(crate) fn ask_count(&mut self, target: GuestTarget, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
         let target = self.target(target)?;
+        let asks_peers = self.asks_peers(&target);
         let active = self.begin_question()?;
-        Ok(active.tickets.add(Ticket::ready(HostAnswer::Count(count(&target)))))
+        let ticket = Ticket::ready(HostAnswer::Count(count(&target)));
+        if !asks_peers {
+            return Ok(active.tickets.add(ticket));
+        }
+        self.add_asking_peers(ticket, target.namespace, PeerRequest::Ids(target.rooms), timeout_ms)
     }
 
     /// Takes the answer to `ask_count`.
-    pub(crate) fn take_count(&mut self, ticket: u64) -> Result<u32, Refusal> {
-        self.active()?.tickets.take_answer(ticket, |answer| match answer {
+    pub(crate) fn take_count(&mut self, ticket: u64) -> Result<(u32, u32), Refusal> {
+        self.active()?.tickets.take_counted(ticket, |answer| match answer {
             HostAnswer::Count(count) => Ok(count),
             other => Err(other),
         })

@@ -11,6 +11,7 @@ use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::Ticket;
 use crate::effect::Write;
+use crate::peers::PeerRequest;
 use crate::plugin::capability::Capability;
 use crate::plugin::validate;
 
@@ -90,32 +91,45 @@ impl InstanceState {
         Ok(ids.iter().map(ToString::to_string).collect())
     }
 
-    /// The ids of all sockets that match, as a question. All of them are on this node, so the answer is there already.
-    pub(crate) fn ask_socket_ids(&mut self, target: GuestTarget) -> Result<u64, Refusal> {
+    /// The ids of all sockets that match, as a question.
+    pub(crate) fn ask_socket_ids(&mut self, target: GuestTarget, timeout_ms: Option<u32>) -> Result<u64, Refusal> {
         let target = self.target(target)?;
-        let plugin = self.context.plugin.clone();
+        let (plugin, asks_peers) = (self.context.plugin.clone(), self.asks_peers(&target));
         let active = self.begin_question()?;
         let mut ids = target.namespace.lock().ids(&target.rooms);
         let held = hold(&plugin, size_of_val(&*ids))?;
         ids.sort_unstable();
-        Ok(active.tickets.add(Ticket::ids(ids).holding(held)))
+        let ticket = Ticket::ids(ids.iter().map(|id| id.as_str().into()).collect()).holding(held);
+        if !asks_peers {
+            return Ok(active.tickets.add(ticket));
+        }
+        self.add_asking_peers(ticket, target.namespace, PeerRequest::Ids(target.rooms), timeout_ms)
     }
 
-    /// Takes the next ids of the answer to `ask_socket_ids`, and whether there are more.
-    pub(crate) fn take_socket_ids(&mut self, ticket: u64, most: u32) -> Result<(Vec<String>, bool), Refusal> {
+    /// Takes the next ids of the answer to `ask_socket_ids`, whether there are more, and how many nodes are missing.
+    pub(crate) fn take_socket_ids(&mut self, ticket: u64, most: u32) -> Result<(Vec<String>, bool, u32), Refusal> {
         let most = validate::page(most)?;
         self.active()?.tickets.take_ids(ticket, most)
     }
 
-    /// Fetches the sockets that match. All of them are on this node, so the answer is there already.
-    pub(crate) fn ask_fetch(&mut self, target: GuestTarget, fields: FetchFields) -> Result<u64, Refusal> {
+    /// Fetches the sockets that match.
+    pub(crate) fn ask_fetch(
+        &mut self,
+        target: GuestTarget,
+        fields: FetchFields,
+        timeout_ms: Option<u32>,
+    ) -> Result<u64, Refusal> {
         let target = self.target(target)?;
         let with_secrets = self.has(Capability::HandshakeSecrets);
-        let plugin = self.context.plugin.clone();
+        let (plugin, asks_peers) = (self.context.plugin.clone(), self.asks_peers(&target));
         let active = self.begin_question()?;
         let sockets = target.namespace.lock().select(&target.rooms);
         let held = hold(&plugin, size_of_val(&*sockets))?;
-        Ok(active.tickets.add(Ticket::fetched(Fetched::new(sockets, fields, with_secrets)).holding(held)))
+        let ticket = Ticket::fetched(Fetched::new(sockets, fields, with_secrets)).holding(held);
+        if !asks_peers {
+            return Ok(active.tickets.add(ticket));
+        }
+        self.add_asking_peers(ticket, target.namespace, PeerRequest::Sockets(target.rooms), timeout_ms)
     }
 
     /// Takes the next page of the answer to `ask_fetch`.

@@ -11,9 +11,12 @@ use innkeeper_contract::limits::NAME_BYTES;
 use tokio::time::Instant;
 
 use super::fetch::Fetched;
-use crate::adapter::{QuestionAnswers, SocketId};
+use super::names_page::NamesPage;
+use crate::adapter::QuestionAnswers;
 use crate::budget::Held;
 use crate::effect::Asked;
+use crate::packet::Payload;
+use crate::peers::{PeerAnswer, PeerAnswers, PeerQuestion};
 use crate::plugin::progress::OpenQuestion;
 use crate::rate_limit::Decision;
 use crate::store::Entry;
@@ -30,6 +33,10 @@ pub(crate) struct Ticket {
     held: Option<Held>,
     /// In `shared` mode.
     pub(super) watch: Watch,
+    /// What other nodes are asked beside this one. Taken when their answers have been added to the content.
+    pub(super) peers: Option<Arc<PeerQuestion>>,
+    /// How many of them did not answer.
+    pub(super) nodes_missing: u32,
 }
 
 /// What a `shared` instance notes about a ticket, which outlives its call.
@@ -51,7 +58,9 @@ pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = (Result<HostAnswer, 
 pub(super) enum TicketContent {
     Clients(ClientQuestion),
     Fetched(Fetched),
-    Ids(VecDeque<SocketId>),
+    Ids(VecDeque<Box<str>>),
+    /// The rooms of this node, to which those of others are added.
+    Names(NamesPage),
     /// Asked of a part of the host, which works on it whether or not the call waits.
     Pending(PendingAnswer),
     Ready(Result<HostAnswer, Refusal>),
@@ -66,6 +75,7 @@ pub(crate) enum HostAnswer {
     Entries(Vec<Entry>),
     Names(Vec<Arc<str>>),
     Count(u32),
+    Payloads(Vec<Payload>),
     Decision(Decision),
 }
 
@@ -76,6 +86,7 @@ impl HostAnswer {
             Self::Value(value) => value.as_ref().map_or(0, Vec::len),
             Self::Entries(entries) => entries.iter().map(|(key, value)| key.len() + value.len() + NAME_BYTES).sum(),
             Self::Names(names) => names.iter().map(|name| name.len() + NAME_BYTES).sum(),
+            Self::Payloads(payloads) => payloads.iter().map(Payload::len).sum(),
             Self::Done(_) | Self::Number(_) | Self::Count(_) | Self::Decision(_) => 0,
         }
     }
@@ -103,7 +114,7 @@ impl Drop for ClientQuestion {
 
 impl Ticket {
     fn new(content: TicketContent, until: Instant) -> Self {
-        Self { content, until, held: None, watch: Watch::default() }
+        Self { content, until, held: None, watch: Watch::default(), peers: None, nodes_missing: 0 }
     }
 
     /// A question to clients.
@@ -118,8 +129,44 @@ impl Ticket {
     }
 
     /// Ids of sockets, in the order in which they are taken.
-    pub(super) fn ids(ids: Vec<SocketId>) -> Self {
+    pub(super) fn ids(ids: Vec<Box<str>>) -> Self {
         Self::new(TicketContent::Ids(ids.into()), Instant::now())
+    }
+
+    /// Names of rooms, with those of other nodes.
+    pub(super) fn names(names: NamesPage) -> Self {
+        Self::new(TicketContent::Names(names), Instant::now())
+    }
+
+    /// The answers of other nodes belong to it, and are awaited until then.
+    pub(super) fn with_peers(mut self, peers: Arc<PeerQuestion>, until: Instant) -> Self {
+        self.peers = Some(peers);
+        self.until = until;
+        self
+    }
+
+    /// Adds what other nodes answered, once it is there.
+    pub(super) fn add_peers(&mut self) {
+        let Some(peers) = self.peers.take() else { return };
+        let PeerAnswers { answers, nodes_missing } = peers.close();
+        self.nodes_missing = nodes_missing;
+        for answer in answers {
+            match (&mut self.content, answer) {
+                (TicketContent::Fetched(fetched), PeerAnswer::Sockets(sockets)) => fetched.add(sockets),
+                (TicketContent::Ids(ids), PeerAnswer::Ids(more)) => ids.extend(more.into_iter().map(String::into_boxed_str)),
+                (TicketContent::Names(names), PeerAnswer::Rooms(rooms)) => names.add(rooms),
+                (TicketContent::Ready(Ok(HostAnswer::Count(count))), PeerAnswer::Ids(ids)) => {
+                    *count = count.saturating_add(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+                }
+                (TicketContent::Ready(Ok(HostAnswer::Payloads(payloads))), PeerAnswer::ServerEvent(payload)) => {
+                    payloads.push(payload)
+                }
+                _ => {}
+            }
+        }
+        if let TicketContent::Ids(ids) = &mut self.content {
+            ids.make_contiguous().sort_unstable();
+        }
     }
 
     /// The same for an answer that is taken at once.
@@ -149,8 +196,16 @@ impl Ticket {
     }
 
     pub(super) fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(peers) = &self.peers
+            && peers.poll(context).is_pending()
+            && now < self.until
+        {
+            return Poll::Pending;
+        }
         match &mut self.content {
-            TicketContent::Fetched(_) | TicketContent::Ids(_) | TicketContent::Ready(_) => return Poll::Ready(()),
+            TicketContent::Fetched(_) | TicketContent::Ids(_) | TicketContent::Names(_) | TicketContent::Ready(_) => {
+                return Poll::Ready(());
+            }
             TicketContent::Pending(answer) => {
                 if let Poll::Ready((answer, held)) = answer.as_mut().poll(context) {
                     self.content = TicketContent::Ready(answer);

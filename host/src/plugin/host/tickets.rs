@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -122,7 +123,8 @@ impl Tickets {
 
     /// The answers of clients.
     pub(super) fn take_client_answers(&mut self, ticket: u64) -> Result<QuestionAnswers, Refusal> {
-        let TicketContent::Clients(clients) = self.take(ticket, |content| matches!(content, TicketContent::Clients(_)))? else {
+        let TicketContent::Clients(clients) = self.take(ticket, |content| matches!(content, TicketContent::Clients(_)))?.content
+        else {
             return Err(refusals::no_ticket(ticket));
         };
         let answers = clients.close();
@@ -135,33 +137,60 @@ impl Tickets {
 
     /// The next page of the sockets that were fetched. The ticket stays open while there are more.
     pub(super) fn take_fetched(&mut self, ticket: u64, most: usize) -> Result<FetchedPage, Refusal> {
-        let Some(Ticket { content: TicketContent::Fetched(fetched), .. }) = self.open.get_mut(ticket) else {
+        let open = self.answered_mut(ticket, |content| matches!(content, TicketContent::Fetched(_)))?;
+        let (TicketContent::Fetched(fetched), nodes_missing) = (&mut open.content, open.nodes_missing) else {
             return Err(refusals::no_ticket(ticket));
         };
-        let page = fetched.next_page(most);
+        let page = FetchedPage { nodes_missing, ..fetched.next_page(most) };
         if !page.more {
             self.remove(ticket);
         }
         Ok(page)
     }
 
-    /// The next ids of sockets, and whether there are more. The ticket stays open while there are.
-    pub(super) fn take_ids(&mut self, ticket: u64, most: usize) -> Result<(Vec<String>, bool), Refusal> {
-        let Some(Ticket { content: TicketContent::Ids(ids), .. }) = self.open.get_mut(ticket) else {
+    /// The next ids of sockets, whether there are more, and how many other nodes are missing. The ticket stays open while there are more.
+    pub(super) fn take_ids(&mut self, ticket: u64, most: usize) -> Result<(Vec<String>, bool, u32), Refusal> {
+        let open = self.answered_mut(ticket, |content| matches!(content, TicketContent::Ids(_)))?;
+        let (TicketContent::Ids(ids), nodes_missing) = (&mut open.content, open.nodes_missing) else {
             return Err(refusals::no_ticket(ticket));
         };
-        let page = ids.drain(..most.min(ids.len())).map(|id| id.to_string()).collect();
+        let page = ids.drain(..most.min(ids.len())).map(String::from).collect();
         let more = !ids.is_empty();
         if !more {
             self.remove(ticket);
         }
-        Ok((page, more))
+        Ok((page, more, nodes_missing))
+    }
+
+    /// Names of rooms, and how many other nodes are missing.
+    pub(super) fn take_names(&mut self, ticket: u64) -> Result<(Vec<Arc<str>>, u32), Refusal> {
+        let is_names =
+            |content: &TicketContent| matches!(content, TicketContent::Names(_) | TicketContent::Ready(Ok(HostAnswer::Names(_))));
+        let Ticket { content, nodes_missing, .. } = self.take(ticket, is_names)?;
+        match content {
+            TicketContent::Names(names) => Ok((names.finish(), nodes_missing)),
+            TicketContent::Ready(Ok(HostAnswer::Names(names))) => Ok((names, nodes_missing)),
+            _ => Err(refusals::no_ticket(ticket)),
+        }
     }
 
     /// The answer of a part of the host. `pick` takes the kind of answer that was requested.
     pub(super) fn take_answer<T>(&mut self, ticket: u64, pick: fn(HostAnswer) -> Result<T, HostAnswer>) -> Result<T, Refusal> {
-        match self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))? {
-            TicketContent::Ready(answer) => pick(answer?).map_err(|_| refusals::no_ticket(ticket)),
+        Ok(self.take_counted(ticket, pick)?.0)
+    }
+
+    /// The same, and how many other nodes are missing.
+    pub(super) fn take_counted<T>(
+        &mut self,
+        ticket: u64,
+        pick: fn(HostAnswer) -> Result<T, HostAnswer>,
+    ) -> Result<(T, u32), Refusal> {
+        let open = self.take(ticket, |content| matches!(content, TicketContent::Pending(_) | TicketContent::Ready(_)))?;
+        match open.content {
+            TicketContent::Ready(answer) => {
+                let picked = pick(answer?).map_err(|_| refusals::no_ticket(ticket))?;
+                Ok((picked, open.nodes_missing))
+            }
             _ => Err(refusals::timed_out()),
         }
     }
@@ -192,12 +221,19 @@ impl Tickets {
         }
     }
 
-    fn take(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<TicketContent, Refusal> {
+    fn take(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<Ticket, Refusal> {
+        self.answered_mut(ticket, fits)?;
+        self.remove(ticket).ok_or_else(|| refusals::no_ticket(ticket))
+    }
+
+    /// A ticket that is answered.
+    fn answered_mut(&mut self, ticket: u64, fits: impl Fn(&TicketContent) -> bool) -> Result<&mut Ticket, Refusal> {
         let open = self.open.get_mut(ticket).filter(|open| fits(&open.content)).ok_or_else(|| refusals::no_ticket(ticket))?;
         if open.poll(Instant::now(), &mut Context::from_waker(Waker::noop())).is_pending() {
             return Err(refusals::unanswered(ticket));
         }
-        self.remove(ticket).map(|open| open.content).ok_or_else(|| refusals::no_ticket(ticket))
+        open.add_peers();
+        Ok(open)
     }
 }
 

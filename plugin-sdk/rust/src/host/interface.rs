@@ -1,6 +1,6 @@
 //! The imports of the contract in the crate's own types: what the host of a unit test implements.
 
-use super::types::{Answers, Handshake, Page, Setting};
+use super::types::{Answers, Handshake, Page, ServersAnswers, Setting};
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::Result;
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// The host of a unit test. A component has `WitHost` with the same methods instead: through a trait object it would
 /// import the whole contract, and so run on no host that lacks a part of it.
+///
+/// What is asked of all nodes is answered with how many of them did not answer.
 pub(crate) trait Host {
     fn emit_to_socket(&self, socket: &str, name: &str, payload: Payload, flags: &[String]) -> Result<()>;
     fn emit_to_rooms(&self, target: &Target, name: &str, payload: Payload) -> Result<()>;
@@ -29,9 +31,12 @@ pub(crate) trait Host {
     fn disconnect(&self, socket: &str, close: bool) -> Result<()>;
     fn disconnect_all(&self, target: &Target, close: bool) -> Result<()>;
     fn fetch(&self, target: &Target, fields: &[String], timeout: Option<Duration>) -> Result<Page>;
-    fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<String>>;
-    fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<u32>;
-    fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<Vec<String>>;
+    fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<(Vec<String>, u32)>;
+    fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<(u32, u32)>;
+    fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<(Vec<String>, u32)>;
+    fn server_emit(&self, namespace: &str, name: &str, payload: Payload) -> Result<()>;
+    fn server_ask(&self, namespace: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<ServersAnswers>;
+    fn node(&self) -> String;
     fn sleep(&self, delay: Duration) -> Result<()>;
     fn set_timer(&self, setting: &Setting) -> Result<()>;
     fn clear_timer(&self, name: &str, key: Option<&str>, socket: Option<&str>) -> Result<()>;

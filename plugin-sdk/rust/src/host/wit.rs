@@ -1,13 +1,14 @@
 //! The imports of a component. A question is asked here, waited for, and its answer taken: elsewhere it is an ordinary call.
 
-use super::types::{Answers, Handshake, Page, Setting};
+use super::types::{Answers, Handshake, Page, ServersAnswers, Setting};
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
-use crate::bindings::innkeeper::plugin::{acks, calls, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
+use crate::bindings::innkeeper::plugin::{acks, calls, cluster, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
 use innkeeper_contract::limits::PAGE_ENTRIES_MAX;
 use innkeeper_contract::{codes, flags};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// The imports of a component.
@@ -104,9 +105,9 @@ impl WitHost {
         Ok(all)
     }
 
-    pub(crate) fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<Vec<String>> {
+    pub(crate) fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
         if is_local(target) {
-            return pages(|after| sockets::ids(target, after, PAGE_ENTRIES_MAX));
+            return Ok((pages(|after| sockets::ids(target, after, PAGE_ENTRIES_MAX))?, 0));
         }
         let ticket = sockets::ask_ids(target, millis(timeout)).map_err(Error::of_host)?;
         calls::wait(&[ticket]);
@@ -116,26 +117,48 @@ impl WitHost {
             all.ids.extend(page.ids);
             all.more = page.more;
         }
-        Ok(all.ids)
+        Ok((all.ids, all.nodes_missing))
     }
 
-    pub(crate) fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<u32> {
+    pub(crate) fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<(u32, u32)> {
         if is_local(target) {
-            return rooms::count(target).map_err(Error::of_host);
+            return Ok((rooms::count(target).map_err(Error::of_host)?, 0));
         }
-        answer(rooms::ask_count(target, millis(timeout)), rooms::counted).map(|answer| answer.count)
+        answer(rooms::ask_count(target, millis(timeout)), rooms::counted).map(|answer| (answer.count, answer.nodes_missing))
     }
 
-    pub(crate) fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<Vec<String>> {
+    pub(crate) fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
         let namespace = &target.namespace;
         if is_local(target) {
-            return pages(|after| rooms::names(namespace, prefix, after, PAGE_ENTRIES_MAX));
+            return Ok((pages(|after| rooms::names(namespace, prefix, after, PAGE_ENTRIES_MAX))?, 0));
         }
-        pages(|after| {
+        let missing = Cell::new(0);
+        let names = pages(|after| {
             let ticket = rooms::ask_names(namespace, prefix, after, PAGE_ENTRIES_MAX, millis(timeout))?;
             calls::wait(&[ticket]);
-            rooms::named(ticket).map(|answer| answer.names)
-        })
+            let answer = rooms::named(ticket)?;
+            missing.set(answer.nodes_missing.max(missing.get()));
+            Ok(answer.names)
+        })?;
+        Ok((names, missing.get()))
+    }
+
+    pub(crate) fn server_emit(&self, namespace: &str, name: &str, payload: Payload) -> Result<()> {
+        cluster::emit(namespace, name, &payload.into()).map_err(Error::of_host)
+    }
+
+    pub(crate) fn server_ask(
+        &self,
+        namespace: &str,
+        name: &str,
+        payload: Payload,
+        timeout: Option<Duration>,
+    ) -> Result<ServersAnswers> {
+        answer(cluster::ask(namespace, name, &payload.into(), millis(timeout)), cluster::responses)
+    }
+
+    pub(crate) fn node(&self) -> String {
+        cluster::node()
     }
 
     pub(crate) fn sleep(&self, delay: Duration) -> Result<()> {

@@ -20,6 +20,20 @@ pub(super) fn event(name: &str, sent: &Payload) -> Result<()> {
     payload(sent)
 }
 
+/// Checks an event for the other servers.
+pub(super) fn server_event(name: &str, sent: &Payload) -> Result<()> {
+    if events::is_reserved_between_servers(name) {
+        return Err(Error::refused(refusals::reserved_event(name)));
+    }
+    if name.len() > EVENT_NAME_BYTES_MAX {
+        return Err(Error::refused(refusals::event_name()));
+    }
+    if !sent.attachments.is_empty() {
+        return Err(Error::refused(refusals::server_event_binary()));
+    }
+    payload(sent)
+}
+
 /// Checks the arguments of an emit or an ack.
 pub(super) fn payload(payload: &Payload) -> Result<()> {
     if payload.attachments.len() > defaults::ATTACHMENTS_MAX {

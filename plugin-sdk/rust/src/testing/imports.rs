@@ -14,7 +14,7 @@ use crate::bindings::innkeeper::plugin::emit::Response;
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
-use crate::host::{Answers, Handshake, Host, Page, RemoteSocket, Setting};
+use crate::host::{Answers, Handshake, Host, Page, RemoteSocket, ServersAnswers, Setting};
 use crate::payload::Payload;
 use innkeeper_contract::capabilities::{self, SECRET_HEADERS};
 use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
@@ -192,20 +192,36 @@ impl Host for CallHost {
         })
     }
 
-    fn ids(&self, target: &Target, _timeout: Option<Duration>) -> Result<Vec<String>> {
+    fn ids(&self, target: &Target, _timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
         self.look(target, |state| {
             let mut ids: Vec<_> = state.select(target).into_iter().map(|index| state.sockets[index].id.clone()).collect();
             ids.sort();
-            ids
+            (ids, 0)
         })
     }
 
-    fn count(&self, target: &Target, _timeout: Option<Duration>) -> Result<u32> {
-        self.look(target, |state| u32::try_from(state.select(target).len()).unwrap_or(u32::MAX))
+    fn count(&self, target: &Target, _timeout: Option<Duration>) -> Result<(u32, u32)> {
+        self.look(target, |state| (u32::try_from(state.select(target).len()).unwrap_or(u32::MAX), 0))
     }
 
-    fn room_names(&self, target: &Target, prefix: &str, _timeout: Option<Duration>) -> Result<Vec<String>> {
-        self.look(target, |state| state.room_names(&target.namespace, prefix))
+    fn room_names(&self, target: &Target, prefix: &str, _timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
+        self.look(target, |state| (state.room_names(&target.namespace, prefix), 0))
+    }
+
+    fn server_emit(&self, namespace: &str, name: &str, payload: Payload) -> Result<()> {
+        self.with(|call, state| call.check_server_event(state, namespace, name, &payload))
+    }
+
+    fn server_ask(&self, namespace: &str, name: &str, payload: Payload, _timeout: Option<Duration>) -> Result<ServersAnswers> {
+        self.with(|call, state| {
+            call.check_server_event(state, namespace, name, &payload)?;
+            call.flush(state);
+            Ok(ServersAnswers { responses: Vec::new(), nodes_missing: 0 })
+        })
+    }
+
+    fn node(&self) -> String {
+        "test".to_owned()
     }
 
     fn sleep(&self, delay: Duration) -> Result<()> {

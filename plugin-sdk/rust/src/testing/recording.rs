@@ -7,7 +7,8 @@ use super::loaded_plugin::LoadedPlugin;
 use super::write::Write;
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
-use innkeeper_contract::{defaults, flags, refusals};
+use crate::payload::Payload;
+use innkeeper_contract::{capabilities, defaults, flags, refusals};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,13 @@ impl Recording {
         let mut namespaces = state.namespaces();
         namespaces.retain(|namespace| self.plugin.serves_by(&target.namespace, namespace));
         Ok(namespaces.into_iter().map(|namespace| Target { namespace, ..target.clone() }).collect())
+    }
+
+    /// Checks an event for the other servers.
+    pub(super) fn check_server_event(&self, state: &HostState, namespace: &str, name: &str, payload: &Payload) -> Result<()> {
+        self.plugin.needs(capabilities::CLUSTER)?;
+        checks::server_event(name, payload)?;
+        self.check_namespace(state, namespace)
     }
 
     /// Checks that a namespace exists and that the plugin may name it.

@@ -8,7 +8,8 @@ use super::generated::Plugin;
 use super::generated::innkeeper::plugin::{arriving, types};
 use super::registration;
 use crate::adapter::{Socket, SocketId};
-use crate::plugin::call::{Disconnection, Event, Export, TimerCall};
+use crate::packet::Message;
+use crate::plugin::call::{Disconnection, Event, Export, ServerEventCall, TimerCall};
 use crate::plugin::contract::{ExportResult, Exports};
 use crate::plugin::failure::Failure;
 use crate::plugin::host::InstanceState;
@@ -49,6 +50,7 @@ impl Exports for Plugin {
         match &export {
             Export::Start { instance, kind } => return self.call_start(store, id, *instance, kind).await.map(Into::into),
             Export::Timer(timer) => return self.timer(store, id, timer, registration, socket.as_deref()).await,
+            Export::ServerEvent(event) => return self.server_event(store, id, event, registration.unwrap_or_default()).await,
             _ => {}
         }
         let (Some(socket), Some(registration)) = (&socket, registration) else {
@@ -76,7 +78,12 @@ impl Exports for Plugin {
                 let (reason, details) = (reason.as_str(), details.as_deref());
                 self.call_disconnect(store, id, socket, namespace, registration, reason, details).await?.into()
             }
-            Export::Start { .. } | Export::Timer(_) | Export::Wake | Export::Snapshot | Export::Restore => {
+            Export::Start { .. }
+            | Export::Timer(_)
+            | Export::ServerEvent(_)
+            | Export::Wake
+            | Export::Snapshot
+            | Export::Restore => {
                 return Err(wasmtime::Error::msg("not about a socket alone"));
             }
         })
@@ -93,6 +100,25 @@ struct About<'a> {
 }
 
 impl Plugin {
+    async fn server_event(
+        &self,
+        store: &mut Store<InstanceState>,
+        id: u64,
+        event: &ServerEventCall,
+        registration: u32,
+    ) -> wasmtime::Result<ExportResult> {
+        let Message { name, payload } = &event.message;
+        let call = arriving::ServerEventCall {
+            call: id,
+            namespace: event.namespace.name(),
+            registration,
+            name,
+            payload: types::PayloadParam { args: &payload.args, attachments: &[] },
+            extra: &[],
+        };
+        self.call_server_event(store, call).await.map(Into::into)
+    }
+
     async fn timer(
         &self,
         store: &mut Store<InstanceState>,

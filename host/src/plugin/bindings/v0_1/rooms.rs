@@ -39,22 +39,22 @@ impl Host for InstanceState {
         prefix: String,
         after: Option<String>,
         most: u32,
-        _timeout_ms: Option<u32>,
+        timeout_ms: Option<u32>,
     ) -> Result<u64, Failure> {
-        self.ask_room_names(&namespace, &prefix, after.as_deref(), most).map_err(|refusal| self.refused(refusal))
+        self.ask_room_names(&namespace, &prefix, after.as_deref(), most, timeout_ms).map_err(|refusal| self.refused(refusal))
     }
 
     fn named(&mut self, ticket: u64) -> Result<NamesAnswer, Failure> {
-        let names = self.take_names(ticket).map_err(|refusal| self.refused(refusal))?;
-        Ok(NamesAnswer { names, nodes_missing: 0 })
+        let (names, nodes_missing) = self.take_names(ticket).map_err(|refusal| self.refused(refusal))?;
+        Ok(NamesAnswer { names, nodes_missing })
     }
 
-    fn ask_count(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        Self::ask_count(self, target.into()).map_err(|refusal| self.refused(refusal))
+    fn ask_count(&mut self, target: Target, timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        Self::ask_count(self, target.into(), timeout_ms).map_err(|refusal| self.refused(refusal))
     }
 
     fn counted(&mut self, ticket: u64) -> Result<CountAnswer, Failure> {
-        let count = self.take_count(ticket).map_err(|refusal| self.refused(refusal))?;
-        Ok(CountAnswer { count, nodes_missing: 0 })
+        let (count, nodes_missing) = self.take_count(ticket).map_err(|refusal| self.refused(refusal))?;
+        Ok(CountAnswer { count, nodes_missing })
     }
 }

@@ -43,23 +43,24 @@ impl Host for InstanceState {
         self.socket_ids(target.into(), after.as_deref(), most).map_err(|refusal| self.refused(refusal))
     }
 
-    fn ask_ids(&mut self, target: Target, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        self.ask_socket_ids(target.into()).map_err(|refusal| self.refused(refusal))
+    fn ask_ids(&mut self, target: Target, timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        self.ask_socket_ids(target.into(), timeout_ms).map_err(|refusal| self.refused(refusal))
     }
 
     fn found(&mut self, ticket: u64, most: u32) -> Result<IdsPage, Failure> {
-        let (ids, more) = self.take_socket_ids(ticket, most).map_err(|refusal| self.refused(refusal))?;
-        Ok(IdsPage { ids, more, nodes_missing: 0 })
+        let (ids, more, nodes_missing) = self.take_socket_ids(ticket, most).map_err(|refusal| self.refused(refusal))?;
+        Ok(IdsPage { ids, more, nodes_missing })
     }
 
-    fn fetch(&mut self, target: Target, fields: Vec<String>, _timeout_ms: Option<u32>) -> Result<u64, Failure> {
-        self.ask_fetch(target.into(), FetchFields::parse(&fields)).map_err(|refusal| self.refused(refusal))
+    fn fetch(&mut self, target: Target, fields: Vec<String>, timeout_ms: Option<u32>) -> Result<u64, Failure> {
+        self.ask_fetch(target.into(), FetchFields::parse(&fields), timeout_ms).map_err(|refusal| self.refused(refusal))
     }
 
     fn fetched(&mut self, ticket: u64, most: u32) -> Result<Page, Failure> {
         let page = self.take_fetched(ticket, most).map_err(|refusal| self.refused(refusal))?;
         let sockets = page.sockets.into_iter().map(Into::into).collect();
-        Ok(Page { sockets, more: page.more, nodes_missing: 0, missing_nodes: Vec::new() })
+        // Answers on the wire between nodes do not say whose they are.
+        Ok(Page { sockets, more: page.more, nodes_missing: page.nodes_missing, missing_nodes: Vec::new() })
     }
 }
 

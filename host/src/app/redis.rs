@@ -1,0 +1,48 @@
+//! What is built out of `[adapter.redis]`.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::cluster::{Cluster, ClusterOptions};
+use crate::config::{Config, RedisAdapter, RedisEndpoint};
+use crate::limit_hits::LimitHits;
+use crate::node::NodeName;
+use crate::redis_link::{RedisLink, Tls, TlsError};
+
+/// Random bytes behind the node's name in its id.
+const RANDOM_BYTES: usize = 6;
+
+/// TLS, if the URL asks for it.
+pub(super) fn tls(redis: &RedisAdapter) -> Result<Option<Tls>, TlsError> {
+    match redis.url.as_ref().map(|url| &url.endpoint) {
+        Some(RedisEndpoint::Tcp { tls: true, .. }) => Tls::new(redis.ca_file.as_deref()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The way to Redis, if it is configured. Its certificates were looked at when the configuration was checked.
+pub(super) fn link(config: &Config, node: NodeName) -> Option<RedisLink> {
+    let url = config.redis.url.clone()?;
+    let tls = tls(&config.redis).ok().flatten();
+    Some(RedisLink::new(url, tls, format!("innkeeper-{node}")))
+}
+
+/// This node's part of the cluster, not connected yet.
+pub(super) fn cluster(config: &Config, node: NodeName, limit_hits: &Arc<LimitHits>) -> Option<Arc<Cluster>> {
+    let link = link(config, node)?;
+    let mut random = [0; RANDOM_BYTES];
+    // Without random bytes the name alone tells the nodes apart.
+    let _whatever = getrandom::fill(&mut random);
+    let redis = &config.redis;
+    let options = ClusterOptions {
+        node: node.to_string(),
+        key: redis.key.clone(),
+        specific_responses: redis.publish_on_specific_response_channel,
+        answer_secrets: redis.answer_secrets,
+        python_channel: redis.python_channel.clone(),
+        requests_timeout: redis.requests_timeout,
+        attachments_max: config.limits.attachments_max,
+    };
+    Some(Cluster::new(options, link, &URL_SAFE_NO_PAD.encode(random), limit_hits.clone()))
+}
