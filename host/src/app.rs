@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use crate::adapter::Adapter;
 use crate::admin::TokenError;
 use crate::auth::Keys;
+use crate::cluster::start_cluster;
 use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
 use crate::dispatch::{self, Dispatcher, ServerEventDispatch};
 use crate::drain::{self, Received, Signals};
@@ -31,7 +32,7 @@ use crate::event_loops::{EventLoops, Threads};
 use crate::fixed_limits::LISTEN_BACKLOG;
 use crate::generations::{self, Generations, GenerationsTask, Shelf};
 use crate::host_names::HostNames;
-use crate::internal::{self, Interface, Status};
+use crate::internal::{self, Interface, Missing, Status};
 use crate::limit_hits::LimitHits;
 use crate::node::NodeName;
 use crate::plugin::{
@@ -149,7 +150,13 @@ pub(crate) async fn run(
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     let generations = server.generations.clone();
-    status.set_ready(Box::new(move || generations.not_loaded()), engine.shutting_down());
+    let (cluster, redis_is_required) = (server.sources.cluster.clone(), config.redis.required_for_ready);
+    let missing = move || Missing {
+        plugins: generations.not_loaded(),
+        redis_down_s: cluster.as_ref().map(|cluster| cluster.down()).unwrap_or_default(),
+        redis_is_required,
+    };
+    status.set_ready(Box::new(missing), engine.shutting_down());
     ready(server.generations.clone());
     let mut watching = watch_files(&config, &server.generations);
     while let Received::HangUp = signals.next().await {
@@ -269,7 +276,7 @@ pub(crate) async fn build(
     let (mut task, generations) = GenerationsTask::new(parts, plugins, loaded);
     // Before the plugins start, which may ask other nodes.
     if let Some(cluster) = &cluster {
-        cluster.start(adapter.clone(), effects.clone(), Arc::new(ServerEventDispatch::new(registry.clone())));
+        start_cluster(cluster, adapter.clone(), effects.clone(), Arc::new(ServerEventDispatch::new(registry.clone())));
     }
     task.start().await;
     // Ends with the runtime.

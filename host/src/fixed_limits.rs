@@ -162,7 +162,6 @@ pub(crate) const PEER_ANSWERS_MAX: usize = 256;
 pub(crate) const SERVER_EVENTS_MAX: usize = 1_000;
 /// Bytes of those.
 pub(crate) const SERVER_EVENT_BYTES_MAX: usize = 8 << 20;
-/// Bytes of the acks that this node collects for others and has not sent on yet.
-pub(crate) const PEER_ACK_BYTES_MAX: usize = 64 << 20;
-/// Lines of the log in ten seconds about messages of other nodes that are ignored: whoever reaches Redis can cause any number.
-pub(crate) const IGNORED_MESSAGE_LINES_MAX: u32 = 5;
+/// Bytes of a message of another node; a larger one is ignored. Many times the largest event of a client, and below what Redis lets wait for a
+/// subscriber (32 MiB).
+pub(crate) const PEER_MESSAGE_BYTES_MAX: usize = 16 << 20;

@@ -30,7 +30,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use status::Phase;
 
-pub(crate) use status::Status;
+pub(crate) use status::{Missing, Status};
 
 /// How long to wait after an accept that failed, for example because there are no more file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -154,7 +154,7 @@ fn respond(request: &Parts, status: &Status) -> Response<Body> {
     match request.uri.path() {
         _ if !is_read => response(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"use GET"}"#.into()),
         "/healthz" => health(status.phase()),
-        "/readyz" => readiness(status.phase(), &status.not_loaded()),
+        "/readyz" => readiness(status.phase(), &status.missing()),
         "/metrics" => page(status.metrics()),
         _ => response(StatusCode::OK, format!(r#"{{"name":"innkeeper","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
     }
@@ -169,18 +169,25 @@ fn health(phase: Phase) -> Response<Body> {
     }
 }
 
-/// Whether clients can be sent here, and which plugins they will not find.
-fn readiness(phase: Phase, not_loaded: &[String]) -> Response<Body> {
+/// Whether clients can be sent here, which plugins they will not find, and since when the other nodes cannot be reached.
+fn readiness(phase: Phase, missing: &Missing) -> Response<Body> {
+    let is_alone = !missing.redis_down_s.is_empty();
     let (status, word) = match phase {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Ready if is_alone && missing.redis_is_required => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        Phase::Ready if is_alone => (StatusCode::OK, "degraded"),
         Phase::Ready => (StatusCode::OK, "ready"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    if not_loaded.is_empty() {
-        return response(status, format!(r#"{{"status":"{word}"}}"#));
+    let mut body = serde_json::json!({"status": word});
+    if !missing.plugins.is_empty() {
+        body["not_loaded"] = missing.plugins.as_slice().into();
     }
-    // Names of plugins are letters, digits, - and _.
-    response(status, format!(r#"{{"status":"{word}","not_loaded":["{}"]}}"#, not_loaded.join(r#"",""#)))
+    if is_alone {
+        let down = missing.redis_down_s.iter().map(|(connection, seconds)| ((*connection).to_owned(), seconds.round().into()));
+        body["redis_down_s"] = serde_json::Value::Object(down.collect());
+    }
+    response(status, body.to_string())
 }
 
 fn page(text: String) -> Response<Body> {
@@ -205,13 +212,26 @@ fn response(status: StatusCode, body: String) -> Response<Body> {
 mod tests {
     use http_body_util::BodyExt;
 
-    use super::{Phase, readiness};
+    use super::{Missing, Phase, Response, StatusCode, readiness};
+
+    async fn body(answer: Response<super::Body>) -> serde_json::Value {
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_without_its_redis_is_degraded_and_not_ready_only_if_that_is_configured() {
+        for (redis_is_required, status) in [(false, StatusCode::OK), (true, StatusCode::SERVICE_UNAVAILABLE)] {
+            let missing = Missing { redis_down_s: vec![("publishing", 2.6)], redis_is_required, ..Missing::default() };
+            let answer = readiness(Phase::Ready, &missing);
+            assert_eq!(answer.status(), status);
+            assert_eq!(body(answer).await, serde_json::json!({"status": "degraded", "redis_down_s": {"publishing": 3.0}}));
+        }
+    }
 
     #[tokio::test]
     async fn readiness_names_the_plugins_that_are_not_loaded() {
-        let not_loaded = ["chat".to_owned(), "my-plugin".to_owned()];
-        let body = readiness(Phase::Ready, &not_loaded).into_body().collect().await.unwrap().to_bytes();
-        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let missing = Missing { plugins: vec!["chat".to_owned(), "my-plugin".to_owned()], ..Missing::default() };
+        let body = body(readiness(Phase::Ready, &missing)).await;
         assert_eq!(body, serde_json::json!({"status": "ready", "not_loaded": ["chat", "my-plugin"]}));
     }
 }

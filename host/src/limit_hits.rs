@@ -87,6 +87,7 @@ limits! {
     RateLimitKeys = "rate_limit_keys_max",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
+    ServerEventBytes = "SERVER_EVENT_BYTES_MAX",
     ServerEvents = "SERVER_EVENTS_MAX",
     TimerBytes = "TIMER_BYTES_MAX",
     Timers = "TIMERS_MAX",
@@ -94,6 +95,7 @@ limits! {
     Waiting = "waiting_max",
 
     // Other nodes: `cluster`.
+    PeerMessageBytes = "PEER_MESSAGE_BYTES_MAX",
     PeerAnswers = "PEER_ANSWERS_MAX",
     PeerRequests = "PEER_REQUESTS_MAX",
     PublishBytes = "PUBLISH_BYTES_MAX",

@@ -158,7 +158,7 @@ test("python-socketio's manager joins, leaves and disconnects sockets here, and 
   // A manager that only writes has no method for this; one of a server publishes it.
   await redis.cli("PUBLISH", "socketio", JSON.stringify({ method: "disconnect", sid: client.id, namespace: "/", host_id: "p" }));
   await eventually("it is disconnected", () => seen.length === 4);
-  assert.deepEqual(seen[3], ["disconnect", "io server disconnect"]);
+  assert.deepEqual(seen[3].slice(0, 2), ["disconnect", "io server disconnect"]);
 });
 
 test("fetchSockets finds the sockets of all servers, from both sides, with data, rooms and handshake", async (t) => {

@@ -86,7 +86,7 @@ impl<N> ByName<N> {
         }
     }
 
-    /// From now on `changed` is told what comes and goes, unless another one is already.
+    /// From now on `changed` learns what comes and goes, unless another one is already.
     pub(super) fn watch(&self, changed: Changed) {
         let _first_counts = self.changed.set(changed);
     }

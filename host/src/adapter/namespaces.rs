@@ -37,7 +37,7 @@ impl Adapter {
         self.namespaces.set_fixed(names, |name| self.new_namespace(name, None), Namespace::set_fixed);
     }
 
-    /// From now on `changed` is told the name of each namespace that comes or goes. It is called under a lock, so it only notes the name.
+    /// From now on `changed` gets the name of each namespace that comes or goes. It is called under a lock, so it only notes the name.
     /// The first caller counts.
     pub(crate) fn watch(&self, changed: impl Fn(&str) + Send + Sync + 'static) {
         self.namespaces.watch(Box::new(changed));

@@ -39,7 +39,7 @@ pub(super) fn cluster(config: &Config, node: NodeName, limit_hits: &Arc<LimitHit
         node: node.to_string(),
         key: redis.key.clone(),
         specific_responses: redis.publish_on_specific_response_channel,
-        answer_secrets: redis.answer_secrets,
+        answer_auth: redis.answer_auth,
         python_channel: redis.python_channel.clone(),
         requests_timeout: redis.requests_timeout,
         attachments_max: config.limits.attachments_max,

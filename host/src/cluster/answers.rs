@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Cluster;
+use super::member::Cluster;
 use super::outgoing::Outgoing;
 use super::wire::{OwnResponse, RequestKind, SocketsAnswer, encode_response};
 use crate::adapter::{Namespace, RoomFilter, Socket};
 use crate::budget::Budget;
 use crate::effect::{Flags, LocalEffects, QuestionTarget, Target, Write};
-use crate::fixed_limits::{PEER_ACK_BYTES_MAX, PEER_ANSWERS_MAX};
+use crate::fixed_limits::PEER_ANSWERS_MAX;
 use crate::limit_hits::LimitHit;
 use crate::packet::Message;
 use crate::peers::Reply;
 
 /// Sockets that are written down before other tasks have their turn.
 const SOCKETS_AT_ONCE: usize = 100;
+/// What acks may take until they are sent on, which is at once.
+const ACK_BYTES: usize = 64 << 20;
 /// How long acks are awaited for a node that does not say.
-const ACKS_AWAITED_MAX: Duration = Duration::from_secs(600);
+const ACKS_AWAITED: Duration = Duration::from_secs(600);
 
 /// Answers requests, so many at the same time.
 pub(super) struct Answering {
@@ -34,7 +36,7 @@ pub(super) struct Answering {
 
 impl Answering {
     pub(super) fn new(cluster: Arc<Cluster>, effects: Arc<LocalEffects>) -> Self {
-        Self { cluster, effects, open: Arc::new(Semaphore::new(PEER_ANSWERS_MAX)), acks: Budget::new(PEER_ACK_BYTES_MAX) }
+        Self { cluster, effects, open: Arc::new(Semaphore::new(PEER_ANSWERS_MAX)), acks: Budget::new(ACK_BYTES) }
     }
 
     /// Answers what a node asks of this one: sockets, rooms, or the acks of clients. `uid` is that node.
@@ -75,7 +77,7 @@ impl Answering {
         timeout: Option<Duration>,
         permit: OwnedSemaphorePermit,
     ) {
-        let timeout = timeout.unwrap_or(self.cluster.options.requests_timeout).min(ACKS_AWAITED_MAX);
+        let timeout = timeout.unwrap_or(self.cluster.options.requests_timeout).min(ACKS_AWAITED);
         let target = Target { namespace: namespace.clone(), rooms, flags: Flags { volatile: false, local: true } };
         let (write, asked) = Write::question(QuestionTarget::Rooms(target), message, self.acks.part(), timeout);
         let mut writes = VecDeque::from([write]);
@@ -140,7 +142,7 @@ async fn tell_sockets(
     sockets: Vec<Arc<Socket>>,
     permit: OwnedSemaphorePermit,
 ) {
-    let mut answer = SocketsAnswer::new(&number, cluster.options.answer_secrets);
+    let mut answer = SocketsAnswer::new(&number, cluster.options.answer_auth);
     for some in sockets.chunks(SOCKETS_AT_ONCE) {
         some.iter().for_each(|socket| answer.push(socket));
         tokio::task::yield_now().await;

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Cluster;
 use super::answers::Answering;
 use super::channels::Channel;
+use super::member::Cluster;
 use super::requests::{Asked, Asking};
 use super::wire::{
     Broadcast, Ignored, PythonKind, PythonMessage, Request, RequestKind, Response, ResponseKind, decode_request, decode_response,
@@ -14,6 +14,8 @@ use super::wire::{
 };
 use crate::adapter::{Adapter, Namespace, RoomFilter};
 use crate::effect::{Flags, LocalEffects, Target, Write};
+use crate::fixed_limits::PEER_MESSAGE_BYTES_MAX;
+use crate::limit_hits::LimitHit;
 use crate::peers::{PeerAnswer, ServerEvent, ServerEvents};
 
 /// Acts on messages.
@@ -60,7 +62,7 @@ impl Incoming {
         if !room.is_empty() && writes.is_empty() && !is_here(&namespace, room) {
             return;
         }
-        if let Err(why) = self.try_broadcast(&namespace, payload, writes) {
+        if let Err(why) = self.check_size(payload).and_then(|()| self.try_broadcast(&namespace, payload, writes)) {
             self.cluster.ignore(channel, &why);
         }
     }
@@ -81,6 +83,9 @@ impl Incoming {
 
     /// A message on a channel of its own: a request, a response, or one of python-socketio.
     pub(super) fn message(&self, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
+        if let Err(why) = self.check_size(payload) {
+            return self.cluster.ignore(channel, &why);
+        }
         let done = match self.cluster.channels.parse(channel) {
             Some(Channel::Request(namespace)) => self.request(namespace, payload, writes),
             Some(Channel::Response(namespace)) => self.response(namespace, payload),
@@ -124,6 +129,14 @@ impl Incoming {
             }
         }
         Ok(())
+    }
+
+    fn check_size(&self, payload: &[u8]) -> Result<(), Ignored> {
+        if payload.len() <= PEER_MESSAGE_BYTES_MAX {
+            return Ok(());
+        }
+        self.cluster.limit_hits.hit(LimitHit::PeerMessageBytes);
+        Err(Ignored::Refused("it has more than 16 MiB"))
     }
 
     fn apply_all(&self, writes: &mut VecDeque<Write>) {

@@ -166,7 +166,7 @@ impl Outgoing {
             }
     }
 
-    /// It will not leave: whoever asked is told.
+    /// It will not leave: whoever asked learns that.
     pub(super) fn give_up(self) {
         match self {
             Self::Question { question, .. } => drop(question.upgrade().map(|question| question.give_up_peers())),

@@ -8,14 +8,14 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
 use tokio::time::timeout;
 
-use super::Cluster;
 use super::health::Connection;
+use super::member::Cluster;
 use super::outgoing::Outgoing;
 use super::requests::{Asked, Asking};
 use super::wire::{RequestKind, encode_broadcast, encode_request, only_room};
 use crate::adapter::Namespace;
 use crate::peers::PeerRequest;
-use crate::redis_link::Backoff;
+use crate::redis_link::{Backoff, server_error};
 
 /// How long Redis may take for what is published together. A server that takes longer has stopped.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,21 +99,20 @@ fn lost(counts: &super::health::Counts, answers: Vec<Awaited>, messages: u64, wh
 fn told(cluster: &Cluster, answers: Vec<Awaited>, values: Vec<Value>) -> Option<String> {
     let mut refused = None;
     for (awaited, value) in answers.into_iter().zip(values) {
-        match (awaited, value) {
-            (Awaited::Nodes { asking, .. }, Value::ServerError(error)) => {
-                asking.give_up();
-                refused = Some(error.to_string());
-            }
-            (_, Value::ServerError(error)) => refused = Some(error.to_string()),
-            (Awaited::Nodes { namespace, asking }, value) => {
-                let Some(nodes) = subscribers(&value) else { continue };
+        let error = server_error(&value);
+        if let Awaited::Nodes { namespace, asking } = awaited {
+            let hears = cluster.hears(namespace.name());
+            match subscribers(&value) {
                 // This node is one of them, if its answers would arrive; else none can.
-                let others = if cluster.hears(namespace.name()) { nodes.saturating_sub(1) } else { nodes };
-                cluster.health.others.store(others, Ordering::Relaxed);
-                if cluster.hears(namespace.name()) { asking.expect(others) } else { asking.give_up() }
+                Some(nodes) if hears => {
+                    let others = nodes.saturating_sub(1);
+                    cluster.health.others.store(others, Ordering::Relaxed);
+                    asking.expect(others);
+                }
+                _ => asking.give_up(),
             }
-            (Awaited::Published, _) => {}
         }
+        refused = error.or(refused);
     }
     refused
 }

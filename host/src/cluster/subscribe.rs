@@ -12,17 +12,17 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use redis::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Cluster;
 use super::channels::Channel;
 use super::health::Connection;
 use super::incoming::Incoming;
+use super::member::Cluster;
 use crate::effect::Write;
-use crate::redis_link::{Backoff, Subscription};
+use crate::redis_link::{Backoff, Subscription, server_error};
 
 /// How long the connection may be silent before Redis is asked whether it is there.
 const PING_AFTER: Duration = Duration::from_secs(1);
 /// How long it may be silent at all.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
+const SILENCE: Duration = Duration::from_secs(3);
 /// Channels in one command.
 const CHANNELS_AT_ONCE: usize = 300;
 /// How long Redis may take to take a command.
@@ -86,7 +86,7 @@ impl<'a> Subscriber<'a> {
         let (mut heard_at, mut is_up, mut is_asked) = (Instant::now(), false, false);
         let mut forget_at = Instant::now() + PING_AFTER;
         loop {
-            let ping_at = if is_asked { heard_at + SILENCE_MAX } else { heard_at + PING_AFTER };
+            let ping_at = if is_asked { heard_at + SILENCE } else { heard_at + PING_AFTER };
             tokio::select! {
                 biased;
                 () = self.cluster.has_changed.notified() => self.update().await?,
@@ -101,7 +101,7 @@ impl<'a> Subscriber<'a> {
                 }
                 () = sleep_until(ping_at) => {
                     if is_asked {
-                        return Err(format!("it has been silent for {SILENCE_MAX:?}"));
+                        return Err(format!("it has been silent for {SILENCE:?}"));
                     }
                     is_asked = true;
                     self.command(&redis::cmd("PING")).await?;
@@ -138,11 +138,11 @@ impl<'a> Subscriber<'a> {
 
     /// One message of Redis.
     fn take(&mut self, value: Value, writes: &mut VecDeque<Write>) -> Result<(), String> {
-        let mut parts = match value {
-            Value::Array(parts) => parts.into_iter(),
-            Value::ServerError(error) => return Err(error.to_string()),
-            _ => return Ok(()),
-        };
+        if let Some(refused) = server_error(&value) {
+            return Err(refused);
+        }
+        let Value::Array(parts) = value else { return Ok(()) };
+        let mut parts = parts.into_iter();
         let mut text = || match parts.next() {
             Some(Value::BulkString(bytes)) => Some(bytes),
             _ => None,

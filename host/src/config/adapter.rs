@@ -26,7 +26,7 @@ pub struct RedisAdapter {
     /// Node's `publishOnSpecificResponseChannel`.
     pub publish_on_specific_response_channel: bool,
     /// Whether answers about sockets have their `auth` and cookies.
-    pub answer_secrets: bool,
+    pub answer_auth: bool,
     /// The channel of python-socketio. Default none.
     pub python_channel: Option<String>,
     /// Whether a server without Redis counts as one that is not ready.
@@ -41,7 +41,7 @@ impl Default for RedisAdapter {
             key: "socket.io".to_owned(),
             requests_timeout: Duration::from_secs(5),
             publish_on_specific_response_channel: false,
-            answer_secrets: true,
+            answer_auth: true,
             python_channel: None,
             required_for_ready: false,
         }
@@ -66,23 +66,20 @@ pub(super) const KEYS: &[KeySpec<RedisAdapter>] = &[
         "key",
         |redis: &mut RedisAdapter| Text("text", &mut redis.key, prefix),
         "the prefix of the channels: servers with the same one belong together",
-    )
-    .socket_io("key"),
+    ),
     KeySpec::new(
         "requests_timeout",
         |redis: &mut RedisAdapter| Time(&mut redis.requests_timeout, DURATIONS),
         "how long the answers of other servers are awaited where a plugin does not say so; what has come by then is the answer",
-    )
-    .socket_io("requestsTimeout"),
+    ),
     KeySpec::new(
         "publish_on_specific_response_channel",
         |redis: &mut RedisAdapter| Boolean(&mut redis.publish_on_specific_response_channel),
         "whether the server that asked gets answers alone, and not all servers; those of the adapter's versions before 8.1 do not listen there",
-    )
-    .socket_io("publishOnSpecificResponseChannel"),
+    ),
     KeySpec::new(
-        "answer_secrets",
-        |redis: &mut RedisAdapter| Boolean(&mut redis.answer_secrets),
+        "answer_auth",
+        |redis: &mut RedisAdapter| Boolean(&mut redis.answer_auth),
         "whether answers to `fetchSockets` of other servers have `auth`, cookies and the authorization header, as Node's have: everybody who can subscribe in Redis reads them",
     ),
     KeySpec::new(
@@ -106,10 +103,6 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
     reader.set(&mut section, "ca_file", &mut into.ca_file, |raw| ca_file(raw, file).map(Some));
     reader.set(&mut section, "python_channel", &mut into.python_channel, |raw| prefix(raw).map(Some));
     reader.read(&mut section, KEYS, into);
-    if section.is_there() && into.url.is_none() && !reader.has("adapter.redis.url") {
-        let remedy = "add it, for example url = \"${REDIS_URL}\", or leave the table out";
-        reader.problem("adapter.redis", Problem::new("the url is missing", remedy));
-    }
     reader.close(section);
     reader.close(adapter);
 }

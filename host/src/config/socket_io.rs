@@ -16,7 +16,7 @@ struct ServerOption {
 }
 
 const OPTIONS: [ServerOption; 26] = [
-    option("adapter", "not yet: a server runs alone, its rooms in memory"),
+    option("adapter", "`url` in `[adapter.redis]`"),
     option("addTrailingSlash", "not yet: the endpoint's path ends with a slash"),
     option("allowEIO3", "not yet: clients of Socket.IO 2 are refused, those of 3 and 4 connect"),
     option("allowRequest", "connect middleware of a plugin instead, and `origin` in `[server.cors]`"),

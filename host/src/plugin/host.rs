@@ -17,6 +17,7 @@ mod jwt;
 mod known_sockets;
 mod log;
 mod names_page;
+mod open_tickets;
 mod peers;
 mod rate_limit;
 mod rooms;

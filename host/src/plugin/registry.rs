@@ -306,7 +306,7 @@ mod tests {
         for (name, is_served) in [("/", true), ("/room-1", true), ("/room-x", false), ("/room", false)] {
             assert_eq!((registry.serves(name), registry.serving(&namespace(name)).is_some()), (is_served, is_served), "{name}");
         }
-        assert_eq!(registry.namespaces(), ["/".into()]);
+        assert_eq!(registry.namespaces(), [Box::from("/")]);
     }
 
     #[test]

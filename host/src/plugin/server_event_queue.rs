@@ -33,16 +33,20 @@ impl ServerEventQueue {
     /// Adds an event. Beyond the bound it is dropped: whoever emitted it does not learn of that, as with a node that is away.
     pub(crate) fn push(&self, event: ServerEventCall) {
         let bytes = event.len();
-        {
+        let exceeded = {
             let mut waiting = self.lock();
-            if waiting.events.len() < SERVER_EVENTS_MAX && waiting.bytes + bytes <= SERVER_EVENT_BYTES_MAX {
+            if waiting.events.len() >= SERVER_EVENTS_MAX {
+                LimitHit::ServerEvents
+            } else if waiting.bytes + bytes > SERVER_EVENT_BYTES_MAX {
+                LimitHit::ServerEventBytes
+            } else {
                 waiting.bytes += bytes;
                 waiting.events.push_back(event);
                 self.filled.notify_one();
                 return;
             }
-        }
-        self.limit_hits.hit(LimitHit::ServerEvents);
+        };
+        self.limit_hits.hit(exceeded);
         if let Some(left_out) = self.log.admit() {
             let plugin = &*self.plugin;
             tracing::warn!(
@@ -101,7 +105,7 @@ mod tests {
             assert_eq!(queue.next().await.message.name, number.to_string());
         }
         queue.push(event(7, SERVER_EVENT_BYTES_MAX));
-        assert_eq!(limit_hits.counted()["SERVER_EVENTS_MAX"], 3);
+        assert_eq!(limit_hits.counted()["SERVER_EVENT_BYTES_MAX"], 1);
         queue.push(event(8, SERVER_EVENT_BYTES_MAX - 1));
         assert_eq!(queue.next().await.message.name, "8");
     }

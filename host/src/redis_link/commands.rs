@@ -9,12 +9,14 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::{Backoff, RedisLink, server_error};
+use super::answer::server_error;
+use super::backoff::Backoff;
+use super::link::RedisLink;
 
 /// How long an answer is awaited.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// So many questions in a row without an answer, and nobody asks any more.
-const FAILURES_MAX: u32 = 5;
+const FAILURES_IN_A_ROW: u32 = 5;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,7 +162,7 @@ impl Commands {
     fn failed(&self, why: &str) {
         let mut guarded = self.lock();
         guarded.failures = guarded.failures.saturating_add(1);
-        if guarded.failures >= FAILURES_MAX {
+        if guarded.failures >= FAILURES_IN_A_ROW {
             self.open(&mut guarded, why);
         }
     }

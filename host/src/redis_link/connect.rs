@@ -2,31 +2,32 @@
 
 use futures_util::{SinkExt, StreamExt};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, RedisError, ValueCodec, cmd};
+use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, ValueCodec, cmd};
 use tokio_util::codec::Framed;
 
+use super::answer::server_error;
 use super::error::LinkError;
-use super::stream::RedisStream;
-use super::{Subscription, server_error};
+use super::stream::{RedisStream, Subscription};
 use crate::config::RedisUrl;
 
 /// A connection for commands. Its answers have no time of their own: whoever asks says how long.
-pub(super) async fn multiplexed(stream: RedisStream, url: &RedisUrl, name: &str) -> Result<MultiplexedConnection, RedisError> {
-    let mut info = RedisConnectionInfo::default().set_db(url.database.into()).set_skip_set_lib_name();
-    if let Some(username) = &url.username {
-        info = info.set_username(username);
+pub(super) async fn multiplexed(
+    stream: RedisStream,
+    url: &RedisUrl,
+    name: &str,
+    address: &str,
+) -> Result<MultiplexedConnection, LinkError> {
+    let mut connection = subscription(stream, url, name, address).await?;
+    if url.database != 0 {
+        required(&mut connection, cmd("SELECT").arg(url.database), address).await?;
     }
-    if let Some(password) = password(url) {
-        info = info.set_password(password);
-    }
+    let info = RedisConnectionInfo::default().set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
-    let (mut connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config).await?;
+    // Each command was answered before the next, so nothing is left in the buffers.
+    let made = MultiplexedConnection::new_with_config(&info, connection.into_inner(), config).await;
+    let (connection, driver) = made.map_err(|error| LinkError::of_redis(address, &error))?;
     // Ends with the connection.
     tokio::spawn(driver);
-    // A Redis that requires a password lets everybody in, and refuses the first command.
-    connection.send_packed_command(&cmd("PING")).await?;
-    // Older servers, and users without the right, have no names.
-    let _named = connection.send_packed_command(cmd("CLIENT").arg("SETNAME").arg(name)).await;
     Ok(connection)
 }
 
@@ -38,14 +39,16 @@ pub(super) async fn subscription(
     address: &str,
 ) -> Result<Subscription, LinkError> {
     let mut connection = Framed::new(stream, ValueCodec::default());
-    if let Some(password) = password(url) {
+    if let Some(password) = &url.password {
         let mut auth = cmd("AUTH");
         if let Some(username) = &url.username {
             auth.arg(username);
         }
-        required(&mut connection, auth.arg(password), address).await?;
+        required(&mut connection, auth.arg(password.reveal()), address).await?;
     }
+    // A Redis that requires a password lets everybody in, and refuses the first command.
     required(&mut connection, &cmd("PING"), address).await?;
+    // Users without the right have no names.
     let _named = ask(&mut connection, cmd("CLIENT").arg("SETNAME").arg(name), address).await?;
     Ok(connection)
 }
@@ -63,8 +66,4 @@ async fn ask(connection: &mut Subscription, command: &Cmd, address: &str) -> Res
         Some(Err(error)) => Err(LinkError::of_redis(address, &error)),
         None => Err(LinkError::Io { address: address.to_owned(), source: std::io::ErrorKind::UnexpectedEof.into() }),
     }
-}
-
-fn password(url: &RedisUrl) -> Option<String> {
-    url.password.as_ref().map(|password| String::from_utf8_lossy(password.reveal()).into_owned())
 }

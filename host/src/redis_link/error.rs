@@ -41,13 +41,9 @@ impl LinkError {
             (Some(code), Some(detail)) => format!("{code}: {detail}"),
             _ => error.to_string(),
         };
-        match error.is_io_error() {
-            true => Self::Io { address: address.to_owned(), source: io::Error::other(what) },
-            // The library puts its own words before those of Redis.
-            false => {
-                let known = ["WRONGPASS", "NOAUTH", "NOPERM", "LOADING"].into_iter().find(|code| what.contains(code));
-                Self::refused(address, known.map_or(what.clone(), |code| format!("{code}: {what}")))
-            }
+        if error.is_io_error() {
+            return Self::Io { address: address.to_owned(), source: io::Error::other(what) };
         }
+        Self::refused(address, what)
     }
 }

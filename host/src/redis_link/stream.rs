@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_util::codec::Framed;
 
 use super::error::LinkError;
 use crate::config::RedisEndpoint;
@@ -28,6 +29,9 @@ impl<S: AsyncRead + AsyncWrite + Send> ByteStream for S {}
 
 /// A stream of any kind: few of them are made, and each carries much.
 pub(crate) type RedisStream = Pin<Box<dyn ByteStream>>;
+
+/// A connection that receives what is published: what Redis sends, as it comes.
+pub(crate) type Subscription = Framed<RedisStream, redis::ValueCodec>;
 
 /// Who is believed to be Redis.
 #[derive(Clone)]

@@ -255,7 +255,11 @@ impl Broadcast {
     ///
     /// # Errors
     /// As for [`server_side_emit`](Self::server_side_emit).
-    pub fn server_side_emit_with_ack(self, name: &str, args: impl Args /* several are a tuple: (a, b) */) -> Result<ServerAnswers> {
+    pub fn server_side_emit_with_ack(
+        self,
+        name: &str,
+        args: impl Args, /* several are a tuple: (a, b) */
+    ) -> Result<ServerAnswers> {
         let answers = host().server_ask(&self.target.namespace, name, args.into_payload()?, self.timeout)?;
         self.check_nodes(answers.nodes_missing)?;
         let responses = answers.responses.into_iter().map(Payload::from).collect();

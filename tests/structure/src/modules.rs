@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 39] = [
+const ARROWS: [(&str, &[&str]); 43] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("body", &[]),
@@ -23,11 +23,15 @@ const ARROWS: [(&str, &[&str]); 39] = [
     ("log_limiter", &[]),
     // Packets are text and frames.
     ("packet", &["frame", "json"]),
+    ("node", &[]),
+    // MessagePack is JSON in another form.
+    ("msgpack", &["json", "packet"]),
+    ("redis_link", &["config"]),
     ("reason", &[]),
     ("steady_rate", &[]),
     ("turn", &[]),
     ("request", &["fixed_limits"]),
-    ("config", &["fixed_limits", "text_file"]),
+    ("config", &["fixed_limits", "node", "text_file"]),
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
@@ -69,6 +73,7 @@ const ARROWS: [(&str, &[&str]); 39] = [
             "host_names",
             "limit_hits",
             "log_limiter",
+            "node",
             "packet",
             "reason",
             "request",
@@ -94,6 +99,7 @@ const ARROWS: [(&str, &[&str]); 39] = [
             "limit_hits",
             "log_limiter",
             "metrics",
+            "node",
             "packet",
             "peers",
             "rate_limit",
@@ -122,6 +128,23 @@ const ARROWS: [(&str, &[&str]); 39] = [
     ),
     // One task loads and swaps.
     ("generations", &["adapter", "auth", "config", "dispatch", "effect", "fixed_limits", "limit_hits", "metrics", "plugin"]),
+    // The other nodes: what comes from them goes the same way as the writes of plugins.
+    (
+        "cluster",
+        &[
+            "adapter",
+            "budget",
+            "effect",
+            "fixed_limits",
+            "json",
+            "limit_hits",
+            "log_limiter",
+            "msgpack",
+            "packet",
+            "peers",
+            "redis_link",
+        ],
+    ),
     ("drain", &["engine", "reason"]),
     (
         "app",
@@ -129,6 +152,7 @@ const ARROWS: [(&str, &[&str]); 39] = [
             "admin",
             "auth",
             "body",
+            "cluster",
             "config",
             "dispatch",
             "drain",
@@ -141,10 +165,12 @@ const ARROWS: [(&str, &[&str]); 39] = [
             "host_names",
             "internal",
             "limit_hits",
+            "node",
             "metrics",
             "plugin",
             "rate_limit",
             "protocol",
+            "redis_link",
             "adapter",
             "steady_rate",
             "store",
@@ -159,7 +185,7 @@ const ARROWS: [(&str, &[&str]); 39] = [
 ];
 
 /// Foreign crates that only some modules may use.
-const FOREIGN: [(&str, &[&str]); 12] = [
+const FOREIGN: [(&str, &[&str]); 13] = [
     ("prometheus_client", &["metrics"]),
     ("jsonwebtoken", &["auth"]),
     ("wasmtime", &["plugin"]),
@@ -168,6 +194,7 @@ const FOREIGN: [(&str, &[&str]); 12] = [
     ("hyper_util", &["cli", "engine", "internal"]),
     ("notify", &["cli", "generations"]),
     ("redb", &["store"]),
+    ("redis", &["cluster", "redis_link", "store"]),
     ("regex", &["plugin"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.

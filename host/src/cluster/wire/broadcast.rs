@@ -1,13 +1,11 @@
-//! Broadcasts, and what else travels as msgpack because it may have binary in it: emits that await acks, and those acks.
+//! Broadcasts, which travel as msgpack because they may have binary in them.
 
 use std::time::Duration;
 
 use innkeeper_contract::limits::EVENT_NAME_BYTES_MAX;
 
+use super::ignored::Ignored;
 use super::names::RoomNames;
-use super::request::{Request, RequestKind};
-use super::response::{Response, ResponseKind, first_argument};
-use super::{Ignored, types};
 use crate::adapter::RoomFilter;
 use crate::json;
 use crate::msgpack::{Reader, Writer};
@@ -72,90 +70,15 @@ pub(in crate::cluster) fn encode_broadcast(
     writer.finish()
 }
 
-/// An emit that awaits the acks of clients.
-pub(super) fn encode_question(uid: &str, number: &str, message: &Message, rooms: &RoomFilter, timeout: Duration) -> Vec<u8> {
-    let mut writer = Writer::with_capacity(message.payload.len() + 192);
-    writer.map(5);
-    writer.str("uid");
-    writer.str(uid);
-    writer.str("requestId");
-    writer.str(number);
-    writer.str("type");
-    writer.uint(types::BROADCAST);
-    writer.str("packet");
-    push_packet(&mut writer, message, None);
-    writer.str("opts");
-    push_options(&mut writer, rooms, |writer| {
-        writer.map(1);
-        writer.str("timeout");
-        writer.uint(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
-    });
-    writer.finish()
+/// The one room of a broadcast that is for one: its name stands in the channel.
+pub(in crate::cluster) fn only_room(rooms: &RoomFilter) -> Option<&str> {
+    match rooms.any.as_slice() {
+        [room] => Some(room),
+        _ => None,
+    }
 }
 
-/// Reads an emit that awaits acks. `None`: it is another request.
-pub(super) fn decode_question(bytes: &[u8], attachments_max: usize) -> Result<Option<Request>, Ignored> {
-    let mut reader = Reader::new(bytes, attachments_max);
-    let (mut uid, mut number, mut packet, mut options, mut kind) = (None, None, None, None, None);
-    for _ in 0..reader.map_len()? {
-        match &*reader.str()? {
-            "uid" => uid = Some(reader.str()?.into_owned()),
-            "requestId" => number = Some(reader.str()?.into_owned()),
-            "type" => kind = Some(reader.uint()?),
-            "packet" => packet = Some(Packet::read(&mut reader)?),
-            // Of other requests, which are read by their JSON.
-            "opts" if kind.is_none_or(|kind| kind == types::BROADCAST) => options = Some(Options::read(&mut reader)?),
-            _ => reader.skip()?,
-        }
-    }
-    reader.end()?;
-    if kind != Some(types::BROADCAST) {
-        return Ok(None);
-    }
-    let data = packet.and_then(|packet| packet.data).ok_or(Ignored::Missing("packet"))?;
-    let Options { rooms, timeout, .. } = options.ok_or(Ignored::Missing("opts"))?;
-    let kind = RequestKind::Clients { message: message(data)?, rooms, timeout };
-    Ok(Some(Request { uid, number, kind }))
-}
-
-/// What one client answered: its first argument.
-pub(super) fn encode_ack(number: &str, payload: &Payload) -> Vec<u8> {
-    let argument = first_argument(&payload.args);
-    let mut writer = Writer::with_capacity(payload.len() + 64);
-    writer.map(2 + usize::from(argument.is_some()));
-    writer.str("type");
-    writer.uint(types::BROADCAST_ACK);
-    writer.str("requestId");
-    writer.str(number);
-    if let Some(argument) = argument {
-        writer.str("packet");
-        writer.json(argument, &payload.attachments);
-    }
-    writer.finish()
-}
-
-/// Reads what a client of another node answered.
-pub(super) fn decode_ack(bytes: &[u8], attachments_max: usize) -> Result<Response, Ignored> {
-    let mut reader = Reader::new(bytes, attachments_max);
-    let (mut number, mut is_ack, mut payload) = (None, false, Payload { args: "[".to_owned(), attachments: Vec::new() });
-    for _ in 0..reader.map_len()? {
-        match &*reader.str()? {
-            "requestId" => number = Some(reader.str()?.into_owned()),
-            "type" => is_ack = reader.uint()? == types::BROADCAST_ACK,
-            "packet" if payload.args.len() == 1 => reader.json(&mut payload.args, &mut payload.attachments)?,
-            _ => reader.skip()?,
-        }
-    }
-    reader.end()?;
-    payload.args.push(']');
-    let number = number.ok_or(Ignored::Missing("requestId"))?;
-    if !is_ack {
-        return Err(Ignored::Missing("type"));
-    }
-    Ok(Response { number, kind: ResponseKind::Ack(checked(payload)?) })
-}
-
-fn push_packet(writer: &mut Writer, message: &Message, namespace: Option<&str>) {
+pub(super) fn push_packet(writer: &mut Writer, message: &Message, namespace: Option<&str>) {
     writer.map(2 + usize::from(namespace.is_some()));
     writer.str("type");
     writer.uint(EVENT);
@@ -167,7 +90,7 @@ fn push_packet(writer: &mut Writer, message: &Message, namespace: Option<&str>) 
     }
 }
 
-fn push_options(writer: &mut Writer, rooms: &RoomFilter, push_flags: impl FnOnce(&mut Writer)) {
+pub(super) fn push_options(writer: &mut Writer, rooms: &RoomFilter, push_flags: impl FnOnce(&mut Writer)) {
     writer.map(3);
     for (name, names) in [("rooms", &rooms.any), ("except", &rooms.except)] {
         writer.str(name);
@@ -179,13 +102,13 @@ fn push_options(writer: &mut Writer, rooms: &RoomFilter, push_flags: impl FnOnce
 }
 
 /// The packet of an event, whose data is read later.
-struct Packet<'a> {
+pub(super) struct Packet<'a> {
     namespace: Option<String>,
-    data: Option<Reader<'a>>,
+    pub(super) data: Option<Reader<'a>>,
 }
 
 impl<'a> Packet<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Ignored> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Ignored> {
         let mut packet = Self { namespace: None, data: None };
         for _ in 0..reader.map_len()? {
             match &*reader.str()? {
@@ -205,15 +128,16 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// The options of a broadcast.
 #[derive(Default)]
-struct Options {
-    rooms: RoomFilter,
+pub(super) struct Options {
+    pub(super) rooms: RoomFilter,
     volatile: bool,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Options {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Ignored> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Ignored> {
         let mut options = Self::default();
         for _ in 0..reader.map_len()? {
             match &*reader.str()? {
@@ -271,7 +195,7 @@ fn scalar(reader: &mut Reader<'_>) -> Result<String, Ignored> {
 }
 
 /// `[name, …args]`.
-fn message(mut reader: Reader<'_>) -> Result<Message, Ignored> {
+pub(super) fn message(mut reader: Reader<'_>) -> Result<Message, Ignored> {
     let elements = reader.array_len()?;
     if elements == 0 {
         return Err(Ignored::Missing("name of an event"));
@@ -292,7 +216,7 @@ fn message(mut reader: Reader<'_>) -> Result<Message, Ignored> {
 }
 
 /// The payload, if clients can read it.
-fn checked(payload: Payload) -> Result<Payload, Ignored> {
+pub(super) fn checked(payload: Payload) -> Result<Payload, Ignored> {
     json::array(&payload.args, payload.attachments.len()).map_err(|_| Ignored::Refused("clients could not read it"))?;
     Ok(payload)
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Ignored;
+use super::ignored::Ignored;
 use super::names::RoomNames;
 use crate::adapter::RoomFilter;
 use crate::packet::{Message, Payload};

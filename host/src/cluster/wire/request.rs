@@ -1,53 +1,16 @@
 //! Requests: what one node wants of all others.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::ignored::Ignored;
+use super::kinds::{Request, RequestKind};
 use super::names::RoomNames;
-use super::{Ignored, types};
+use super::{question, types};
 use crate::adapter::RoomFilter;
 use crate::msgpack::Reader;
 use crate::packet::{Message, split_event};
-
-/// A request of another node.
-#[derive(Debug)]
-pub(in crate::cluster) struct Request {
-    /// Absent in those of emitters.
-    pub(in crate::cluster) uid: Option<String>,
-    /// Where an answer is awaited.
-    pub(in crate::cluster) number: Option<String>,
-    pub(in crate::cluster) kind: RequestKind,
-}
-
-/// What is wanted.
-#[derive(Debug)]
-pub(in crate::cluster) enum RequestKind {
-    Ids(RoomFilter),
-    Rooms,
-    Sockets(RoomFilter),
-    Join {
-        rooms: RoomFilter,
-        joined: Vec<Box<str>>,
-    },
-    Leave {
-        rooms: RoomFilter,
-        left: Vec<Box<str>>,
-    },
-    Disconnect {
-        rooms: RoomFilter,
-        close: bool,
-    },
-    ServerEvent(Message),
-    /// An emit whose acks are sent on.
-    Clients {
-        message: Message,
-        rooms: RoomFilter,
-        timeout: Option<Duration>,
-    },
-}
 
 #[derive(Deserialize)]
 struct Written<'a> {
@@ -83,7 +46,7 @@ pub(in crate::cluster) fn decode_request(bytes: &[u8], attachments: usize) -> Re
     if bytes.first() == Some(&b'{') {
         return of_json(serde_json::from_slice(bytes)?);
     }
-    if let Some(request) = super::broadcast::decode_question(bytes, attachments)? {
+    if let Some(request) = question::decode_question(bytes, attachments)? {
         return Ok(request);
     }
     // Nodes write the others as JSON; one in msgpack means the same.
@@ -140,13 +103,7 @@ pub(in crate::cluster) fn encode_request(uid: &str, number: Option<&str>, kind: 
         }
         RequestKind::ServerEvent(message) => return server_event(uid, number, message),
         RequestKind::Clients { message, rooms, timeout } => {
-            return super::broadcast::encode_question(
-                uid,
-                number.unwrap_or_default(),
-                message,
-                rooms,
-                timeout.unwrap_or_default(),
-            );
+            return question::encode_question(uid, number.unwrap_or_default(), message, rooms, timeout.unwrap_or_default());
         }
     };
     request["uid"] = uid.into();

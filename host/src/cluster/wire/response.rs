@@ -4,29 +4,9 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::sockets::{self, SocketId};
-use super::{Ignored, types};
-use crate::packet::Payload;
-use crate::peers::PeerSocket;
-
-/// The response of another node.
-#[derive(Debug)]
-pub(in crate::cluster) struct Response {
-    /// The number of the request.
-    pub(in crate::cluster) number: String,
-    pub(in crate::cluster) kind: ResponseKind,
-}
-
-/// What is answered; what of it is meant depends on the request.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::cluster) enum ResponseKind {
-    /// How many clients are asked.
-    ClientCount(u32),
-    /// What one client answered.
-    Ack(Payload),
-    /// JSON.
-    Other { sockets: Option<String>, rooms: Option<Vec<String>>, data: Option<String> },
-}
+use super::ignored::Ignored;
+use super::kinds::{OwnResponse, Response, ResponseKind, first_argument};
+use super::{question, types};
 
 #[derive(Deserialize)]
 struct Written<'a> {
@@ -46,7 +26,7 @@ struct Written<'a> {
 /// Reads a response. `attachments`: how many an ack may have.
 pub(in crate::cluster) fn decode_response(bytes: &[u8], attachments: usize) -> Result<Response, Ignored> {
     if bytes.first() != Some(&b'{') {
-        return super::broadcast::decode_ack(bytes, attachments);
+        return question::decode_ack(bytes, attachments);
     }
     let Written { number, kind, client_count, sockets, rooms, data } = serde_json::from_slice(bytes)?;
     let number = number.ok_or(Ignored::Missing("requestId"))?;
@@ -58,50 +38,6 @@ pub(in crate::cluster) fn decode_response(bytes: &[u8], attachments: usize) -> R
     Ok(Response { number, kind })
 }
 
-impl ResponseKind {
-    /// The ids of sockets; of whole sockets too.
-    pub(in crate::cluster) fn ids(&self) -> Option<Vec<String>> {
-        let Self::Other { sockets: Some(sockets), .. } = self else { return None };
-        let ids: Vec<SocketId> = serde_json::from_str(sockets).ok()?;
-        Some(ids.into_iter().map(SocketId::into_text).collect())
-    }
-
-    /// The names of rooms.
-    pub(in crate::cluster) fn rooms(self) -> Option<Vec<String>> {
-        match self {
-            Self::Other { rooms, .. } => rooms,
-            _ => None,
-        }
-    }
-
-    /// Whole sockets.
-    pub(in crate::cluster) fn sockets(&self) -> Option<Vec<PeerSocket>> {
-        let Self::Other { sockets: Some(text), .. } = self else { return None };
-        sockets::decode(text)
-    }
-
-    /// The answer to a server event: an array of one argument, of none where there is none.
-    pub(in crate::cluster) fn argument(&self) -> Option<Payload> {
-        let Self::Other { data, .. } = self else { return None };
-        let args = data.as_ref().map_or_else(|| "[]".to_owned(), |data| format!("[{data}]"));
-        Some(Payload { args, attachments: Vec::new() })
-    }
-}
-
-/// A response of this node.
-pub(in crate::cluster) enum OwnResponse<'a> {
-    Ids(&'a [String]),
-    Rooms(&'a [String]),
-    /// It is done; requests of older versions about one socket await that.
-    Done,
-    /// How many clients are asked.
-    ClientCount(usize),
-    /// What one client answered: an array of arguments, of which the first travels.
-    Ack(&'a Payload),
-    /// The answer to a server event.
-    Argument(&'a Payload),
-}
-
 /// The response as it travels.
 pub(in crate::cluster) fn encode_response(number: &str, response: &OwnResponse<'_>) -> Vec<u8> {
     let json = match response {
@@ -111,7 +47,7 @@ pub(in crate::cluster) fn encode_response(number: &str, response: &OwnResponse<'
         OwnResponse::ClientCount(clients) => {
             json!({"type": types::BROADCAST_CLIENT_COUNT, "requestId": number, "clientCount": clients})
         }
-        OwnResponse::Ack(payload) => return super::broadcast::encode_ack(number, payload),
+        OwnResponse::Ack(payload) => return question::encode_ack(number, payload),
         OwnResponse::Argument(payload) => {
             let data = first_argument(&payload.args).map_or_else(String::new, |argument| format!(",\"data\":{argument}"));
             let number = json!(number);
@@ -119,12 +55,6 @@ pub(in crate::cluster) fn encode_response(number: &str, response: &OwnResponse<'
         }
     };
     json.to_string().into_bytes()
-}
-
-/// The first element of a JSON array.
-pub(super) fn first_argument(args: &str) -> Option<&str> {
-    let elements: Vec<&RawValue> = serde_json::from_str(args).ok()?;
-    elements.first().map(|element| element.get())
 }
 
 #[cfg(test)]
@@ -147,8 +77,9 @@ mod tests {
         assert_eq!(written(OwnResponse::Ids(&ids)), r#"{"requestId":"n","sockets":["a"]}"#);
         assert_eq!(written(OwnResponse::Rooms(&ids)), r#"{"requestId":"n","rooms":["a"]}"#);
         assert_eq!(written(OwnResponse::ClientCount(3)), r#"{"clientCount":3,"requestId":"n","type":8}"#);
-        assert_eq!(written(OwnResponse::Argument(&payload("[1,2]"))), r#"{"type":6,"requestId":"n","data":1}"#);
-        assert_eq!(written(OwnResponse::Argument(&payload("[]"))), r#"{"type":6,"requestId":"n"}"#);
+        for (args, expected) in [("[1,2]", r#"{"type":6,"requestId":"n","data":1}"#), ("[]", r#"{"type":6,"requestId":"n"}"#)] {
+            assert_eq!(text(encode_response("n", &OwnResponse::Argument(&payload(args)))), expected);
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Runner for Scripted {
             Export::Disconnect(disconnection) => format!("disconnect {}", disconnection.reason.as_str()),
             Export::Start { .. } => "start".to_owned(),
             Export::Timer(timer) => format!("timer {}", timer.id.name),
+            Export::ServerEvent(event) => format!("server-event {}", event.message.name),
             Export::Wake | Export::Snapshot | Export::Restore => "none of dispatch".to_owned(),
         };
         self.calls.lock().unwrap().push(format!("{}: {what}", self.name));

@@ -114,7 +114,7 @@ async fn the_sockets_of_a_removed_namespace_are_disconnected_by_those_who_had_se
     scene.called();
     scene.received();
     let replaced = scene.replace(vec![(scene.name_of("a"), "/", succeeding())]);
-    assert_eq!(replaced.gone, ["/room".into()]);
+    assert_eq!(replaced.gone, [Box::from("/room")]);
     assert_eq!(disconnect_removed(&scene.dispatcher, &scene.adapter).await, 1);
     assert_eq!(scene.received(), ["41/room,"]);
     assert!(scene.poll().is_ready());

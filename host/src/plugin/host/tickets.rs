@@ -11,12 +11,10 @@ use innkeeper_contract::{Refusal, refusals};
 use tokio::time::Instant;
 
 use super::fetch::FetchedPage;
+use super::open_tickets::OpenTickets;
 use super::ticket::{HostAnswer, Ticket, TicketContent};
 use crate::adapter::QuestionAnswers;
 use crate::plugin::progress::OpenQuestions;
-
-/// Beyond so many, tickets are found by a hash.
-const FEW: usize = 32;
 
 /// All questions of a call, or of an instance, that were not taken yet.
 #[derive(Default)]
@@ -47,13 +45,6 @@ pub(in crate::plugin) struct Answered {
     pub(in crate::plugin) ticket: u64,
     /// It was asked in this `resumed` run.
     pub(in crate::plugin) muted_by: Option<u64>,
-}
-
-/// Tickets by their numbers.
-enum OpenTickets {
-    /// In the order asked, so that numbers ascend. Nearly every question of a call is taken before the next.
-    Few(Vec<(u64, Ticket)>),
-    Many(HashMap<u64, Ticket>),
 }
 
 impl Tickets {
@@ -308,63 +299,6 @@ impl Tickets {
         tickets.retain(|ticket| self.remove_sleep(*ticket));
         tickets
     }
-}
-
-impl Default for OpenTickets {
-    fn default() -> Self {
-        Self::Few(Vec::new())
-    }
-}
-
-impl OpenTickets {
-    fn len(&self) -> usize {
-        match self {
-            Self::Few(few) => few.len(),
-            Self::Many(many) => many.len(),
-        }
-    }
-
-    fn insert(&mut self, ticket: u64, open: Ticket) {
-        match self {
-            Self::Few(few) if few.len() < FEW => few.push((ticket, open)),
-            Self::Few(few) => {
-                let all = std::mem::take(few).into_iter().chain([(ticket, open)]);
-                *self = Self::Many(all.collect());
-            }
-            Self::Many(many) => drop(many.insert(ticket, open)),
-        }
-    }
-
-    fn get(&self, ticket: u64) -> Option<&Ticket> {
-        match self {
-            Self::Few(few) => few.get(index(few, ticket)?).map(|(_, open)| open),
-            Self::Many(many) => many.get(&ticket),
-        }
-    }
-
-    fn get_mut(&mut self, ticket: u64) -> Option<&mut Ticket> {
-        match self {
-            Self::Few(few) => index(few, ticket).and_then(|index| few.get_mut(index)).map(|(_, open)| open),
-            Self::Many(many) => many.get_mut(&ticket),
-        }
-    }
-
-    fn remove(&mut self, ticket: u64) -> Option<Ticket> {
-        match self {
-            Self::Few(few) => index(few, ticket).map(|index| few.remove(index).1),
-            Self::Many(many) => {
-                let removed = many.remove(&ticket);
-                if many.is_empty() {
-                    *self = Self::default();
-                }
-                removed
-            }
-        }
-    }
-}
-
-fn index(few: &[(u64, Ticket)], ticket: u64) -> Option<usize> {
-    few.binary_search_by_key(&ticket, |(id, _)| *id).ok()
 }
 
 #[cfg(test)]

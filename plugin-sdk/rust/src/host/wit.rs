@@ -2,7 +2,9 @@
 
 use super::types::{Answers, Handshake, Page, ServersAnswers, Setting};
 use crate::bindings::innkeeper::plugin::types::{Failure, Target};
-use crate::bindings::innkeeper::plugin::{acks, calls, cluster, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers};
+use crate::bindings::innkeeper::plugin::{
+    acks, calls, cluster, config, emit, jwt, log, rate_limit, rooms, sockets, store, timers,
+};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
 use crate::error::{Error, Result};
 use crate::payload::Payload;

@@ -1,11 +1,9 @@
 //! Does everything that concerns other nodes, as its client says: the argument of the event `do` is the operation, its ack what came of it.
-//! What other servers emit as `news` is told to the clients here; `question` is answered with the name of this node.
+//! What other servers emit as `news` reaches the clients here; `question` is answered with the name of this node.
 
 use std::time::Duration;
 
-use innkeeper_plugin::{
-    Answers, Broadcast, Payload, Plugin, Reply, Result, ServerEvent, Socket, Spread, export, io, node, of,
-};
+use innkeeper_plugin::{Answers, Broadcast, Payload, Plugin, Reply, Result, ServerEvent, Socket, Spread, export, io, node, of};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -25,22 +23,48 @@ struct Target {
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 enum Operation {
-    Emit { name: String, args: Vec<Value> },
-    EmitWithAck { name: String, args: Vec<Value> },
+    Emit {
+        name: String,
+        args: Vec<Value>,
+    },
+    EmitWithAck {
+        name: String,
+        args: Vec<Value>,
+    },
     Fetch,
     Ids,
     Count,
     Rooms,
-    Join { rooms: Vec<String> },
-    Leave { rooms: Vec<String> },
+    Join {
+        rooms: Vec<String>,
+    },
+    Leave {
+        rooms: Vec<String>,
+    },
     /// Joins and emits in one call.
-    JoinAndEmit { room: String, name: String },
-    Disconnect { close: bool },
-    ServerSideEmit { name: String, args: Vec<Value> },
-    ServerSideEmitWithAck { name: String, args: Vec<Value> },
+    JoinAndEmit {
+        room: String,
+        name: String,
+    },
+    Disconnect {
+        close: bool,
+    },
+    ServerSideEmit {
+        name: String,
+        args: Vec<Value>,
+    },
+    ServerSideEmitWithAck {
+        name: String,
+        args: Vec<Value>,
+    },
     Node,
-    Data { key: String, value: Value },
-    JoinOwn { rooms: Vec<String> },
+    Data {
+        key: String,
+        value: Value,
+    },
+    JoinOwn {
+        rooms: Vec<String>,
+    },
 }
 
 fn plugin() -> Plugin {
