@@ -36,7 +36,7 @@ use requests::DisconnectRequest;
 use routes::{Action, Names};
 
 pub(crate) use body::{Body, full};
-pub(crate) use sources::{Admin, AdminLimits, AdminOptions, AdminSources};
+pub(crate) use sources::{Admin, AdminLimits, AdminOptions, AdminSources, Nodes};
 pub(crate) use token::{Token, TokenError};
 
 /// The description of all paths, in the format of OpenAPI.
@@ -63,7 +63,7 @@ impl Admin {
         self.gate.check(&request.headers, peer)?;
         let (action, names) = routes::find(&request.method, path)?;
         if matches!(request.method, Method::GET | Method::HEAD) {
-            return self.read(action, &names, request);
+            return self.read(action, &names, request).await;
         }
         let audit = Audit::begin(format!("{} {path}", request.method), peer);
         let done = self.change(action, &names, request, body).await;
@@ -75,7 +75,7 @@ impl Admin {
     }
 
     /// What changes nothing.
-    fn read(&self, action: Action, names: &Names, request: &Parts) -> Result<Reply, Problem> {
+    async fn read(&self, action: Action, names: &Names, request: &Parts) -> Result<Reply, Problem> {
         let query = Query::new(request.uri.query().unwrap_or_default(), &self.limit_hits);
         let first = names.first().map_or("", String::as_str);
         let second = names.get(1).map(String::as_str);
@@ -89,6 +89,7 @@ impl Admin {
         }
         query.end()?;
         match action {
+            Action::ListNodes => Ok(plugins::nodes(self.sources()?).await),
             Action::ListPlugins => plugins::list(self.sources()?),
             Action::ShowPlugin => plugins::show(self.sources()?, first),
             Action::ShowSocket => sockets::show(self.sources()?, first),

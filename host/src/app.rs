@@ -2,9 +2,10 @@
 //! needs.
 
 mod admin;
+mod cluster;
 mod metrics;
 mod options;
-mod redis;
+
 mod reload;
 mod server;
 
@@ -246,7 +247,7 @@ pub(crate) async fn build(
     adapter.set_fixed(&namespaces);
     metrics::name_events(&adapter, &registry);
     let limits = &config.limits;
-    let cluster = redis::cluster(config, node, &limit_hits);
+    let cluster = cluster::cluster(config, node, &limit_hits);
     let publisher = cluster.clone().map(|cluster| cluster as Arc<dyn Publisher>);
     let effects = Arc::new(LocalEffects::new(limits.rooms_per_socket_max, publisher, limit_hits.clone()));
     let dispatch_limits =
@@ -276,7 +277,10 @@ pub(crate) async fn build(
     let (mut task, generations) = GenerationsTask::new(parts, plugins, loaded);
     // Before the plugins start, which may ask other nodes.
     if let Some(cluster) = &cluster {
-        start_cluster(cluster, adapter.clone(), effects.clone(), Arc::new(ServerEventDispatch::new(registry.clone())));
+        let (listed, node) = (generations.clone(), services.node);
+        let describe = Box::new(move || cluster::describe(node, &listed));
+        let events = Arc::new(ServerEventDispatch::new(registry.clone()));
+        start_cluster(cluster, adapter.clone(), effects.clone(), events, describe);
     }
     task.start().await;
     // Ends with the runtime.
@@ -332,7 +336,7 @@ fn services(config: &Config, node: NodeName, adapter: Arc<Adapter>, store: LazyS
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    if let Err(error) = redis::tls(&config.redis) {
+    if let Err(error) = cluster::tls(&config.redis) {
         findings.push(Finding::new("adapter.redis.ca_file", error.to_string()));
     }
     let requests_timeout = config.redis.url.is_some().then_some(config.redis.requests_timeout);

@@ -24,7 +24,7 @@ use crate::adapter::Adapter;
 use crate::effect::LocalEffects;
 use crate::peers::ServerEvents;
 
-use incoming::Incoming;
+use incoming::{Describe, Incoming};
 
 pub(crate) use member::{Cluster, ClusterFigures, ClusterOptions};
 
@@ -34,9 +34,10 @@ pub(crate) fn start_cluster(
     adapter: Arc<Adapter>,
     effects: Arc<LocalEffects>,
     events: Arc<dyn ServerEvents>,
+    describe: Box<Describe>,
 ) {
     let watching = cluster.clone();
     adapter.watch(move |name| watching.note_changed(name));
     tokio::spawn(publish::publish(cluster.clone()));
-    tokio::spawn(subscribe::subscribe(cluster.clone(), Incoming::new(cluster.clone(), adapter, effects, events)));
+    tokio::spawn(subscribe::subscribe(cluster.clone(), Incoming::new(cluster.clone(), adapter, effects, events, describe)));
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pythonManager, startEmitter, startNode, startNodeServer } from "./harness/cluster.mjs";
-import { ask, connect, eventually, next, record } from "./harness/index.mjs";
+import { ask, asked, connect, eventually, next, record, run } from "./harness/index.mjs";
 import { PYTHON } from "./harness/python.mjs";
 import { startRedis } from "./harness/redis.mjs";
 
@@ -263,4 +263,57 @@ test("acks with binary travel between the servers, one argument each", async (t)
   assert.equal(error, null);
   const answered = responses.find((response) => response?.bytes);
   assert.deepEqual([responses.length, Buffer.from(answered.bytes[0].data)], [2, Buffer.from([1, 2])]);
+});
+
+test("POST /emit reaches the clients of every server, and awaits their acks", async (t) => {
+  const { one, two, node } = await cluster(t);
+  const clients = await Promise.all([one, two, node].map((server) => connect(server)));
+  const seen = clients.map((client) => record(client, "x"));
+  clients.forEach((client, index) => client.on("vote", (answer) => answer(index)));
+  const { delivered_to } = await asked(one, "/emit", { json: { namespace: "/", event: "x", args: [{ _base64: "AQI=" }] } });
+  assert.equal(delivered_to, 1);
+  for (const list of seen) await eventually("it arrives", () => list.length === 1);
+  assert.deepEqual(Buffer.from(seen[2][0][1]), Buffer.from([1, 2]));
+  const answers = await asked(one, "/emit", { json: { namespace: "/", event: "vote", ack: { timeout_ms: 5_000 } } });
+  assert.deepEqual(answers.responses.map(({ args }) => args[0]).sort(), [0, 1, 2]);
+  assert.deepEqual([answers.responses.filter(({ sid }) => sid === null).length, answers.unanswered, answers.nodes_missing], [2, 0, 0]);
+  await asked(one, "/emit", { json: { namespace: "/", event: "x", flags: ["local"] } });
+  await asked(one, "/emit", { json: { namespace: "/", event: "x", args: ["end"] } });
+  for (const list of seen) await eventually("the end arrives", () => list.at(-1)[1] === "end");
+  assert.deepEqual(seen.map((list) => list.length), [3, 2, 2]);
+});
+
+test("`innkeeper plugin list --cluster` shows the plugins of every server of this kind", async (t) => {
+  const { one } = await cluster(t);
+  const { nodes, nodes_missing } = await asked(one, "/nodes");
+  assert.deepEqual([nodes.map(({ node }) => node).sort(), nodes_missing, nodes[0].node], [["one_", "two_"], 0, "one_"]);
+  const listed = run(t, ["plugin", "list", "--cluster", "--config", one.file, "--url", one.internal]);
+  await listed.ended;
+  assert.match(listed.stdout, /^NODE +VERSION +PLUGIN +STATUS +GENERATION +DIGEST *\none_ +\d.* clustered +\w+ +1 +[0-9a-f]{12} *\ntwo_ +\d/, listed.text);
+});
+
+test("servers whose answers go to the one that asked alone work together with the others", async (t) => {
+  const { one, two, node } = await cluster(t, { adapter: { publish_on_specific_response_channel: true, answer_auth: false }, node: { adapter: { publishOnSpecificResponseChannel: true } } });
+  const clients = await Promise.all([one, two, node].map((server) => connect(server, "/", { auth: { secret: 1 }, extraHeaders: { cookie: "c=1" } })));
+  const { sockets } = await does(clients[0], { do: "fetch" });
+  assert.equal(sockets.length, 3);
+  const theirs = Object.fromEntries((await node.do("fetch")).map((socket) => [socket.id, socket.handshake]));
+  assert.deepEqual([theirs[clients[0].id].auth, theirs[clients[0].id].headers.cookie], [{}, undefined]);
+  assert.deepEqual([theirs[clients[2].id].auth, theirs[clients[2].id].headers.cookie], [{ secret: 1 }, "c=1"]);
+});
+
+test("a namespace that clients make is in the cluster while it is there", async (t) => {
+  const redis = await startRedis(t);
+  const [one, two] = await Promise.all(["one_", "two_"].map((node) => startNode(t, redis, { node, plugins: { patterned: {} } })));
+  const channel = (name) => `socket.io-request#${name}#`;
+  const subscribers = async (name) => Number((await redis.cli("PUBSUB", "NUMSUB", channel(name))).split("\n")[1]);
+  const [ours, theirs] = await Promise.all([connect(one, "/room-1"), connect(two, "/room-1")]);
+  await eventually("both are there", async () => (await subscribers("/room-1")) === 2);
+  const { client } = await startEmitter(t, redis);
+  const { encode } = (await import("notepack.io")).default;
+  const seen = [ours, theirs].map((socket) => record(socket, "x"));
+  await client.publish("socket.io#/room-1#", encode(["emitter", { type: 2, data: ["x", 1], nsp: "/room-1" }, { rooms: [], except: [], flags: {} }]));
+  for (const list of seen) await eventually("it arrives", () => list.length === 1);
+  ours.close();
+  await eventually("one has gone", async () => (await subscribers("/room-1")) === 1);
 });

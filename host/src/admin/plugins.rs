@@ -23,6 +23,12 @@ pub(super) fn list(sources: &AdminSources) -> Result<Reply, Problem> {
     Reply::json(&json!({"plugins": *sources.generations.list()}))
 }
 
+/// `GET /nodes`: what plugins the nodes of the cluster have.
+pub(super) async fn nodes(sources: &AdminSources) -> Reply {
+    let (nodes, missing) = (sources.nodes)().await;
+    Reply::text("application/json", format!("{{\"nodes\":[{}],\"nodes_missing\":{missing}}}", nodes.join(",")))
+}
+
 /// `GET /plugins/{name}`.
 pub(super) fn show(sources: &AdminSources, name: &str) -> Result<Reply, Problem> {
     Reply::json(&find(sources, name)?)

@@ -8,6 +8,7 @@ use super::problem::{Problem, ProblemKind};
 /// What a request wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
+    ListNodes,
     ListPlugins,
     ShowPlugin,
     UploadComponent,
@@ -48,6 +49,7 @@ const fn post(pattern: &'static str, action: Action) -> Route {
 
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
+    get("/nodes", Action::ListNodes),
     get("/plugins", Action::ListPlugins),
     get("/plugins/{name}", Action::ShowPlugin),
     Route { pattern: "/plugins/{name}/component", method: Method::PUT, action: Action::UploadComponent },

@@ -1,5 +1,6 @@
 //! The admin interface, and what of the server it reads and changes.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -65,7 +66,12 @@ pub(crate) struct AdminSources {
     pub(crate) generations: Generations,
     /// The names of the plugins that serve a namespace, in the order of its chain.
     pub(crate) plugins_of: Box<PluginsOf>,
+    /// Asks what nodes there are.
+    pub(crate) nodes: Box<Nodes>,
 }
+
+/// What each node of the cluster says of itself, this one first, as JSON; and how many are silent.
+pub(crate) type Nodes = dyn Fn() -> Pin<Box<dyn Future<Output = (Vec<String>, u32)> + Send>> + Send + Sync;
 
 /// Names the plugins of a namespace.
 pub(crate) type PluginsOf = dyn Fn(&Namespace) -> Vec<String> + Send + Sync;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::cluster;
 use super::server::Server;
 use crate::adapter::Namespace;
-use crate::admin::{Admin, AdminLimits, AdminOptions, AdminSources, Token, TokenError};
+use crate::admin::{Admin, AdminLimits, AdminOptions, AdminSources, Nodes, Token, TokenError};
 use crate::body::LeastPace;
 use crate::config::Config;
 use crate::limit_hits::LimitHits;
@@ -41,7 +42,19 @@ pub(super) fn sources(server: &Server) -> AdminSources {
         let chain = registry.chain(namespace).unwrap_or_default();
         chain.members.iter().map(|member| member.plugin.name().to_string()).collect()
     };
+    let (node, listed, cluster) = (server.sources.services.node, server.generations.clone(), server.sources.cluster.clone());
+    let nodes: Box<Nodes> = Box::new(move || {
+        let (own, cluster) = (cluster::describe(node, &listed), cluster.clone());
+        Box::pin(async move {
+            let (others, missing) = match &cluster {
+                Some(cluster) => cluster.other_nodes().await,
+                None => (Vec::new(), 0),
+            };
+            ([own].into_iter().chain(others).collect(), missing)
+        })
+    });
     AdminSources {
+        nodes,
         adapter: server.sources.adapter.clone(),
         effects: server.effects.clone(),
         engine: server.engine.clone(),

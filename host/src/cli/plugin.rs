@@ -54,7 +54,11 @@ enum Output {
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
     /// Print the plugins of the server, in the order of their chains
-    List,
+    List {
+        /// Those of all servers of the cluster
+        #[arg(long)]
+        cluster: bool,
+    },
     /// Print one plugin: what serves, what served before, and why the last change failed
     Show {
         name: String,
@@ -114,7 +118,10 @@ pub(super) fn plugin(args: PluginArgs) -> Result<(), CliError> {
 
 async fn run(client: &Client, command: PluginCommand, output: Output) -> Result<(), CliError> {
     match command {
-        PluginCommand::List => {
+        PluginCommand::List { cluster: true } => {
+            show(output, client.json(Method::GET, "/nodes", Body::Nothing).await?, view::nodes)
+        }
+        PluginCommand::List { cluster: false } => {
             let answer = client.json(Method::GET, "/plugins", Body::Nothing).await?;
             show(output, answer, |Listed { plugins }| view::table(&plugins))
         }

@@ -12,6 +12,8 @@ pub(super) struct Channels {
 pub(super) enum Channel<'a> {
     Request(&'a str),
     Response(&'a str),
+    /// What servers of this kind tell each other.
+    Own,
 }
 
 impl Channels {
@@ -67,9 +69,17 @@ impl Channels {
         [self.request(namespace), self.response(namespace), self.response_to(namespace, &self.uid)]
     }
 
-    /// What a channel out of [`Channels::of_namespace`] is for.
+    /// What only servers of this kind say and hear: those of Node do not listen there.
+    pub(super) fn own(&self) -> String {
+        format!("{}-innkeeper#", self.key)
+    }
+
+    /// What a channel out of [`Channels::of_namespace`] is for, or that one.
     pub(super) fn parse<'a>(&self, channel: &'a str) -> Option<Channel<'a>> {
         let behind = channel.strip_prefix(&*self.key)?.strip_suffix('#')?;
+        if behind == "-innkeeper" {
+            return Some(Channel::Own);
+        }
         if let Some(namespace) = behind.strip_prefix("-request#") {
             return Some(Channel::Request(namespace));
         }
@@ -104,6 +114,7 @@ mod tests {
         assert_eq!(channels.parse(&request), Some(Channel::Request("/a#b")));
         assert_eq!(channels.parse(&response), Some(Channel::Response("/a#b")));
         assert_eq!(channels.parse(&own), Some(Channel::Response("/a#b")));
+        assert_eq!(channels.parse(&channels.own()), Some(Channel::Own));
         assert_eq!(channels.parse("socket.io#/#"), None);
         assert_eq!(channels.room("/", "socket.io#/#"), Some(""));
         assert_eq!(channels.room("/", "socket.io#/#a#b#"), Some("a#b"));

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::answers::Answering;
 use super::channels::Channel;
 use super::member::Cluster;
+use super::outgoing::Outgoing;
 use super::requests::{Asked, Asking};
 use super::wire::{
-    Broadcast, Ignored, PythonKind, PythonMessage, Request, RequestKind, Response, ResponseKind, decode_request, decode_response,
-    python_message,
+    Broadcast, Ignored, NodesMessage, PythonKind, PythonMessage, Request, RequestKind, Response, ResponseKind, decode_nodes,
+    decode_request, decode_response, encode_node, python_message,
 };
 use crate::adapter::{Adapter, Namespace, RoomFilter};
 use crate::effect::{Flags, LocalEffects, Target, Write};
@@ -24,8 +25,13 @@ pub(super) struct Incoming {
     adapter: Arc<Adapter>,
     effects: Arc<LocalEffects>,
     events: Arc<dyn ServerEvents>,
+    /// What this node says of itself: JSON.
+    describe: Box<Describe>,
     answering: Answering,
 }
+
+/// Says what a node says of itself.
+pub(crate) type Describe = dyn Fn() -> String + Send + Sync;
 
 impl Incoming {
     pub(super) fn new(
@@ -33,9 +39,10 @@ impl Incoming {
         adapter: Arc<Adapter>,
         effects: Arc<LocalEffects>,
         events: Arc<dyn ServerEvents>,
+        describe: Box<Describe>,
     ) -> Self {
         let answering = Answering::new(cluster.clone(), effects.clone());
-        Self { cluster, adapter, effects, events, answering }
+        Self { cluster, adapter, effects, events, describe, answering }
     }
 
     /// The names of the namespaces of this node.
@@ -88,7 +95,8 @@ impl Incoming {
         }
         let done = match self.cluster.channels.parse(channel) {
             Some(Channel::Request(namespace)) => self.request(namespace, payload, writes),
-            Some(Channel::Response(namespace)) => self.response(namespace, payload),
+            Some(Channel::Response(_)) => self.response(payload),
+            Some(Channel::Own) => self.nodes(payload),
             None => self.python(payload, writes),
         };
         if let Err(why) = done {
@@ -145,8 +153,7 @@ impl Incoming {
         }
     }
 
-    fn response(&self, _namespace: &str, payload: &[u8]) -> Result<(), Ignored> {
-        // Without reading the whole of what is for other nodes.
+    fn response(&self, payload: &[u8]) -> Result<(), Ignored> {
         let Response { number, kind } = decode_response(payload, self.cluster.options.attachments_max)?;
         let Some(asking) = self.cluster.requests.find(&number) else { return Ok(()) };
         match asking {
@@ -165,9 +172,26 @@ impl Incoming {
                     Asked::Sockets => kind.sockets().map(PeerAnswer::Sockets),
                     Asked::Rooms => kind.rooms().map(PeerAnswer::Rooms),
                     Asked::ServerEvent => kind.argument().map(PeerAnswer::ServerEvent),
+                    Asked::Nodes => None,
                 };
                 question.answer(answer.ok_or(Ignored::Missing("answer"))?, payload.len());
             }
+        }
+        Ok(())
+    }
+
+    fn nodes(&self, payload: &[u8]) -> Result<(), Ignored> {
+        match decode_nodes(payload)? {
+            Some(NodesMessage::Question { number, uid }) if *uid != *self.cluster.uid => {
+                let payload = encode_node(&number, &(self.describe)());
+                self.cluster.send(Outgoing::Response { channel: self.cluster.channels.own(), payload });
+            }
+            Some(NodesMessage::Answer { number, node }) => {
+                let Some(Asking::Peers(question, Asked::Nodes)) = self.cluster.requests.find(&number) else { return Ok(()) };
+                let bytes = node.len();
+                drop(question.upgrade().map(|question| question.answer(PeerAnswer::Node(node), bytes)));
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! This node in the cluster: what waits to be sent, what it has asked, and how its connections do.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,13 +12,18 @@ use super::channels::Channels;
 use super::health::{Connection, Health};
 use super::outgoing::{Outgoing, OutgoingQueue};
 use super::requests::OpenRequests;
+use crate::budget::Budget;
 use crate::fixed_limits::REFUSAL_LINES_MAX;
 use crate::limit_hits::{LimitHit, LimitHits};
 use crate::log_limiter::LogLimiter;
+use crate::peers::{PeerAnswer, PeerAnswers, PeerQuestion};
 use crate::redis_link::RedisLink;
 
 /// How often what has waited for too long is looked for, while Redis takes nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What other servers may say of themselves, all together.
+const NODES_BYTES: usize = 4 << 20;
 
 /// What the configuration says.
 pub(crate) struct ClusterOptions {
@@ -50,7 +56,7 @@ pub(crate) struct Cluster {
     /// Namespaces that came or went, to be subscribed to or not.
     pub(super) changed: Mutex<HashSet<Box<str>>>,
     pub(super) has_changed: Notify,
-    /// Namespaces whose requests and answers arrive here.
+    /// The channels of requests whose answers arrive here too.
     pub(super) heard: Mutex<HashSet<Box<str>>>,
     pub(super) limit_hits: Arc<LimitHits>,
     ignored_log: LogLimiter,
@@ -93,6 +99,21 @@ impl Cluster {
     /// The connections to Redis that are down, with the seconds since they are.
     pub(crate) fn down(&self) -> Vec<(&'static str, f64)> {
         self.health.down().into_iter().map(|(connection, since)| (connection.name(), since)).collect()
+    }
+
+    /// What the other servers of this kind say of themselves, as JSON, and how many are silent.
+    pub(crate) async fn other_nodes(&self) -> (Vec<String>, u32) {
+        let question = Arc::new(PeerQuestion::new(Budget::new(NODES_BYTES).part()));
+        question.set_asked(self.health.others.load(Ordering::Relaxed));
+        self.send(Outgoing::Nodes { question: Arc::downgrade(&question) });
+        let answered = poll_fn(|context| question.poll(context));
+        let _all_answered = tokio::time::timeout(self.options.requests_timeout, answered).await;
+        let PeerAnswers { answers, nodes_missing } = question.close();
+        let node = |answer| match answer {
+            PeerAnswer::Node(node) => Some(node),
+            _ => None,
+        };
+        (answers.into_iter().filter_map(node).collect(), nodes_missing)
     }
 
     /// What was carried.
@@ -158,8 +179,8 @@ impl Cluster {
         }
     }
 
-    /// Whether requests and answers of a namespace arrive here.
-    pub(super) fn hears(&self, namespace: &str) -> bool {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).contains(namespace)
+    /// Whether the answers to requests on this channel arrive here.
+    pub(super) fn hears(&self, channel: &str) -> bool {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).contains(channel)
     }
 }

@@ -58,6 +58,10 @@ pub(super) enum Outgoing {
         request: Box<PeerRequest>,
         question: Weak<PeerQuestion>,
     },
+    /// The question what servers of this kind there are.
+    Nodes {
+        question: Weak<PeerQuestion>,
+    },
     /// The answer to a request of another node, encoded.
     Response {
         channel: String,
@@ -162,6 +166,7 @@ impl Outgoing {
                     PeerRequest::Rooms => 0,
                     PeerRequest::ServerEvent(message) => text(message),
                 },
+                Self::Nodes { .. } => 0,
                 Self::Response { channel, payload } => channel.len() + payload.len(),
             }
     }
@@ -170,7 +175,9 @@ impl Outgoing {
     pub(super) fn give_up(self) {
         match self {
             Self::Question { question, .. } => drop(question.upgrade().map(|question| question.give_up_peers())),
-            Self::Request { question, .. } => drop(question.upgrade().map(|question| question.give_up())),
+            Self::Request { question, .. } | Self::Nodes { question } => {
+                drop(question.upgrade().map(|question| question.give_up()))
+            }
             _ => {}
         }
     }

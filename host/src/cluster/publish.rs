@@ -12,7 +12,7 @@ use super::health::Connection;
 use super::member::Cluster;
 use super::outgoing::Outgoing;
 use super::requests::{Asked, Asking};
-use super::wire::{RequestKind, encode_broadcast, encode_request, only_room};
+use super::wire::{RequestKind, encode_broadcast, encode_nodes_question, encode_request, only_room};
 use crate::adapter::Namespace;
 use crate::peers::PeerRequest;
 use crate::redis_link::{Backoff, server_error};
@@ -36,7 +36,7 @@ enum Awaited {
     Published,
     /// How many nodes there are.
     Nodes {
-        namespace: Arc<Namespace>,
+        channel: String,
         asking: Asking,
     },
 }
@@ -100,8 +100,8 @@ fn told(cluster: &Cluster, answers: Vec<Awaited>, values: Vec<Value>) -> Option<
     let mut refused = None;
     for (awaited, value) in answers.into_iter().zip(values) {
         let error = server_error(&value);
-        if let Awaited::Nodes { namespace, asking } = awaited {
-            let hears = cluster.hears(namespace.name());
+        if let Awaited::Nodes { channel, asking } = awaited {
+            let hears = cluster.hears(&channel);
             match subscribers(&value) {
                 // This node is one of them, if its answers would arrive; else none can.
                 Some(nodes) if hears => {
@@ -161,26 +161,33 @@ impl Batch {
             Outgoing::Response { channel, payload } => (channel, payload),
             Outgoing::Question { namespace, rooms, message, question, timeout } => {
                 let kind = RequestKind::Clients { message, rooms, timeout: Some(timeout) };
-                return self.ask(cluster, namespace, &kind, Asking::Clients(question));
+                return self.ask(cluster, channels.request(namespace.name()), Asking::Clients(question), |number| {
+                    encode_request(uid, Some(number), &kind)
+                });
             }
             Outgoing::Request { namespace, request, question } => {
                 let (kind, asked) = kind_of(*request);
-                return self.ask(cluster, namespace, &kind, Asking::Peers(question, asked));
+                return self.ask(cluster, channels.request(namespace.name()), Asking::Peers(question, asked), |number| {
+                    encode_request(uid, Some(number), &kind)
+                });
+            }
+            Outgoing::Nodes { question } => {
+                let asking = Asking::Peers(question, Asked::Nodes);
+                return self.ask(cluster, channels.own(), asking, |number| encode_nodes_question(uid, number));
             }
         };
         self.publish(&channel, &payload);
     }
 
     /// A request, and behind it the question how many nodes it reached: as Node asks it.
-    fn ask(&mut self, cluster: &Cluster, namespace: Arc<Namespace>, kind: &RequestKind, asking: Asking) {
+    fn ask(&mut self, cluster: &Cluster, channel: String, asking: Asking, encode: impl FnOnce(&str) -> Vec<u8>) {
         let Some(number) = cluster.requests.open(asking.clone()) else {
             cluster.limit_hits.hit(crate::limit_hits::LimitHit::PeerRequests);
             return asking.give_up();
         };
-        let channel = cluster.channels.request(namespace.name());
-        self.publish(&channel, &encode_request(&cluster.uid, Some(&number), kind));
+        self.publish(&channel, &encode(&number));
         self.commands.cmd("PUBSUB").arg("NUMSUB").arg(&channel);
-        self.answers.push(Awaited::Nodes { namespace, asking });
+        self.answers.push(Awaited::Nodes { channel, asking });
     }
 
     fn publish(&mut self, channel: &str, payload: &[u8]) {

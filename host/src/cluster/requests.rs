@@ -24,6 +24,7 @@ pub(super) enum Asked {
     Sockets,
     Rooms,
     ServerEvent,
+    Nodes,
 }
 
 /// The open requests, by the numbers that travel with them.

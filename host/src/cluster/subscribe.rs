@@ -81,7 +81,8 @@ impl<'a> Subscriber<'a> {
         self.cluster.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // What came or went between the two is noted, and looked at next.
         let python = self.cluster.options.python_channel.clone();
-        self.send("SUBSCRIBE", python.into_iter().collect()).await?;
+        let own = self.cluster.channels.own();
+        self.send("SUBSCRIBE", python.into_iter().chain([own]).collect()).await?;
         self.add(all).await?;
         let (mut heard_at, mut is_up, mut is_asked) = (Instant::now(), false, false);
         let mut forget_at = Instant::now() + PING_AFTER;
@@ -163,12 +164,14 @@ impl<'a> Subscriber<'a> {
             b"subscribe" | b"psubscribe" => {
                 self.unconfirmed = self.unconfirmed.saturating_sub(1);
                 let channel = text().unwrap_or_default();
-                if let Ok(channel) = std::str::from_utf8(&channel)
-                    && let Some(Channel::Response(namespace)) = self.cluster.channels.parse(channel)
-                {
+                let channels = &self.cluster.channels;
+                let heard = std::str::from_utf8(&channel).ok().and_then(|channel| match channels.parse(channel)? {
                     // The last one of a namespace: those before it are confirmed.
-                    self.cluster.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.into());
-                }
+                    Channel::Response(namespace) => Some(channels.request(namespace)),
+                    Channel::Own => Some(channel.to_owned()),
+                    Channel::Request(_) => None,
+                });
+                self.cluster.heard.lock().unwrap_or_else(PoisonError::into_inner).extend(heard.map(String::into_boxed_str));
             }
             _ => {}
         }
@@ -206,7 +209,7 @@ impl<'a> Subscriber<'a> {
         {
             let mut heard = self.cluster.heard.lock().unwrap_or_else(PoisonError::into_inner);
             for name in &namespaces {
-                heard.remove(name);
+                heard.remove(self.cluster.channels.request(name).as_str());
             }
         }
         let channels = &self.cluster.channels;

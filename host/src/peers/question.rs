@@ -27,6 +27,8 @@ pub(crate) enum PeerAnswer {
     Rooms(Vec<String>),
     /// An array of one argument.
     ServerEvent(Payload),
+    /// What a server of this kind says of itself: JSON.
+    Node(String),
 }
 
 /// A socket of another node, as it stood when that node answered.

@@ -54,6 +54,47 @@ pub(super) fn table(plugins: &[Plugin]) -> String {
     columns(&[head].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
+/// The answer of `GET /nodes`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+    nodes_missing: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    node: String,
+    version: String,
+    #[serde(default)]
+    plugins: Vec<PluginOfNode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PluginOfNode {
+    name: String,
+    status: String,
+    generation: Option<u64>,
+    digest: Option<String>,
+}
+
+/// The plugins of all nodes.
+pub(super) fn nodes(found: Nodes) -> String {
+    let head = ["NODE", "VERSION", "PLUGIN", "STATUS", "GENERATION", "DIGEST"].map(str::to_owned);
+    let none = || "-".to_owned();
+    let rows = found.nodes.into_iter().flat_map(|Node { node, version, plugins }| {
+        plugins.into_iter().map(move |plugin| {
+            let digest = plugin.digest.map_or_else(none, |digest| short(&digest).to_owned());
+            let generation = plugin.generation.map_or_else(none, |number| number.to_string());
+            [node.clone(), version.clone(), plugin.name, plugin.status, generation, digest]
+        })
+    });
+    let table = columns(&[head].into_iter().chain(rows).collect::<Vec<_>>());
+    match found.nodes_missing {
+        0 => table,
+        missing => format!("{table}\n{missing} other nodes did not answer"),
+    }
+}
+
 /// What a component would change.
 #[derive(Debug, Deserialize)]
 pub(super) struct Differences {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
 
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::config::{Config, RedisAdapter, RedisEndpoint};
+use crate::generations::{Generations, PluginView};
 use crate::limit_hits::LimitHits;
 use crate::node::NodeName;
 use crate::redis_link::{RedisLink, Tls, TlsError};
@@ -45,4 +47,19 @@ pub(super) fn cluster(config: &Config, node: NodeName, limit_hits: &Arc<LimitHit
         attachments_max: config.limits.attachments_max,
     };
     Some(Cluster::new(options, link, &URL_SAFE_NO_PAD.encode(random), limit_hits.clone()))
+}
+
+/// What this node says of itself to the others, and to the operator: JSON.
+pub(super) fn describe(node: NodeName, generations: &Generations) -> String {
+    let plugin = |plugin: &PluginView| {
+        let generation = plugin.generation.as_ref();
+        json!({
+            "name": plugin.name,
+            "status": plugin.status,
+            "generation": generation.map(|generation| generation.number),
+            "digest": generation.map(|generation| &generation.digest),
+        })
+    };
+    let plugins: Vec<_> = generations.list().iter().map(plugin).collect();
+    json!({"node": node.to_string(), "version": env!("CARGO_PKG_VERSION"), "plugins": plugins}).to_string()
 }
