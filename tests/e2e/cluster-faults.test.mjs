@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startEmitter, startNode, startNodeServer } from "./harness/cluster.mjs";
-import { ask, connect, eventually, limitHits, record, request } from "./harness/index.mjs";
-import { freePort, startRedis } from "./harness/redis.mjs";
+import { ask, connect, eventually, freePort, limitHits, record, request } from "./harness/index.mjs";
+import { startRedis } from "./harness/redis.mjs";
 
 /** Cross-node delivery has to be back within this. */
 const BACK_MS = 2_000;

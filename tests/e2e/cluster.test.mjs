@@ -304,7 +304,7 @@ test("servers whose answers go to the one that asked alone work together with th
 
 test("a namespace that clients make is in the cluster while it is there", async (t) => {
   const redis = await startRedis(t);
-  const [one, two] = await Promise.all(["one_", "two_"].map((node) => startNode(t, redis, { node, plugins: { patterned: {} } })));
+  const [one, two] = await Promise.all(["one_", "two_"].map((node) => startNode(t, redis, { node, plugins: { rooms: { component: "patterned", namespaces: ["/", "/room-[0-9]+"], config: { patterns: ["/room-[0-9]+"] } } } })));
   const channel = (name) => `socket.io-request#${name}#`;
   const subscribers = async (name) => Number((await redis.cli("PUBSUB", "NUMSUB", channel(name))).split("\n")[1]);
   const [ours, theirs] = await Promise.all([connect(one, "/room-1"), connect(two, "/room-1")]);

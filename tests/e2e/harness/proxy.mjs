@@ -35,7 +35,8 @@ export async function startProxy(t, program, write) {
   return `127.0.0.1:${port}`;
 }
 
-function freePort() {
+/** A port that nobody listens on now. */
+export function freePort() {
   return new Promise((resolve) => {
     const server = net.createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address();

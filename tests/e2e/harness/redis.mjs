@@ -2,25 +2,16 @@
 
 import { spawn, execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "./proxy.mjs";
 import { PATIENCE_MS, eventually } from "./wait.mjs";
 
 const run = promisify(execFile);
 /** Processes that are to end with this one, however it ends. */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
-
-/** A port that nobody listens on now. */
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /**
  * Starts a server. `options.args`: more of its arguments, `["--maxmemory", "8mb"]`; `options.password`: of the default user;
