@@ -12,6 +12,8 @@ mod host {
     pub(crate) mod fixed_limits;
     pub(crate) mod frame;
     pub(crate) mod json;
+    pub(crate) mod msgpack;
+    pub(crate) mod node;
     pub(crate) mod packet;
     pub(crate) mod text_file;
     pub(crate) mod waiting_bytes;
@@ -97,7 +99,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use host::{config, fixed_limits, frame, json, packet, text_file, waiting_bytes};
+use host::{config, fixed_limits, frame, json, msgpack, node, packet, text_file, waiting_bytes};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -171,6 +173,42 @@ pub fn json(data: &[u8]) {
     json::push_string(&mut quoted, &text);
     assert_eq!(is_json(&quoted), Some(true));
     assert_eq!(json::decode_string(&quoted), text);
+}
+
+/// What other nodes send is refused or becomes JSON that clients can read; what is written is read back as the same value.
+pub fn msgpack(data: &[u8]) {
+    const ATTACHMENTS: usize = 10;
+    let read = |bytes: &[u8]| {
+        let (mut text, mut attachments) = (String::new(), Vec::new());
+        let mut reader = msgpack::Reader::new(bytes, ATTACHMENTS);
+        reader.json(&mut text, &mut attachments).and_then(|()| reader.end()).map(|()| (text, attachments))
+    };
+    let mut skipping = msgpack::Reader::new(data, ATTACHMENTS);
+    let skipped = skipping.skip().and_then(|()| skipping.end());
+    if let Ok((text, attachments)) = read(data) {
+        assert!(skipped.is_ok());
+        assert!(attachments.len() <= ATTACHMENTS);
+        // One deeper than what is read is an argument's array.
+        let array = format!("[{text}]");
+        if json::array(&array, attachments.len()).is_ok() {
+            let mut writer = msgpack::Writer::default();
+            writer.json(&text, &attachments);
+            let again = read(&writer.finish());
+            // Attachments come back in the order of the text; a float may come back as the whole number that it is.
+            assert_eq!(again.map(|(_, again)| again), Ok(attachments), "{text}");
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(data)
+        && json::value(text).is_ok()
+    {
+        let mut writer = msgpack::Writer::default();
+        writer.json(text, &[]);
+        let (back, attachments) = read(&writer.finish()).expect("what was written can be read");
+        assert!(attachments.is_empty() && json::value(&back).is_ok());
+        let mut again = msgpack::Writer::default();
+        again.json(&back, &[]);
+        assert_eq!(read(&again.finish()).map(|(text, _)| text).as_deref(), Ok(&*back));
+    }
 }
 
 /// Whatever a guest writes as the name and the arguments of an event is that name and those arguments for the client, and no more.
