@@ -6,11 +6,15 @@ mod commands;
 mod connect;
 mod error;
 mod link;
+mod pipeline;
 mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use answer::server_error;
 pub(crate) use backoff::Backoff;
-pub(crate) use commands::{CommandError, Commands};
+pub(crate) use commands::{CommandError, CommandFigures, Commands};
 pub(crate) use error::LinkError;
 pub(crate) use link::RedisLink;
+pub(crate) use pipeline::{Question, Script, script};
 pub(crate) use stream::{Subscription, Tls, TlsError};

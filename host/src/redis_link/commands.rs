@@ -1,22 +1,30 @@
 //! One connection for the questions of plugins, with a breaker: where Redis does not answer, nobody waits for it any more, until it does.
+//!
+//! The breaker opens after some questions in a row without an answer, or with the connection. While it is open every question fails at
+//! once, and this module alone tries Redis, with a PING or a new connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Value, cmd};
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use redis::{Value, cmd};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::server_error;
 use super::backoff::Backoff;
+use super::error::LinkError;
 use super::link::RedisLink;
+use super::pipeline::{Job, Pipeline, Question};
 
 /// How long an answer is awaited.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// So many questions in a row without an answer, and nobody asks any more.
 const FAILURES_IN_A_ROW: u32 = 5;
+/// Between two tries. Longer, and plugins would be without Redis although it is there.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// A refusal counts as over when others were done for so long; else some of each would fill the log.
+const REFUSAL_OVER: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,27 +40,36 @@ pub(crate) enum CommandError {
 /// Questions to Redis.
 pub(crate) struct Commands {
     link: RedisLink,
+    /// Held for a look, and while a question is queued.
     guarded: Mutex<Guarded>,
-    /// A connection is wanted, or has failed.
-    wanted: Notify,
+    /// The breaker has opened: Redis is to be tried.
+    opened: Notify,
+    counts: Counts,
+}
+
+/// They are only read for `/metrics`.
+#[derive(Default)]
+struct Counts {
     timeouts: AtomicU64,
-    opened: AtomicU64,
     refused: AtomicU64,
+    opened: AtomicU64,
 }
 
 /// The connection, and how it does.
 #[derive(Default)]
 struct Guarded {
-    connection: Option<MultiplexedConnection>,
+    pipeline: Option<Pipeline>,
     /// Which connection that is, so that the failure of an old one is not taken for its own.
     number: u64,
     failures: u32,
     /// Since when the breaker is open.
     open_since: Option<Instant>,
-    /// Redis was reached at least once.
-    was_up: bool,
-    /// What Redis refuses now, so that it is logged once.
-    refusal: Option<String>,
+    /// For how long it was open before that.
+    open_before: Duration,
+    /// Why Redis cannot be reached, as it was logged last.
+    reason: Option<String>,
+    /// What Redis refuses now, by its code, and when it did last.
+    refusal: Option<(String, Instant)>,
 }
 
 /// What the page of `/metrics` shows.
@@ -61,116 +78,117 @@ pub(crate) struct CommandFigures {
     pub(crate) timeouts: u64,
     pub(crate) refused: u64,
     pub(crate) opened: u64,
+    pub(crate) open_time: Duration,
 }
 
 impl Commands {
-    /// Connects, and keeps trying, until the runtime ends.
-    pub(crate) fn start(link: RedisLink) -> Arc<Self> {
-        let commands = Arc::new(Self {
-            link,
-            guarded: Mutex::default(),
-            wanted: Notify::new(),
-            timeouts: AtomicU64::new(0),
-            opened: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-        });
-        tokio::spawn(commands.clone().keep());
+    /// Tries to connect, and from then on again whenever there is no connection, until the runtime ends.
+    pub(crate) async fn start(link: RedisLink) -> Arc<Self> {
+        let (guarded, opened) = (Mutex::default(), Notify::new());
+        let commands = Arc::new(Self { link, guarded, opened, counts: Counts::default() });
+        let first = commands.connect().await;
+        // Ends with the runtime.
+        tokio::spawn(commands.clone().keep(first));
         commands
     }
 
-    /// Asks, and awaits the answer for a quarter of a second. Where Redis has not answered others lately, the error comes at once.
-    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, CommandError> {
-        let (mut connection, number) = self.connection()?;
-        match timeout(ANSWER_TIMEOUT, connection.send_packed_command(command)).await {
-            Ok(Ok(value)) => {
-                self.succeeded();
-                match server_error(&value) {
-                    Some(what) => Err(self.refusal(what)),
-                    None => {
-                        self.accepted();
-                        Ok(value)
-                    }
+    /// Asks at once; the future receives the answer, and dropping it takes nothing back. `held` is given back with the answer. Where
+    /// Redis has not answered others lately, the error comes at once.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        question: Question,
+        held: impl Send + 'static,
+    ) -> impl Future<Output = Result<Value, CommandError>> + Send + 'static {
+        let (asked, until) = (self.begin(question, Box::new(held)), Instant::now() + ANSWER_TIMEOUT);
+        let commands = self.clone();
+        async move {
+            let (answer, number) = asked?;
+            match timeout_at(until, answer).await {
+                Ok(Ok(value)) => commands.answered(value),
+                Ok(Err(_)) => {
+                    commands.lost(number, "the connection has ended");
+                    Err(CommandError::Away)
+                }
+                Err(_) => {
+                    commands.counts.timeouts.fetch_add(1, Ordering::Relaxed);
+                    commands.failed(number, "it does not answer in time");
+                    Err(CommandError::Away)
                 }
             }
-            Ok(Err(error)) if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() => {
-                self.lost(number, &error.to_string());
-                Err(CommandError::Away)
-            }
-            Ok(Err(error)) => {
-                self.succeeded();
-                let what = error
-                    .code()
-                    .map_or_else(|| error.to_string(), |code| format!("{code} {}", error.detail().unwrap_or_default()));
-                Err(self.refusal(what))
-            }
-            Err(_) => {
-                self.timeouts.fetch_add(1, Ordering::Relaxed);
-                self.failed("it does not answer in time");
-                Err(CommandError::Away)
-            }
         }
-    }
-
-    /// Whether Redis answers, as far as is known.
-    pub(crate) fn is_up(&self) -> bool {
-        let guarded = self.lock();
-        guarded.connection.is_some() && guarded.open_since.is_none()
     }
 
     pub(crate) fn figures(&self) -> CommandFigures {
+        let guarded = self.lock();
         // Relaxed: each stands for itself.
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CommandFigures {
-            is_up: self.is_up(),
-            timeouts: read(&self.timeouts),
-            refused: read(&self.refused),
-            opened: read(&self.opened),
+            is_up: guarded.pipeline.is_some() && guarded.open_since.is_none(),
+            timeouts: read(&self.counts.timeouts),
+            refused: read(&self.counts.refused),
+            opened: read(&self.counts.opened),
+            open_time: guarded.open_before + guarded.open_since.map_or(Duration::ZERO, |since| since.elapsed()),
         }
     }
 
-    fn connection(&self) -> Result<(MultiplexedConnection, u64), CommandError> {
+    /// Queues a question, under the lock, so that those of one caller keep their order.
+    fn begin(&self, question: Question, held: Box<dyn Send>) -> Result<(oneshot::Receiver<Value>, u64), CommandError> {
         let guarded = self.lock();
-        match &guarded.connection {
-            Some(connection) if guarded.open_since.is_none() => Ok((connection.clone(), guarded.number)),
+        match &guarded.pipeline {
+            Some(pipeline) if guarded.open_since.is_none() => {
+                let (answer, receiver) = oneshot::channel();
+                pipeline.ask(Job { question, answer, held });
+                Ok((receiver, guarded.number))
+            }
             _ => Err(CommandError::Away),
         }
     }
 
-    fn succeeded(&self) {
-        self.lock().failures = 0;
-    }
-
-    /// Redis answers and refuses: out of memory, a replica, a user without the right. Others may be answered, so that opens no breaker.
-    fn refusal(&self, what: String) -> CommandError {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        let code = what.split([':', ' ']).next().unwrap_or_default().to_owned();
-        // Those of a script that refuses what it was given are answers, and no news.
-        let is_news =
-            ["OOM", "READONLY", "NOPERM", "NOAUTH", "MISCONF", "MASTERDOWN", "LOADING", "NOREPLICAS"].contains(&code.as_str());
-        if is_news && self.lock().refusal.replace(code.clone()).as_deref() != Some(&code) {
-            tracing::error!(address = self.link.address(), "Redis refuses what plugins store: {what}");
-        }
-        CommandError::Refused(what)
-    }
-
-    fn accepted(&self) {
-        if self.lock().refusal.take().is_some() {
-            tracing::info!(address = self.link.address(), "Redis takes what plugins store again");
-        }
-    }
-
-    fn failed(&self, why: &str) {
+    fn answered(&self, value: Value) -> Result<Value, CommandError> {
         let mut guarded = self.lock();
-        guarded.failures = guarded.failures.saturating_add(1);
-        if guarded.failures >= FAILURES_IN_A_ROW {
-            self.open(&mut guarded, why);
+        let Some(what) = server_error(&value) else {
+            guarded.failures = 0;
+            if let Some((_, at)) = &guarded.refusal
+                && at.elapsed() > REFUSAL_OVER
+            {
+                guarded.refusal = None;
+                tracing::info!(address = self.link.address(), "Redis does what plugins ask for again");
+            }
+            return Ok(value);
+        };
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        let code = if what.contains("OOM command") { "OOM" } else { what.split([':', ' ']).next().unwrap_or_default() };
+        let was = guarded.refusal.replace((code.to_owned(), Instant::now()));
+        if was.is_none_or(|(was, _)| was != code) {
+            let remedy = remedy(code);
+            tracing::error!(address = self.link.address(), "Redis refuses what plugins ask for: {what}; {remedy}");
+        }
+        // Out of memory, only writes are refused. While these are the answer, nothing works.
+        if matches!(code, "LOADING" | "MASTERDOWN" | "NOAUTH") {
+            guarded.failures = guarded.failures.saturating_add(1);
+            if guarded.failures >= FAILURES_IN_A_ROW {
+                self.open(&mut guarded, code);
+            }
+        } else {
+            guarded.failures = 0;
+        }
+        Err(CommandError::Refused(what))
+    }
+
+    fn failed(&self, number: u64, why: &str) {
+        let mut guarded = self.lock();
+        if guarded.number == number {
+            guarded.failures = guarded.failures.saturating_add(1);
+            if guarded.failures >= FAILURES_IN_A_ROW {
+                self.open(&mut guarded, why);
+            }
         }
     }
 
     /// A connection is gone: with it all that was asked over it.
     fn lost(&self, number: u64, why: &str) {
         let mut guarded = self.lock();
-        if guarded.number == number && guarded.connection.take().is_some() {
+        if guarded.number == number && guarded.pipeline.take().is_some() {
             self.open(&mut guarded, why);
         }
     }
@@ -178,67 +196,91 @@ impl Commands {
     fn open(&self, guarded: &mut Guarded, why: &str) {
         if guarded.open_since.is_none() {
             guarded.open_since = Some(Instant::now());
-            self.opened.fetch_add(1, Ordering::Relaxed);
+            self.counts.opened.fetch_add(1, Ordering::Relaxed);
             let address = self.link.address();
             tracing::error!(
                 address,
-                "Redis is away: {why}; the store answers `unavailable`, limits of rate do as `on_failure` says"
+                "Redis is away: {why}; the store answers `unavailable`, limits of rate do as rate_limit_on_failure in [limits] says"
             );
         }
-        self.wanted.notify_one();
+        self.opened.notify_one();
     }
 
     fn close(&self) {
         let mut guarded = self.lock();
         guarded.failures = 0;
-        guarded.was_up = true;
+        guarded.reason = None;
         if let Some(since) = guarded.open_since.take() {
-            let down_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(address = self.link.address(), down_ms, "Redis answers again: store and limits of rate use it");
+            let down = since.elapsed();
+            guarded.open_before += down;
+            let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(address = self.link.address(), down_ms, "Redis answers again: the store and limits of rate use it");
         }
     }
 
-    /// Makes the connection, again whenever it fails, and tries it with questions of its own while the breaker is open.
-    async fn keep(self: Arc<Self>) {
-        let mut backoff = Backoff::default();
+    /// Makes the connection again whenever it has ended, or Redis does not answer on it.
+    async fn keep(self: Arc<Self>, first: Option<(Pipeline, u64)>) {
+        let (mut backoff, mut connected) = (Backoff::default(), first);
         loop {
-            let connected = self.lock().connection.clone();
-            let works = match connected {
-                Some(mut connection) => {
-                    let ping = cmd("PING");
-                    let answered = timeout(ANSWER_TIMEOUT, connection.send_packed_command(&ping)).await;
-                    matches!(answered, Ok(Ok(_)))
+            match connected.take() {
+                Some((pipeline, number)) => {
+                    backoff.reset();
+                    self.watch(&pipeline, number).await;
                 }
-                None => self.connect().await,
-            };
-            if works {
-                self.close();
-                backoff.reset();
-                self.wanted.notified().await;
-            } else {
+                None => sleep(backoff.next().min(RETRY_EVERY)).await,
+            }
+            connected = self.connect().await;
+        }
+    }
+
+    /// Returns when the connection is of no more use.
+    async fn watch(&self, pipeline: &Pipeline, number: u64) {
+        loop {
+            tokio::select! {
+                () = pipeline.closed() => return self.lost(number, "the connection has ended"),
+                () = self.opened.notified() => {}
+            }
+            // What told it may be the end of the connection before.
+            let (answer, receiver) = oneshot::channel();
+            pipeline.ask(Job { question: Question::Command(cmd("PING")), answer, held: Box::new(()) });
+            match timeout(ANSWER_TIMEOUT, receiver).await {
+                Ok(Ok(value)) if server_error(&value).is_none() => self.close(),
                 // One that does not answer may never: the next try makes another.
-                self.lock().connection = None;
-                tokio::time::sleep(backoff.next().min(Duration::from_millis(500))).await;
+                _ => return self.lost(number, "it does not answer"),
             }
         }
     }
 
-    async fn connect(&self) -> bool {
-        match self.link.multiplexed().await {
+    async fn connect(&self) -> Option<(Pipeline, u64)> {
+        match self.link.commands().await {
             Ok(connection) => {
-                let mut guarded = self.lock();
-                guarded.connection = Some(connection);
-                guarded.number += 1;
-                true
+                let pipeline = Pipeline::start(connection);
+                let number = {
+                    let mut guarded = self.lock();
+                    guarded.pipeline = Some(pipeline.clone());
+                    guarded.number += 1;
+                    guarded.number
+                };
+                self.close();
+                Some((pipeline, number))
             }
             Err(error) => {
-                let mut guarded = self.lock();
-                if guarded.open_since.is_none() && !guarded.was_up {
-                    tracing::error!("Redis cannot be reached: {error}; the store answers `unavailable` until then");
-                }
-                guarded.open_since.get_or_insert_with(Instant::now);
-                false
+                self.not_connected(&error);
+                None
             }
+        }
+    }
+
+    /// Logs why there is no connection, unless the line before said so.
+    fn not_connected(&self, error: &LinkError) {
+        let mut guarded = self.lock();
+        let first = guarded.open_since.is_none();
+        guarded.open_since.get_or_insert_with(Instant::now);
+        let reason = error.to_string();
+        if guarded.reason.as_ref() != Some(&reason) {
+            let lost = if first { "; the store answers `unavailable` until it can" } else { "" };
+            tracing::error!("Redis cannot be reached: {reason}{lost}");
+            guarded.reason = Some(reason);
         }
     }
 
@@ -246,3 +288,19 @@ impl Commands {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What an operator does about a refusal.
+fn remedy(code: &str) -> &'static str {
+    match code {
+        "OOM" => "it is out of memory: raise its maxmemory. Nothing is written until then",
+        "READONLY" => "it is a replica: `url` in [adapter.redis] has to name the primary",
+        "NOPERM" | "NOAUTH" => "docs/security.md lists the rights that its user needs",
+        "MISCONF" => "it cannot save to its disk; see its log",
+        "NOREPLICAS" => "it waits for its replicas (min-replicas-to-write)",
+        "LOADING" | "MASTERDOWN" => "it is not ready yet",
+        _ => "see the log of Redis, and report it if it stays",
+    }
+}
+
+#[cfg(test)]
+mod tests;

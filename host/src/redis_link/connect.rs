@@ -17,10 +17,7 @@ pub(super) async fn multiplexed(
     name: &str,
     address: &str,
 ) -> Result<MultiplexedConnection, LinkError> {
-    let mut connection = subscription(stream, url, name, address).await?;
-    if url.database != 0 {
-        required(&mut connection, cmd("SELECT").arg(url.database), address).await?;
-    }
+    let connection = commands(stream, url, name, address).await?;
     let info = RedisConnectionInfo::default().set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     // Each command was answered before the next, so nothing is left in the buffers.
@@ -28,6 +25,15 @@ pub(super) async fn multiplexed(
     let (connection, driver) = made.map_err(|error| LinkError::of_redis(address, &error))?;
     // Ends with the connection.
     tokio::spawn(driver);
+    Ok(connection)
+}
+
+/// A connection in the database of the URL, on which nothing is awaited.
+pub(super) async fn commands(stream: RedisStream, url: &RedisUrl, name: &str, address: &str) -> Result<Subscription, LinkError> {
+    let mut connection = subscription(stream, url, name, address).await?;
+    if url.database != 0 {
+        required(&mut connection, cmd("SELECT").arg(url.database), address).await?;
+    }
     Ok(connection)
 }
 

@@ -48,6 +48,15 @@ impl RedisLink {
         .await
     }
 
+    /// A connection for the questions of plugins, in the database of the URL.
+    pub(super) async fn commands(&self) -> Result<Subscription, LinkError> {
+        self.in_time(async {
+            let stream = self.stream().await?;
+            connect::commands(stream, &self.inner.url, &self.inner.name, self.address()).await
+        })
+        .await
+    }
+
     /// A connection for what is published.
     pub(crate) async fn subscription(&self) -> Result<Subscription, LinkError> {
         self.in_time(async {

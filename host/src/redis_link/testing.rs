@@ -1,0 +1,96 @@
+//! A real redis-server for tests: on a socket in a folder of its own, without files, ended with the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::{Commands, RedisLink};
+use crate::config::{RedisEndpoint, RedisUrl};
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// A running server.
+pub(crate) struct TestRedis {
+    folder: PathBuf,
+    child: Child,
+    arguments: Vec<String>,
+}
+
+impl TestRedis {
+    /// Starts one, with more arguments of its command line. `None`, and a line that says so, where no redis-server is installed, unless
+    /// this is CI.
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("innkeeper-redis-{}-{number}", std::process::id()));
+        let _absent = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        match run(&folder, &arguments) {
+            Ok(child) => Some(Self { folder, child, arguments }),
+            Err(error) if std::env::var_os("CI").is_none() => {
+                println!("SKIPPED: redis-server cannot be started ({error}); tests/run installs it");
+                None
+            }
+            Err(error) => panic!("redis-server: {error}"),
+        }
+    }
+
+    pub(crate) fn link(&self) -> RedisLink {
+        let endpoint = RedisEndpoint::Unix(self.socket());
+        let url = RedisUrl { endpoint, username: None, password: None, database: 3 };
+        RedisLink::new(url, None, "innkeeper-test".to_owned())
+    }
+
+    /// Questions to it, when it has been reached.
+    pub(crate) async fn commands(&self) -> Arc<Commands> {
+        for _ in 0..500 {
+            if self.link().commands().await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Commands::start(self.link()).await
+    }
+
+    /// Its own command line.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> String {
+        let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(["-n", "3"]).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// `STOP` or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let signalled = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(signalled.success());
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.child = run(&self.folder, &self.arguments).unwrap();
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("redis.sock")
+    }
+}
+
+fn run(folder: &std::path::Path, arguments: &[String]) -> std::io::Result<Child> {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(folder.join("redis.sock"));
+    command.arg("--dir").arg(folder).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn()
+}
+
+impl Drop for TestRedis {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+        let _removed = std::fs::remove_dir_all(&self.folder);
+    }
+}
