@@ -6,7 +6,6 @@
 
 mod file;
 mod holder;
-mod in_flight;
 mod open;
 mod read_cache;
 pub(super) mod usage;
@@ -22,10 +21,11 @@ use tokio::sync::oneshot;
 use super::api::{Entry, Store, StoreFuture};
 use super::clock::{Clock, wall_clock};
 use super::error::StoreError;
+use super::in_flight::InFlight;
 use super::operation::{Operation, WriteResult};
 use super::rules;
 use file::{Cached, StoreFile};
-use in_flight::InFlight;
+
 use usage::{PluginQuota, Quotas};
 use writer::WriteJob;
 

@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::rules;
 
 /// What an entry needs in the file besides its key and value, about.
-const ENTRY_BYTES: usize = 32;
+pub(in crate::store) const ENTRY_BYTES: usize = 32;
 
 /// Buckets that are added up for a plugin at each of its writes. For one that may use more, all of the file counts.
 const SUMMED_BUCKETS: usize = 100;

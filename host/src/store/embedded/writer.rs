@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::file::{StoreFile, Write};
-use super::in_flight::InFlightPermit;
+
 use super::usage::PluginQuota;
 use crate::store::error::StoreError;
+use crate::store::in_flight::InFlightPermit;
 use crate::store::operation::{Operation, WriteResult};
 
 /// Writes in one commit. More would let the first wait for long.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::error::StoreError;
+use super::rules;
 use crate::fixed_limits::{STORE_OPERATIONS_MAX, STORE_WAITING_BYTES_MAX};
-use crate::store::error::StoreError;
-use crate::store::rules;
 
 /// The counts of operations and bytes. They only bound memory, so no order beyond their own is needed; at the bound, two operations at
 /// once may both be refused.
