@@ -24,7 +24,7 @@ use crate::adapter::Adapter;
 use crate::admin::TokenError;
 use crate::auth::Keys;
 use crate::cluster::start_cluster;
-use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
+use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, StorePlace, Wasm};
 use crate::dispatch::{self, Dispatcher, ServerEventDispatch};
 use crate::drain::{self, Received, Signals};
 use crate::effect::{LocalEffects, Publisher};
@@ -41,12 +41,15 @@ use crate::plugin::{
     Registry, Version, WasmEngines,
 };
 use crate::protocol::SocketIo;
+use crate::rate_limit::SharedLimits;
+use crate::redis_link::Commands;
 use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogParts;
 
 use metrics::Sources;
 use options::{connection_limits, engine_options};
 
+pub(crate) use cluster::redis_store;
 pub(crate) use reload::ReadAgain;
 pub(crate) use server::Server;
 
@@ -211,7 +214,7 @@ pub(crate) fn store_of(config: &Config) -> LazyStore {
 
 /// Finds what is wrong with the keys, the components and the seed that the configuration names. Nothing is opened for it but those.
 pub(crate) async fn check(config: &Config) -> Result<(), AppError> {
-    let (services, findings) = services(config, node_of(config), Arc::default(), store_of(config));
+    let (services, findings) = services(config, node_of(config), Arc::default(), store_of(config), None);
     let engines = engines(config)?;
     let (_, problems) = plugin::register(candidates(config, &services, &engines), &[], &services.keys.load()).await;
     refuse_for(findings, &problems)
@@ -226,7 +229,12 @@ pub(crate) async fn build(
 ) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let node = node_of(config);
-    let (services, findings) = services(config, node, adapter.clone(), store);
+    let commands = cluster::commands(config, node).await;
+    let store = match &commands {
+        Some(commands) if config.store_place() == StorePlace::Redis => store.on_redis(cluster::store_on(commands, config)),
+        _ => store,
+    };
+    let (services, findings) = services(config, node, adapter.clone(), store, commands.as_ref());
     let engines = engines(config)?;
     let candidates = candidates(config, &services, &engines);
     let plugins: Vec<_> = candidates.iter().map(|candidate| (candidate.plugin().clone(), candidate.config().clone())).collect();
@@ -295,6 +303,7 @@ pub(crate) async fn build(
         services,
         generations: generations.clone(),
         cluster,
+        commands,
     });
     Ok(Server { engine, sources, generations, socket_io, effects })
 }
@@ -315,7 +324,7 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
     // What the author has just built on this machine needs no process of its own.
     let wasm = Wasm { compile: CompilePlace::Inside, ..Wasm::default() };
     let config = Config { plugins: vec![plugin], wasm, ..Config::default() };
-    let (services, _) = services(&config, node_of(&config), Arc::default(), store_of(&config));
+    let (services, _) = services(&config, node_of(&config), Arc::default(), store_of(&config), None);
     let engines = engines(&config)?;
     let (_, problems) = plugin::register(candidates(&config, &services, &engines), &[], &services.keys.load()).await;
     match problems.into_iter().next() {
@@ -331,7 +340,13 @@ pub(crate) async fn requests(mut plugin: PluginConfig) -> Result<Requests, AppEr
 }
 
 /// What plugins reach, and what is wrong with the files for it.
-fn services(config: &Config, node: NodeName, adapter: Arc<Adapter>, store: LazyStore) -> (Arc<HostServices>, Vec<Finding>) {
+fn services(
+    config: &Config,
+    node: NodeName,
+    adapter: Arc<Adapter>,
+    store: LazyStore,
+    commands: Option<&Arc<Commands>>,
+) -> (Arc<HostServices>, Vec<Finding>) {
     let (keys, mut findings) = keys(config);
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
@@ -339,9 +354,11 @@ fn services(config: &Config, node: NodeName, adapter: Arc<Adapter>, store: LazyS
     if let Err(error) = cluster::tls(&config.redis) {
         findings.push(Finding::new("adapter.redis.ca_file", error.to_string()));
     }
+    let shared_limits = commands
+        .map(|commands| Arc::new(SharedLimits::new(commands.clone(), &config.store.key, config.limits.rate_limit_on_failure)));
     let requests_timeout = config.redis.url.is_some().then_some(config.redis.requests_timeout);
     let (keys, compiler) = (ArcSwap::from_pointee(keys), Arc::new(compiler(config)));
-    (Arc::new(HostServices { adapter, store, keys, compiler, node, requests_timeout }), findings)
+    (Arc::new(HostServices { adapter, store, keys, compiler, node, requests_timeout, shared_limits }), findings)
 }
 
 /// The name of this node. Without random bytes it has one that others may have too, and no client can connect either.

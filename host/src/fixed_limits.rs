@@ -100,6 +100,9 @@ pub(crate) const WASI_RESOURCES_MAX: usize = 10_000;
 
 /// Reads and writes of one plugin in the store that are in flight. A disk does some hundred commits a second, each with up to a thousand writes.
 pub(crate) const STORE_OPERATIONS_MAX: usize = 10_000;
+/// Questions of one plugin about limits of rate that Redis has not answered; one beyond them is answered as `rate_limit_on_failure` says.
+/// Redis answers some thousand in the time that each of them has.
+pub(crate) const RATE_LIMIT_QUESTIONS_MAX: usize = 10_000;
 /// Bytes of one plugin that wait to be written to the store.
 pub(crate) const STORE_WAITING_BYTES_MAX: usize = 64 << 20;
 

@@ -85,6 +85,7 @@ limits! {
     MemoryBytes = "memory_bytes_max",
     OpenCalls = "open_calls_max",
     RateLimitKeys = "rate_limit_keys_max",
+    RateLimitQuestions = "RATE_LIMIT_QUESTIONS_MAX",
     RoomsPerSocket = "rooms_per_socket_max",
     RunTime = "run_ms",
     ServerEventBytes = "SERVER_EVENT_BYTES_MAX",

@@ -7,6 +7,8 @@
 //! not reset what is refused: to push out a window beyond its limit, every window of the table has to be brought beyond its
 //! own.
 
+mod shared;
+
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
@@ -14,6 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+pub(crate) use shared::{Points, SharedLimits};
 
 /// Below so many keys a table keeps its memory.
 const KEYS_KEPT: usize = 1_024;

@@ -6,11 +6,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::config::{Config, RedisAdapter, RedisEndpoint};
+use crate::config::{Config, RedisAdapter, RedisEndpoint, StorePlace};
 use crate::generations::{Generations, PluginView};
 use crate::limit_hits::LimitHits;
 use crate::node::NodeName;
-use crate::redis_link::{RedisLink, Tls, TlsError};
+use crate::redis_link::{Commands, LinkError, RedisLink, Tls, TlsError};
+use crate::store::RedisStore;
 
 /// Random bytes behind the node's name in its id.
 const RANDOM_BYTES: usize = 6;
@@ -28,6 +29,26 @@ pub(super) fn link(config: &Config, node: NodeName) -> Option<RedisLink> {
     let url = config.redis.url.clone()?;
     let tls = tls(&config.redis).ok().flatten();
     Some(RedisLink::new(url, tls, format!("innkeeper-{node}")))
+}
+
+/// The connection for store and limits of rate, if Redis is configured. It has been tried once, so that what is there serves from the start.
+pub(super) async fn commands(config: &Config, node: NodeName) -> Option<Arc<Commands>> {
+    Some(Commands::start(link(config, node)?).await)
+}
+
+/// The store on Redis, for the command line. The error says why Redis cannot be reached.
+pub(crate) async fn redis_store(config: &Config) -> Result<Option<RedisStore>, LinkError> {
+    if config.store_place() != StorePlace::Redis {
+        return Ok(None);
+    }
+    let Some(link) = link(config, NodeName::of_bytes([0; 3])) else { return Ok(None) };
+    let commands = Commands::reached(link).await?;
+    Ok(Some(store_on(&commands, config)))
+}
+
+/// The store on Redis, as the configuration has it.
+pub(super) fn store_on(commands: &Arc<Commands>, config: &Config) -> RedisStore {
+    RedisStore::new(commands.clone(), &config.store.key, config.store.bucket_bytes_max)
 }
 
 /// This node's part of the cluster, not connected yet.

@@ -14,6 +14,7 @@ use crate::generations::{Generations, PluginView};
 use crate::limit_hits::LimitHits;
 use crate::metrics::{self, EventCounters, Labels, Page};
 use crate::plugin::{Figures, HostServices, Registry};
+use crate::redis_link::{CommandFigures, Commands};
 use crate::telemetry::LogQueue;
 
 /// The label of the namespaces without one of their own.
@@ -28,6 +29,8 @@ pub(crate) struct Sources {
     pub(super) services: Arc<HostServices>,
     pub(super) generations: Generations,
     pub(crate) cluster: Option<Arc<Cluster>>,
+    /// For the store and limits of rate.
+    pub(super) commands: Option<Arc<Commands>>,
 }
 
 /// The page of `/metrics`. Without sources the server is starting.
@@ -46,7 +49,14 @@ pub(super) fn page(sources: Option<&Arc<Sources>>, log: &Arc<LogQueue>, admin: &
         of_namespaces(page, &sources.adapter)?;
         of_store(page, &sources.services)?;
         if let Some(cluster) = &sources.cluster {
-            of_cluster(page, &cluster.figures())?;
+            of_cluster(page, &cluster.figures(), sources.commands.as_ref().map(|commands| commands.figures()))?;
+        }
+        if let Some(limits) = &sources.services.shared_limits {
+            page.counter(
+                "innkeeper_rate_limit_without_redis",
+                "Questions about limits of rate that Redis did not answer; rate_limit_on_failure says what was answered.",
+                vec![(Labels::new(), limits.unanswered())],
+            )?;
         }
         of_generations(page, &sources.generations)?;
         of_plugins(page, sources)
@@ -88,15 +98,43 @@ fn of_generations(page: &mut Page<'_>, generations: &Generations) -> fmt::Result
     )
 }
 
-fn of_cluster(page: &mut Page<'_>, figures: &ClusterFigures) -> fmt::Result {
+fn of_commands(page: &mut Page<'_>, figures: &CommandFigures) -> fmt::Result {
+    let one = |count: u64| vec![(Labels::new(), count)];
+    page.counter(
+        "innkeeper_redis_timeouts",
+        "Questions of the store and of limits of rate that Redis did not answer in time.",
+        one(figures.timeouts),
+    )?;
+    page.counter(
+        "innkeeper_redis_refusals",
+        "Questions of them that Redis refused, out of memory for one.",
+        one(figures.refused),
+    )?;
+    page.counter(
+        "innkeeper_redis_breaker_opened",
+        "How often Redis was found not to answer, and was asked no more.",
+        one(figures.opened),
+    )?;
+    page.counter_of_seconds(
+        "innkeeper_redis_breaker_open_seconds",
+        "For how long Redis was not asked.",
+        vec![(Labels::new(), figures.open_time.as_secs_f64())],
+    )
+}
+
+fn of_cluster(page: &mut Page<'_>, figures: &ClusterFigures, commands: Option<CommandFigures>) -> fmt::Result {
     let with = |name: &'static str, samples: &[(&'static str, u64)]| {
         samples.iter().map(|(label, count)| (vec![(name, *label)], *count)).collect::<Vec<_>>()
     };
+    let up = figures.up.iter().copied().chain(commands.as_ref().map(|commands| ("commands", commands.is_up)));
     page.gauge(
         "innkeeper_redis_up",
         "Whether the connection to Redis stands.",
-        figures.up.iter().map(|(name, up)| (vec![("connection", *name)], f64::from(u8::from(*up)))).collect(),
+        up.map(|(name, up)| (vec![("connection", name)], f64::from(u8::from(up)))).collect(),
     )?;
+    if let Some(commands) = &commands {
+        of_commands(page, commands)?;
+    }
     page.counter("innkeeper_redis_connects", "Connections to Redis that were made.", with("connection", &figures.connects))?;
     page.counter("innkeeper_cluster_messages", "Messages of the adapter over Redis.", with("direction", &figures.messages))?;
     page.counter("innkeeper_cluster_bytes", "Bytes of those messages.", with("direction", &figures.bytes))?;

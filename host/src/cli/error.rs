@@ -77,6 +77,8 @@ pub(super) enum CliError {
         .path.display()
     )]
     StoreInUse { path: PathBuf, by: String },
+    #[error("the store is on Redis: {0}")]
+    Redis(String),
     #[error(transparent)]
     Store(StoreError),
     #[error("there is no store {}; name its file with --path or its configuration with --config", .0.display())]

@@ -1,4 +1,4 @@
-//! `innkeeper store get | set | delete | list`: values in the store's file. The server must not be running.
+//! `innkeeper store get | set | delete | list`: values in the store. Of a file no server may be running; on Redis any number may.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use innkeeper_contract::codes;
 
+use crate::app;
 use crate::config::{Config, Flags};
 use crate::store::{Embedded, Store};
 use crate::text_file;
@@ -52,12 +53,17 @@ enum StoreCommand {
 }
 
 pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     let file = match args.path {
         Some(path) => path,
         None => match config_file::find(args.config) {
             Some(file) => {
                 let config = Config::load(&file, &environment, Flags::default())?;
-                in_file(&config, args.command.bucket())?;
+                not_in_memory(&config, args.command.bucket())?;
+                let redis = runtime.block_on(app::redis_store(&config)).map_err(|error| CliError::Redis(error.to_string()))?;
+                if let Some(store) = redis {
+                    return runtime.block_on(answer(&store, args.command));
+                }
                 config.store_path()
             }
             None => Config::default().store_path(),
@@ -66,7 +72,6 @@ pub(super) fn store(args: StoreArgs) -> Result<(), CliError> {
     if !matches!(args.command, StoreCommand::Set { .. }) && !file.exists() {
         return Err(CliError::NoStore(file));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(CliError::Runtime)?;
     let store = Embedded::open(&file)?;
     runtime.block_on(answer(&store, args.command))
 }
@@ -79,8 +84,8 @@ impl StoreCommand {
     }
 }
 
-/// Refuses a bucket that the configuration keeps in memory: the file has nothing of it.
-fn in_file(config: &Config, bucket: &str) -> Result<(), CliError> {
+/// Refuses a bucket that the configuration keeps in memory: neither the file nor Redis has anything of it.
+fn not_in_memory(config: &Config, bucket: &str) -> Result<(), CliError> {
     match config.store.memory.iter().any(|name| name == bucket) {
         true => Err(CliError::InMemory(bucket.to_owned())),
         false => Ok(()),

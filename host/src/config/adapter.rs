@@ -122,7 +122,7 @@ pub(super) fn from_variable(reader: &mut Reader<'_>) -> Option<RedisUrl> {
 /// The variable of the URL, where there is no file.
 pub(super) const VARIABLE: &str = "REDIS_URL";
 
-fn prefix(raw: &RawValue) -> Result<String, Problem> {
+pub(super) fn prefix(raw: &RawValue) -> Result<String, Problem> {
     let written = text(raw)?;
     if written.is_empty() || written.len() > 200 || written.contains(char::is_control) {
         return Err(Problem::new(format!("{written:?} cannot stand in the name of a channel"), "write a short text"));

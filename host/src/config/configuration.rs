@@ -11,7 +11,7 @@ use super::lock_file::LockFile;
 use super::log::LogConfig;
 use super::plugins::PluginConfig;
 use super::server::Server;
-use super::store::StoreConfig;
+use super::store::{StoreConfig, StorePlace};
 use super::wasm::Wasm;
 
 /// The whole configuration, resolved.
@@ -47,6 +47,11 @@ impl Config {
     /// The file of the store.
     pub(crate) fn store_path(&self) -> PathBuf {
         self.store.file(self.file.as_deref())
+    }
+
+    /// Where the store is.
+    pub(crate) fn store_place(&self) -> StorePlace {
+        self.store.place(self.redis.url.is_some())
     }
 
     /// The folder with the components that served.

@@ -13,6 +13,7 @@ use super::key_source::{Secret, check_secret};
 use super::key_spec::KeySpec;
 use super::keys::{self, KeyConfig};
 use super::lock_file::LockFile;
+use super::on_failure::on_failure;
 use super::plugins::{self, PluginConfig};
 use super::problem::{Finding, PlacedProblem, Problem, Problems, is_in, with_findings};
 use super::reader::{Reader, Section};
@@ -154,6 +155,7 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     internal::read(&mut reader, &mut root, file, &mut config.internal);
     let mut section = reader.section(&mut root, "limits");
     reader.read(&mut section, limits::KEYS, &mut config.limits);
+    reader.set(&mut section, "rate_limit_on_failure", &mut config.limits.rate_limit_on_failure, on_failure);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
     adapter::read(&mut reader, &mut root, file, &mut config.redis);
@@ -256,6 +258,7 @@ fn between(reader: &mut Reader<'_>, config: &Config) {
         let remedy = "list the origins; browsers refuse credentials for \"*\"";
         reader.problem("server.cors.credentials", Problem::new("true does not go with every origin", remedy));
     }
+    store::between(reader, &config.store, config.redis.url.is_some());
     let internal = &config.internal;
     if internal.enabled && internal.port != 0 && internal.port == server.port {
         let key = if reader.has("internal.port") { "internal.port" } else { "server.port" };

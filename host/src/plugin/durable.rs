@@ -29,6 +29,8 @@ pub(crate) struct Plugin {
     pub(super) timers: Arc<PluginTimers>,
     pub(super) server_events: Arc<ServerEventQueue>,
     pub(super) rate_limits: RateLimitTable,
+    /// Questions about limits that Redis has not answered hold it: a call that has ended leaves them behind.
+    pub(super) rate_limit_questions: Arc<()>,
     /// Says that the table is full.
     pub(super) rate_limit_log: LogLimiter,
     /// What guests write and print.
@@ -55,6 +57,7 @@ impl Plugin {
             engines,
             services,
             rate_limits: RateLimitTable::new(limits.rate_limit_keys_max),
+            rate_limit_questions: Arc::default(),
             rate_limit_log: LogLimiter::new(1),
             log: GuestLog::new(ration.clone(), limit_hits.clone()),
             failures: FailureLog::new(ration, limit_hits.clone()),

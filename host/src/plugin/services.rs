@@ -9,6 +9,7 @@ use super::compiler::Compiler;
 use crate::adapter::Adapter;
 use crate::auth::Keys;
 use crate::node::NodeName;
+use crate::rate_limit::SharedLimits;
 use crate::store::LazyStore;
 
 /// What `app` gives to every plugin.
@@ -22,4 +23,6 @@ pub(crate) struct HostServices {
     pub(crate) node: NodeName,
     /// How long the answers of other nodes are awaited; none where there are no other nodes.
     pub(crate) requests_timeout: Option<Duration>,
+    /// The limits of rate that all nodes count together, if there are other nodes.
+    pub(crate) shared_limits: Option<Arc<SharedLimits>>,
 }

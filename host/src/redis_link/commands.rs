@@ -92,6 +92,12 @@ impl Commands {
         commands
     }
 
+    /// The same, if Redis can be reached now.
+    pub(crate) async fn reached(link: RedisLink) -> Result<Arc<Self>, LinkError> {
+        link.commands().await?;
+        Ok(Self::start(link).await)
+    }
+
     /// Asks at once; the future receives the answer, and dropping it takes nothing back. `held` is given back with the answer. Where
     /// Redis has not answered others lately, the error comes at once.
     pub(crate) fn ask(

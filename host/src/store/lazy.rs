@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -14,12 +15,18 @@ use super::embedded::Embedded;
 use super::embedded::usage::{PluginQuota, Quotas};
 use super::error::StoreError;
 use super::memory::Memory;
+use super::redis::RedisStore;
 use super::rules;
 use super::split::Split;
 use crate::text_file;
 
 /// Entries of a seed in flight at once: more would be more than the store queues.
 const SEED_AT_ONCE: usize = 1_000;
+
+/// The same on Redis, each of which has a quarter of a second.
+const SEED_AT_ONCE_ON_REDIS: usize = 50;
+/// Between two tries to seed a Redis that is away.
+const SEED_AGAIN: Duration = Duration::from_secs(1);
 
 /// A seed: buckets, keys and values.
 type Buckets = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
@@ -33,6 +40,8 @@ pub(crate) struct LazyStore {
     memory: Arc<Memory>,
     quotas: Quotas,
     open: OnceCell<Arc<Embedded>>,
+    /// Where the store is if not in the file, and whether it was seeded.
+    redis: Option<(RedisStore, OnceCell<()>)>,
 }
 
 impl LazyStore {
@@ -41,7 +50,7 @@ impl LazyStore {
         let clock = wall_clock();
         let memory = Arc::new(Memory::new(memory_bytes_max, clock.clone()));
         let in_memory = in_memory.iter().cloned().collect();
-        Self { path, seed, clock, in_memory, memory, quotas: Quotas::NONE, open: OnceCell::new() }
+        Self { path, seed, clock, in_memory, memory, quotas: Quotas::NONE, open: OnceCell::new(), redis: None }
     }
 
     /// The same with another clock, in milliseconds since 1970.
@@ -56,6 +65,11 @@ impl LazyStore {
         Self { quotas: Quotas { file_bytes, bucket_bytes }, ..self }
     }
 
+    /// The same on Redis: there is no file.
+    pub(crate) fn on_redis(self, store: RedisStore) -> Self {
+        Self { redis: Some((store, OnceCell::new())), ..self }
+    }
+
     /// The store for a plugin that may use these buckets, or all of them (`None`), with at most so many bytes in the file. The file is
     /// opened if one of them is in it.
     pub(crate) async fn for_plugin(
@@ -66,6 +80,9 @@ impl LazyStore {
         match buckets {
             Some(buckets) if buckets.iter().all(|bucket| self.in_memory.contains(bucket)) => Ok(self.memory.clone()),
             _ => {
+                if let Some(redis) = self.redis().await? {
+                    return Ok(self.beside_memory(Arc::new(redis.for_plugin(bytes))));
+                }
                 let file = self.file().await?.for_plugin(PluginQuota::new(bytes, buckets));
                 Ok(self.beside_memory(Arc::new(file)))
             }
@@ -81,14 +98,48 @@ impl LazyStore {
 
     /// The store with all buckets, opened and seeded if it was not yet.
     pub(crate) async fn get(&self) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(self.beside_memory(self.file().await?.clone()))
+        match self.redis().await? {
+            Some(redis) => Ok(self.beside_memory(Arc::new(redis.for_plugin(usize::MAX)))),
+            None => Ok(self.beside_memory(self.file().await?.clone())),
+        }
+    }
+
+    /// The store on Redis, if it is there, seeded, or soon to be.
+    async fn redis(&self) -> Result<Option<&RedisStore>, StoreError> {
+        let Some((store, seeded)) = &self.redis else { return Ok(None) };
+        seeded.get_or_try_init(|| self.seed_redis(store)).await?;
+        Ok(Some(store))
+    }
+
+    /// Seeds. While Redis is away the server starts all the same, and the seed follows.
+    async fn seed_redis(&self, store: &RedisStore) -> Result<(), StoreError> {
+        let Some(seed) = self.seed.clone() else { return Ok(()) };
+        check_seed(&seed)?;
+        let store = self.beside_memory(Arc::new(store.for_plugin(usize::MAX)));
+        let try_once = async |store: &dyn Store, seed: &Path| match seed_absent(store, seed, SEED_AT_ONCE_ON_REDIS).await {
+            Ok(set) => {
+                tracing::info!(seed = %seed.display(), set, "store seeded");
+                true
+            }
+            Err(_) => false,
+        };
+        if !try_once(&*store, &seed).await {
+            tracing::error!(seed = %seed.display(), "the store is not seeded: Redis does not take the seed; it is tried again");
+            // Ends when it is done, and with the runtime.
+            tokio::spawn(async move {
+                while !try_once(&*store, &seed).await {
+                    tokio::time::sleep(SEED_AGAIN).await;
+                }
+            });
+        }
+        Ok(())
     }
 
     async fn file(&self) -> Result<&Arc<Embedded>, StoreError> {
         self.open.get_or_try_init(|| self.open()).await
     }
 
-    fn beside_memory(&self, file: Arc<Embedded>) -> Arc<dyn Store> {
+    fn beside_memory(&self, file: Arc<dyn Store>) -> Arc<dyn Store> {
         match self.in_memory.is_empty() {
             true => file,
             false => Arc::new(Split { names: self.in_memory.clone(), memory: self.memory.clone(), file }),
@@ -101,7 +152,7 @@ impl LazyStore {
         let opened = tokio::task::spawn_blocking(move || Embedded::open_with(&path, clock, quotas)).await;
         let file = Arc::new(opened.map_err(|_| StoreError::Unavailable)??);
         if let Some(seed) = &self.seed {
-            let set = seed_absent(&*self.beside_memory(file.clone()), seed).await?;
+            let set = seed_absent(&*self.beside_memory(file.clone()), seed, SEED_AT_ONCE).await?;
             tracing::info!(seed = %seed.display(), set, "store seeded");
         }
         tracing::info!(path = %self.path.display(), "store open");
@@ -110,12 +161,12 @@ impl LazyStore {
 }
 
 /// Sets what the seed file has and the store has not. Returns how many.
-async fn seed_absent(store: &dyn Store, file: &Path) -> Result<usize, StoreError> {
+async fn seed_absent(store: &dyn Store, file: &Path, at_once: usize) -> Result<usize, StoreError> {
     let buckets = read_seed(file)?;
     let pairs: Vec<_> =
         buckets.iter().flat_map(|(bucket, entries)| entries.iter().map(move |(key, value)| (bucket, key, value))).collect();
     let mut set = 0;
-    for some in pairs.chunks(SEED_AT_ONCE) {
+    for some in pairs.chunks(at_once) {
         let asked = some.iter().map(|(bucket, key, value)| {
             (bucket, key, store.compare_and_swap(bucket, key, None, Some(value.get().as_bytes().to_vec())))
         });

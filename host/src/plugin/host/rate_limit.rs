@@ -1,5 +1,6 @@
-//! `rate-limit`: points, counted for all instances of the plugin together.
+//! `rate-limit`: points, counted for all instances of the plugin together; where there are other nodes, for those too, in Redis.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_contract::limits::{RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX};
@@ -8,9 +9,11 @@ use tokio::time::Instant;
 
 use super::state::InstanceState;
 use super::ticket::{HostAnswer, Ticket};
+use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
 use crate::limit_hits::LimitHit;
+use crate::plugin::Plugin;
 use crate::plugin::capability::Capability;
-use crate::rate_limit::Decision;
+use crate::rate_limit::{Decision, Points};
 
 impl InstanceState {
     /// Takes points of a key, out of `limit` in each window. Returns the ticket.
@@ -28,18 +31,28 @@ impl InstanceState {
             return Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(Decision::uncounted(limit)))));
         }
         let window = Duration::from_millis(window_ms).min(RATE_LIMIT_WINDOW_MAX);
-        let decision = plugin.rate_limits.consume(key, points, limit, window, Instant::now());
-        if decision.displaced {
-            plugin.limit_hits.hit(LimitHit::RateLimitKeys);
-            if plugin.rate_limit_log.admit().is_some() {
-                let plugin = &*plugin.name;
-                tracing::warn!(
-                    plugin,
-                    "the table of rate limits is full (rate_limit_keys_max): new keys displace those within their limit"
-                );
-            }
-        }
-        Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(decision))))
+        let Some(shared) = plugin.services.shared_limits.clone() else {
+            let decision = consume_here(&plugin, key, points, limit, window);
+            return Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(decision))));
+        };
+        let held = plugin.rate_limit_questions.clone();
+        let asked = if Arc::strong_count(&held) <= RATE_LIMIT_QUESTIONS_MAX + 2 {
+            Some(shared.consume(&Points { plugin: &plugin.name, key, points, limit, window }, held))
+        } else {
+            plugin.limit_hits.hit(LimitHit::RateLimitQuestions);
+            None
+        };
+        let key = key.to_owned();
+        let answered = Box::pin(async move {
+            let counted = match asked {
+                Some(asked) => asked.await,
+                None => None,
+            };
+            let decision =
+                counted.unwrap_or_else(|| shared.without_redis(limit, || consume_here(&plugin, &key, points, limit, window)));
+            (Ok(HostAnswer::Decision(decision)), None)
+        });
+        Ok(active.tickets.add(Ticket::future(answered, active.ends_at)))
     }
 
     /// Takes the answer to `ask_consume`.
@@ -49,4 +62,20 @@ impl InstanceState {
             other => Err(other),
         })
     }
+}
+
+/// Takes points in the table of this node.
+fn consume_here(plugin: &Plugin, key: &str, points: u32, limit: u32, window: Duration) -> Decision {
+    let decision = plugin.rate_limits.consume(key, points, limit, window, Instant::now());
+    if decision.displaced {
+        plugin.limit_hits.hit(LimitHit::RateLimitKeys);
+        if plugin.rate_limit_log.admit().is_some() {
+            let plugin = &*plugin.name;
+            tracing::warn!(
+                plugin,
+                "the table of rate limits is full (rate_limit_keys_max): new keys displace those within their limit"
+            );
+        }
+    }
+    decision
 }
