@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::variables::Environment;
 use super::wasm::Wasm;
-use super::{CompilePlace, ComponentCache, Config, Flags, InstanceAllocation, KeySource, Origins, Problems, resolve};
+use super::{CompilePlace, ComponentCache, Config, Flags, InstanceAllocation, KeySource, Origins, Problems, StorePlace, resolve};
 
 const NO_FLAGS: Flags = Flags { host: None, port: None };
 
@@ -333,6 +333,26 @@ fn a_folder_is_no_file_of_the_store() {
 }
 
 #[test]
+fn the_store_is_on_the_redis_of_the_adapter_unless_it_says_otherwise() {
+    let place = |text: &str| read(text, &nothing).expect("nothing is wrong").store_place();
+    const REDIS: &str = "[adapter.redis]\nurl = 'redis://127.0.0.1'\n";
+    assert_eq!((place(""), place(REDIS)), (StorePlace::File, StorePlace::Redis));
+    assert_eq!(place(&format!("{REDIS}[store]\non = 'file'\npath = 'x.redb'")), StorePlace::File);
+    assert_eq!(place(&format!("{REDIS}[store]\non = 'redis'\nkey = 'app'")), StorePlace::Redis);
+    assert_eq!(
+        problems(&format!("{REDIS}[store]\npath = 'x.redb'\n[limits]\nrate_limit_on_failure = 'denied'")),
+        [
+            "innkeeper.toml:4: store.path: the store is on Redis, and has no file; leave `path` out; or, for a store of this server alone, write on = \"file\"",
+            "innkeeper.toml:6: limits.rate_limit_on_failure: \"denied\" is not a way to do without Redis; did you mean \"deny\"?",
+        ]
+    );
+    assert_eq!(
+        problems("[store]\non = 'redis'"),
+        ["innkeeper.toml:2: store.on: there is no Redis; add url in [adapter.redis], or leave `on` out"]
+    );
+}
+
+#[test]
 fn the_store_is_beside_the_configuration() {
     let config = |text: &str| read(text, &nothing).expect("nothing is wrong");
     assert_eq!(config("").store_path(), Path::new("src/config/innkeeper.redb"));
@@ -342,7 +362,7 @@ fn the_store_is_beside_the_configuration() {
     let expected = [
         "innkeeper.toml:2: store.path: \"\" is not a path; name a file, or leave the key out",
         "innkeeper.toml:3: store.seed: there is no file \"nowhere.json\"; correct the path, which is relative to the configuration, or leave the key out",
-        "innkeeper.toml:4: store.ttl: unknown key; known here: path, seed, memory, memory_bytes_max, file_bytes_max, bucket_bytes_max",
+        "innkeeper.toml:4: store.ttl: unknown key; known here: on, key, path, seed, memory, memory_bytes_max, file_bytes_max, bucket_bytes_max",
     ];
     assert_eq!(told, expected);
 }

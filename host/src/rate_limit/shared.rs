@@ -11,6 +11,7 @@ use redis::Value;
 
 use super::Decision;
 use crate::config::OnFailure;
+use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
 use crate::redis_link::{Commands, Question, Script, script};
 
 /// Counts the points, and opens a window where none is open. Returns the points of the window, and how long it stays open.
@@ -50,19 +51,24 @@ impl SharedLimits {
         Self { commands, key: key.to_owned(), on_failure, without_redis: AtomicU64::new(0) }
     }
 
-    /// Takes points at once; the future receives the answer, none where Redis gives none. `held` is given back with the answer.
+    /// Takes points at once; the future receives the answer, none where Redis gives none. No future, and nothing taken, if as many
+    /// questions of the plugin wait already as may; each holds `waiting`, also if its call has ended.
     pub(crate) fn consume(
         &self,
         points: &Points<'_>,
-        held: impl Send + 'static,
-    ) -> impl Future<Output = Option<Decision>> + Send + 'static {
+        waiting: &Arc<()>,
+    ) -> Option<impl Future<Output = Option<Decision>> + Send + 'static> {
+        // At the bound, two at once may both be asked.
+        if Arc::strong_count(waiting) > RATE_LIMIT_QUESTIONS_MAX {
+            return None;
+        }
         let key = format!("{}:limit:{}:{}", self.key, points.plugin, points.key);
         // A time to live of 0 would be none.
         let window = points.window.as_millis().max(1);
         let arguments = vec![points.points.to_string().into_bytes(), window.to_string().into_bytes()];
-        let asked = self.commands.ask(Question::Script { script: &CONSUME, keys: vec![key], arguments }, held);
+        let asked = self.commands.ask(Question::Script { script: &CONSUME, keys: vec![key], arguments }, waiting.clone());
         let limit = points.limit;
-        async move { decision(&asked.await.ok()?, limit) }
+        Some(async move { decision(&asked.await.ok()?, limit) })
     }
 
     /// The answer where Redis gives none. `local` counts on this node.
@@ -100,9 +106,11 @@ fn decision(answer: &Value, limit: u32) -> Option<Decision> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::{OnFailure, Points, SharedLimits};
+    use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
     use crate::rate_limit::Decision;
     use crate::redis_link::testing::TestRedis;
 
@@ -112,28 +120,29 @@ mod tests {
         Points { plugin, key: "user:1", points, limit: 3, window }
     }
 
+    async fn take(limits: &SharedLimits, points: &Points<'_>) -> Option<Decision> {
+        limits.consume(points, &Arc::default()).unwrap().await
+    }
+
     #[tokio::test]
     async fn all_nodes_count_together_and_what_goes_beyond_the_limit_does_not_extend_the_window() {
         let Some(redis) = TestRedis::start(&[]) else { return };
         let node = async || SharedLimits::new(redis.commands().await, "k", OnFailure::Local);
         let (one, other) = (node().await, node().await);
         let window = Duration::from_millis(300);
-        let first = one.consume(&points("a", 2, window), ()).await.unwrap();
+        let first = take(&one, &points("a", 2, window)).await.unwrap();
         assert_eq!((first.allowed, first.remaining, first.consumed), (true, 1, 2));
         assert!(first.before_next <= window && first.before_next > window / 2);
-        let second = other.consume(&points("a", 2, 60 * SECOND), ()).await.unwrap();
+        let second = take(&other, &points("a", 2, 60 * SECOND)).await.unwrap();
         assert_eq!((second.allowed, second.remaining, second.consumed), (false, 0, 4));
         assert!(second.before_next <= first.before_next);
-        assert_eq!(one.consume(&points("b", 1, window), ()).await.unwrap().consumed, 1, "plugins do not collide");
+        assert_eq!(take(&one, &points("b", 1, window)).await.unwrap().consumed, 1, "plugins do not collide");
         assert_eq!(redis.cli(&["GET", "k:limit:a:user:1"]), "4");
         while redis.cli(&["EXISTS", "k:limit:a:user:1"]) == "1" {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let full = one.consume(&points("a", u32::MAX, SECOND), ()).await.unwrap();
-        assert_eq!(
-            (full.consumed, one.consume(&points("a", u32::MAX, SECOND), ()).await.unwrap().consumed),
-            (u32::MAX, u32::MAX)
-        );
+        let full = take(&one, &points("a", u32::MAX, SECOND)).await.unwrap();
+        assert_eq!((full.consumed, take(&one, &points("a", u32::MAX, SECOND)).await.unwrap().consumed), (u32::MAX, u32::MAX));
     }
 
     #[tokio::test]
@@ -146,9 +155,25 @@ mod tests {
             [(OnFailure::Local, (true, 7)), (OnFailure::Allow, (true, 3)), (OnFailure::Deny, (false, 0))]
         {
             let limits = SharedLimits::new(commands.clone(), "k", on_failure);
-            assert_eq!(limits.consume(&points("a", 1, SECOND), ()).await, None);
+            assert_eq!(take(&limits, &points("a", 1, SECOND)).await, None);
             let decision = limits.without_redis(3, || local);
             assert_eq!(((decision.allowed, decision.remaining), limits.unanswered()), (expected, 1), "{on_failure:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn no_more_questions_wait_for_redis_than_may_also_those_whose_calls_have_ended() {
+        let Some(redis) = TestRedis::start(&[]) else { return };
+        let (limits, waiting) = (SharedLimits::new(redis.commands().await, "k", OnFailure::Local), Arc::new(()));
+        redis.signal("STOP");
+        for _ in 0..RATE_LIMIT_QUESTIONS_MAX {
+            drop(limits.consume(&points("a", 1, 60 * SECOND), &waiting).unwrap());
+        }
+        assert!(limits.consume(&points("a", 1, 60 * SECOND), &waiting).is_none());
+        redis.signal("CONT");
+        while Arc::strong_count(&waiting) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(limits.consume(&points("a", 1, 60 * SECOND), &waiting).is_some());
     }
 }

@@ -40,6 +40,7 @@ pub(crate) enum Question {
 pub(super) struct Job {
     pub(super) question: Question,
     pub(super) answer: oneshot::Sender<Value>,
+    #[expect(dead_code, reason = "it is given back when the question is dropped")]
     pub(super) held: Box<dyn Send>,
 }
 

@@ -1,6 +1,5 @@
 //! `rate-limit`: points, counted for all instances of the plugin together; where there are other nodes, for those too, in Redis.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_contract::limits::{RATE_LIMIT_KEY_BYTES_MAX, RATE_LIMIT_WINDOW_MAX};
@@ -9,7 +8,6 @@ use tokio::time::Instant;
 
 use super::state::InstanceState;
 use super::ticket::{HostAnswer, Ticket};
-use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
 use crate::limit_hits::LimitHit;
 use crate::plugin::Plugin;
 use crate::plugin::capability::Capability;
@@ -35,13 +33,11 @@ impl InstanceState {
             let decision = consume_here(&plugin, key, points, limit, window);
             return Ok(active.tickets.add(Ticket::ready(HostAnswer::Decision(decision))));
         };
-        let held = plugin.rate_limit_questions.clone();
-        let asked = if Arc::strong_count(&held) <= RATE_LIMIT_QUESTIONS_MAX + 2 {
-            Some(shared.consume(&Points { plugin: &plugin.name, key, points, limit, window }, held))
-        } else {
+        let points_of = Points { plugin: &plugin.name, key, points, limit, window };
+        let asked = shared.consume(&points_of, &plugin.rate_limit_questions);
+        if asked.is_none() {
             plugin.limit_hits.hit(LimitHit::RateLimitQuestions);
-            None
-        };
+        }
         let key = key.to_owned();
         let answered = Box::pin(async move {
             let counted = match asked {
