@@ -24,7 +24,7 @@ use crate::adapter::Adapter;
 use crate::admin::TokenError;
 use crate::auth::Keys;
 use crate::cluster::start_cluster;
-use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, StorePlace, Wasm};
+use crate::config::{self, CompilePlace, ComponentCache, Config, Finding, KeyConfig, PluginConfig, Wasm};
 use crate::dispatch::{self, Dispatcher, ServerEventDispatch};
 use crate::drain::{self, Received, Signals};
 use crate::effect::{LocalEffects, Publisher};
@@ -41,7 +41,6 @@ use crate::plugin::{
     Registry, Version, WasmEngines,
 };
 use crate::protocol::SocketIo;
-use crate::rate_limit::SharedLimits;
 use crate::redis_link::Commands;
 use crate::store::{self, LazyStore, StoreError};
 use crate::telemetry::LogParts;
@@ -229,11 +228,7 @@ pub(crate) async fn build(
 ) -> Result<Server, AppError> {
     let adapter = Arc::new(Adapter::default());
     let node = node_of(config);
-    let commands = cluster::commands(config, node).await;
-    let store = match &commands {
-        Some(commands) if config.store_place() == StorePlace::Redis => store.on_redis(cluster::store_on(commands, config)),
-        _ => store,
-    };
+    let (commands, store) = cluster::with_redis(config, node, store).await;
     let (services, findings) = services(config, node, adapter.clone(), store, commands.as_ref());
     let engines = engines(config)?;
     let candidates = candidates(config, &services, &engines);
@@ -351,11 +346,8 @@ fn services(
     if let Some(Err(error)) = config.store.seed.as_deref().map(store::check_seed) {
         findings.push(Finding::new("store.seed", error.to_string()));
     }
-    if let Err(error) = cluster::tls(&config.redis) {
-        findings.push(Finding::new("adapter.redis.ca_file", error.to_string()));
-    }
-    let shared_limits = commands
-        .map(|commands| Arc::new(SharedLimits::new(commands.clone(), &config.store.key, config.limits.rate_limit_on_failure)));
+    findings.extend(cluster::finding(&config.redis));
+    let shared_limits = commands.map(|commands| cluster::shared_limits(commands, config));
     let requests_timeout = config.redis.url.is_some().then_some(config.redis.requests_timeout);
     let (keys, compiler) = (ArcSwap::from_pointee(keys), Arc::new(compiler(config)));
     (Arc::new(HostServices { adapter, store, keys, compiler, node, requests_timeout, shared_limits }), findings)

@@ -7,6 +7,7 @@
 //! not reset what is refused: to push out a window beyond its limit, every window of the table has to be brought beyond its
 //! own.
 
+mod decision;
 mod shared;
 
 use std::collections::hash_map::RandomState;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(crate) use decision::Decision;
 pub(crate) use shared::{Points, SharedLimits};
 
 /// Below so many keys a table keeps its memory.
@@ -44,24 +46,6 @@ struct Window {
     consumed: u32,
     closes: Instant,
     is_beyond: bool,
-}
-
-/// The answer to taking points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Decision {
-    pub(crate) allowed: bool,
-    pub(crate) remaining: u32,
-    pub(crate) consumed: u32,
-    pub(crate) before_next: Duration,
-    /// Whether the table was full, and the window of another key was closed before its time.
-    pub(crate) displaced: bool,
-}
-
-impl Decision {
-    /// Allowed, and counted nowhere.
-    pub(crate) fn uncounted(limit: u32) -> Self {
-        Self { allowed: true, remaining: limit, consumed: 0, before_next: Duration::ZERO, displaced: false }
-    }
 }
 
 impl RateLimitTable {

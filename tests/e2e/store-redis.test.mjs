@@ -1,17 +1,18 @@
 // Store and limits of rate on Redis: the same plugins as on a file, two servers on one Redis, and what is answered while Redis fails.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { ask, configuration, connect, eventually, freePort, request, run, startHost, writeConfig } from "./harness/index.mjs";
+import { ROOT } from "./harness/paths.mjs";
 import { startRedis } from "./harness/redis.mjs";
 
 /** From the moment that Redis is back. */
 const BACK_MS = 2_000;
 const GRANTED = { keeper: { grants: ["store"] } };
 
-const on = (redis) => ({ redis: { url: redis.url ?? redis } });
+const on = (redis, more) => ({ redis: { url: redis.url ?? redis, ...more } });
 const start = (t, redis, options = {}) => startHost(t, { plugins: GRANTED, adapter: on(redis), ...options });
 const limited = (t, redis, options = {}) =>
   startHost(t, {
@@ -119,7 +120,7 @@ test("while Redis hangs the store is unavailable at once and limits count here, 
 test("without Redis, limits let all pass or none where the configuration says so", async (t) => {
   const redis = `redis://127.0.0.1:${await freePort()}`;
   for (const [word, allowed] of [["allow", 10], ["deny", 0], ["local", 5]]) {
-    const client = await connect(await limited(t, redis, { limits: { rate_limit_on_failure: word } }));
+    const client = await connect(await limited(t, redis, { adapter: on(redis, { rate_limit_on_failure: word }) }));
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask(client, "x", 1)));
     assert.equal(answers.filter((answer) => answer === 1).length, allowed, word);
   }
@@ -193,4 +194,19 @@ test("operators read and change the store on Redis beside running servers", asyn
   assert.match(await command("list", "users"), /1\t\{"name":"Ann"\}/);
   await redis.kill();
   assert.match(await command("get", "users", "1"), /the store is on Redis: .*is Redis running there/);
+});
+
+test("the rights in the documentation are all that the store and limits of rate need", async (t) => {
+  const redis = await startRedis(t);
+  const documented = readFileSync(path.join(ROOT, "docs", "security.md"), "utf8").matchAll(/^ACL SETUSER innkeeper (.*)$/gm);
+  for (const [, rights] of documented) await redis.cli("ACL", "SETUSER", "innkeeper", ...rights.replace("PASSWORD", "secret").split(" "));
+  const url = `redis://innkeeper:secret@127.0.0.1:${redis.port}`;
+  const hosts = await Promise.all([start(t, url), limited(t, url)]);
+  const [client, counted] = await Promise.all(hosts.map((host) => connect(host)));
+  const answers = await story(client, client);
+  assert.deepEqual(answers.filter(([, { code }]) => code === "unavailable"), []);
+  assert.deepEqual(await ask(client, "set-for", "codes", "short", 1, 1), { ok: null });
+  assert.equal(await ask(counted, "x", 1), 1);
+  assert.equal(await metric(hosts[1], "innkeeper_rate_limit_without_redis_total"), 0);
+  for (const host of hosts) assert.deepEqual(host.logs.filter(says("NOPERM")), []);
 });

@@ -6,18 +6,24 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::config::{Config, RedisAdapter, RedisEndpoint, StorePlace};
+use crate::config::{Config, Finding, RedisAdapter, RedisEndpoint, StorePlace};
 use crate::generations::{Generations, PluginView};
 use crate::limit_hits::LimitHits;
 use crate::node::NodeName;
+use crate::rate_limit::SharedLimits;
 use crate::redis_link::{Commands, LinkError, RedisLink, Tls, TlsError};
-use crate::store::RedisStore;
+use crate::store::{LazyStore, RedisStore};
 
 /// Random bytes behind the node's name in its id.
 const RANDOM_BYTES: usize = 6;
 
+/// What is wrong with the certificates.
+pub(super) fn finding(redis: &RedisAdapter) -> Option<Finding> {
+    Some(Finding::new("adapter.redis.ca_file", tls(redis).err()?.to_string()))
+}
+
 /// TLS, if the URL asks for it.
-pub(super) fn tls(redis: &RedisAdapter) -> Result<Option<Tls>, TlsError> {
+fn tls(redis: &RedisAdapter) -> Result<Option<Tls>, TlsError> {
     match redis.url.as_ref().map(|url| &url.endpoint) {
         Some(RedisEndpoint::Tcp { tls: true, .. }) => Tls::new(redis.ca_file.as_deref()).map(Some),
         _ => Ok(None),
@@ -31,9 +37,21 @@ pub(super) fn link(config: &Config, node: NodeName) -> Option<RedisLink> {
     Some(RedisLink::new(url, tls, format!("innkeeper-{node}")))
 }
 
-/// The connection for store and limits of rate, if Redis is configured. It has been tried once, so that what is there serves from the start.
-pub(super) async fn commands(config: &Config, node: NodeName) -> Option<Arc<Commands>> {
-    Some(Commands::start(link(config, node)?).await)
+/// The connection for store and limits of rate, if Redis is configured, and the store, on Redis if it is to be there. Redis has been
+/// tried once, so that what is there serves from the start.
+pub(super) async fn with_redis(config: &Config, node: NodeName, store: LazyStore) -> (Option<Arc<Commands>>, LazyStore) {
+    let Some(link) = link(config, node) else { return (None, store) };
+    let commands = Commands::start(link).await;
+    let store = match config.store_place() {
+        StorePlace::Redis => store.on_redis(store_on(&commands, config)),
+        StorePlace::File => store,
+    };
+    (Some(commands), store)
+}
+
+/// The limits of rate that all nodes count together.
+pub(super) fn shared_limits(commands: &Arc<Commands>, config: &Config) -> Arc<SharedLimits> {
+    Arc::new(SharedLimits::new(commands.clone(), &config.store.key, config.redis.rate_limit_on_failure))
 }
 
 /// The store on Redis, for the command line. The error says why Redis cannot be reached.
@@ -47,7 +65,7 @@ pub(crate) async fn redis_store(config: &Config) -> Result<Option<RedisStore>, L
 }
 
 /// The store on Redis, as the configuration has it.
-pub(super) fn store_on(commands: &Arc<Commands>, config: &Config) -> RedisStore {
+fn store_on(commands: &Arc<Commands>, config: &Config) -> RedisStore {
     RedisStore::new(commands.clone(), &config.store.key, config.store.bucket_bytes_max)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::field::DURATIONS;
 use super::field::Field::{Boolean, Custom, Duration as Time, Text};
 use super::key_spec::KeySpec;
+use super::on_failure::{OnFailure, on_failure};
 use super::paths::{existing_file, shown};
 use super::problem::Problem;
 use super::reader::{Reader, Section};
@@ -29,6 +30,8 @@ pub struct RedisAdapter {
     pub answer_auth: bool,
     /// The channel of python-socketio. Default none.
     pub python_channel: Option<String>,
+    /// What limits of rate do while Redis, which counts them for all nodes, does not answer.
+    pub rate_limit_on_failure: OnFailure,
     /// Whether a server without Redis counts as one that is not ready.
     pub required_for_ready: bool,
 }
@@ -43,6 +46,7 @@ impl Default for RedisAdapter {
             publish_on_specific_response_channel: false,
             answer_auth: true,
             python_channel: None,
+            rate_limit_on_failure: OnFailure::Local,
             required_for_ready: false,
         }
     }
@@ -89,6 +93,14 @@ pub(super) const KEYS: &[KeySpec<RedisAdapter>] = &[
     )
     .example("\"socketio\""),
     KeySpec::new(
+        "rate_limit_on_failure",
+        |redis: &mut RedisAdapter| Custom {
+            kind: "\"local\", \"allow\" or \"deny\"",
+            value: Some(redis.rate_limit_on_failure.word().into()),
+        },
+        "what limits of rate do while Redis, where all servers count them together, does not answer: \"local\" counts on this server alone, \"allow\" and \"deny\" count nothing and let all pass, or none",
+    ),
+    KeySpec::new(
         "required_for_ready",
         |redis: &mut RedisAdapter| Boolean(&mut redis.required_for_ready),
         "whether /readyz answers 503 while Redis is away, and not 200 with `degraded`: local clients are served in both cases",
@@ -101,6 +113,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Section<'_>, file: &Path,
     let mut section = reader.section(&mut adapter, "redis");
     reader.set(&mut section, "url", &mut into.url, |raw| redis_url(raw).map(Some));
     reader.set(&mut section, "ca_file", &mut into.ca_file, |raw| ca_file(raw, file).map(Some));
+    reader.set(&mut section, "rate_limit_on_failure", &mut into.rate_limit_on_failure, on_failure);
     reader.set(&mut section, "python_channel", &mut into.python_channel, |raw| prefix(raw).map(Some));
     reader.read(&mut section, KEYS, into);
     reader.close(section);

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use innkeeper_contract::defaults;
 
-use super::field::Field::{Bytes, Count, Custom, Duration as Time, OptionalCount};
+use super::field::Field::{Bytes, Count, Duration as Time, OptionalCount};
 use super::field::{BYTES, COUNTS, DURATIONS};
 use super::key_spec::KeySpec;
-use super::on_failure::OnFailure;
 
 /// Where the length of a head may lie: hyper reads no more than 400 kB before the head's end.
 const HEAD_BYTES: RangeInclusive<usize> = 1_024..=256 << 10;
@@ -78,8 +77,6 @@ pub struct Limits {
     pub log_bytes_per_day_max: usize,
     /// Keys of one plugin whose rate-limit windows are open.
     pub rate_limit_keys_max: usize,
-    /// What the limits of rate do while Redis, which counts them for all nodes, does not answer.
-    pub rate_limit_on_failure: OnFailure,
     /// Bytes of the file of one component.
     pub component_bytes_max: usize,
     /// Bytes of memory that compiling one component may take.
@@ -121,7 +118,6 @@ impl Default for Limits {
             log_lines_per_call_max: defaults::LOG_LINES_PER_CALL_MAX,
             log_bytes_per_day_max: 1 << 30,
             rate_limit_keys_max: 250_000,
-            rate_limit_on_failure: OnFailure::Local,
             component_bytes_max: 64 << 20,
             compile_memory_bytes_max: 1 << 30,
             compile_time_max: Duration::from_secs(60),
@@ -272,11 +268,6 @@ pub(super) const KEYS: &[KeySpec<Limits>] = &[
         "rate_limit_keys_max",
         |limits| Count(&mut limits.rate_limit_keys_max, COUNTS),
         "keys of one plugin whose rate-limit windows are open, about 100 bytes each; in a full table a new key displaces one that is within its limit. More than the sockets, users and addresses of a minute on one machine",
-    ),
-    KeySpec::new(
-        "rate_limit_on_failure",
-        |limits| Custom { kind: "\"local\", \"allow\" or \"deny\"", value: Some(limits.rate_limit_on_failure.word().into()) },
-        "what limits of rate do while Redis, where all servers count them together, does not answer: \"local\" counts on this server alone, \"allow\" and \"deny\" count nothing and let all pass, or none",
     ),
     KeySpec::new(
         "component_bytes_max",

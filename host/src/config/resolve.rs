@@ -13,7 +13,6 @@ use super::key_source::{Secret, check_secret};
 use super::key_spec::KeySpec;
 use super::keys::{self, KeyConfig};
 use super::lock_file::LockFile;
-use super::on_failure::on_failure;
 use super::plugins::{self, PluginConfig};
 use super::problem::{Finding, PlacedProblem, Problem, Problems, is_in, with_findings};
 use super::reader::{Reader, Section};
@@ -155,7 +154,6 @@ fn read(file: &Path, source: &str, environment: Environment<'_>, flags: Flags) -
     internal::read(&mut reader, &mut root, file, &mut config.internal);
     let mut section = reader.section(&mut root, "limits");
     reader.read(&mut section, limits::KEYS, &mut config.limits);
-    reader.set(&mut section, "rate_limit_on_failure", &mut config.limits.rate_limit_on_failure, on_failure);
     reader.close(section);
     store::read(&mut reader, &mut root, file, &mut config.store);
     adapter::read(&mut reader, &mut root, file, &mut config.redis);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::Decision;
+use super::decision::Decision;
 use crate::config::OnFailure;
 use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
 use crate::redis_link::{Commands, Question, Script, script};
@@ -24,7 +24,7 @@ static CONSUME: Script = script!(
      end
      return {consumed, left}"
 );
-/// How long a client is told to wait where limits cannot be counted and nothing is allowed: by then Redis has been tried again.
+/// After this time a client may try again where limits cannot be counted and nothing is allowed: by then Redis has been tried.
 const WAIT_FOR_REDIS: Duration = Duration::from_secs(1);
 
 /// The limits of all plugins in Redis.
@@ -109,9 +109,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{OnFailure, Points, SharedLimits};
+    use super::{Decision, OnFailure, Points, SharedLimits};
     use crate::fixed_limits::RATE_LIMIT_QUESTIONS_MAX;
-    use crate::rate_limit::Decision;
     use crate::redis_link::testing::TestRedis;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -206,7 +206,7 @@ impl Commands {
             let address = self.link.address();
             tracing::error!(
                 address,
-                "Redis is away: {why}; the store answers `unavailable`, limits of rate do as rate_limit_on_failure in [limits] says"
+                "Redis is away: {why}; the store answers `unavailable`, limits of rate do as rate_limit_on_failure in [adapter.redis] says"
             );
         }
         self.opened.notify_one();

@@ -1,5 +1,5 @@
 //! A real redis-server for tests: on a socket in a folder of its own, without files, ended with the test.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -7,6 +7,7 @@
 mod answers;
 mod buckets;
 mod scripts;
+mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +18,14 @@ use redis::Value;
 use super::api::{Entry, Store, StoreFuture};
 #[cfg(test)]
 use super::clock::Clock;
-use super::embedded::usage::ENTRY_BYTES;
 use super::error::StoreError;
 use super::in_flight::InFlight;
 use super::operation::{Operation, WriteResult};
 use super::rules::{self, ScanAnswer};
-use crate::redis_link::{Commands, Question, Script};
-use answers::{ScanPage, failed, scanned, value_of, written};
+use crate::redis_link::{Commands, Script};
+use answers::{ScanPage, scanned, value_of, written};
 use buckets::Buckets;
+use shared::Shared;
 
 /// Keys that one script of a scan looks at: while it runs, Redis does nothing else.
 const SCAN_LOOKS: usize = 5_000;
@@ -35,18 +36,6 @@ pub(crate) struct RedisStore {
     in_flight: Arc<InFlight>,
     /// Bytes of each bucket, for this plugin.
     plugin_bytes: usize,
-}
-
-/// What the stores of all plugins have in common.
-struct Shared {
-    commands: Arc<Commands>,
-    /// What the keys in Redis begin with.
-    key: String,
-    bucket_bytes: usize,
-    buckets: Buckets,
-    /// The time of a test. Else Redis has the time.
-    #[cfg(test)]
-    clock: Option<Clock>,
 }
 
 impl RedisStore {
@@ -71,7 +60,7 @@ impl RedisStore {
     fn of(shared: Shared) -> Self {
         let shared = Arc::new(shared);
         // Ends with the store.
-        tokio::spawn(buckets::sweep(Arc::downgrade(&shared)));
+        tokio::spawn(shared::sweep(Arc::downgrade(&shared)));
         Self { shared, in_flight: Arc::default(), plugin_bytes: usize::MAX }
     }
 
@@ -120,31 +109,6 @@ impl RedisStore {
 
     fn another(&self) -> Self {
         Self { shared: self.shared.clone(), in_flight: self.in_flight.clone(), plugin_bytes: self.plugin_bytes }
-    }
-}
-
-impl Shared {
-    fn ask(
-        &self,
-        script: &'static Script,
-        bucket: &str,
-        arguments: Vec<Vec<u8>>,
-        held: impl Send + 'static,
-    ) -> StoreFuture<Value> {
-        let mut all = vec![self.now(), (bucket.len() + ENTRY_BYTES).to_string().into_bytes()];
-        all.extend(arguments);
-        let question = Question::Script { script, keys: scripts::keys(&self.key, bucket), arguments: all };
-        let asked = self.commands.ask(question, held);
-        Box::pin(async move { asked.await.map_err(|error| failed(&error)) })
-    }
-
-    /// Empty where Redis has the time.
-    fn now(&self) -> Vec<u8> {
-        #[cfg(test)]
-        if let Some(clock) = &self.clock {
-            return clock().to_string().into_bytes();
-        }
-        Vec::new()
     }
 }
 

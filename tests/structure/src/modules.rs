@@ -56,8 +56,8 @@ const ARROWS: [(&str, &[&str]); 43] = [
     ),
     ("internal", &["admin", "fixed_limits", "host_names", "limit_hits", "log_limiter", "metrics"]),
     ("files", &["fixed_limits", "limit_hits", "log_limiter"]),
-    ("rate_limit", &[]),
-    ("store", &["fixed_limits", "text_file"]),
+    ("rate_limit", &["config", "fixed_limits", "redis_link"]),
+    ("store", &["fixed_limits", "redis_link", "text_file"]),
     // Keys come out of the configuration.
     ("auth", &["config", "text_file"]),
     // Which sockets are in which namespace and room: only the leaves below it.
@@ -194,7 +194,7 @@ const FOREIGN: [(&str, &[&str]); 13] = [
     ("hyper_util", &["cli", "engine", "internal"]),
     ("notify", &["cli", "generations"]),
     ("redb", &["store"]),
-    ("redis", &["cluster", "redis_link", "store"]),
+    ("redis", &["cluster", "rate_limit", "redis_link", "store"]),
     ("regex", &["plugin"]),
     ("tungstenite", &["engine"]),
     // The command line looks into the manifest of what it builds.

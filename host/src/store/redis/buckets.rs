@@ -1,20 +1,11 @@
 //! The buckets that this node writes to: their number is bounded, and those with entries that expire are swept.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
-use redis::Value;
-
-use super::{Shared, scripts};
 use crate::fixed_limits::STORE_BUCKETS_MAX;
 use crate::store::error::StoreError;
 use crate::store::rules;
-
-/// What has expired is absent at once; this is how long it takes up room where nothing is written.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Entries that one script removes.
-const SWEEP_ENTRIES: i64 = 1_000;
 
 /// Names of buckets.
 #[derive(Default)]
@@ -48,35 +39,14 @@ impl Buckets {
         Ok(())
     }
 
-    fn take_expiring(&self) -> BTreeSet<Box<str>> {
+    /// Takes the names of buckets that may have entries that expire.
+    pub(super) fn take_expiring(&self) -> BTreeSet<Box<str>> {
         std::mem::take(&mut self.names.lock().unwrap_or_else(PoisonError::into_inner).expiring)
     }
 
-    fn still_expiring(&self, bucket: Box<str>) {
+    /// Gives one back, which has some.
+    pub(super) fn still_expiring(&self, bucket: Box<str>) {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).expiring.insert(bucket);
-    }
-}
-
-/// Removes what has expired, now and then, until the store is gone.
-pub(super) async fn sweep(store: Weak<Shared>) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let Some(store) = store.upgrade() else { return };
-        store.sweep_once().await;
-    }
-}
-
-impl Shared {
-    /// One script for each bucket with entries that expire. Many that have expired take several rounds.
-    pub(super) async fn sweep_once(&self) {
-        for bucket in self.buckets.take_expiring() {
-            let most = SWEEP_ENTRIES.to_string().into_bytes();
-            let left = self.ask(&scripts::SWEEP, &bucket, vec![most], ()).await;
-            // Where Redis is away it is tried again.
-            if !matches!(left, Ok(Value::Int(0))) {
-                self.buckets.still_expiring(bucket);
-            }
-        }
     }
 }
 
