@@ -23,6 +23,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{CompilePlace, Config, PluginConfig};
 use crate::event_loops::EventLoops;
+use crate::redis_link::testing::TestRedis;
+use crate::store::RedisStore;
 use crate::{app, cli};
 use scenarios::{Client, Mode, Received, Status, TestServer};
 use wire::{ClientSocket, Connection};
@@ -38,18 +40,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn every_scenario_holds() {
-    all_hold(Mode::Pooled, "scripted");
+    all_hold(Mode::Pooled, "scripted", None);
+}
+
+#[test]
+fn every_scenario_holds_with_the_store_on_redis() {
+    let Some(redis) = TestRedis::start(&[]) else { return };
+    all_hold(Mode::Pooled, "scripted", Some(&redis));
 }
 
 #[test]
 fn every_scenario_holds_in_shared_mode() {
-    all_hold(Mode::Shared, "scripted-shared");
+    all_hold(Mode::Shared, "scripted-shared", None);
 }
 
-fn all_hold(mode: Mode, guest: &str) {
+fn all_hold(mode: Mode, guest: &str, redis: Option<&TestRedis>) {
     let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(guest));
     let only = std::env::var("SCENARIO").unwrap_or_default();
-    let open = |name: &str| OpenServer { server: Rc::new(RealServer::open(&format!("{mode:?}-{name}"), &component)), mode };
+    let open = |name: &str| {
+        let place = if redis.is_some() { "redis" } else { "file" };
+        OpenServer { server: Rc::new(RealServer::open(&format!("{mode:?}-{place}-{name}"), &component, redis)), mode }
+    };
     let failed = scenarios::failures(&only, open);
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
@@ -69,7 +80,7 @@ struct RealServer {
 }
 
 impl RealServer {
-    fn open(name: &str, component: &Path) -> Self {
+    fn open(name: &str, component: &Path, redis: Option<&TestRedis>) -> Self {
         let folder = std::env::temp_dir().join(format!("innkeeper-scenario-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -83,7 +94,14 @@ impl RealServer {
         let (address, server) = runtime.block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = listener.local_addr().unwrap();
-            let store = app::store_of(&config).with_clock(move || clock.load(Ordering::Relaxed));
+            let clock = move || clock.load(Ordering::Relaxed);
+            let store = match redis {
+                Some(redis) => {
+                    let commands = redis.commands().await;
+                    app::store_of(&config).on_redis(RedisStore::with_clock(commands, name, usize::MAX, clock))
+                }
+                None => app::store_of(&config).with_clock(clock),
+            };
             let server = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap();
             tokio::spawn(server.engine.clone().serve(listener));
             (address, server)
@@ -232,7 +250,7 @@ impl Client for RealClient {
             if ack.is_some() || !expected || begun.elapsed() > PATIENCE {
                 return ack;
             }
-            // The store works on a thread of its own.
+            // The store works on a thread of its own, or in another process.
             std::thread::sleep(Duration::from_millis(1));
             self.server.settle();
         }

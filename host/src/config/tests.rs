@@ -340,9 +340,9 @@ fn the_store_is_on_the_redis_of_the_adapter_unless_it_says_otherwise() {
     assert_eq!(place(&format!("{REDIS}[store]\non = 'file'\npath = 'x.redb'")), StorePlace::File);
     assert_eq!(place(&format!("{REDIS}[store]\non = 'redis'\nkey = 'app'")), StorePlace::Redis);
     assert_eq!(
-        problems(&format!("{REDIS}rate_limit_on_failure = 'denied'\n[store]\npath = 'x.redb'")),
+        problems(&format!("{REDIS}rate_limit_on_failure = 'denyy'\n[store]\npath = 'x.redb'")),
         [
-            "innkeeper.toml:3: adapter.redis.rate_limit_on_failure: \"denied\" is not a way to do without Redis; did you mean \"deny\"?",
+            "innkeeper.toml:3: adapter.redis.rate_limit_on_failure: \"denyy\" is not a way to do without Redis; did you mean \"deny\"?",
             "innkeeper.toml:5: store.path: the store is on Redis, and has no file; leave `path` out; or, for a store of this server alone, write on = \"file\"",
         ]
     );

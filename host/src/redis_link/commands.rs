@@ -40,6 +40,8 @@ pub(crate) enum CommandError {
 /// Questions to Redis.
 pub(crate) struct Commands {
     link: RedisLink,
+    /// How long an answer is awaited.
+    answer_timeout: Duration,
     /// Held for a look, and while a question is queued.
     guarded: Mutex<Guarded>,
     /// The breaker has opened: Redis is to be tried.
@@ -84,8 +86,12 @@ pub(crate) struct CommandFigures {
 impl Commands {
     /// Tries to connect, and from then on again whenever there is no connection, until the runtime ends.
     pub(crate) async fn start(link: RedisLink) -> Arc<Self> {
+        Self::start_with(link, ANSWER_TIMEOUT).await
+    }
+
+    pub(super) async fn start_with(link: RedisLink, answer_timeout: Duration) -> Arc<Self> {
         let (guarded, opened) = (Mutex::default(), Notify::new());
-        let commands = Arc::new(Self { link, guarded, opened, counts: Counts::default() });
+        let commands = Arc::new(Self { link, answer_timeout, guarded, opened, counts: Counts::default() });
         let first = commands.connect().await;
         // Ends with the runtime.
         tokio::spawn(commands.clone().keep(first));
@@ -105,7 +111,7 @@ impl Commands {
         question: Question,
         held: impl Send + 'static,
     ) -> impl Future<Output = Result<Value, CommandError>> + Send + 'static {
-        let (asked, until) = (self.begin(question, Box::new(held)), Instant::now() + ANSWER_TIMEOUT);
+        let (asked, until) = (self.begin(question, Box::new(held)), Instant::now() + self.answer_timeout);
         let commands = self.clone();
         async move {
             let (answer, number) = asked?;
@@ -249,7 +255,7 @@ impl Commands {
             // What told it may be the end of the connection before.
             let (answer, receiver) = oneshot::channel();
             pipeline.ask(Job { question: Question::Command(cmd("PING")), answer, held: Box::new(()) });
-            match timeout(ANSWER_TIMEOUT, receiver).await {
+            match timeout(self.answer_timeout, receiver).await {
                 Ok(Ok(value)) if server_error(&value).is_none() => self.close(),
                 // One that does not answer may never: the next try makes another.
                 _ => return self.lost(number, "it does not answer"),

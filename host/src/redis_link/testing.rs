@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Commands, RedisLink};
 use crate::config::{RedisEndpoint, RedisUrl};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
@@ -29,7 +31,7 @@ impl TestRedis {
         std::fs::create_dir_all(&folder).unwrap();
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         match run(&folder, &arguments) {
-            Ok(child) => Some(Self { folder, child, arguments }),
+            Ok(child) => Some(Self { folder, child, arguments }.reached()),
             Err(error) if std::env::var_os("CI").is_none() => {
                 println!("SKIPPED: redis-server cannot be started ({error}); tests/run installs it");
                 None
@@ -44,15 +46,19 @@ impl TestRedis {
         RedisLink::new(url, None, "innkeeper-test".to_owned())
     }
 
-    /// Questions to it, when it has been reached.
+    /// Questions to it, which wait for a machine under load.
     pub(crate) async fn commands(&self) -> Arc<Commands> {
-        for _ in 0..500 {
-            if self.link().commands().await.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        Commands::start_with(self.link(), PATIENCE).await
+    }
+
+    /// Waits, in real time, until it answers.
+    fn reached(self) -> Self {
+        let began = Instant::now();
+        while self.cli(&["PING"]) != "PONG" {
+            assert!(began.elapsed() < PATIENCE, "redis-server does not answer");
+            std::thread::sleep(Duration::from_millis(10));
         }
-        Commands::start(self.link()).await
+        self
     }
 
     /// Its own command line.

@@ -13,7 +13,7 @@ use crate::cli;
 #[test]
 fn a_resumed_run_writes_nothing_and_its_questions_are_answered_as_if_they_were_done() {
     let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/scripted"));
-    let server = OpenServer { server: Rc::new(RealServer::open("joining", &component)), mode: Mode::Pooled };
+    let server = OpenServer { server: Rc::new(RealServer::open("joining", &component, None)), mode: Mode::Pooled };
     let registry = &server.server.server.sources.registry;
     let both = registry.registered();
     registry.replace(&both[..1]);

@@ -16,8 +16,6 @@ use innkeeper_contract::limits::SCAN_BYTES_MAX;
 use redis::Value;
 
 use super::api::{Entry, Store, StoreFuture};
-#[cfg(test)]
-use super::clock::Clock;
 use super::error::StoreError;
 use super::in_flight::InFlight;
 use super::operation::{Operation, WriteResult};
@@ -52,9 +50,14 @@ impl RedisStore {
     }
 
     #[cfg(test)]
-    pub(super) fn with_clock(commands: Arc<Commands>, key: &str, bucket_bytes: usize, clock: Clock) -> Self {
+    pub(crate) fn with_clock(
+        commands: Arc<Commands>,
+        key: &str,
+        bucket_bytes: usize,
+        clock: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
         let (key, buckets) = (key.to_owned(), Buckets::default());
-        Self::of(Shared { commands, key, bucket_bytes, buckets, clock: Some(clock) })
+        Self::of(Shared { commands, key, bucket_bytes, buckets, clock: Some(Arc::new(clock)) })
     }
 
     fn of(shared: Shared) -> Self {

@@ -32,7 +32,7 @@ async fn each(name: &str) -> Each {
     let redis = TestRedis::start(&[]);
     if let Some(redis) = &redis {
         let (time, clock) = timed();
-        stores.push((Box::new(RedisStore::with_clock(redis.commands().await, name, usize::MAX, clock)), time));
+        stores.push((Box::new(RedisStore::with_clock(redis.commands().await, name, usize::MAX, move || clock())), time));
     }
     Each { stores, _redis: redis }
 }

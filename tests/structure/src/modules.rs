@@ -179,7 +179,7 @@ const ARROWS: [(&str, &[&str]); 43] = [
     ),
     ("cli", &["app", "auth", "config", "fixed_limits", "generations", "store", "telemetry", "text_file"]),
     // A module that only tests have: it starts the host and plays its clients.
-    ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "plugin"]),
+    ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "plugin", "redis_link", "store"]),
     ("lib", &["cli", "config", "scenarios"]),
     ("main", &[]),
 ];

@@ -29,7 +29,7 @@ async fn until_up(commands: &Commands) -> Duration {
 #[tokio::test]
 async fn questions_begin_when_they_are_asked_in_that_order_and_also_if_nobody_waits() {
     let Some(redis) = TestRedis::start(&[]) else { return };
-    let commands = redis.commands().await;
+    let commands = Commands::start(redis.link()).await;
     let append = |text: &str| commands.ask(Question::Command(cmd("APPEND").arg("k").arg(text).clone()), ());
     drop((0..10).map(|number| append(&number.to_string())).collect::<Vec<_>>());
     assert_eq!(ask(&commands, &["GET", "k"]).await.unwrap(), Value::BulkString(b"0123456789".to_vec()));
@@ -38,7 +38,7 @@ async fn questions_begin_when_they_are_asked_in_that_order_and_also_if_nobody_wa
 #[tokio::test]
 async fn a_redis_that_hangs_opens_the_breaker_and_one_that_goes_on_closes_it() {
     let Some(redis) = TestRedis::start(&[]) else { return };
-    let commands = redis.commands().await;
+    let commands = Commands::start(redis.link()).await;
     assert!(commands.figures().is_up);
     redis.signal("STOP");
     let began = Instant::now();
@@ -65,7 +65,7 @@ async fn a_redis_that_hangs_opens_the_breaker_and_one_that_goes_on_closes_it() {
 #[tokio::test]
 async fn a_connection_that_is_killed_and_a_redis_that_is_started_again_are_reached_again() {
     let Some(mut redis) = TestRedis::start(&[]) else { return };
-    let commands = redis.commands().await;
+    let commands = Commands::start(redis.link()).await;
     for round in 1..=3 {
         redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
         // What was lost is noticed by nobody's question.
@@ -86,7 +86,7 @@ async fn a_connection_that_is_killed_and_a_redis_that_is_started_again_are_reach
 async fn a_script_is_sent_once_and_again_where_redis_has_forgotten_it() {
     static SCRIPT: Script = script!("return redis.call('INCR', KEYS[1])");
     let Some(redis) = TestRedis::start(&[]) else { return };
-    let commands = redis.commands().await;
+    let commands = Commands::start(redis.link()).await;
     let ask = || commands.ask(Question::Script { script: &SCRIPT, keys: vec!["n".to_owned()], arguments: Vec::new() }, ());
     let asked: Vec<_> = (0..3).map(|_| ask()).collect();
     for (number, answer) in (1..).zip(asked) {
@@ -100,7 +100,7 @@ async fn a_script_is_sent_once_and_again_where_redis_has_forgotten_it() {
 #[tokio::test]
 async fn a_redis_without_memory_refuses_writes_and_opens_nothing() {
     let Some(redis) = TestRedis::start(&[]) else { return };
-    let commands = redis.commands().await;
+    let commands = Commands::start(redis.link()).await;
     ask(&commands, &["SET", "k", "1"]).await.unwrap();
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     for _ in 0..10 {

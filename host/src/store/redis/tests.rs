@@ -21,7 +21,7 @@ fn bytes(text: &str) -> Vec<u8> {
 async fn timed(redis: &TestRedis, bucket_bytes: usize) -> (RedisStore, Arc<AtomicU64>) {
     let time = Arc::new(AtomicU64::new(1_000));
     let clock = time.clone();
-    let store = RedisStore::with_clock(redis.commands().await, "k", bucket_bytes, Arc::new(move || clock.load(Ordering::SeqCst)));
+    let store = RedisStore::with_clock(redis.commands().await, "k", bucket_bytes, move || clock.load(Ordering::SeqCst));
     (store, time)
 }
 
