@@ -23,6 +23,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 const FAILURES_IN_A_ROW: u32 = 5;
 /// Between two tries. Longer, and plugins would be without Redis although it is there.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// So old a connection that leads to a replica is replaced.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 /// A refusal counts as over when others were done for so long; else some of each would fill the log.
 const REFUSAL_OVER: Duration = Duration::from_secs(5);
 
@@ -44,7 +46,7 @@ pub(crate) struct Commands {
     answer_timeout: Duration,
     /// Held for a look, and while a question is queued.
     guarded: Mutex<Guarded>,
-    /// The breaker has opened: Redis is to be tried.
+    /// The breaker has opened, so Redis is to be tried; or another connection is wanted.
     opened: Notify,
     counts: Counts,
 }
@@ -64,10 +66,13 @@ struct Guarded {
     /// Which connection that is, so that the failure of an old one is not taken for its own.
     number: u64,
     failures: u32,
+    connected_at: Option<Instant>,
     /// Since when the breaker is open.
     open_since: Option<Instant>,
     /// For how long it was open before that.
     open_before: Duration,
+    /// Another connection is wanted: this one leads to a replica, and a new one may lead to the primary.
+    is_stale: bool,
     /// Why Redis cannot be reached, as it was logged last.
     reason: Option<String>,
     /// What Redis refuses now, by its code, and when it did last.
@@ -175,6 +180,10 @@ impl Commands {
             let remedy = remedy(code);
             tracing::error!(address = self.link.address(), "Redis refuses what plugins ask for: {what}; {remedy}");
         }
+        if code == "READONLY" && guarded.connected_at.is_some_and(|at| at.elapsed() > STALE_AFTER) {
+            guarded.is_stale = true;
+            self.opened.notify_one();
+        }
         // Out of memory, only writes are refused. While these are the answer, nothing works.
         if matches!(code, "LOADING" | "MASTERDOWN" | "NOAUTH") {
             guarded.failures = guarded.failures.saturating_add(1);
@@ -252,6 +261,9 @@ impl Commands {
                 () = pipeline.closed() => return self.lost(number, "the connection has ended"),
                 () = self.opened.notified() => {}
             }
+            if std::mem::take(&mut self.lock().is_stale) {
+                return;
+            }
             // What told it may be the end of the connection before.
             let (answer, receiver) = oneshot::channel();
             pipeline.ask(Job { question: Question::Command(cmd("PING")), answer, held: Box::new(()) });
@@ -270,6 +282,8 @@ impl Commands {
                 let number = {
                     let mut guarded = self.lock();
                     guarded.pipeline = Some(pipeline.clone());
+                    guarded.connected_at = Some(Instant::now());
+                    guarded.is_stale = false;
                     guarded.number += 1;
                     guarded.number
                 };

@@ -4,12 +4,17 @@
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::stream::Subscription;
+
+/// How long a connection stays for its last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// A script of ours. A connection sends its text once, and its digest from then on.
 pub(crate) struct Script(LazyLock<redis::Script>, &'static str);
@@ -90,6 +95,8 @@ async fn run(connection: Subscription, mut queue: mpsc::UnboundedReceiver<Job>, 
                 return;
             }
         }
+        // Nobody asks any more: another connection has taken over. What was asked here is still answered.
+        sleep(LAST_ANSWERS).await;
     };
     let reading = async {
         while let Some(Ok(value)) = stream.next().await {

@@ -110,3 +110,26 @@ async fn a_redis_without_memory_refuses_writes_and_opens_nothing() {
     assert!(ask(&commands, &["GET", "k"]).await.is_ok() && commands.figures().is_up);
     assert_eq!(commands.figures().refused, 10);
 }
+
+#[tokio::test]
+async fn a_connection_to_what_has_become_a_replica_is_replaced_once_a_second() {
+    let Some(redis) = TestRedis::start(&[]) else { return };
+    let commands = Commands::start(redis.link()).await;
+    redis.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let number = || commands.lock().number;
+    let began = Instant::now();
+    while number() < 3 {
+        let refused = ask(&commands, &["SET", "k", "1"]).await;
+        // While a connection follows another one, what was asked on the old one may have no answer.
+        assert!(
+            matches!(&refused, Err(CommandError::Refused(what)) if what.starts_with("READONLY"))
+                || refused == Err(CommandError::Away)
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() > Duration::from_secs(2));
+    assert!(ask(&commands, &["GET", "k"]).await.is_ok());
+    redis.cli(&["REPLICAOF", "NO", "ONE"]);
+    assert!(ask(&commands, &["SET", "k", "1"]).await.is_ok());
+    assert_eq!(commands.figures().opened, 0);
+}
