@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { ask, configuration, connect, eventually, freePort, request, run, startHost, writeConfig } from "./harness/index.mjs";
+import { ask, configuration, connect, eventually, freePort, record, request, run, startHost, writeConfig } from "./harness/index.mjs";
 import { ROOT } from "./harness/paths.mjs";
 import { startRedis } from "./harness/redis.mjs";
 
 /** From the moment that Redis is back. */
 const BACK_MS = 2_000;
+/** How long Redis hangs under load. */
+const HANG_S = Number(process.env.REDIS_HANG_S ?? 3);
 const GRANTED = { keeper: { grants: ["store"] } };
 
 const on = (redis, more) => ({ redis: { url: redis.url ?? redis, ...more } });
@@ -115,6 +117,34 @@ test("while Redis hangs the store is unavailable at once and limits count here, 
   assert.deepEqual(await ask(clients[0], "get", "b", "k"), { ok: "kept" });
   await host.waitForLog(says("Redis answers again"));
   assert.ok((await metric(host, "innkeeper_redis_breaker_open_seconds_total")) > 0);
+});
+
+test(`Redis hangs for ${HANG_S} seconds under 200 events a second behind the limiter: no client is lost, and none waits`, async (t) => {
+  const redis = await startRedis(t);
+  const host = await limited(t, redis, { limiter: { points: 1_000_000 } });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(host)));
+  const disconnects = clients.map((client) => record(client, "disconnect"));
+  t.after(() => redis.resume());
+  const [began, waited, wrong] = [Date.now(), [], []];
+  redis.pause();
+  const emitting = clients.map(async (client, number) => {
+    await new Promise((resolve) => setTimeout(resolve, number * 5));
+    while (Date.now() - began < HANG_S * 1_000) {
+      const at = performance.now();
+      if ((await ask(client, "x", number)) !== number) wrong.push(number);
+      if (Date.now() - began > 1_000) waited.push(performance.now() - at);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+  await Promise.all(emitting);
+  waited.sort((a, b) => a - b);
+  assert.deepEqual([wrong, disconnects.flat()], [[], []]);
+  assert.ok(waited[Math.floor(waited.length * 0.99)] < 50, `p99 of ${waited.length}: ${waited[Math.floor(waited.length * 0.99)]} ms`);
+  redis.resume();
+  await eventually("limits are counted in Redis again", async () => (await metric(host, "innkeeper_redis_up", 'connection="commands"')) === 1, BACK_MS);
+  const before = await metric(host, "innkeeper_rate_limit_without_redis_total");
+  assert.equal(await ask(clients[0], "x", 1), 1);
+  assert.equal(await metric(host, "innkeeper_rate_limit_without_redis_total"), before);
 });
 
 test("without Redis, limits let all pass or none where the configuration says so", async (t) => {
