@@ -17,6 +17,8 @@ use super::error::LinkError;
 use super::link::RedisLink;
 use super::pipeline::{Job, Pipeline, Question};
 
+/// As the log names the connection, beside those of the adapter.
+const NAME: &str = "commands";
 /// How long an answer is awaited.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// So many questions in a row without an answer, and nobody asks any more.
@@ -220,8 +222,9 @@ impl Commands {
             self.counts.opened.fetch_add(1, Ordering::Relaxed);
             let address = self.link.address();
             tracing::error!(
+                connection = NAME,
                 address,
-                "Redis is away: {why}; the store answers `unavailable`, limits of rate do as rate_limit_on_failure in [adapter.redis] says"
+                "Redis is away: {why}; the store answers `unavailable`, limits of rate do what rate_limit_on_failure in [adapter.redis] says"
             );
         }
         self.opened.notify_one();
@@ -235,7 +238,12 @@ impl Commands {
             let down = since.elapsed();
             guarded.open_before += down;
             let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(address = self.link.address(), down_ms, "Redis answers again: the store and limits of rate use it");
+            tracing::info!(
+                connection = NAME,
+                address = self.link.address(),
+                down_ms,
+                "Redis answers again: the store and limits of rate use it"
+            );
         }
     }
 
@@ -305,7 +313,7 @@ impl Commands {
         let reason = error.to_string();
         if guarded.reason.as_ref() != Some(&reason) {
             let lost = if first { "; the store answers `unavailable` until it can" } else { "" };
-            tracing::error!("Redis cannot be reached: {reason}{lost}");
+            tracing::error!(connection = NAME, "Redis cannot be reached: {reason}{lost}");
             guarded.reason = Some(reason);
         }
     }
