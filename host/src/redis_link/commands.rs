@@ -305,13 +305,14 @@ impl Commands {
         }
     }
 
-    /// Logs why there is no connection, unless the line before said so.
+    /// Logs why there is no connection: at the start, and later what an operator has to mend. That Redis is away is known then.
     fn not_connected(&self, error: &LinkError) {
         let mut guarded = self.lock();
         let first = guarded.open_since.is_none();
         guarded.open_since.get_or_insert_with(Instant::now);
+        let is_news = first || !matches!(error, LinkError::Io { .. } | LinkError::Silent { .. });
         let reason = error.to_string();
-        if guarded.reason.as_ref() != Some(&reason) {
+        if is_news && guarded.reason.as_ref() != Some(&reason) {
             let lost = if first { "; the store answers `unavailable` until it can" } else { "" };
             tracing::error!(connection = NAME, "Redis cannot be reached: {reason}{lost}");
             guarded.reason = Some(reason);
