@@ -48,11 +48,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::process::exit(2);
     };
     // The driver wants the third version of the protocol.
-    let client = Client::open(format!("{redis}?protocol=RESP3"))?;
+    let client = Client::open(format!("{redis}?protocol=resp3"))?;
     let config = RedisAdapterConfig::new().with_stream_buffer(QUEUED_MAX);
     let adapter = RedisAdapterCtr::new_with_redis_config(&client, config).await?;
-    let (service, io) =
-        SocketIo::builder().max_buffer_size(QUEUED_MAX).with_adapter::<RedisAdapter<_>>(adapter).build_svc();
+    let (service, io) = SocketIo::builder().max_buffer_size(QUEUED_MAX).with_adapter::<RedisAdapter<_>>(adapter).build_svc();
     io.ns("/", on_connect).await?;
 
     let listener = TcpListener::bind(("127.0.0.1", port.parse()?)).await?;
