@@ -353,7 +353,7 @@ pub(crate) fn run(args: &Args) -> Result<Value, String> {
         "connect_s": connect.as_secs_f64(),
         "deliveries_per_s": stats["units_per_s"],
         "server_cpu_us_per_delivery": stats["server_cpu_us_per_unit"],
-        "publishes": published, "fanouts_completed": app.completed,
+        "publishes": published, "fanouts_completed": app.completed, "deliveries_in_all": app.delivered_total,
         "latency": crate::latency(&app.latency),
         "latency_last_receiver": crate::latency(&app.latency_last),
         "errors": { "lost": lost, "duplicate": app.duplicate, "reordered": app.reordered,
