@@ -42,8 +42,8 @@ for (const via of WAYS) {
     const heard = next(alice, "user:left");
     bob.disconnect();
     await heard;
-    assert.deepEqual(await ask(alice, "room:people", "room-123"), [{ id: alice.id }]);
-    assert.deepEqual(await ask(alice, "room:people", "other"), [{ id: alice.id }]);
+    assert.deepEqual(await ask(alice, "room:people", "room-123"), [{ id: alice.id, nodes: ["web1"] }]);
+    assert.deepEqual(await ask(alice, "room:people", "other"), [{ id: alice.id, nodes: ["web1"] }]);
     assert.deepEqual(left, [["user:left", id], ["user:left", id]]);
   });
 }
@@ -60,7 +60,7 @@ test("the members of a room are the users that joined, and only a member may ask
 test("a user with two tabs joins with the first and leaves with the last", async (t) => {
   const SECRET = "a secret of the tests that nobody could guess";
   const store = { seed: seed(t, { users: { ann: {}, 42: { name: "Bob" } } }) };
-  const host = await startHost(t, { plugins: { audit: {}, auth: {}, chat: {} }, keys: { default: { secret: SECRET } }, store });
+  const host = await startHost(t, { plugins: { audit: {}, auth: {}, chat: {} }, keys: { default: { secret: SECRET } }, store, server: { node: "web1" } });
   const as = (userId) => connect(host, "/chat", { auth: { token: token({ userId, exp: inSeconds(600) }, SECRET) } });
   const [ann, first, second] = [await as("ann"), await as(42), await as(42)];
   const heard = record(ann, "user:joined", "user:left");
@@ -68,7 +68,7 @@ test("a user with two tabs joins with the first and leaves with the last", async
   for (const client of [ann, first, second]) assert.deepEqual(await ask(client, "room:join", 5), { success: true });
   const bob = { id: "42", name: "Bob" };
   const people = await ask(ann, "room:people", "5");
-  assert.deepEqual(people.sort((one, other) => (one.id < other.id ? -1 : 1)), [bob, { id: "ann" }]);
+  assert.deepEqual(people.sort((one, other) => (one.id < other.id ? -1 : 1)), [{ ...bob, nodes: ["web1"] }, { id: "ann", nodes: ["web1"] }]);
   const gone = `Disconnected: ${first.id}`;
   first.disconnect();
   await host.waitForLog((line) => line.message?.startsWith(gone), "all handlers of the first tab's disconnect have run");
@@ -131,7 +131,7 @@ test("what is sent on /chat stays on /chat", async (t) => {
 
 /** Alice and Bob in `room-123`. */
 async function room(t, via) {
-  const host = await startHost(t, { plugins: ["echo", "chat"] });
+  const host = await startHost(t, { plugins: ["echo", "chat"], server: { node: "web1" } });
   const [alice, bob] = await Promise.all([connect(host, "/chat", { via }), connect(host, "/chat", { via })]);
   await ask(alice, "room:join", "room-123");
   const joined = next(alice, "user:joined");

@@ -134,7 +134,7 @@ row("3 JWT: no token, no valid token, and an unknown user are refused with the g
 row("3 JWT: the user that the token names is in socket.data.user", async (t, via) => {
   const host = await guide(t);
   const [ann] = await inRoom(host, via, "room-123", "ann");
-  assert.deepEqual(await ask(ann, "room:people", "room-123"), [ANN]);
+  assert.deepEqual(await ask(ann, "room:people", "room-123"), [{ ...ANN, nodes: ["web1"] }]);
 });
 
 row("3 rate limit: a client that connects too often is refused with the guide's words", async (t, via) => {
@@ -203,7 +203,7 @@ row("6 fetchSockets: the members of a room with their data", async (t, via) => {
   const [ann] = await inRoom(host, via, "room-123", "ann", "bob");
   await come(host, via, "carol");
   const people = await ask(ann, "room:people", "room-123");
-  assert.deepEqual(people.sort((a, b) => a.id.localeCompare(b.id)), [ANN, BOB]);
+  assert.deepEqual(people.sort((a, b) => a.id.localeCompare(b.id)), [ANN, BOB].map((user) => ({ ...user, nodes: ["web1"] })));
 });
 
 /** A row of the guide: one test for each client and transport. */
@@ -216,7 +216,7 @@ function guide(t, { server } = {}, limit = { points: 1_000 }) {
   const limiter = (per) => ({ component: "rate-limit", grants: ["rate-limit"], namespaces: ["/", "/chat"], config: { per, ...limit } });
   return startHost(t, {
     plugins: { audit: {}, attempts: limiter(["address"]), auth: {}, "rate-limit": limiter(["user", "socket"]), chat: {}, echo: {} },
-    server: { ping_timeout: "60s", transports: ["websocket", "polling"], cors: { credentials: true }, ...server },
+    server: { node: "web1", ping_timeout: "60s", transports: ["websocket", "polling"], cors: { credentials: true }, ...server },
     keys: { default: { secret: "${JWT_SECRET}" } },
     store: { seed: seed(t, { users: USERS }) },
     env: { JWT_SECRET: SECRET, CLIENT_URL },

@@ -18,13 +18,13 @@ test("with a token that was made its user connects, and with another key's it is
   const users = path.join(folder(t), "seed.json");
   writeFileSync(users, JSON.stringify({ users: { ann: { name: "Ann" } } }));
   const keys = { default: { secret: "${JWT_SECRET}" }, other: { secret: `${SECRET}, but another` } };
-  const options = { plugins, keys, store: { seed: users }, env: ENV };
+  const options = { plugins, keys, store: { seed: users }, server: { node: "web1" }, env: ENV };
   const host = await startHost(t, options);
   const config = writeConfig(t, configuration({ keys }));
   const made = await gen(t, ["ann", "--config", config]);
   const ann = await connect(host, "/chat", { auth: { token: made } });
   assert.deepEqual(await ask(ann, "room:join", "lobby"), { success: true });
-  assert.deepEqual(await ask(ann, "room:people", "lobby"), [{ id: "ann", name: "Ann" }]);
+  assert.deepEqual(await ask(ann, "room:people", "lobby"), [{ id: "ann", name: "Ann", nodes: ["web1"] }]);
   for (const wrong of [await gen(t, ["ann", "--key", "other", "--config", config]), await gen(t, ["nobody", "--config", config])]) {
     assert.equal((await refused(host, "/chat", { auth: { token: wrong } })).message, "Auth failed");
   }

@@ -90,15 +90,16 @@ export function drawRooms(rooms, current, show) {
   $("rooms").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-/** `people`: id → name. */
+/** `people`: id → {name, nodes: the servers that the user is there on}. */
 export function drawPeople(people, me, wave) {
-  const items = [...people].map(([id, name]) => {
+  const items = [...people].map(([id, { name, nodes }]) => {
     const item = element("li");
     item.append(element("span", "name", name));
-    if (id === me) {
-      item.append(element("span", "you", " (you)"));
-      return item;
-    }
+    if (id === me) item.append(element("span", "you", " (you)"));
+    const node = element("span", "node", ` ${nodes.join(", ")}`);
+    node.title = `connected to the server ${nodes.join(" and ")}`;
+    if (nodes.length > 0) item.append(node);
+    if (id === me) return item;
     const button = element("button", "quiet", "Wave");
     button.type = "button";
     button.dataset.of = id;

@@ -14,7 +14,7 @@ const ENTRIES_MAX = 500;
 const [signIn, chat, text] = ["sign-in", "chat", "text"].map($);
 const log = new Log($("log"), () => earlier(current));
 
-/** name → {entries, ids: of the messages among them, people: Map(id → name), unread, more: older ones are on the server}. */
+/** name → {entries, ids: of the messages among them, people: Map(id → {name, nodes}), unread, more: older ones are on the server}. */
 const rooms = new Map();
 let current;
 let socket;
@@ -220,11 +220,11 @@ async function refresh(name) {
   if (people.some(({ id }) => id === socket.id)) me = socket.id;
   const before = room.people;
   // A user may be there with several sockets.
-  room.people = new Map(people.map((user) => [user.id, nameOf(user)]));
+  room.people = new Map(people.map((user) => [user.id, { name: nameOf(user), nodes: user.nodes ?? [] }]));
   if (name === current) showPeople();
   if (before.size === 0) return;
-  for (const [id, who] of room.people) if (!before.has(id)) note(name, `${who} joined`);
-  for (const [id, who] of before) if (!room.people.has(id)) note(name, `${who} left`);
+  for (const [id, who] of room.people) if (!before.has(id)) note(name, `${who.name} joined`);
+  for (const [id, who] of before) if (!room.people.has(id)) note(name, `${who.name} left`);
 }
 
 function gather() {

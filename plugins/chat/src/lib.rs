@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `room:join` | roomId | the others in the room: `user:joined` user, for the user's first socket in it | `{success}` |
 //! | `room:leave` | roomId | the others in the room: `user:left` id, for the user's last socket in it | `{success}` |
-//! | `room:people` | roomId | – | a list of users, each once |
+//! | `room:people` | roomId | – | a list of users, each once, with `nodes`: the names of the servers that the user is there on |
 //! | `chat:send` | `{roomId, text}` | the others in the room: `chat:message` message | `{success, messageId}` |
 //! | `chat:history` | `{roomId, before?}` | – | `{success, messages}`: the last 50 (before that id), the newest last |
 //! | `announce` | `{rooms, text}` | every socket in any of the rooms, once: `announcement` `{rooms, text, from}` | `{success}` |
@@ -16,7 +16,8 @@
 //! rooms, as with `room:leave`.
 //!
 //! An id may be a number: `5` and `"5"` are the same room and the same user here, and are answered as texts. Everything about a room is
-//! for its members: who is not in it gets the code `NOT_IN_ROOM`. Two sockets of one user that leave in the same moment may both be
+//! for its members: who is not in it gets the code `NOT_IN_ROOM`. A socket that is in a room has the name of its server in
+//! `socket.data.node`. Two sockets of one user that leave in the same moment may both be
 //! announced, because their handlers run at the same time.
 //!
 //! What fails is answered with `{success: false, error, code}` in the ack, or with the event `error` `{code, message}` if the client
@@ -27,8 +28,8 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use innkeeper_plugin::{Error, Field, Id, NoConfig, Plugin, Reply, Result, Socket, config, export};
-use message::{Announcement, Notification, Past, RoomId, Send};
+use innkeeper_plugin::{Error, Field, Id, NoConfig, Plugin, Reply, Result, Socket, config, export, node};
+use message::{Announcement, Notification, Past, Person, RoomId, Send};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -54,6 +55,7 @@ fn join(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
         return success();
     }
     let was_there = other_rooms(socket)?.contains(room.as_str());
+    socket.set_data("node", &node())?;
     socket.join(room.as_str())?;
     // Handlers of different sockets run at the same time: the user's other socket may have left since the look. So there is another
     // one, now that this socket is in the room.
@@ -72,14 +74,19 @@ fn leave(socket: &Socket, room: RoomId) -> Result<Reply<Value>> {
     success()
 }
 
-fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Value>>> {
+fn people(socket: &Socket, room: RoomId) -> Result<Reply<Vec<Person>>> {
     must_be_in(socket, &room)?;
     let sockets = socket.nsp().to(room.as_str()).fetch([Field::Data])?.sockets;
-    let users = sockets.iter().map(|member| Ok(user_or_id(member.data("user")?, member.id())));
-    let mut users = users.collect::<Result<Vec<Value>>>()?;
-    let mut seen = HashSet::new();
-    users.retain(|user| seen.insert(user["id"].clone()));
-    Ok(Reply(users))
+    let mut people: Vec<Person> = Vec::new();
+    for member in &sockets {
+        let user = user_or_id(member.data("user")?, member.id());
+        let node = member.data::<String>("node")?;
+        match people.iter_mut().find(|person| person.user["id"] == user["id"]) {
+            Some(person) => person.nodes.extend(node),
+            None => people.push(Person { user, nodes: node.into_iter().collect() }),
+        }
+    }
+    Ok(Reply(people))
 }
 
 fn send(socket: &Socket, Send { room_id, text }: Send) -> Result<Reply<Value>> {

@@ -3,6 +3,7 @@
 use innkeeper_plugin::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A message to send.
 #[derive(Debug, Deserialize)]
@@ -44,6 +45,15 @@ pub(crate) struct Announcement {
 pub(crate) struct Notification {
     pub(crate) user_id: Id,
     pub(crate) text: Text,
+}
+
+/// A user in a room.
+#[derive(Debug, Serialize)]
+pub(crate) struct Person {
+    #[serde(flatten)]
+    pub(crate) user: Value,
+    /// The names of the servers that the user's sockets are on.
+    pub(crate) nodes: BTreeSet<String>,
 }
 
 /// The name of a room that clients may join. The rooms of the server are refused: a socket's own, named by its id, and a user's.

@@ -24,6 +24,11 @@ fn in_room(host: &Host, user: &str, room: &str) -> Client {
     client
 }
 
+/// A member of a room, on the one server that there is.
+fn person(id: &str) -> Value {
+    json!({"id": id, "nodes": ["test"]})
+}
+
 fn say(client: &Client, text: &str) -> Value {
     client.emit_with_ack::<Value>("chat:send", json!({"roomId": "lobby", "text": text}))["messageId"].clone()
 }
@@ -61,7 +66,7 @@ fn a_user_with_two_sockets_joins_with_the_first_and_leaves_with_the_last() {
     tab.emit("room:join", "cellar");
     let eve = in_room(&host, "eve", "cellar");
     assert_eq!(ann.received(), [("user:joined", json!([{"id": "bob"}]))]);
-    assert_eq!(ann.emit_with_ack::<Value>("room:people", "lobby"), json!([{"id": "ann"}, {"id": "bob"}]));
+    assert_eq!(ann.emit_with_ack::<Value>("room:people", "lobby"), json!([person("ann"), person("bob")]));
 
     bob.emit("room:leave", "lobby");
     assert!(ann.received().is_empty());
@@ -106,7 +111,7 @@ fn without_a_user_a_socket_is_shown_by_its_id() {
 
     let people: Value = ann.emit_with_ack("room:people", "lobby");
 
-    assert_eq!(people, json!([{"id": "ann"}, {"id": guest.id()}]));
+    assert_eq!(people, json!([person("ann"), person(&guest.id())]));
 }
 
 #[test]
