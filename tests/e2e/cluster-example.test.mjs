@@ -11,6 +11,8 @@ import { ROOT, TARGET, ask, connected, eventually, freePort, record, within } fr
 
 /** The packages of Node's server may be fetched at the first start, and the components be compiled. */
 const START_MS = 120_000;
+/** The users that the page offers, and the servers. */
+const NAMES = ["Ann", "Bob", "Carol"];
 const NODES = ["node", "web1", "web2"];
 
 test("a message is seen at all servers, and each server shows who is where", async (t) => {
@@ -42,23 +44,29 @@ test("the page shows the server of each member, also of one whose server was kil
   const { url, pids } = await example(t);
   const browser = await startBrowser(t);
   const tabs = [];
-  for (const name of ["Ann", "Bob", "Carol"]) {
+  for (const name of NAMES) {
     const tab = await openTab(await browser.createBrowserContext(), url);
     await tab.evaluate((name) => [...document.querySelectorAll("#users label")].find(({ textContent }) => textContent.trim() === name).click(), name);
     await tab.click("#sign-in > button");
     await sees(tab, "#people", `${name} (you)`);
     tabs.push(tab);
   }
-  for (const tab of tabs) for (const name of ["Ann", "Bob", "Carol"]) await sees(tab, "#people", name);
+  for (const tab of tabs) for (const name of NAMES) await sees(tab, "#people", name);
   const places = (tab) => tab.$$eval("#people li", (all) => Object.fromEntries(all.map((one) => [one.querySelector(".name").textContent, one.querySelector(".node")?.textContent.trim()])));
   const before = await places(tabs[0]);
   assert.deepEqual(Object.values(before).sort(), NODES, "each tab is on a server of its own");
   for (const tab of tabs) assert.deepEqual(await places(tab), before);
+  for (const [index, tab] of tabs.entries()) {
+    await tab.type("#text", `I am on ${before[NAMES[index]]}`);
+    await tab.click("#say button");
+    // Messages of two servers have two numbers, or the page would take them for one.
+    for (const other of tabs) await sees(other, "#log", `I am on ${before[NAMES[index]]}`);
+  }
   await picture(tabs[0], "cluster");
 
   process.kill(pids.web1, "SIGKILL");
   const [moved] = Object.entries(before).find(([, node]) => node === "web1");
-  const stayed = tabs.filter((_, index) => ["Ann", "Bob", "Carol"][index] !== moved);
+  const stayed = tabs.filter((_, index) => NAMES[index] !== moved);
   for (const tab of stayed) {
     await eventually(`${moved} is shown on another server`, async () => ["node", "web2"].includes((await places(tab))[moved]), 30_000);
     assert.deepEqual(tab.errors, []);
