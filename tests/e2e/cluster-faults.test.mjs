@@ -165,7 +165,10 @@ test("a node that hangs is waited for as long as the timeout says, and is then m
   const [one, two] = await pair(t, redis);
   const node = await startNodeServer(t, redis);
   const [ours, theirs] = await Promise.all([connect(one), connect(node)]);
-  await eventually("all three are there", async () => (await does(ours, { do: "fetch" })).sockets.length === 2);
+  await eventually("all three are there", async () => {
+    const { sockets } = await does(ours, { do: "fetch" });
+    return sockets.length === 2 && (await metric(one, "innkeeper_cluster_other_nodes")) === 2;
+  });
   two.signal("SIGSTOP");
   t.after(() => two.signal("SIGCONT"));
   const began = Date.now();

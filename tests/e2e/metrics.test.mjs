@@ -6,6 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { ROOT, RawSocket, ask, asked, by, configuration, connect, eventually, request, run, startHost, writeConfig } from "./harness/index.mjs";
+import { startRedis } from "./harness/redis.mjs";
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (-?[\d.]+(?:e-?\d+)?|[+-]Inf|NaN)$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
@@ -120,7 +121,8 @@ test("calls that fail are counted by kind, and the limits that ended them", asyn
 });
 
 test("docs/metrics.md lists every family, with its type and its labels, and no other", async (t) => {
-  const host = await startHost(t, { plugins: { crowd: {} }, limits: { writes_per_call_max: 1 } });
+  const { url } = await startRedis(t);
+  const host = await startHost(t, { plugins: { crowd: {} }, limits: { writes_per_call_max: 1 }, adapter: { redis: { url } } });
   const client = await connect(host, "/", { via: "polling" });
   await ask(client, "flood", 2, 1);
   client.close();

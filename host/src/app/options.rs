@@ -28,6 +28,7 @@ pub(super) fn engine_options(config: &Config, node: NodeName, limit_hits: &Arc<L
     let server = &config.server;
     Options {
         node,
+        one_of_many: config.redis.url.is_some(),
         path: server.path.clone(),
         ping_interval: server.ping_interval,
         ping_timeout: server.ping_timeout,

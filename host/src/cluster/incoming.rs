@@ -189,7 +189,9 @@ impl Incoming {
             Some(NodesMessage::Answer { number, node }) => {
                 let Some(Asking::Peers(question, Asked::Nodes)) = self.cluster.requests.find(&number) else { return Ok(()) };
                 let bytes = node.len();
-                drop(question.upgrade().map(|question| question.answer(PeerAnswer::Node(node), bytes)));
+                if let Some(question) = question.upgrade() {
+                    question.answer(PeerAnswer::Node(node), bytes);
+                }
             }
             _ => {}
         }

@@ -85,13 +85,13 @@ struct Waiting {
 
 impl OutgoingQueue {
     /// Queues a message. What has no room is given back.
-    pub(super) fn push(&self, what: Outgoing) -> Result<(), Outgoing> {
+    pub(super) fn push(&self, what: Outgoing) -> Result<(), Box<Outgoing>> {
         let bytes = what.bytes();
         {
             let mut waiting = self.lock();
             // One alone may be larger than all: the bound is for what waits.
             if waiting.bytes > 0 && waiting.bytes + bytes > PUBLISH_BYTES_MAX {
-                return Err(what);
+                return Err(Box::new(what));
             }
             waiting.bytes += bytes;
             waiting.entries.push_back((Instant::now(), bytes, what));
@@ -174,9 +174,15 @@ impl Outgoing {
     /// It will not leave: whoever asked learns that.
     pub(super) fn give_up(self) {
         match self {
-            Self::Question { question, .. } => drop(question.upgrade().map(|question| question.give_up_peers())),
+            Self::Question { question, .. } => {
+                if let Some(question) = question.upgrade() {
+                    question.give_up_peers();
+                }
+            }
             Self::Request { question, .. } | Self::Nodes { question } => {
-                drop(question.upgrade().map(|question| question.give_up()))
+                if let Some(question) = question.upgrade() {
+                    question.give_up();
+                }
             }
             _ => {}
         }

@@ -117,7 +117,7 @@ fn route_of_session(engine: &Engine, parts: &Parts, sid: &str, is_websocket: boo
 /// A session that is not here. Where its id is of another node, a load balancer has sent its client to the wrong one.
 fn unknown_session(engine: &Engine, session_id: SessionId) -> Refusal {
     let (owner, here) = (session_id.node(), engine.options.node);
-    if owner == here {
+    if owner == here || !engine.options.one_of_many {
         return Refusal::UnknownSession;
     }
     engine.log.other_node(owner, here);

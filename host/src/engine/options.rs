@@ -10,6 +10,8 @@ use crate::{body::LeastPace, files::Files, host_names::HostNames, node::NodeName
 pub(crate) struct Options {
     /// The name with which the ids of sessions begin.
     pub(crate) node: NodeName,
+    /// Whether there may be other nodes, whose sessions a load balancer could send here.
+    pub(crate) one_of_many: bool,
     /// Path of the endpoint, with a slash at both ends.
     pub(crate) path: String,
     /// Time between a PONG and the next PING.
@@ -67,6 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             node: NodeName::of_bytes([0; 3]),
+            one_of_many: false,
             path: "/socket.io/".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),

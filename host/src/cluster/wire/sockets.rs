@@ -50,11 +50,6 @@ impl SocketsAnswer {
         text.push('}');
     }
 
-    /// Its bytes so far.
-    pub(in crate::cluster) fn len(&self) -> usize {
-        self.text.len()
-    }
-
     /// The whole answer.
     pub(in crate::cluster) fn finish(mut self) -> Vec<u8> {
         self.text.push_str("]}");
