@@ -45,5 +45,6 @@ mod telemetry;
 mod text_file;
 mod turn;
 mod waiting_bytes;
+mod whole_file;
 
 pub use config::Config;

@@ -3,9 +3,9 @@
 //! Whoever has the token may change everything that runs. So the file belongs to this user, and nobody else may read it; one that others
 //! can read is refused and not repaired, since its token may be known already.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,6 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::whole_file;
 
 /// Random bytes of a token that is made here.
 const RANDOM_BYTES: usize = 32;
@@ -102,27 +104,10 @@ fn check_private(metadata: &Metadata) -> Result<(), String> {
 
 /// Writes a new token whole, and then gives it its name, if nobody else has done that meanwhile.
 fn make(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(whole_file::folder_of(path))?;
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random)?;
-    let mut suffix = [0; 8];
-    getrandom::fill(&mut suffix)?;
-    let unfinished = folder.join(format!(".admin-token.{}", URL_SAFE_NO_PAD.encode(suffix)));
-    let written = write_new(&unfinished, format!("{}\n", URL_SAFE_NO_PAD.encode(random)).as_bytes())
-        // A link, since a rename would replace the token of a start at the same time.
-        .and_then(|()| match fs::hard_link(&unfinished, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        });
-    let removed = fs::remove_file(&unfinished);
-    written.and(removed)
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    whole_file::write_new(path, whole_file::PRIVATE, format!("{}\n", URL_SAFE_NO_PAD.encode(random)).as_bytes())
 }
 
 #[cfg(test)]

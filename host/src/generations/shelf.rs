@@ -16,7 +16,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,13 +28,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed_limits::{KEPT_COMPONENT_BYTES_MAX, KEPT_LIST_BYTES_MAX};
 use crate::plugin;
+use crate::whole_file::{self, PRIVATE, UNFINISHED};
 
 /// The folder of the components.
 const COMPONENTS: &str = "components";
 /// Whoever changes something holds it.
 const LOCK: &str = "lock";
-/// Ends the name of a file that is being written.
-const UNFINISHED: &str = "unfinished";
 /// Hexadecimal digits of a digest.
 const DIGITS: usize = 64;
 /// Letters of the SDK's name that are kept: the plugin says what it is.
@@ -96,7 +95,7 @@ impl Shelf {
         let _held = self.lock()?;
         // One that is damaged is replaced.
         if self.read(digest).is_err() {
-            write_whole(&component, bytes).map_err(|source| unusable(&component, source))?;
+            whole_file::write(&component, PRIVATE, bytes).map_err(|source| unusable(&component, source))?;
         }
         let mut list = read_list(&list_file).unwrap_or_else(|error| {
             tracing::warn!(plugin, "the list of the components that served is lost, and begun anew: {error}");
@@ -113,7 +112,7 @@ impl Shelf {
         list.insert(0, kept);
         list.truncate(self.kept);
         let text = serde_json::to_vec_pretty(&list).map_err(|error| unusable(&list_file, error.into()))?;
-        write_whole(&list_file, &text).map_err(|source| unusable(&list_file, source))?;
+        whole_file::write(&list_file, PRIVATE, &text).map_err(|source| unusable(&list_file, source))?;
         if let Err(error) = self.remove_unlisted() {
             tracing::warn!(folder = %self.folder.display(), "components that are no longer needed are not removed: {error}");
         }
@@ -128,7 +127,7 @@ impl Shelf {
         let mut list = read_list(&list_file).map_err(|source| unusable(&list_file, source))?;
         list.retain(|kept| kept.digest != digest);
         let text = serde_json::to_vec_pretty(&list).map_err(|error| unusable(&list_file, error.into()))?;
-        write_whole(&list_file, &text).map_err(|source| unusable(&list_file, source))?;
+        whole_file::write(&list_file, PRIVATE, &text).map_err(|source| unusable(&list_file, source))?;
         self.remove_unlisted().map_err(|source| unusable(&self.folder, source))
     }
 
@@ -314,26 +313,6 @@ fn check_private(metadata: &Metadata) -> io::Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Writes a file that is whole as soon as it has its name, also after a loss of power.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension(format!("{}.{UNFINISHED}", std::process::id()));
-    let written = write_new(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
-    if written.is_err() {
-        let _absent = fs::remove_file(&unfinished);
-    }
-    written?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 fn unusable(path: &Path, source: io::Error) -> ShelfError {

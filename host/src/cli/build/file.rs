@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::error::BuildError;
+use crate::whole_file;
 
 /// How a component begins: the magic, then version 13 in layer 1. A core module has version 1 in layer 0.
 const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
@@ -23,22 +24,16 @@ pub(super) fn check(file: &Path) -> Result<(), BuildError> {
     }
 }
 
-/// Copies to a name beside the target and renames, so that a server that watches the file never reads half of it. The file gets
-/// the time at which the build began: a source that was changed since is newer.
+/// Copies it, whole: a server may watch the file, and another build write it. The file gets the time at which the build began: a source
+/// that was changed since is newer.
 pub(in crate::cli) fn put(made: &Path, output: &Path, begun: SystemTime) -> io::Result<u64> {
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let beside = folder.join(format!(".innkeeper-{}.wasm", std::process::id()));
-    let bytes = fs::copy(made, &beside)?;
-    let dated = fs::File::options().write(true).open(&beside).and_then(|file| file.set_modified(begun));
-    match dated.and_then(|()| fs::rename(&beside, output)) {
-        Ok(()) => Ok(bytes),
-        Err(error) => {
-            let _first_error_counts = fs::remove_file(&beside);
-            Err(error)
-        }
-    }
+    fs::create_dir_all(whole_file::folder_of(output))?;
+    let mut bytes = 0;
+    whole_file::replace(output, whole_file::ORDINARY, |file| {
+        bytes = io::copy(&mut fs::File::open(made)?, file)?;
+        file.set_modified(begun)
+    })?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

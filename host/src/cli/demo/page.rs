@@ -51,11 +51,11 @@ pub(super) fn client(demo: &Path) -> Option<PathBuf> {
     }
     say(format_args!("innkeeper: fetching {CLIENT} with npm, only this time"));
     // Gets its name only when it is complete, so that an interrupted npm leaves nothing that looks like a client.
-    let fresh = demo.join(format!("fetching-{}", std::process::id()));
-    let fetched = fetch(&fresh) && bundles(&fresh).is_dir();
-    // If another demo was quicker, what it fetched is the same.
-    let _kept = fetched && fs::rename(&fresh, &kept).is_ok();
-    let _removed = fs::remove_dir_all(&fresh);
+    if let Ok(beside) = fs::create_dir_all(demo).and_then(|()| tempfile::tempdir_in(demo)) {
+        let fresh = beside.path().join("fetched");
+        // If another demo was quicker, what it fetched is the same.
+        let _kept = fetch(&fresh) && bundles(&fresh).is_dir() && fs::rename(&fresh, &kept).is_ok();
+    }
     if bundles(&kept).is_dir() {
         return Some(bundles(&kept));
     }

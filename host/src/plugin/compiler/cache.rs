@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,6 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::fixed_limits::{ARTEFACT_BYTES_MAX, ARTEFACTS_BYTES_MAX};
+use crate::whole_file;
 
 /// Inside of the folder that the operator names, which others may be able to read.
 const FOLDER: &str = "artefacts";
@@ -108,12 +109,8 @@ impl ArtefactCache {
     }
 
     fn write(&self, key: &ArtefactKey, artefact: &[u8]) -> io::Result<()> {
-        let unfinished = self.folder.join(format!("{}.{}", key.0, std::process::id()));
-        let written = write_new(&unfinished, artefact).and_then(|()| fs::rename(&unfinished, self.folder.join(&key.0)));
-        if written.is_err() {
-            let _absent = fs::remove_file(&unfinished);
-        }
-        written
+        // On the disk before it has its name: a file that a loss of power has cut would be loaded as code.
+        whole_file::write(&self.folder.join(&key.0), whole_file::PRIVATE, artefact)
     }
 
     /// Removes the least recently used artefacts until the rest is within the bound.
@@ -154,9 +151,7 @@ fn open(folder: &Path) -> io::Result<PathBuf> {
         return Err(io::Error::other(format!("{FOLDER} in it is no folder")));
     }
     check_private(&metadata)?;
-    let probe = folder.join(format!("writable.{}", std::process::id()));
-    fs::write(&probe, [])?;
-    fs::remove_file(&probe)?;
+    tempfile::tempfile_in(&folder)?;
     Ok(folder)
 }
 
@@ -169,13 +164,6 @@ fn check_private(metadata: &Metadata) -> io::Result<()> {
         return Err(io::Error::other("others may write to it: what is kept there is executed"));
     }
     Ok(())
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    // On the disk before it has its name: a file that a loss of power has cut would be loaded as code.
-    file.sync_all()
 }
 
 #[cfg(test)]
