@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How long a call may take with all its waiting.
 pub const CALL: Duration = Duration::from_secs(10);
+/// How long a question waits for other nodes, if it names no time.
+pub const REQUESTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Binary attachments of one packet, as in Socket.IO's parser.
 pub const ATTACHMENTS_MAX: usize = 10;
 /// Writes that a call records between two flushes.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use innkeeper_contract::defaults::REQUESTS_TIMEOUT;
+
 use super::field::DURATIONS;
 use super::field::Field::{Boolean, Custom, Duration as Time, Text};
 use super::key_spec::KeySpec;
@@ -42,7 +44,7 @@ impl Default for RedisAdapter {
             url: None,
             ca_file: None,
             key: "socket.io".to_owned(),
-            requests_timeout: Duration::from_secs(5),
+            requests_timeout: REQUESTS_TIMEOUT,
             publish_on_specific_response_channel: false,
             answer_auth: true,
             python_channel: None,

@@ -38,10 +38,13 @@
 //! call gets a new instance, because the memory of a plugin is a cache; statics are the exception, since all tests of a process
 //! share them.
 //!
-//! Not here: polling, volatile emits (they always arrive), other nodes, outgoing HTTP, and the bounds on memory and running time: a
+//! [`Host::node`] adds another server of a cluster, which emits, rooms, questions and server events reach as on the real host.
+//!
+//! Not here: polling, volatile emits (they always arrive), outgoing HTTP, and the bounds on memory and running time: a
 //! handler that computes for ever never ends.
 
 mod apply;
+mod asking;
 mod bucket;
 mod call;
 mod call_host;
@@ -58,6 +61,9 @@ mod imports;
 mod job;
 mod line;
 mod loaded_plugin;
+mod node;
+mod node_state;
+mod nodes;
 mod overlay;
 mod question;
 mod queue;
@@ -65,6 +71,7 @@ mod random;
 mod recording;
 mod room_set;
 mod scheduler;
+mod server_question;
 mod server_socket;
 mod steps;
 mod store;
@@ -78,3 +85,4 @@ pub use connect_error::ConnectError;
 pub use connecting::Connecting;
 pub use host::Host;
 pub use line::Line;
+pub use node::Node;

@@ -1,7 +1,7 @@
 //! Applying writes, in call order.
 
 use super::host_state::HostState;
-use super::ids::SocketIndex;
+use super::ids::{NodeIndex, SocketIndex};
 use super::line::Line;
 use super::room_set::RoomSet;
 use super::server_socket::{ConnectPhase, SocketState};
@@ -12,16 +12,17 @@ use innkeeper_contract::reasons::SERVER_NAMESPACE_DISCONNECT;
 use innkeeper_contract::refusals;
 
 impl HostState {
-    /// Applies the writes of one call. `connecting`: the socket whose connect chain the call belongs to, which may hold them back.
-    pub(super) fn send(&mut self, connecting: Option<SocketIndex>, writes: Vec<Write>) {
-        let Some(socket) = connecting else { return self.apply(writes) };
+    /// Applies the writes of one call on a node. `connecting`: the socket whose connect chain the call belongs to, which may hold them
+    /// back.
+    pub(super) fn send(&mut self, node: NodeIndex, connecting: Option<SocketIndex>, writes: Vec<Write>) {
+        let Some(socket) = connecting else { return self.apply(node, writes) };
         match &mut self.sockets[socket].connecting {
-            ConnectPhase::Done => self.apply(writes),
+            ConnectPhase::Done => self.apply(node, writes),
             ConnectPhase::Connection(held) => held.extend(writes),
             ConnectPhase::Middleware(held) => {
                 let (own, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.socket() == Some(socket));
                 held.extend(own);
-                self.apply(others);
+                self.apply(node, others);
             }
         }
     }
@@ -32,41 +33,43 @@ impl HostState {
         if !matches!(socket.connecting, ConnectPhase::Connection(_)) {
             return;
         }
-        let phase = std::mem::replace(&mut socket.connecting, ConnectPhase::Done);
+        let (node, phase) = (socket.node, std::mem::replace(&mut socket.connecting, ConnectPhase::Done));
         if socket.state == SocketState::Pending {
             socket.state = SocketState::Joined;
             socket.rooms = RoomSet::of_socket(&socket.id);
         }
         if let ConnectPhase::Connection(held) = phase {
-            self.apply(held);
+            self.apply(node, held);
         }
     }
 
     /// Applies writes that nothing holds back.
-    pub(super) fn apply(&mut self, writes: Vec<Write>) {
+    pub(super) fn apply(&mut self, node: NodeIndex, writes: Vec<Write>) {
         for write in writes {
-            self.apply_one(write);
+            self.apply_one(node, write);
         }
     }
 
-    fn apply_one(&mut self, write: Write) {
+    fn apply_one(&mut self, node: NodeIndex, write: Write) {
         match write {
             Write::Emit { socket, name, payload } => self.sockets[socket].receive(&name, &payload, None),
             Write::Broadcast { target, name, payload } => {
-                self.each(&target, |state, socket| state.sockets[socket].receive(&name, &payload, None));
+                self.each(node, &target, |state, socket| state.sockets[socket].receive(&name, &payload, None));
             }
             Write::Ack { socket, ack, payload } => self.sockets[socket].receive_ack(ack, payload),
             Write::Join { socket, rooms } => self.join(socket, &rooms),
             Write::Leave { socket, rooms } => self.sockets[socket].leave(&rooms),
-            Write::JoinAll { target, rooms } => self.each(&target, |state, socket| state.join(socket, &rooms)),
-            Write::LeaveAll { target, rooms } => self.each(&target, |state, socket| state.sockets[socket].leave(&rooms)),
+            Write::JoinAll { target, rooms } => self.each(node, &target, |state, socket| state.join(socket, &rooms)),
+            Write::LeaveAll { target, rooms } => self.each(node, &target, |state, socket| state.sockets[socket].leave(&rooms)),
             Write::Data { socket, key, value } => self.sockets[socket].set_data(key, value),
             Write::Disconnect { socket, close } => self.disconnect_by_plugin(socket, close),
             Write::DisconnectAll { target, close } => {
-                self.each(&target, |state, socket| state.disconnect_by_plugin(socket, close));
+                self.each(node, &target, |state, socket| state.disconnect_by_plugin(socket, close));
             }
             Write::SetTimer { plugin, timer } => self.set_timer(plugin, timer),
             Write::ClearTimer { plugin, id, socket } => self.clear_timer(plugin, &id, socket),
+            Write::ServerEvent { namespace, name, payload } => self.emit_to_servers(node, &namespace, &name, &payload),
+            Write::ServerAnswer { reply, payload } => self.server_questions[reply.question].settle(reply, Some(payload)),
         }
     }
 
@@ -83,8 +86,8 @@ impl HostState {
         }
     }
 
-    fn each(&mut self, target: &Target, mut change: impl FnMut(&mut Self, SocketIndex)) {
-        for socket in self.select(target) {
+    fn each(&mut self, node: NodeIndex, target: &Target, mut change: impl FnMut(&mut Self, SocketIndex)) {
+        for socket in self.select(node, target) {
             change(self, socket);
         }
     }

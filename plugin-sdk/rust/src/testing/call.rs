@@ -6,15 +6,17 @@
 use super::call_host::{Aborted, CallHost};
 use super::failure::Failure;
 use super::host_state::HostState;
-use super::ids::SocketIndex;
+use super::ids::{NodeIndex, SocketIndex};
 use super::line::Line;
 use super::loaded_plugin::LoadedPlugin;
+use super::node_state::IncomingServerEvent;
 use super::queue::IncomingEvent;
 use super::recording::Recording;
 use super::scheduler::{JobHandle, Scheduler};
+use super::server_question::ServerReply;
 use super::timers::{DueTimer, TimerId};
 use super::write::Write;
-use crate::bindings::innkeeper::plugin::arriving::{EventCall, TimerCall};
+use crate::bindings::innkeeper::plugin::arriving::{EventCall, ServerEventCall, TimerCall};
 use crate::bindings::innkeeper::plugin::registering::Registration;
 use crate::bindings::innkeeper::plugin::types::{Outcome, Verdict};
 use crate::disconnect::Disconnect;
@@ -48,6 +50,13 @@ pub(super) enum Export {
     Disconnect(Disconnect),
     Start,
     Timer(DueTimer),
+    ServerEvent(IncomingServerEvent),
+}
+
+/// Where the payload goes that a call returns.
+enum ReplyTo {
+    Client { socket: SocketIndex, ack: u64 },
+    Server(ServerReply),
 }
 
 /// How a call ended.
@@ -97,7 +106,7 @@ pub(super) fn run(job: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -
     };
     let report =
         FailureReport { export: export.describe(), plugin: plugin.name.clone(), reaches_client: export.reaches_client() };
-    let ack = export.ack().zip(index);
+    let reply_to = export.reply_to(index);
     let mut recording = Recording::new(plugin.clone(), index, connecting, ends_at);
     recording.event = export.event().map(str::to_owned);
     let host = Rc::new(CallHost::new(job.clone(), recording));
@@ -106,7 +115,7 @@ pub(super) fn run(job: &Rc<JobHandle>, plugin: &Arc<LoadedPlugin>, call: Call) -
     let writes = host.take_writes();
     let mut state = job.scheduler.state();
     match returned {
-        Ok(returned) => conclude(&mut state, returned, ack, connecting, writes, &report),
+        Ok(returned) => conclude(&mut state, returned, reply_to, (plugin.node, connecting), writes, &report),
         Err(panic) => {
             report.log(&mut state, &cause(&*panic));
             CallOutcome::Failed(Failure::neutral())
@@ -154,6 +163,7 @@ fn enter(plugin: &LoadedPlugin, called: Option<CalledSocket>, export: Export) ->
     };
     match (export, called) {
         (Export::Start, _) => Returned::Outcome(exports::start(&router)),
+        (Export::ServerEvent(event), _) => Returned::Outcome(exports::server_event(&router, server_event_call(plugin, event))),
         (Export::Timer(due), called) => Returned::Outcome(exports::timer(&router, timer_call(due, called))),
         // All that is left concerns a socket, and has one.
         (_, None) => Returned::Outcome(Outcome::Done(None)),
@@ -172,7 +182,7 @@ fn enter_for_socket(router: &Router, called: CalledSocket, export: Export) -> Re
             Returned::Outcome(exports::disconnecting(router, *registration, socket, &disconnect))
         }
         Export::Disconnect(disconnect) => Returned::Outcome(exports::disconnect(router, *registration, socket, &disconnect)),
-        Export::Start | Export::Timer(_) => Returned::Outcome(Outcome::Done(None)),
+        Export::Start | Export::Timer(_) | Export::ServerEvent(_) => Returned::Outcome(Outcome::Done(None)),
     }
 }
 
@@ -189,6 +199,13 @@ fn event_call(event: IncomingEvent, called: &CalledSocket) -> EventCall {
     }
 }
 
+fn server_event_call(plugin: &LoadedPlugin, event: IncomingServerEvent) -> ServerEventCall {
+    let IncomingServerEvent { namespace, name, payload, .. } = event;
+    // Only a plugin that registered the event gets it.
+    let registration = plugin.registration(&namespace).unwrap_or(u32::MAX);
+    ServerEventCall { call: 0, namespace, registration, name, payload: payload.into(), extra: Vec::new() }
+}
+
 fn timer_call(due: DueTimer, called: Option<CalledSocket>) -> TimerCall {
     let DueTimer { id: TimerId { name, key }, data } = due;
     let registration = called.as_ref().map(|called| called.registration);
@@ -200,8 +217,8 @@ fn timer_call(due: DueTimer, called: Option<CalledSocket>) -> TimerCall {
 fn conclude(
     state: &mut HostState,
     returned: Returned,
-    ack: Option<(u64, SocketIndex)>,
-    connecting: Option<SocketIndex>,
+    reply_to: Option<ReplyTo>,
+    (node, connecting): (NodeIndex, Option<SocketIndex>),
     mut writes: Vec<Write>,
     report: &FailureReport,
 ) -> CallOutcome {
@@ -216,8 +233,8 @@ fn conclude(
             return CallOutcome::Failed(failure);
         }
         Returned::Outcome(Outcome::Done(reply)) => {
-            let reply = reply.zip(ack);
-            writes.extend(reply.map(|(payload, (ack, socket))| Write::Ack { socket, ack, payload: payload.into() }));
+            let reply = reply.zip(reply_to);
+            writes.extend(reply.map(|(payload, reply_to)| reply_to.write(payload.into())));
             CallOutcome::Done
         }
         Returned::Verdict(Verdict::Reject(failure)) => {
@@ -237,8 +254,17 @@ fn conclude(
         // A plugin of this SDK never answers that it waits.
         Returned::Verdict(Verdict::Pass | Verdict::Waiting) | Returned::Outcome(Outcome::Waiting) => CallOutcome::Done,
     };
-    state.send(connecting, writes);
+    state.send(node, connecting, writes);
     outcome
+}
+
+impl ReplyTo {
+    fn write(self, payload: Payload) -> Write {
+        match self {
+            Self::Client { socket, ack } => Write::Ack { socket, ack, payload },
+            Self::Server(reply) => Write::ServerAnswer { reply, payload },
+        }
+    }
 }
 
 impl Export {
@@ -253,6 +279,7 @@ impl Export {
             Self::Disconnect(_) => hooks::DISCONNECT.to_owned(),
             Self::Start => hooks::START.to_owned(),
             Self::Timer(due) => format!("{} {:?}", hooks::TIMER, due.id.name),
+            Self::ServerEvent(event) => format!("server-event {:?}", event.name),
         }
     }
 
@@ -268,9 +295,10 @@ impl Export {
         matches!(self, Self::ConnectMiddleware | Self::EventMiddleware(_) | Self::Event(_))
     }
 
-    fn ack(&self) -> Option<u64> {
+    fn reply_to(&self, socket: Option<SocketIndex>) -> Option<ReplyTo> {
         match self {
-            Self::Event(event) => event.ack,
+            Self::Event(event) => event.ack.zip(socket).map(|(ack, socket)| ReplyTo::Client { socket, ack }),
+            Self::ServerEvent(event) => event.reply.map(ReplyTo::Server),
             _ => None,
         }
     }

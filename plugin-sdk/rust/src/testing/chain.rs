@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::ids::SocketIndex;
 use super::job::JobStart;
 use super::loaded_plugin::{Hook, LoadedPlugin};
+use super::node_state::IncomingServerEvent;
 use super::queue::IncomingEvent;
 use super::room_set::RoomSet;
 use super::scheduler::JobHandle;
@@ -26,6 +27,7 @@ pub(super) fn run(job: JobHandle, start: JobStart) {
         JobStart::Disconnect { socket, reason } => Chain::new(job, socket).disconnect(reason),
         JobStart::Timer { plugin, socket, due } => single(job, plugin, socket, Export::Timer(due)),
         JobStart::Plugin { plugin } => single(job, plugin, None, Export::Start),
+        JobStart::ServerEvent { plugin, event } => server_event(job, plugin, event),
     }
 }
 
@@ -33,6 +35,15 @@ pub(super) fn run(job: JobHandle, start: JobStart) {
 fn single(job: &Rc<JobHandle>, plugin: usize, socket: Option<SocketIndex>, export: Export) {
     let plugin = job.scheduler.state().plugins[plugin].plugin.clone();
     call::run(job, &plugin, Call { export, socket, connecting: None });
+}
+
+fn server_event(job: &Rc<JobHandle>, plugin: usize, event: IncomingServerEvent) {
+    let reply = event.reply;
+    single(job, plugin, None, Export::ServerEvent(event));
+    // Unless it has answered, it never will.
+    if let Some(reply) = reply {
+        job.scheduler.state().server_questions[reply.question].settle(reply, None);
+    }
 }
 
 struct Chain<'a> {
@@ -46,7 +57,7 @@ impl<'a> Chain<'a> {
     fn new(job: &'a Rc<JobHandle>, socket: SocketIndex) -> Self {
         let state = job.scheduler.state();
         let namespace = state.sockets[socket].namespace.clone();
-        let plugins = state.chain(&namespace);
+        let plugins = state.chain(state.sockets[socket].node, &namespace);
         drop(state);
         Self { job, socket, plugins, namespace }
     }
@@ -86,7 +97,7 @@ impl<'a> Chain<'a> {
             }
             if let CallOutcome::Failed(failure) | CallOutcome::Rejected(failure) = self.connect_call(plugin, Export::Connection) {
                 let error = failure.error_event(self.socket);
-                self.job.scheduler.state().send(Some(self.socket), vec![error]);
+                self.job.scheduler.state().send(plugin.node, Some(self.socket), vec![error]);
             }
         }
         self.job.scheduler.state().admit(self.socket);
@@ -126,7 +137,8 @@ impl<'a> Chain<'a> {
         if let Some(failure) = failed {
             let mut state = self.job.scheduler.state();
             let answer = failure.answer(&state, self.socket, ack);
-            state.apply(answer.into_iter().collect());
+            let node = state.sockets[self.socket].node;
+            state.apply(node, answer.into_iter().collect());
         }
     }
 

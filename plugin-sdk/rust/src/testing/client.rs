@@ -2,7 +2,7 @@
 
 use super::checks;
 use super::connect_error::ConnectError;
-use super::ids::SocketIndex;
+use super::ids::{NodeIndex, SocketIndex};
 use super::queue::{IncomingEvent, QueueItem};
 use super::scheduler::Scheduler;
 use super::server_socket::{ReceivedEvent, ServerSocket, SocketState};
@@ -47,6 +47,11 @@ impl Client {
     /// The number of its connection.
     pub(super) fn connection(&self) -> usize {
         self.socket(|socket| socket.connection)
+    }
+
+    /// The node that it is connected to.
+    pub(super) fn node(&self) -> NodeIndex {
+        self.socket(|socket| socket.node)
     }
 
     /// `socket.id`.
@@ -290,7 +295,8 @@ impl Ack {
     fn why_pending(&self) -> String {
         let (state, event) = (self.client.scheduler.state(), &self.event);
         let socket = &state.sockets[self.client.index];
-        let has_handler = state.chain(&socket.namespace).iter().any(|plugin| plugin.handles(&socket.namespace, event));
+        let has_handler =
+            state.chain(socket.node, &socket.namespace).iter().any(|plugin| plugin.handles(&socket.namespace, event));
         if socket.state == SocketState::Left {
             return "the socket has disconnected".to_owned();
         }

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::connect_error::ConnectError;
+use super::ids::NodeIndex;
 use super::scheduler::Scheduler;
 use super::server_socket::ServerSocket;
 use crate::host::Handshake;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 #[must_use = "nothing happens before `connect` or `begin`"]
 pub struct Connecting {
     scheduler: Arc<Scheduler>,
+    node: NodeIndex,
     namespace: String,
     connection: Option<usize>,
     auth: Option<String>,
@@ -25,9 +27,10 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    pub(super) fn new(scheduler: Arc<Scheduler>, namespace: &str) -> Self {
+    pub(super) fn new(scheduler: Arc<Scheduler>, node: NodeIndex, namespace: &str) -> Self {
         Self {
             scheduler,
+            node,
             namespace: namespace.to_owned(),
             connection: None,
             auth: None,
@@ -62,7 +65,12 @@ impl Connecting {
     }
 
     /// Uses the connection of another client, as a client on two namespaces does.
+    ///
+    /// # Panics
+    /// If that one is connected to another node.
+    #[track_caller]
     pub fn over(mut self, other: &Client) -> Self {
+        assert_eq!(self.node, other.node(), "a connection leads to one node: the two clients have to be of the same");
         self.connection = Some(other.connection());
         self
     }
@@ -100,9 +108,10 @@ impl Connecting {
                 state.connections
             });
             let id = id_of(&state.random.bytes(20));
-            let refused = self.refused_by_host(state.has_namespace(&self.namespace));
+            let refused = self.refused_by_host(state.has_namespace(self.node, &self.namespace));
             let (namespace, is_refused) = (self.namespace.clone(), refused.is_some());
-            let mut socket = ServerSocket::new(id, namespace, connection, self.handshake(state.now_ms()), is_refused);
+            let node = self.node;
+            let mut socket = ServerSocket::new(node, id, namespace, connection, self.handshake(state.now_ms()), is_refused);
             socket.refused = refused.map(|message| ConnectError { message: message.to_owned(), data: None });
             state.sockets.push(socket);
             state.sockets.len() - 1

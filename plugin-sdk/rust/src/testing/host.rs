@@ -4,17 +4,21 @@ use super::bucket::Bucket;
 use super::call;
 use super::chain;
 use super::connecting::Connecting;
+use super::ids::NodeIndex;
 use super::job::JobStart;
 use super::line::Line;
 use super::loaded_plugin::{LoadedPlugin, MakePlugin};
+use super::node::Node;
 use super::scheduler::Scheduler;
 use crate::plugin::IntoPlugin;
-use innkeeper_contract::reasons::SERVER_SHUTTING_DOWN;
 use serde_json::Value;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The host itself, among the nodes of its cluster.
+const OWN: NodeIndex = 0;
 
 /// A host in memory, with the plugins that are under test.
 ///
@@ -97,7 +101,7 @@ impl Host {
     /// A client, to be connected to a namespace.
     #[track_caller]
     pub fn socket(&self, namespace: &str) -> Connecting {
-        Connecting::new(self.begun().clone(), namespace)
+        Connecting::new(self.begun().clone(), OWN, namespace)
     }
 
     /// Lets time pass. What falls due in it happens, each thing at its time.
@@ -137,14 +141,40 @@ impl Host {
     /// The host ends: every socket is disconnected with `server shutting down`.
     #[track_caller]
     pub fn shut_down(&self) {
+        self.begun().shut_down(OWN);
+    }
+
+    /// Adds a server to the host's cluster, with plugins of its own that are made and configured as the host's are. What reaches all servers
+    /// of a cluster reaches it, and its clients; the store, the windows of rate limits and the clock are the same. `name` is what
+    /// [`node`](crate::node) returns in it; in the host itself that is `test`.
+    ///
+    /// ```
+    /// # use innkeeper_plugin::{Plugin, Result, Socket, io, testing::{ConnectError, Host}};
+    /// fn plugin() -> Plugin {
+    ///     Plugin::new().on("shout", |_: &Socket, text: String| io().emit("heard", text))
+    /// }
+    ///
+    /// # fn it_is_heard_everywhere() -> Result<(), ConnectError> {
+    /// let host = Host::new(plugin);
+    /// let other = host.node("web2");
+    /// let (ann, bob) = (host.socket("/").connect()?, other.socket("/").connect()?);
+    /// ann.emit("shout", "hello");
+    /// bob.take("heard");
+    /// # Ok(()) }
+    /// # it_is_heard_everywhere().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    /// If `name` is not 4 characters out of `A-Z a-z 0-9 - _`, or is the name of another node.
+    #[expect(clippy::panic, reason = "it is an error in the test, and says what to do")]
+    #[track_caller]
+    pub fn node(&self, name: &str) -> Node {
         let scheduler = self.begun();
-        {
-            let mut state = scheduler.state();
-            for socket in 0..state.sockets.len() {
-                state.disconnect(socket, SERVER_SHUTTING_DOWN);
-            }
+        let added = scheduler.state().add_node(name);
+        match added.and_then(|node| self.start_on(node).map(|()| node)) {
+            Ok(node) => Node::new(scheduler.clone(), node),
+            Err(what) => panic!("{what}"),
         }
-        scheduler.settle();
     }
 
     /// Loads the plugins and starts them, as the first use of the host does. For tests of what a plugin refuses.
@@ -179,28 +209,33 @@ impl Host {
         if self.has_begun.replace(true) {
             return Ok(());
         }
-        for (name, make, config) in &self.plugins {
-            self.load_plugin(name, make.clone(), config)?;
+        self.start_on(OWN)
+    }
+
+    /// Loads the plugins on a node and starts them.
+    fn start_on(&self, node: NodeIndex) -> Result<(), String> {
+        for (position, (name, make, config)) in self.plugins.iter().enumerate() {
+            self.load_plugin(node, position, name, make.clone(), config)?;
         }
-        self.start();
+        let starts: Vec<_> = {
+            let state = self.scheduler.state();
+            let plugins = state.plugins.iter().map(|state| &state.plugin);
+            plugins.filter(|plugin| plugin.node == node && plugin.has_start).map(|plugin| plugin.index).collect()
+        };
+        for plugin in starts {
+            self.scheduler.run_to_end(JobStart::Plugin { plugin });
+        }
         Ok(())
     }
 
-    fn load_plugin(&self, name: &str, make: MakePlugin, config: &Value) -> Result<(), String> {
+    fn load_plugin(&self, node: NodeIndex, position: usize, name: &str, make: MakePlugin, config: &Value) -> Result<(), String> {
         let index = self.scheduler.state().plugins.len();
-        let plugin = Arc::new(LoadedPlugin::new(index, name.to_owned(), make, config.to_string()));
+        let plugin = Arc::new(LoadedPlugin::new(index, node, position, name.to_owned(), make, config.to_string()));
         let registration = call::register(&self.scheduler, &plugin)
             .map_err(|refusal| format!("the plugin {name:?} refuses its configuration: {refusal}"))?;
         let loaded = plugin.registered(registration).map_err(|what| format!("the plugin {name:?} {what}"))?;
         self.scheduler.state().add_plugin(Arc::new(loaded));
         Ok(())
-    }
-
-    fn start(&self) {
-        let starts: Vec<bool> = self.scheduler.state().plugins.iter().map(|state| state.plugin.has_start).collect();
-        for (plugin, _) in starts.into_iter().enumerate().filter(|(_, has_start)| *has_start) {
-            self.scheduler.run_to_end(JobStart::Plugin { plugin });
-        }
     }
 }
 

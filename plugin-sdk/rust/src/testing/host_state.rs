@@ -1,11 +1,13 @@
 //! The state of a host in memory: sockets, rooms, timers, the store, and the time, which moves only when a test moves it.
 
-use super::ids::{JobId, SocketIndex};
+use super::ids::{JobId, NodeIndex, SocketIndex};
 use super::job::{Job, WaitFor};
 use super::line::Line;
 use super::loaded_plugin::LoadedPlugin;
+use super::node_state::{NodeState, ServerEvents, is_local};
 use super::question::Question;
 use super::random::Random;
+use super::server_question::ServerQuestion;
 use super::server_socket::{ServerSocket, SocketState};
 use super::store::Buckets;
 use super::timers::{NewTimer, TimerId, Timers};
@@ -29,9 +31,13 @@ pub(super) struct HostState {
     pub(super) first_moment_ms: u64,
     pub(super) random: Random,
     pub(super) call_limit: Duration,
+    /// The host itself is the first.
+    pub(super) nodes: Vec<NodeState>,
+    /// Those of the first node, then those of the others.
     pub(super) plugins: Vec<PluginState>,
     pub(super) sockets: Vec<ServerSocket>,
     pub(super) questions: Vec<Question>,
+    pub(super) server_questions: Vec<ServerQuestion>,
     pub(super) store: Buckets,
     /// Valid tokens: key and token, with the claims.
     pub(super) tokens: BTreeMap<(String, String), serde_json::Value>,
@@ -47,6 +53,8 @@ pub(super) struct HostState {
 pub(super) struct PluginState {
     pub(super) plugin: Arc<LoadedPlugin>,
     pub(super) timers: Timers,
+    pub(super) server_events: ServerEvents,
+    /// Those of the first node count for the plugin on all nodes.
     pub(super) windows: Windows,
     /// Whether a call runs that belongs to no socket: those run one at a time.
     pub(super) is_busy: bool,
@@ -59,9 +67,11 @@ impl Default for HostState {
             first_moment_ms: FIRST_MOMENT_MS,
             random: Random::new(1),
             call_limit: defaults::CALL,
+            nodes: vec![NodeState::own()],
             plugins: Vec::new(),
             sockets: Vec::new(),
             questions: Vec::new(),
+            server_questions: Vec::new(),
             store: Buckets::default(),
             tokens: BTreeMap::new(),
             log: Vec::new(),
@@ -79,7 +89,8 @@ impl HostState {
     }
 
     pub(super) fn add_plugin(&mut self, plugin: Arc<LoadedPlugin>) {
-        self.plugins.push(PluginState { plugin, timers: Timers::default(), windows: Windows::default(), is_busy: false });
+        let (timers, server_events, windows) = (Timers::default(), ServerEvents::default(), Windows::default());
+        self.plugins.push(PluginState { plugin, timers, server_events, windows, is_busy: false });
     }
 
     /// The claims of a token that is valid now; or the code and the reason of its refusal.
@@ -104,37 +115,42 @@ impl HostState {
         Ok(claims.to_string())
     }
 
-    /// The socket of this id that is in its namespace.
-    pub(super) fn find(&self, id: &str) -> Option<SocketIndex> {
-        self.sockets.iter().position(|socket| socket.id == id && socket.state == SocketState::Joined)
+    /// The socket of this node that has this id and is in its namespace.
+    pub(super) fn find(&self, node: NodeIndex, id: &str) -> Option<SocketIndex> {
+        let is_it = |socket: &ServerSocket| socket.id == id && socket.node == node && socket.state == SocketState::Joined;
+        self.sockets.iter().position(is_it)
     }
 
-    /// The sockets that a target names, in the order in which they connected.
-    pub(super) fn select(&self, target: &Target) -> Vec<SocketIndex> {
+    /// The sockets that a target names which this node reaches: its own first, and each in the order in which they connected.
+    pub(super) fn select(&self, node: NodeIndex, target: &Target) -> Vec<SocketIndex> {
+        let is_local = is_local(target);
         let is_selected = |socket: &ServerSocket| {
             let is_in = |room: &String| socket.rooms.contains(room);
             let in_rooms = target.rooms.is_empty() || target.rooms.iter().any(is_in);
             let is_here = socket.state == SocketState::Joined && socket.namespace == target.namespace;
-            is_here && in_rooms && !target.except.iter().any(is_in)
+            let is_reached = socket.node == node || !is_local && self.reaches(node, socket.node);
+            is_here && is_reached && in_rooms && !target.except.iter().any(is_in)
         };
-        (0..self.sockets.len()).filter(|index| is_selected(&self.sockets[*index])).collect()
+        let selected = (0..self.sockets.len()).filter(|index| is_selected(&self.sockets[*index]));
+        let (own, others): (Vec<_>, Vec<_>) = selected.partition(|index| self.sockets[*index].node == node);
+        [own, others].concat()
     }
 
-    /// The namespaces that have sockets.
-    pub(super) fn namespaces(&self) -> BTreeSet<String> {
-        let joined = self.sockets.iter().filter(|socket| socket.state == SocketState::Joined);
+    /// The namespaces that have sockets of this node.
+    pub(super) fn namespaces(&self, node: NodeIndex) -> BTreeSet<String> {
+        let joined = self.sockets.iter().filter(|socket| socket.node == node && socket.state == SocketState::Joined);
         joined.map(|socket| socket.namespace.clone()).collect()
     }
 
-    /// Whether a namespace exists: `/`, and whatever a plugin registered.
-    pub(super) fn has_namespace(&self, name: &str) -> bool {
-        name == "/" || self.plugins.iter().any(|state| state.plugin.serves(name))
+    /// Whether a namespace exists on a node: `/`, and whatever a plugin registered.
+    pub(super) fn has_namespace(&self, node: NodeIndex, name: &str) -> bool {
+        name == "/" || !self.chain(node, name).is_empty()
     }
 
-    /// The plugins of a namespace, in order.
-    pub(super) fn chain(&self, namespace: &str) -> Vec<Arc<LoadedPlugin>> {
+    /// The plugins of a namespace on a node, in order.
+    pub(super) fn chain(&self, node: NodeIndex, namespace: &str) -> Vec<Arc<LoadedPlugin>> {
         let plugins = self.plugins.iter().map(|state| &state.plugin);
-        plugins.filter(|plugin| plugin.serves(namespace)).cloned().collect()
+        plugins.filter(|plugin| plugin.node == node && plugin.serves(namespace)).cloned().collect()
     }
 
     /// Disconnects a socket, in one step. The first reason counts.
@@ -146,7 +162,9 @@ impl HostState {
         socket.state = SocketState::Left;
         socket.reason = Some(reason.to_owned());
         socket.open_acks.clear();
-        self.questions.iter_mut().for_each(|question| question.disconnect(index));
+        let node = socket.node;
+        // What happens to a client elsewhere is not told: it just does not answer.
+        self.questions.iter_mut().filter(|question| question.node == node).for_each(|question| question.disconnect(index));
     }
 
     /// A whole connection ends.
@@ -158,11 +176,18 @@ impl HostState {
         }
     }
 
-    /// Asks sockets, and returns the number of the question.
-    pub(super) fn ask(&mut self, sockets: Vec<SocketIndex>, name: &str, payload: &Payload) -> usize {
+    /// Asks sockets, some of which may be on nodes that are silent, and returns the number of the question.
+    pub(super) fn ask(
+        &mut self,
+        node: NodeIndex,
+        sockets: Vec<SocketIndex>,
+        nodes_missing: u32,
+        name: &str,
+        payload: &Payload,
+    ) -> usize {
         let number = self.questions.len();
         let open: Vec<_> = sockets.into_iter().filter(|socket| self.sockets[*socket].state != SocketState::Left).collect();
-        self.questions.push(Question { open: open.clone(), ..Question::default() });
+        self.questions.push(Question { node, nodes_missing, open: open.clone(), ..Question::default() });
         for socket in open {
             self.sockets[socket].receive(name, payload, Some(number));
         }
@@ -197,9 +222,9 @@ impl HostState {
         }
     }
 
-    /// The names of the rooms of a namespace that have members, without the sockets' own, in the order of their bytes.
-    pub(super) fn room_names(&self, namespace: &str, prefix: &str) -> Vec<String> {
-        let sockets = self.sockets.iter().filter(|socket| socket.state == SocketState::Joined && socket.namespace == namespace);
+    /// The names of the rooms that have members among the sockets of a target, without the sockets' own, in the order of their bytes.
+    pub(super) fn room_names(&self, node: NodeIndex, target: &Target, prefix: &str) -> Vec<String> {
+        let sockets = self.select(node, target).into_iter().map(|index| &self.sockets[index]);
         let rooms = sockets.flat_map(|socket| socket.rooms.names().iter().filter(|room| **room != socket.id));
         let names: BTreeSet<&String> = rooms.filter(|room| room.starts_with(prefix)).collect();
         names.into_iter().cloned().collect()
@@ -209,7 +234,7 @@ impl HostState {
     pub(super) fn can_be_overtaken(&self, job: JobId) -> bool {
         self.jobs.get(&job).is_some_and(|job| match job.wait.as_ref().map(|wait| wait.waits_for) {
             Some(WaitFor::Clients(_)) => true,
-            Some(WaitFor::Time) => job.is_overtakable,
+            Some(WaitFor::Time | WaitFor::Servers(_)) => job.is_overtakable,
             None => false,
         })
     }

@@ -6,11 +6,11 @@ use super::host_state::HostState;
 use super::ids::SocketIndex;
 use super::job::WaitFor;
 use super::line::Line;
+use super::node_state::is_local;
 use super::recording::Recording;
 use super::server_socket::SocketState;
 use super::timers::{NewTimer, TimerId};
 use super::write::Write;
-use crate::bindings::innkeeper::plugin::emit::Response;
 use crate::bindings::innkeeper::plugin::rate_limit::{Decision, Limit};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
@@ -19,7 +19,6 @@ use crate::payload::Payload;
 use innkeeper_contract::capabilities::{self, SECRET_HEADERS};
 use innkeeper_contract::defaults::{DATA_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
 use innkeeper_contract::fields::{self, ADDRESS, AUTH, DATA, HANDSHAKE, HEADERS, QUERY, ROOMS, URL};
-use innkeeper_contract::flags::LOCAL;
 use innkeeper_contract::limits::{
     DATA_KEYS_MAX, LOG_MESSAGE_BYTES_MAX, RATE_LIMIT_WINDOW_MAX, TIMER_DATA_BYTES_MAX, TIMER_DELAY_MAX, TIMER_NAME_BYTES_MAX,
 };
@@ -54,7 +53,7 @@ impl Host for CallHost {
             if state.sockets[socket].state == SocketState::Pending {
                 return Err(Error::refused(refusals::pending()));
             }
-            Ok(state.ask(vec![socket], name, &payload))
+            Ok(state.ask(call.plugin.node, vec![socket], 0, name, &payload))
         });
         let answers = self.answers(asked?, timeout)?;
         match (answers.responses.is_empty(), answers.timed_out.is_empty()) {
@@ -69,8 +68,9 @@ impl Host for CallHost {
             call.check_target(state, target)?;
             checks::event(name, &payload)?;
             call.flush(state);
-            let sockets = state.select(target);
-            Ok(state.ask(sockets, name, &payload))
+            let sockets = state.select(call.plugin.node, target);
+            let nodes_missing = if is_local(target) { 0 } else { state.silent_for(call.plugin.node) };
+            Ok(state.ask(call.plugin.node, sockets, nodes_missing, name, &payload))
         });
         self.answers(asked?, timeout)
     }
@@ -166,7 +166,7 @@ impl Host for CallHost {
         self.write_to_all(target, |target| Write::DisconnectAll { target, close })
     }
 
-    fn fetch(&self, target: &Target, fields: &[String], _timeout: Option<Duration>) -> Result<Page> {
+    fn fetch(&self, target: &Target, fields: &[String], timeout: Option<Duration>) -> Result<Page> {
         let wants = |field: &str| fields.iter().any(|wanted| wanted == field);
         // Of the handshake itself, the address, the query and the URL are one field.
         let wants_of_handshake = |field: &str| match field {
@@ -175,9 +175,8 @@ impl Host for CallHost {
             _ => false,
         };
         let with_handshake = [HANDSHAKE, AUTH, HEADERS].into_iter().any(wants);
-        self.with(|call, state| {
-            call.check_target(state, target)?;
-            call.flush(state);
+        self.flush();
+        let (sockets, nodes_missing) = self.look(target, timeout, |call, state| {
             let remote = |index: SocketIndex| {
                 let socket = &state.sockets[index];
                 RemoteSocket {
@@ -187,41 +186,53 @@ impl Host for CallHost {
                     data: wants(DATA).then(|| object(&socket.data)),
                 }
             };
-            let sockets = state.select(target).into_iter().map(remote).collect();
-            Ok(Page { sockets, more: false, nodes_missing: 0, missing_nodes: Vec::new() })
-        })
+            state.select(call.plugin.node, target).into_iter().map(remote).collect()
+        })?;
+        Ok(Page { sockets, more: false, nodes_missing, missing_nodes: Vec::new() })
     }
 
-    fn ids(&self, target: &Target, _timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
-        self.look(target, |state| {
-            let mut ids: Vec<_> = state.select(target).into_iter().map(|index| state.sockets[index].id.clone()).collect();
+    fn ids(&self, target: &Target, timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
+        self.look(target, timeout, |call, state| {
+            let sockets = state.select(call.plugin.node, target).into_iter();
+            let mut ids: Vec<_> = sockets.map(|index| state.sockets[index].id.clone()).collect();
             ids.sort();
-            (ids, 0)
+            ids
         })
     }
 
-    fn count(&self, target: &Target, _timeout: Option<Duration>) -> Result<(u32, u32)> {
-        self.look(target, |state| (u32::try_from(state.select(target).len()).unwrap_or(u32::MAX), 0))
+    fn count(&self, target: &Target, timeout: Option<Duration>) -> Result<(u32, u32)> {
+        let count = |call: &Recording, state: &HostState| state.select(call.plugin.node, target).len();
+        let (count, nodes_missing) = self.look(target, timeout, count)?;
+        Ok((u32::try_from(count).unwrap_or(u32::MAX), nodes_missing))
     }
 
-    fn room_names(&self, target: &Target, prefix: &str, _timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
-        self.look(target, |state| (state.room_names(&target.namespace, prefix), 0))
+    fn room_names(&self, target: &Target, prefix: &str, timeout: Option<Duration>) -> Result<(Vec<String>, u32)> {
+        self.look(target, timeout, |call, state| state.room_names(call.plugin.node, target, prefix))
     }
 
     fn server_emit(&self, namespace: &str, name: &str, payload: Payload) -> Result<()> {
-        self.with(|call, state| call.check_server_event(state, namespace, name, &payload))
-    }
-
-    fn server_ask(&self, namespace: &str, name: &str, payload: Payload, _timeout: Option<Duration>) -> Result<ServersAnswers> {
         self.with(|call, state| {
             call.check_server_event(state, namespace, name, &payload)?;
+            call.record(Write::ServerEvent { namespace: namespace.to_owned(), name: name.to_owned(), payload })
+        })
+    }
+
+    fn server_ask(&self, namespace: &str, name: &str, payload: Payload, timeout: Option<Duration>) -> Result<ServersAnswers> {
+        let question = self.with(|call, state| {
+            call.check_server_event(state, namespace, name, &payload)?;
             call.flush(state);
-            Ok(ServersAnswers { responses: Vec::new(), nodes_missing: 0 })
+            Ok(state.ask_servers(call.plugin.node, namespace, name, &payload))
+        })?;
+        self.wait_for_nodes(WaitFor::Servers(question), timeout)?;
+        self.with(|_, state| {
+            let question = std::mem::take(&mut state.server_questions[question]);
+            let nodes_missing = question.nodes_missing();
+            Ok(ServersAnswers { responses: question.into_responses().into_iter().map(Payload::into).collect(), nodes_missing })
         })
     }
 
     fn node(&self) -> String {
-        "test".to_owned()
+        self.with_state(|state| state.nodes[self.plugin().node].name.clone())
     }
 
     fn sleep(&self, delay: Duration) -> Result<()> {
@@ -303,7 +314,7 @@ impl Host for CallHost {
             checks::rate_limit(key, limit.window_ms)?;
             call.flush(state);
             let (now, window) = (state.now, Duration::from_millis(limit.window_ms).min(RATE_LIMIT_WINDOW_MAX));
-            let (consumed, closes) = state.plugins[call.plugin.index].windows.consume(key, points, window, now);
+            let (consumed, closes) = state.plugins[call.plugin.position].windows.consume(key, points, window, now);
             Ok(Decision {
                 allowed: consumed <= limit.points,
                 remaining_points: limit.points.saturating_sub(consumed),
@@ -343,49 +354,6 @@ impl Host for CallHost {
 
     fn random_bytes(&self, length: usize) -> Vec<u8> {
         self.with_state(|state| state.random.bytes(length))
-    }
-}
-
-impl CallHost {
-    /// Looks at the sockets of this node, which sends nothing; or of all nodes, which is a question.
-    fn look<T>(&self, target: &Target, look: impl FnOnce(&HostState) -> T) -> Result<T> {
-        self.with(|call, state| {
-            call.check_target(state, target)?;
-            if !target.flags.iter().any(|flag| flag == LOCAL) {
-                call.flush(state);
-            }
-            Ok(look(state))
-        })
-    }
-
-    /// Waits for the answers, and closes the question: a socket that has not answered until then has timed out.
-    fn answers(&self, question: usize, timeout: Option<Duration>) -> Result<Answers> {
-        let until = self.with(|call, state| Ok(timeout.map_or(call.ends_at, |timeout| call.ends_at.min(state.now + timeout))))?;
-        self.wait(WaitFor::Clients(question), until)?;
-        self.with(|_, state| {
-            let question = std::mem::take(&mut state.questions[question]);
-            let ids = |sockets: Vec<SocketIndex>| sockets.into_iter().map(|socket| state.sockets[socket].id.clone()).collect();
-            let response = |(socket, payload): (SocketIndex, Payload)| Response {
-                socket: Some(state.sockets[socket].id.clone()),
-                payload: payload.into(),
-            };
-            Ok(Answers {
-                responses: question.responses.into_iter().map(response).collect(),
-                missing: ids(question.missing),
-                timed_out: ids(question.open),
-                unanswered: 0,
-                nodes_missing: 0,
-            })
-        })
-    }
-
-    /// A question to the store: done at once, and what was recorded before is sent first.
-    fn ask_store<T>(&self, bucket: &str, ask: impl FnOnce(&mut HostState) -> Result<T>) -> Result<T> {
-        self.with(|call, state| {
-            call.plugin.needs_part(capabilities::STORE, bucket)?;
-            call.flush(state);
-            ask(state)
-        })
     }
 }
 

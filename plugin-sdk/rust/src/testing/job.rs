@@ -1,6 +1,7 @@
 //! Jobs: chains of calls. Handlers are plain functions that block in a question, so each job has a thread of its own.
 
 use super::ids::SocketIndex;
+use super::node_state::IncomingServerEvent;
 use super::queue::IncomingEvent;
 use super::timers::DueTimer;
 use std::sync::mpsc::Sender;
@@ -35,6 +36,8 @@ pub(super) enum WaitFor {
     Time,
     /// The answers to a question.
     Clients(usize),
+    /// The answers of other nodes to a question.
+    Servers(usize),
 }
 
 /// How a job that waited goes on.
@@ -51,6 +54,7 @@ pub(super) enum JobStart {
     Timer { plugin: usize, socket: Option<SocketIndex>, due: DueTimer },
     Disconnect { socket: SocketIndex, reason: String },
     Plugin { plugin: usize },
+    ServerEvent { plugin: usize, event: IncomingServerEvent },
 }
 
 impl JobStart {
@@ -59,14 +63,16 @@ impl JobStart {
         match self {
             Self::Connect { socket } | Self::Event { socket, .. } | Self::Disconnect { socket, .. } => Some(*socket),
             Self::Timer { socket, .. } => *socket,
-            Self::Plugin { .. } => None,
+            Self::Plugin { .. } | Self::ServerEvent { .. } => None,
         }
     }
 
     /// The plugin whose call without a socket it is.
     pub(super) fn plugin(&self) -> Option<usize> {
         match self {
-            Self::Timer { plugin, socket: None, .. } | Self::Plugin { plugin } => Some(*plugin),
+            Self::Timer { plugin, socket: None, .. } | Self::Plugin { plugin } | Self::ServerEvent { plugin, .. } => {
+                Some(*plugin)
+            }
             _ => None,
         }
     }

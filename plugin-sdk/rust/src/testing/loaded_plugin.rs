@@ -1,5 +1,6 @@
 //! A plugin of a host in memory: how to make it, and what it registered.
 
+use super::ids::NodeIndex;
 use crate::bindings::innkeeper::plugin::registering::{NamespaceRegistration, Registration};
 use crate::error::{Error, Result};
 use crate::plugin::Plugin;
@@ -15,7 +16,11 @@ pub(super) type MakePlugin = Arc<dyn Fn() -> Result<Plugin> + Send + Sync>;
 
 /// What is the same for all calls of a plugin.
 pub(super) struct LoadedPlugin {
+    /// Its place among the plugins of all nodes.
     pub(super) index: usize,
+    pub(super) node: NodeIndex,
+    /// Its place among those of its node: the same plugin has the same one everywhere.
+    pub(super) position: usize,
     pub(super) name: String,
     pub(super) make: MakePlugin,
     /// A JSON object.
@@ -52,9 +57,10 @@ impl Hook {
 
 impl LoadedPlugin {
     /// One that has not registered yet.
-    pub(super) fn new(index: usize, name: String, make: MakePlugin, config: String) -> Self {
+    pub(super) fn new(index: usize, node: NodeIndex, position: usize, name: String, make: MakePlugin, config: String) -> Self {
         let (capabilities, namespaces, patterns) = (Vec::new(), Vec::new(), Vec::new());
-        Self { index, name, make, config, has_start: false, has_timer: false, capabilities, namespaces, patterns }
+        let (has_start, has_timer) = (false, false);
+        Self { index, node, position, name, make, config, has_start, has_timer, capabilities, namespaces, patterns }
     }
 
     /// The same plugin, once it has registered. The error is what no host would load.
@@ -67,6 +73,8 @@ impl LoadedPlugin {
         let has = |name: &str| hooks.iter().any(|hook| hook == name);
         Ok(Self {
             index: self.index,
+            node: self.node,
+            position: self.position,
             name: self.name.clone(),
             make: self.make.clone(),
             config: self.config.clone(),
@@ -120,6 +128,10 @@ impl LoadedPlugin {
         self.namespace(namespace).is_some_and(|namespace| {
             namespace.other_events.is_some() || namespace.events.iter().any(|subscription| subscription.name == event)
         })
+    }
+
+    pub(super) fn handles_server_event(&self, namespace: &str, event: &str) -> bool {
+        self.namespace(namespace).is_some_and(|namespace| namespace.server_events.iter().any(|name| name == event))
     }
 
     /// Whether the socket's next event may start while the plugin's handler of this event waits.
@@ -193,6 +205,9 @@ fn check_namespace(namespace: &NamespaceRegistration) -> Result<Option<Regex>, S
     let pattern = if is_pattern { Some(build().map_err(no_pattern)?) } else { None };
     if !is_pattern && (!name.starts_with('/') || name.contains(',')) {
         return Err(format!("has the namespace {name:?}; a name begins with \"/\" and has no comma"));
+    }
+    if let Some(reserved) = namespace.server_events.iter().find(|event| events::is_reserved_between_servers(event)) {
+        return Err(format!("has a handler of the server event {reserved:?}, a name that Socket.IO keeps for itself"));
     }
     match namespace.events.iter().find(|event| events::is_reserved(&event.name)) {
         Some(reserved) => {

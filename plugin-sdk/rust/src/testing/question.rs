@@ -1,6 +1,6 @@
 //! Questions to clients.
 
-use super::ids::SocketIndex;
+use super::ids::{NodeIndex, SocketIndex};
 use super::write::size;
 use crate::payload::Payload;
 use innkeeper_contract::limits::ANSWER_BYTES_MAX;
@@ -8,6 +8,10 @@ use innkeeper_contract::limits::ANSWER_BYTES_MAX;
 /// An emit that awaits acks. Every socket that was asked is in exactly one of the lists.
 #[derive(Default)]
 pub(super) struct Question {
+    /// The node that asks.
+    pub(super) node: NodeIndex,
+    /// The nodes that it does not reach.
+    pub(super) nodes_missing: u32,
     /// The sockets that have neither answered nor disconnected.
     pub(super) open: Vec<SocketIndex>,
     pub(super) responses: Vec<(SocketIndex, Payload)>,
@@ -18,7 +22,7 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn is_answered(&self) -> bool {
-        self.open.is_empty()
+        self.open.is_empty() && self.nodes_missing == 0
     }
 
     /// The first answer of a socket counts, and none that comes too late.

@@ -54,7 +54,7 @@ impl Recording {
     /// Sends what was recorded. The call cannot take it back.
     pub(super) fn flush(&mut self, state: &mut HostState) {
         self.write_bytes = 0;
-        state.send(self.connecting, std::mem::take(&mut self.writes));
+        state.send(self.plugin.node, self.connecting, std::mem::take(&mut self.writes));
         if let Some(socket) = self.connecting {
             state.admit(socket);
         }
@@ -65,7 +65,7 @@ impl Recording {
         if let Some(own) = self.socket.filter(|own| state.sockets[*own].id == id) {
             return Ok(Some(own));
         }
-        let Some(found) = state.find(id) else { return Ok(None) };
+        let Some(found) = state.find(self.plugin.node, id) else { return Ok(None) };
         self.plugin.may_touch(&state.sockets[found].namespace)?;
         Ok(Some(found))
     }
@@ -94,7 +94,7 @@ impl Recording {
         self.plugin.check_pattern(&target.namespace)?;
         checks::rooms(&target.rooms)?;
         checks::rooms(&target.except)?;
-        let mut namespaces = state.namespaces();
+        let mut namespaces = state.namespaces(self.plugin.node);
         namespaces.retain(|namespace| self.plugin.serves_by(&target.namespace, namespace));
         Ok(namespaces.into_iter().map(|namespace| Target { namespace, ..target.clone() }).collect())
     }
@@ -112,7 +112,7 @@ impl Recording {
             return Ok(());
         }
         self.plugin.may_touch(namespace)?;
-        if state.has_namespace(namespace) {
+        if state.has_namespace(self.plugin.node, namespace) {
             return Ok(());
         }
         Err(Error::refused(refusals::no_namespace(namespace)))

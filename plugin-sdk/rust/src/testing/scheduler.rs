@@ -2,9 +2,11 @@
 //! run of a test is the same.
 
 use super::host_state::HostState;
-use super::ids::JobId;
+use super::ids::{JobId, NodeIndex};
 use super::job::{Job, JobStart, Resumption, Wait};
+use super::node_state::NodeStatus;
 use super::steps::Step;
+use innkeeper_contract::reasons::SERVER_SHUTTING_DOWN;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -81,6 +83,20 @@ impl Scheduler {
             drop(state);
             self.settle();
         }
+    }
+
+    /// A node ends.
+    pub(super) fn shut_down(self: &Arc<Self>, node: NodeIndex) {
+        {
+            let mut state = self.state();
+            for socket in 0..state.sockets.len() {
+                if state.sockets[socket].node == node {
+                    state.disconnect(socket, SERVER_SHUTTING_DOWN);
+                }
+            }
+        }
+        self.settle();
+        self.state().nodes[node].status = NodeStatus::Gone;
     }
 
     /// Ends every job that waits, when the test drops its host.

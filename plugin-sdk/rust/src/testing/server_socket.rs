@@ -1,6 +1,7 @@
 //! A socket, as the host has it, and what its client has received.
 
 use super::connect_error::ConnectError;
+use super::ids::NodeIndex;
 use super::queue::Queue;
 use super::room_set::RoomSet;
 use super::write::Write;
@@ -31,6 +32,7 @@ pub(super) enum ConnectPhase {
 
 /// One socket.
 pub(super) struct ServerSocket {
+    pub(super) node: NodeIndex,
     pub(super) id: String,
     pub(super) namespace: String,
     /// The number of its connection.
@@ -67,8 +69,16 @@ pub(super) struct ReceivedEvent {
 
 impl ServerSocket {
     /// A socket whose client connects to a namespace; `is_refused`: whether the host itself refuses the client.
-    pub(super) fn new(id: String, namespace: String, connection: usize, handshake: Handshake, is_refused: bool) -> Self {
+    pub(super) fn new(
+        node: NodeIndex,
+        id: String,
+        namespace: String,
+        connection: usize,
+        handshake: Handshake,
+        is_refused: bool,
+    ) -> Self {
         Self {
+            node,
             id,
             namespace,
             connection,

@@ -50,8 +50,12 @@ impl HostState {
     fn next_resumption(&self) -> Option<Step> {
         self.jobs.iter().find_map(|(id, job)| {
             let wait = job.wait.as_ref()?;
-            let answered = matches!(wait.waits_for, WaitFor::Clients(question) if self.questions[question].is_answered());
-            if answered || wait.until <= self.now {
+            let is_answered = match wait.waits_for {
+                WaitFor::Time => false,
+                WaitFor::Clients(question) => self.questions[question].is_answered(),
+                WaitFor::Servers(question) => self.server_questions[question].is_answered(),
+            };
+            if is_answered || wait.until <= self.now {
                 Some(Step::Resume(*id, Resumption::Continue))
             } else if wait.ends_at <= self.now {
                 Some(Step::Resume(*id, Resumption::Abort))
@@ -67,7 +71,10 @@ impl HostState {
         }
         let now = self.now;
         let mut idle = self.plugins.iter_mut().enumerate().filter(|(_, state)| !state.is_busy);
-        idle.find_map(|(plugin, state)| state.timers.pop_of_plugin(now).map(|due| JobStart::Timer { plugin, socket: None, due }))
+        idle.find_map(|(plugin, state)| {
+            let timer = state.timers.pop_of_plugin(now).map(|due| JobStart::Timer { plugin, socket: None, due });
+            timer.or_else(|| state.server_events.pop_front().map(|event| JobStart::ServerEvent { plugin, event }))
+        })
     }
 
     /// The jobs of a socket start one after the other. The queue goes on while every open job waits for clients, which prevents a

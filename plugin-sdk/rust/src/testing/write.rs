@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use innkeeper_contract::limits::{NAME_BYTES, WRITE_BYTES};
 
 use super::ids::SocketIndex;
+use super::server_question::ServerReply;
 use super::timers::{NewTimer, TimerId};
 use crate::bindings::innkeeper::plugin::types::Target;
 use crate::payload::Payload;
@@ -24,6 +25,8 @@ pub(super) enum Write {
     DisconnectAll { target: Target, close: bool },
     SetTimer { plugin: usize, timer: NewTimer },
     ClearTimer { plugin: usize, id: TimerId, socket: Option<SocketIndex> },
+    ServerEvent { namespace: String, name: String, payload: Payload },
+    ServerAnswer { reply: ServerReply, payload: Payload },
 }
 
 impl Write {
@@ -38,7 +41,12 @@ impl Write {
             | Self::Disconnect { socket, .. } => Some(*socket),
             Self::SetTimer { timer, .. } => timer.socket,
             Self::ClearTimer { socket, .. } => *socket,
-            Self::Broadcast { .. } | Self::JoinAll { .. } | Self::LeaveAll { .. } | Self::DisconnectAll { .. } => None,
+            Self::Broadcast { .. }
+            | Self::JoinAll { .. }
+            | Self::LeaveAll { .. }
+            | Self::DisconnectAll { .. }
+            | Self::ServerEvent { .. }
+            | Self::ServerAnswer { .. } => None,
         }
     }
 
@@ -52,7 +60,7 @@ impl Write {
         match self {
             Self::Emit { name, payload, .. } => name.len() + size(payload),
             Self::Broadcast { target, name, payload } => selected(target) + name.len() + size(payload),
-            Self::Ack { payload, .. } => size(payload),
+            Self::Ack { payload, .. } | Self::ServerAnswer { payload, .. } => size(payload),
             Self::Join { rooms, .. } | Self::Leave { rooms, .. } => names(rooms),
             Self::JoinAll { target, rooms } | Self::LeaveAll { target, rooms } => selected(target) + names(rooms),
             Self::Data { key, value, .. } => key.len() + value.as_ref().map_or(0, String::len),
@@ -60,6 +68,7 @@ impl Write {
             Self::ClearTimer { id, .. } => id_size(id),
             Self::Disconnect { .. } => 0,
             Self::DisconnectAll { target, .. } => selected(target),
+            Self::ServerEvent { name, payload, .. } => name.len() + size(payload),
         }
     }
 }
