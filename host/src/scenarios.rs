@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use innkeeper_contract::capabilities;
 use innkeeper_contract::defaults::OPEN_CALLS_PER_SOCKET;
@@ -23,8 +23,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{CompilePlace, Config, PluginConfig};
 use crate::event_loops::EventLoops;
+use crate::node::NodeName;
 use crate::redis_link::testing::TestRedis;
-use crate::store::RedisStore;
+use crate::store::{LazyStore, RedisStore};
 use crate::{app, cli};
 use scenarios::{Client, Mode, Received, Status, TestServer};
 use wire::{ClientSocket, Connection};
@@ -54,33 +55,95 @@ fn every_scenario_holds_in_shared_mode() {
     all_hold(Mode::Shared, "scripted-shared", None);
 }
 
+#[test]
+fn every_scenario_of_a_cluster_holds() {
+    all_of_cluster_hold(Mode::Pooled, "scripted");
+}
+
+#[test]
+fn every_scenario_of_a_cluster_holds_in_shared_mode() {
+    all_of_cluster_hold(Mode::Shared, "scripted-shared");
+}
+
 fn all_hold(mode: Mode, guest: &str, redis: Option<&TestRedis>) {
-    let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(guest));
-    let only = std::env::var("SCENARIO").unwrap_or_default();
+    let component = built(guest);
     let open = |name: &str| {
         let place = if redis.is_some() { "redis" } else { "file" };
-        OpenServer { server: Rc::new(RealServer::open(&format!("{mode:?}-{place}-{name}"), &component, redis)), mode }
+        OpenServer::first(RealServer::open(&format!("{mode:?}-{place}-{name}"), &component, redis), mode)
     };
-    let failed = scenarios::failures(&only, open);
+    let failed = scenarios::failures(&only(), open);
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 
-/// A host, and the clients that connected.
+fn all_of_cluster_hold(mode: Mode, guest: &str) {
+    let Some(redis) = TestRedis::start(&[]) else { return };
+    let component = built(guest);
+    let open = |name: &str| OpenServer::first(RealServer::open_cluster(&format!("{mode:?}-{name}"), &component, &redis), mode);
+    let failed = scenarios::failures_of_cluster(&only(), open);
+    assert!(failed.is_empty(), "these do not hold: {failed:#?}");
+}
+
+fn built(guest: &str) -> PathBuf {
+    cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(guest))
+}
+
+fn only() -> String {
+    std::env::var("SCENARIO").unwrap_or_default()
+}
+
+/// A host, or the nodes of a cluster, and the clients that connected.
 struct RealServer {
     runtime: Option<Runtime>,
-    address: SocketAddr,
-    /// The modules of the host.
-    server: app::Server,
+    nodes: RefCell<Vec<Rc<RealNode>>>,
     connections: RefCell<Vec<Rc<Connection>>>,
     /// The time of the store's clock.
     now_ms: Arc<AtomicU64>,
     folder: PathBuf,
+    /// What a further node is made of, if this is a cluster.
+    cluster: Option<Config>,
     /// Ends the thread that keeps the runtime from moving the clock itself.
     _stop: mpsc::Sender<()>,
 }
 
+/// One node.
+struct RealNode {
+    address: SocketAddr,
+    /// The modules of the host.
+    server: app::Server,
+}
+
 impl RealServer {
     fn open(name: &str, component: &Path, redis: Option<&TestRedis>) -> Self {
+        let opened = Self::without_nodes(name);
+        let (config, clock) = (config(component, &opened.folder), opened.now_ms.clone());
+        let clock = move || clock.load(Ordering::Relaxed);
+        let store = opened.run(async {
+            match redis {
+                Some(redis) => {
+                    let commands = redis.commands().await;
+                    app::store_of(&config).on_redis(RedisStore::with_clock(commands, name, usize::MAX, clock))
+                }
+                None => app::store_of(&config).with_clock(clock),
+            }
+        });
+        opened.add_node(&config, store);
+        opened
+    }
+
+    /// A node of a cluster.
+    fn open_cluster(name: &str, component: &Path, redis: &TestRedis) -> Self {
+        let mut opened = Self::without_nodes(name);
+        let mut config = config(component, &opened.folder);
+        config.redis.url = Some(redis.url());
+        config.redis.key = name.to_owned();
+        config.store.key = name.to_owned();
+        config.store.path = None;
+        opened.cluster = Some(config);
+        opened.add_node_of_cluster("test");
+        opened
+    }
+
+    fn without_nodes(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("innkeeper-scenario-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -89,24 +152,42 @@ impl RealServer {
         runtime.spawn_blocking(move || {
             let _ended = stopped.recv();
         });
-        let now_ms = Arc::new(AtomicU64::new(0));
-        let (config, clock) = (config(component, &folder), now_ms.clone());
-        let (address, server) = runtime.block_on(async {
+        let (nodes, connections, now_ms) = (RefCell::default(), RefCell::default(), Arc::default());
+        Self { runtime: Some(runtime), nodes, connections, now_ms, folder, cluster: None, _stop: stop }
+    }
+
+    fn add_node(&self, config: &Config, store: LazyStore) {
+        let node = self.run(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let address = listener.local_addr().unwrap();
-            let clock = move || clock.load(Ordering::Relaxed);
-            let store = match redis {
-                Some(redis) => {
-                    let commands = redis.commands().await;
-                    app::store_of(&config).on_redis(RedisStore::with_clock(commands, name, usize::MAX, clock))
-                }
-                None => app::store_of(&config).with_clock(clock),
-            };
-            let server = app::build(&config, store, EventLoops::here(), Arc::default()).await.unwrap();
+            let server = app::build(config, store, EventLoops::here(), Arc::default()).await.unwrap();
             tokio::spawn(server.engine.clone().serve(listener));
-            (address, server)
+            RealNode { address, server }
         });
-        Self { runtime: Some(runtime), address, server, connections: RefCell::default(), now_ms, folder, _stop: stop }
+        self.nodes.borrow_mut().push(Rc::new(node));
+    }
+
+    /// Returns when the node hears the others, and they hear it.
+    fn add_node_of_cluster(&self, name: &str) {
+        let mut config = self.cluster.clone().unwrap();
+        config.server.node = NodeName::parse(name);
+        self.add_node(&config, app::store_of(&config));
+        let begun = Instant::now();
+        let is_down = |node: &Rc<RealNode>| !node.server.sources.cluster.as_ref().unwrap().down().is_empty();
+        while self.nodes.borrow().iter().any(is_down) {
+            assert!(begun.elapsed() < PATIENCE, "a node does not reach Redis");
+            self.wait();
+        }
+    }
+
+    fn node(&self, index: usize) -> Rc<RealNode> {
+        self.nodes.borrow()[index].clone()
+    }
+
+    /// Waits a little, in real time.
+    fn wait(&self) {
+        std::thread::sleep(Duration::from_millis(1));
+        self.settle();
     }
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {
@@ -180,6 +261,14 @@ impl Drop for RealServer {
 struct OpenServer {
     server: Rc<RealServer>,
     mode: Mode,
+    /// The node that clients connect to.
+    node: usize,
+}
+
+impl OpenServer {
+    fn first(server: RealServer, mode: Mode) -> Self {
+        Self { server: Rc::new(server), mode, node: 0 }
+    }
 }
 
 impl TestServer for OpenServer {
@@ -187,10 +276,17 @@ impl TestServer for OpenServer {
         self.mode
     }
 
+    fn node(&self, name: &str) -> Box<dyn TestServer> {
+        self.server.add_node_of_cluster(name);
+        let node = self.server.nodes.borrow().len() - 1;
+        Box::new(Self { server: self.server.clone(), mode: self.mode, node })
+    }
+
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
         let index = over.map_or_else(
             || {
-                let connection = self.server.run(Connection::open(self.server.address)).unwrap();
+                let address = self.server.node(self.node).address;
+                let connection = self.server.run(Connection::open(address)).unwrap();
                 let mut connections = self.server.connections.borrow_mut();
                 connections.push(Rc::new(connection));
                 connections.len() - 1
@@ -244,16 +340,20 @@ impl Client for RealClient {
     }
 
     fn ack(&self, id: u64, expected: bool) -> Option<Value> {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             let ack = self.socket.borrow().acks.get(&id).cloned();
             if ack.is_some() || !expected || begun.elapsed() > PATIENCE {
                 return ack;
             }
             // The store works on a thread of its own, or in another process.
-            std::thread::sleep(Duration::from_millis(1));
-            self.server.settle();
+            self.server.wait();
         }
+    }
+
+    fn wait(&self) -> bool {
+        self.server.wait();
+        true
     }
 
     fn received(&self) -> Vec<Received> {

@@ -72,7 +72,7 @@ test("what two sockets emit at once arrives in one order at all members of a roo
 });
 
 const SCRIPTED = {
-  plugins: { first: { component: "scripted", config: { name: "first" }, grants: ["handshake:secrets", "store", "rate-limit"] } },
+  plugins: { first: { component: "scripted", config: { name: "first" }, grants: ["cluster", "handshake:secrets", "store", "rate-limit"] } },
 };
 /** Emits by turns to the two namespaces of one client, who joins and is asked in between; `last` comes in the end. */
 const both = (last) => {

@@ -41,9 +41,11 @@ impl TestRedis {
     }
 
     pub(crate) fn link(&self) -> RedisLink {
-        let endpoint = RedisEndpoint::Unix(self.socket());
-        let url = RedisUrl { endpoint, username: None, password: None, database: 3 };
-        RedisLink::new(url, None, "innkeeper-test".to_owned())
+        RedisLink::new(self.url(), None, "innkeeper-test".to_owned())
+    }
+
+    pub(crate) fn url(&self) -> RedisUrl {
+        RedisUrl { endpoint: RedisEndpoint::Unix(self.socket()), username: None, password: None, database: 3 }
     }
 
     /// Questions to it, which wait for a machine under load.

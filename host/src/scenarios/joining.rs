@@ -1,7 +1,6 @@
 //! A plugin that joins a namespace whose sockets are connected already, in mode `pooled`.
 
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 
 use scenarios::{Mode, TestClient, TestServer, plan};
@@ -13,8 +12,9 @@ use crate::cli;
 #[test]
 fn a_resumed_run_writes_nothing_and_its_questions_are_answered_as_if_they_were_done() {
     let component = cli::component_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/scripted"));
-    let server = OpenServer { server: Rc::new(RealServer::open("joining", &component, None)), mode: Mode::Pooled };
-    let registry = &server.server.server.sources.registry;
+    let server = OpenServer::first(RealServer::open("joining", &component, None), Mode::Pooled);
+    let node = server.server.node(0);
+    let registry = &node.server.sources.registry;
     let both = registry.registered();
     registry.replace(&both[..1]);
 

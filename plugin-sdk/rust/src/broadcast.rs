@@ -5,7 +5,7 @@ use crate::bindings::innkeeper::plugin::types::Target;
 use crate::error::{Error, Result};
 use crate::host::host;
 use crate::namespaces::with_slash;
-use crate::payload::{Args, Payload};
+use crate::payload::Args;
 use crate::remote_socket::{Fetched, Field, RemoteSocket};
 use crate::rooms::Rooms;
 use crate::server_event::ServerAnswers;
@@ -262,8 +262,7 @@ impl Broadcast {
     ) -> Result<ServerAnswers> {
         let answers = host().server_ask(&self.target.namespace, name, args.into_payload()?, self.timeout)?;
         self.check_nodes(answers.nodes_missing)?;
-        let responses = answers.responses.into_iter().map(Payload::from).collect();
-        Ok(ServerAnswers { responses, nodes_missing: answers.nodes_missing })
+        Ok(answers.into())
     }
 
     fn answered<T>(&self, (answer, nodes_missing): (T, u32)) -> Result<T> {

@@ -1,6 +1,7 @@
 //! Events of other servers.
 
 use crate::arguments::{Argument, Arguments};
+use crate::bindings::innkeeper::plugin::cluster as wit;
 use crate::error::Result;
 use crate::payload::Payload;
 
@@ -45,6 +46,13 @@ pub struct ServerAnswers {
     pub responses: Vec<Payload>,
     /// How many servers did not answer in time.
     pub nodes_missing: u32,
+}
+
+impl From<wit::Answers> for ServerAnswers {
+    fn from(answers: wit::Answers) -> Self {
+        let wit::Answers { responses, nodes_missing } = answers;
+        Self { responses: responses.into_iter().map(Payload::from).collect(), nodes_missing }
+    }
 }
 
 impl ServerAnswers {

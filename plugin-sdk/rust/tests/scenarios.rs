@@ -7,27 +7,40 @@ use innkeeper_plugin::testing::{self, Host};
 use scenarios::{Client, Received, Status, TestServer};
 use serde_json::Value;
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 #[test]
 fn every_scenario_holds() {
-    let failed = scenarios::failures("", |_| {
-        let [(first, one), (second, two)] = MemoryServer::plugins();
-        let host = Host::chain().plugin(first, scripted::plugin).config(one).plugin(second, scripted::plugin).config(two);
-        MemoryServer { host, clients: RefCell::default() }
-    });
+    let failed = scenarios::failures("", |_| MemoryServer::new());
+    assert!(failed.is_empty(), "these do not hold: {failed:#?}");
+}
+
+#[test]
+fn every_scenario_of_a_cluster_holds() {
+    let failed = scenarios::failures_of_cluster("", |_| MemoryServer::new());
     assert!(failed.is_empty(), "these do not hold: {failed:#?}");
 }
 
 struct MemoryServer {
-    host: Host,
+    host: Rc<Host>,
+    /// None for the host itself.
+    node: Option<testing::Node>,
     /// The first client of each connection.
     clients: RefCell<Vec<testing::Client>>,
 }
 
+impl MemoryServer {
+    fn new() -> Self {
+        let [(first, one), (second, two)] = Self::plugins();
+        let host = Host::chain().plugin(first, scripted::plugin).config(one).plugin(second, scripted::plugin).config(two);
+        Self { host: Rc::new(host), node: None, clients: RefCell::default() }
+    }
+}
+
 impl TestServer for MemoryServer {
     fn connect(&self, namespace: &str, auth: Value, over: Option<&dyn Client>) -> Box<dyn Client> {
-        let connecting = self.host.socket(namespace).auth(auth);
+        let connecting = self.node.as_ref().map_or_else(|| self.host.socket(namespace), |node| node.socket(namespace)).auth(auth);
         let mut clients = self.clients.borrow_mut();
         let (client, connection) = match over {
             Some(other) => (connecting.over(&clients[other.connection()]).begin(), other.connection()),
@@ -41,6 +54,10 @@ impl TestServer for MemoryServer {
 
     fn advance(&self, duration: Duration) {
         self.host.advance(duration);
+    }
+
+    fn node(&self, name: &str) -> Box<dyn TestServer> {
+        Box::new(Self { host: self.host.clone(), node: Some(self.host.node(name)), clients: RefCell::default() })
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod atomicity;
 mod chains;
+mod cluster;
 mod connecting;
 mod differs;
 mod disconnecting;
@@ -46,6 +47,9 @@ pub trait TestServer {
 
     /// Lets time pass, in steps of at most 50 ms: what falls due in it happens at its time.
     fn advance(&self, duration: Duration);
+
+    /// Another node of the same cluster, with a name of its own. The first is `test`.
+    fn node(&self, name: &str) -> Box<dyn TestServer>;
 
     /// The mode of the plugins.
     fn mode(&self) -> Mode {
@@ -85,6 +89,11 @@ pub trait Client {
 
     /// Answers a question, with one argument.
     fn answer(&self, question: u64, argument: Value);
+
+    /// Waits a little, in real time, for what comes from another process. False where nothing does.
+    fn wait(&self) -> bool {
+        false
+    }
 
     /// Disconnects from the namespace.
     fn disconnect(&self);
@@ -127,13 +136,29 @@ pub type Scenario = fn(&dyn TestServer);
 
 /// Runs all scenarios whose names contain `only`, each with a host of its own, and returns those that do not hold, each with the
 /// rules by which it expects another thing of each mode.
-pub fn failures<S: TestServer>(only: &str, open: impl Fn(&'static str) -> S) -> Vec<(&'static str, Vec<&'static str>)> {
-    let chosen = scenarios().into_iter().filter(|(name, _)| name.contains(only));
+pub fn failures<S: TestServer>(only: &str, open: impl Fn(&'static str) -> S) -> Vec<Failure> {
+    failures_of(&scenarios(), only, open)
+}
+
+/// The same for the scenarios of a cluster, with a host that can be a node of one.
+pub fn failures_of_cluster<S: TestServer>(only: &str, open: impl Fn(&'static str) -> S) -> Vec<Failure> {
+    failures_of(cluster::SCENARIOS, only, open)
+}
+
+/// The name of a scenario that does not hold, and the rules.
+pub type Failure = (&'static str, Vec<&'static str>);
+
+fn failures_of<S: TestServer>(
+    scenarios: &[(&'static str, Scenario)],
+    only: &str,
+    open: impl Fn(&'static str) -> S,
+) -> Vec<Failure> {
+    let chosen = scenarios.iter().filter(|(name, _)| name.contains(only));
     let failed = chosen.filter_map(|(name, scenario)| {
-        let server = open(name);
+        let server = open(*name);
         let holds = catch_unwind(AssertUnwindSafe(|| scenario(&server))).is_ok();
         let rules = differs::met();
-        (!holds).then_some((name, rules))
+        (!holds).then_some((*name, rules))
     });
     failed.collect()
 }

@@ -4,6 +4,12 @@ use crate::differs::HANDLERS_OVERLAP;
 use crate::{Client, Status, TestServer};
 use serde_json::{Value, json};
 use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// The longest wait for what comes from another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Waits until what does not come would have come.
+const WAITS: usize = 20;
 
 /// A client of a scenario.
 pub struct TestClient {
@@ -129,6 +135,29 @@ impl TestClient {
         self.client.received().into_iter().map(|received| (received.name, received.argument)).collect()
     }
 
+    /// So many events, which may come from another node.
+    pub fn receives(&self, count: usize) -> Vec<(String, Value)> {
+        let (begun, mut received) = (Instant::now(), self.received());
+        while received.len() < count && begun.elapsed() < PATIENCE && self.client.wait() {
+            received.extend(self.received());
+        }
+        received
+    }
+
+    /// Whether the socket is disconnected, perhaps by another node.
+    pub fn becomes_gone(&self) -> bool {
+        let begun = Instant::now();
+        while self.status() != Status::Gone && begun.elapsed() < PATIENCE && self.client.wait() {}
+        self.status() == Status::Gone
+    }
+
+    /// Waits so long that whatever is on its way from another node has arrived.
+    pub fn waits(&self) {
+        for _ in 0..WAITS {
+            self.client.wait();
+        }
+    }
+
     /// The names of those events alone.
     pub fn names(&self) -> Vec<String> {
         self.received().into_iter().map(|(name, _)| name).collect()
@@ -136,7 +165,10 @@ impl TestClient {
 
     /// The question that it received, if that is the only one.
     pub fn asked(&self) -> u64 {
-        let received = self.client.received();
+        let (begun, mut received) = (Instant::now(), self.client.received());
+        while received.is_empty() && begun.elapsed() < PATIENCE && self.client.wait() {
+            received = self.client.received();
+        }
         let questions: Vec<u64> = received.iter().filter_map(|received| received.question).collect();
         assert_eq!(questions.len(), 1, "one question came: {received:?}");
         questions[0]

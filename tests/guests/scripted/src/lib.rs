@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use innkeeper_plugin::{Ack, Error, Event, Plugin, Reply, Result, Socket, Timer, config, timer};
+use innkeeper_plugin::{Ack, Error, Event, Plugin, Reply, Result, ServerEvent, Socket, Timer, config, timer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -62,6 +62,7 @@ fn everywhere(plugin: Plugin, registered: &str) -> Plugin {
         .on("do", |socket: &Socket, plans, ack| at_once(handler(socket, plans, ack)))
         .on_overtakable("do anytime", |socket: &Socket, plans, ack| at_once(handler(socket, plans, ack)))
         .on("registered", move |_: &Socket| Reply(name.clone()))
+        .on_server_event("do", |event: &ServerEvent| at_once(server_event(event)))
         .disconnecting(|socket: &Socket, reason: &str| at_once(disconnecting(socket, reason)))
         .disconnect(|socket: &Socket, reason: &str| at_once(disconnect(socket, reason)))
 }
@@ -117,6 +118,14 @@ async fn handler(socket: &Socket, mut plans: BTreeMap<String, Plan>, ack: Ack) -
     let plan = plans.remove(&name()?).unwrap_or_default();
     let mut run = Run::of_event(socket, ack);
     run.all(plan.handler).await?;
+    Ok(run.into_answer().map(Reply))
+}
+
+async fn server_event(event: &ServerEvent) -> Result<Option<Reply<Vec<Value>>>> {
+    let (mut plans,): (BTreeMap<String, Plan>,) = event.args()?;
+    let plan = plans.remove(&name()?).unwrap_or_default();
+    let mut run = Run::default();
+    run.all(plan.server).await?;
     Ok(run.into_answer().map(Reply))
 }
 

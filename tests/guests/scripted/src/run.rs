@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::Limit;
 use innkeeper_plugin::{
-    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, of,
+    Ack, Answers, Binary, Broadcast, Error, Payload, RemoteSocket, Result, Socket, Timer, TimerSetting, flush, io, node, of,
     of_pattern, timer,
 };
 use serde_json::{Map, Value, json};
@@ -63,13 +63,14 @@ impl<'a> Run<'a> {
         self.socket.ok_or_else(|| Error::new("there is no socket here"))
     }
 
-    /// In a value, `$reason` is replaced by the reason, `$rooms` by the rooms, `$name` by the plugin's name, `$id` by the
-    /// socket's id, `$results` by the results so far; `{"$text": n}` by a text of n bytes, `{"$nested": n}` by arrays that nest n deep.
+    /// In a value, `$reason` is replaced by the reason, `$rooms` by the rooms, `$name` by the plugin's name, `$node` by that of
+    /// the node, `$id` by the socket's id, `$results` by the results so far; `{"$text": n}` by a text of n bytes, `{"$nested": n}` by arrays that nest n deep.
     fn fill(&self, value: Value) -> Result<Value> {
         Ok(match value.as_str() {
             Some("$reason") => json!(self.reason),
             Some("$rooms") => json!(rooms(self.socket()?)?),
             Some("$name") => json!(name()?),
+            Some("$node") => json!(node()),
             Some("$id") => json!(self.socket()?.id()),
             Some("$results") => json!(self.results),
             _ => large(&value).unwrap_or(value),
@@ -89,6 +90,7 @@ impl<'a> Run<'a> {
             }
             Step::Of(namespace, name, value) => of(namespace).emit(&name, self.fill(value)?),
             Step::OfPattern(pattern, name, value) => of_pattern(pattern).emit(&name, self.fill(value)?),
+            Step::ServerEmit(plans) => self.socket()?.nsp().server_side_emit("do", plans),
             Step::Join(room) => self.socket()?.join(room),
             Step::JoinNumbers(first, end) => self.socket()?.join(numbers(first, end)),
             Step::JoinAllNumbers(whom, first, end) => self.socket()?.nsp().to(whom).sockets_join(numbers(first, end)),
@@ -178,6 +180,11 @@ impl<'a> Run<'a> {
             Step::RoomNames(prefix, false) => json!(asking::room_names(self.socket()?, &prefix).await?),
             Step::Ask(name, timeout) => self.ask(&name, timeout).await?,
             Step::AskRoom(room, name, timeout) => self.ask_room(room, &name, timeout).await?,
+            Step::ServerAsk(plans, timeout) => {
+                let answers = asking::ask_servers(self.socket()?, plans, timeout.map(ms)).await?;
+                let missing = answers.nodes_missing;
+                json!([answers.values::<Value>()?, missing])
+            }
             Step::Consume(key, points, limit, window) => {
                 let came = asking::consume(&key, points, Limit { points: limit, window: ms(window) }).await?;
                 json!([came.allowed, came.remaining_points, came.consumed_points, came.before_next.as_millis() as u64])

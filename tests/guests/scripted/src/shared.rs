@@ -6,12 +6,15 @@ use innkeeper_plugin::bindings::{
 };
 use innkeeper_plugin::component::log_panics;
 use innkeeper_plugin::exports::{
-    connect_verdict, ended, event_of, event_outcome, event_verdict, registration, registration_failure, socket_of, timer_of,
+    connect_verdict, ended, event_of, event_outcome, event_verdict, registration, registration_failure, server_event_of,
+    socket_of, timer_of,
 };
 use innkeeper_plugin::{Ack, IntoReply, Reply};
 use shared_calls::run;
 
-use crate::{connect_middleware, connection, disconnect, disconnecting, handler, middleware, name, plugin, run_timer, start};
+use crate::{
+    connect_middleware, connection, disconnect, disconnecting, handler, middleware, name, plugin, run_timer, server_event, start,
+};
 
 struct Exports;
 
@@ -90,15 +93,17 @@ impl Guest for Exports {
         run(call, async move { ended(run_timer(&timer).await) })
     }
 
+    fn server_event(event: ServerEventCall) -> Outcome {
+        let call = event.call;
+        let event = server_event_of(event);
+        run(call, async move { event_outcome(server_event(&event).await.into_reply()) })
+    }
+
     fn wake(tickets: Vec<Ticket>) {
         shared_calls::wake(&tickets);
     }
 
     // What follows is never registered, so the host does not call it.
-
-    fn server_event(_event: ServerEventCall) -> Outcome {
-        Outcome::Done(None)
-    }
 
     fn notice(_call: CallId, _name: String, _registration: Option<u32>, _socket: Option<SocketId>, _data: String) -> Outcome {
         Outcome::Done(None)

@@ -10,6 +10,8 @@ pub(crate) struct Plan {
     pub(crate) middleware: Vec<Step>,
     pub(crate) connection: Vec<Step>,
     pub(crate) handler: Vec<Step>,
+    /// When another node has emitted it, and without a socket.
+    pub(crate) server: Vec<Step>,
     pub(crate) disconnecting: Vec<Step>,
     pub(crate) disconnect: Vec<Step>,
 }
@@ -33,6 +35,10 @@ pub(crate) enum Step {
     OfPattern(String, String, Value),
     /// How many sockets those have.
     CountPattern(String),
+    /// To the other nodes: what their plugins shall do.
+    ServerEmit(Value),
+    /// The same, with what they answered and how many did not.
+    ServerAsk(Value, Option<u64>),
     Join(String),
     /// Joins rooms named by their numbers, from the first up to the second.
     JoinNumbers(u32, u32),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use innkeeper_plugin::rate_limit::{self, Decision, Limit};
-use innkeeper_plugin::{Answers, Field, RemoteSocket, Result, Socket, store};
+use innkeeper_plugin::{Answers, Field, RemoteSocket, Result, ServerAnswers, Socket, store};
 use serde_json::Value;
 
 /// The bucket of the steps that name none.
@@ -27,6 +27,11 @@ pub(crate) async fn ask(socket: &Socket, name: &str, timeout: Option<Duration>) 
 pub(crate) async fn ask_room(socket: &Socket, room: String, name: &str, timeout: Option<Duration>) -> Result<Answers> {
     let target = socket.nsp().to(room);
     if let Some(timeout) = timeout { target.timeout(timeout) } else { target }.emit_with_ack(name, ())
+}
+
+pub(crate) async fn ask_servers(socket: &Socket, plans: Value, timeout: Option<Duration>) -> Result<ServerAnswers> {
+    let target = socket.nsp();
+    if let Some(timeout) = timeout { target.timeout(timeout) } else { target }.server_side_emit_with_ack("do", plans)
 }
 
 pub(crate) async fn fetch(socket: &Socket, room: String, names: &[String]) -> Result<Vec<RemoteSocket>> {

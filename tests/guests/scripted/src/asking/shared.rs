@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use innkeeper_plugin::bindings::innkeeper::plugin::types::{Failure, Target};
-use innkeeper_plugin::bindings::innkeeper::plugin::{emit, rate_limit as limits, rooms, sockets, store, timers};
+use innkeeper_plugin::bindings::innkeeper::plugin::{cluster, emit, rate_limit as limits, rooms, sockets, store, timers};
 use innkeeper_plugin::exports::{fetched, refused_by_host};
 use innkeeper_plugin::rate_limit::{Decision, Limit};
-use innkeeper_plugin::{Answers, Args, Payload, RemoteSocket, Result, Socket};
+use innkeeper_plugin::{Answers, Args, Payload, RemoteSocket, Result, ServerAnswers, Socket};
 use serde_json::Value;
 
 /// The bucket of the steps that name none.
@@ -47,6 +47,11 @@ pub(crate) async fn ask(socket: &Socket, name: &str, timeout: Option<Duration>) 
 pub(crate) async fn ask_room(socket: &Socket, room: String, name: &str, timeout: Option<Duration>) -> Result<Answers> {
     let ticket = emit::ask_rooms(&target(socket, vec![room]), name, &Payload::default().into(), millis(timeout));
     answer(ticket, emit::responses).await.map(Answers::from)
+}
+
+pub(crate) async fn ask_servers(socket: &Socket, plans: Value, timeout: Option<Duration>) -> Result<ServerAnswers> {
+    let ticket = cluster::ask(socket.namespace(), "do", &plans.into_payload()?.into(), millis(timeout));
+    answer(ticket, cluster::responses).await.map(ServerAnswers::from)
 }
 
 pub(crate) async fn fetch(socket: &Socket, room: String, names: &[String]) -> Result<Vec<RemoteSocket>> {
