@@ -3,6 +3,7 @@
 use crate::differs::WHAT_AN_ERROR_KEEPS;
 use crate::test_client::events;
 use crate::{TestClient, TestServer, first, list};
+use innkeeper_contract::defaults::REQUESTS_TIMEOUT;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ fn server_events_run_one_at_a_time_and_one_that_fails_keeps_nobody_up(server: &d
 }
 
 fn each_node_answers_for_itself_and_a_failure_is_no_answer(server: &dyn TestServer) {
-    let (two, three) = (server.node("web2"), server.node("web3"));
+    let (two, _three) = (server.node("web2"), server.node("web3"));
     let (ann, _bob) = (TestClient::plain(server, "/"), TestClient::plain(&*two, "/"));
     assert_eq!(ann.asks_for(json!({"server_ask": [first("server", json!(["answer"])), 1000]})), json!([[[], []], 0]));
 
@@ -146,13 +147,15 @@ fn each_node_answers_for_itself_and_a_failure_is_no_answer(server: &dyn TestServ
     }
     assert_eq!(answers, json!([[[1], [2]], 0]));
 
-    let fails = json!([{"fail": ["no", null, null]}, "answer"]);
-    let ack = ann.starts(json!([{"server_ask": [first("server", fails), 1000]}, "answer"]));
-    ann.waits();
-    assert_eq!(ann.ack(ack), None);
-    server.advance(Duration::from_secs(1));
-    assert_eq!(ann.acked(ack), json!([[[], 2]]));
-    drop(three);
+    let fails = first("server", json!([{"fail": ["no", null, null]}, "answer"]));
+    for (timeout, wait) in [(json!(1000), Duration::from_secs(1)), (json!(null), REQUESTS_TIMEOUT)] {
+        let ack = ann.starts(json!([{"server_ask": [fails, timeout]}, "answer"]));
+        server.advance(wait - Duration::from_millis(50));
+        ann.waits();
+        assert_eq!(ann.ack(ack), None);
+        server.advance(Duration::from_millis(50));
+        assert_eq!(ann.acked(ack), json!([[[], 2]]));
+    }
 }
 
 fn store_and_limits_are_those_of_the_cluster(server: &dyn TestServer) {

@@ -155,7 +155,7 @@ fn failures_of<S: TestServer>(
 ) -> Vec<Failure> {
     let chosen = scenarios.iter().filter(|(name, _)| name.contains(only));
     let failed = chosen.filter_map(|(name, scenario)| {
-        let server = open(*name);
+        let server = open(name);
         let holds = catch_unwind(AssertUnwindSafe(|| scenario(&server))).is_ok();
         let rules = differs::met();
         (!holds).then_some((*name, rules))

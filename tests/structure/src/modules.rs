@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{files_of, has_extension, root};
 
 /// Each module of the host, and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 43] = [
+const ARROWS: [(&str, &[&str]); 44] = [
     // Leaves: they use no other.
     ("event_loops", &["metrics"]),
     ("body", &[]),
@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 43] = [
     ("waiting_bytes", &[]),
     ("telemetry", &["fixed_limits"]),
     ("text_file", &[]),
+    ("whole_file", &[]),
     (
         "admin",
         &[
@@ -52,6 +53,7 @@ const ARROWS: [(&str, &[&str]); 43] = [
             "plugin",
             "request",
             "telemetry",
+            "whole_file",
         ],
     ),
     ("internal", &["admin", "fixed_limits", "host_names", "limit_hits", "log_limiter", "metrics"]),
@@ -106,6 +108,7 @@ const ARROWS: [(&str, &[&str]); 43] = [
             "reason",
             "store",
             "turn",
+            "whole_file",
         ],
     ),
     ("dispatch", &["adapter", "budget", "effect", "limit_hits", "packet", "peers", "plugin", "reason", "turn"]),
@@ -127,7 +130,10 @@ const ARROWS: [(&str, &[&str]); 43] = [
         ],
     ),
     // One task loads and swaps.
-    ("generations", &["adapter", "auth", "config", "dispatch", "effect", "fixed_limits", "limit_hits", "metrics", "plugin"]),
+    (
+        "generations",
+        &["adapter", "auth", "config", "dispatch", "effect", "fixed_limits", "limit_hits", "metrics", "plugin", "whole_file"],
+    ),
     // The other nodes: what comes from them goes the same way as the writes of plugins.
     (
         "cluster",
@@ -177,9 +183,9 @@ const ARROWS: [(&str, &[&str]); 43] = [
             "telemetry",
         ],
     ),
-    ("cli", &["app", "auth", "config", "fixed_limits", "generations", "store", "telemetry", "text_file"]),
+    ("cli", &["app", "auth", "config", "fixed_limits", "generations", "store", "telemetry", "text_file", "whole_file"]),
     // A module that only tests have: it starts the host and plays its clients.
-    ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "plugin", "redis_link", "store"]),
+    ("scenarios", &["app", "cli", "config", "event_loops", "fixed_limits", "node", "plugin", "redis_link", "store"]),
     ("lib", &["cli", "config", "scenarios"]),
     ("main", &[]),
 ];
