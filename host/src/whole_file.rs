@@ -33,7 +33,10 @@ pub(crate) fn replace(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io
 pub(crate) fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     match filled(path, mode, |file| file.write_all(bytes))?.persist_noclobber(path) {
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        written => Ok(drop(written?)),
+        written => {
+            written?;
+            Ok(())
+        }
     }
 }
 
