@@ -18,7 +18,7 @@ mod sink;
 mod socket;
 
 pub(crate) use due_timers::{DueTimer, TimerId};
-pub(crate) use handshake::Handshake;
+pub(crate) use handshake::{Handshake, HandshakeCopy};
 pub(crate) use id::SocketId;
 pub(crate) use namespace::{Locked, lock_all};
 pub(crate) use namespaces::Adapter;

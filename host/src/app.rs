@@ -153,10 +153,10 @@ pub(crate) async fn run(
     // Ends with `refuse_new`, which the drain calls.
     threads.accept(engine.clone().serve(listener.into_std().map_err(AppError::Threads)?)).map_err(AppError::Threads)?;
     let generations = server.generations.clone();
-    let (cluster, redis_is_required) = (server.sources.cluster.clone(), config.redis.required_for_ready);
+    let (redis, redis_is_required) = (server.sources.clone(), config.redis.required_for_ready);
     let missing = move || Missing {
         plugins: generations.not_loaded(),
-        redis_down_s: cluster.as_ref().map(|cluster| cluster.down()).unwrap_or_default(),
+        redis_down_s: cluster::down(redis.cluster.as_ref(), redis.commands.as_ref()),
         redis_is_required,
     };
     status.set_ready(Box::new(missing), engine.shutting_down());
@@ -283,7 +283,7 @@ pub(crate) async fn build(
         let (listed, node) = (generations.clone(), services.node);
         let describe = Box::new(move || cluster::describe(node, &listed));
         let events = Arc::new(ServerEventDispatch::new(registry.clone()));
-        start_cluster(cluster, adapter.clone(), effects.clone(), events, describe);
+        start_cluster(cluster, loops.last(), adapter.clone(), effects.clone(), events, describe);
     }
     task.start().await;
     // Ends with the runtime.

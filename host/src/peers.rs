@@ -4,5 +4,5 @@
 mod question;
 mod server_event;
 
-pub(crate) use question::{PeerAnswer, PeerAnswers, PeerHandshake, PeerQuestion, PeerRequest, PeerSocket};
+pub(crate) use question::{PeerAnswer, PeerAnswers, PeerQuestion, PeerRequest, PeerSocket};
 pub(crate) use server_event::{NodeReply, PluginReply, Reply, ServerEvent, ServerEvents};

@@ -242,6 +242,20 @@ test("server events go to the other servers, and are answered by each of them", 
   assert.deepEqual([error.success, error.code], [false, "INTERNAL_ERROR"]);
 });
 
+for (const from of ["Innkeeper", "Node"]) {
+  test(`large messages of ${from} and small ones arrive in order at every server`, async (t) => {
+    const servers = await cluster(t);
+    const actor = await actors(servers)[from]();
+    const seen = (await Promise.all([servers.two, servers.node].map((server) => connect(server)))).map((client) => record(client, "x"));
+    const lengths = [1, 900_000, 2, 3, 300_000, 4, 250_000, 5, 262_144, 6];
+    await Promise.all(lengths.map((length) => actor.emit({}, { name: "x", args: [length, "é".repeat(length / 2)] })));
+    for (const list of seen) {
+      await eventually("all arrive", () => list.length === lengths.length);
+      assert.deepEqual(list.map(([, length, { length: half }]) => [length, half]), lengths.map((length) => [length, Math.floor(length / 2)]));
+    }
+  });
+}
+
 test("namespaces do not mix, and one of them with a strange name is no pattern", async (t) => {
   const { one, two, node } = await cluster(t);
   const [main, other, theirs] = await Promise.all([connect(two), connect(two, "/other"), connect(node, "/other")]);

@@ -166,6 +166,8 @@ async function watch(host) {
     observer.went.set(id, reason);
   });
   observer.check = () => {
+    // A `connection` that fails says nothing, and its socket stays: that is another thing than a lost call.
+    assert.deepEqual(host.logs.filter(({ message }) => /failed/.test(message ?? "")), [], "no call fails");
     assert.deepEqual(observer.wrong, []);
     assert.deepEqual([...observer.came].sort(), [...observer.went.keys()].sort());
   };

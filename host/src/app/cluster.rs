@@ -88,6 +88,13 @@ pub(super) fn cluster(config: &Config, node: NodeName, limit_hits: &Arc<LimitHit
     Some(Cluster::new(options, link, &URL_SAFE_NO_PAD.encode(random), limit_hits.clone()))
 }
 
+/// The connections to Redis that are down, with the seconds since they are.
+pub(super) fn down(cluster: Option<&Arc<Cluster>>, commands: Option<&Arc<Commands>>) -> Vec<(&'static str, f64)> {
+    let of_cluster = cluster.map(|cluster| cluster.down()).unwrap_or_default();
+    let of_commands = commands.and_then(|commands| commands.down_for()).map(|time| (Commands::NAME, time.as_secs_f64()));
+    of_cluster.into_iter().chain(of_commands).collect()
+}
+
 /// What this node says of itself to the others, and to the operator: JSON.
 pub(super) fn describe(node: NodeName, generations: &Generations) -> String {
     let plugin = |plugin: &PluginView| {

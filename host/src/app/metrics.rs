@@ -126,7 +126,7 @@ fn of_cluster(page: &mut Page<'_>, figures: &ClusterFigures, commands: Option<Co
     let with = |name: &'static str, samples: &[(&'static str, u64)]| {
         samples.iter().map(|(label, count)| (vec![(name, *label)], *count)).collect::<Vec<_>>()
     };
-    let up = figures.up.iter().copied().chain(commands.as_ref().map(|commands| ("commands", commands.is_up)));
+    let up = figures.up.iter().copied().chain(commands.as_ref().map(|commands| (Commands::NAME, commands.is_up)));
     page.gauge(
         "innkeeper_redis_up",
         "Whether the connection to Redis stands.",

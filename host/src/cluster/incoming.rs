@@ -30,6 +30,14 @@ pub(super) struct Incoming {
     answering: Answering,
 }
 
+/// A message of Redis.
+pub(super) struct Received {
+    /// If it came by the pattern for the broadcasts of this namespace.
+    pub(super) namespace: Option<Box<str>>,
+    pub(super) channel: Vec<u8>,
+    pub(super) payload: Vec<u8>,
+}
+
 /// Says what a node says of itself.
 pub(crate) type Describe = dyn Fn() -> String + Send + Sync;
 
@@ -60,8 +68,17 @@ impl Incoming {
         self.effects.apply_from_peers(writes);
     }
 
+    /// A message, turned into writes behind those that are there.
+    pub(super) fn take(&self, message: &Received, writes: &mut VecDeque<Write>) {
+        let channel = String::from_utf8_lossy(&message.channel);
+        match &message.namespace {
+            Some(namespace) => self.broadcast(namespace, &channel, &message.payload, writes),
+            None => self.message(&channel, &message.payload, writes),
+        }
+    }
+
     /// A broadcast to a namespace.
-    pub(super) fn broadcast(&self, namespace: &str, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
+    fn broadcast(&self, namespace: &str, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
         let Some(namespace) = self.adapter.existing(namespace) else { return };
         let Some(room) = self.cluster.channels.room(namespace.name(), channel) else { return };
         // Most broadcasts to rooms are for rooms that are elsewhere: those are not decoded. A room that a write before this one makes is
@@ -89,7 +106,7 @@ impl Incoming {
     }
 
     /// A message on a channel of its own: a request, a response, or one of python-socketio.
-    pub(super) fn message(&self, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
+    fn message(&self, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
         if let Err(why) = self.check_size(payload) {
             return self.cluster.ignore(channel, &why);
         }

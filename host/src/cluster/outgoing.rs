@@ -12,9 +12,10 @@ use crate::fixed_limits::{PUBLISH_BYTES_MAX, PUBLISH_WAIT_MAX};
 use crate::packet::Message;
 use crate::peers::{PeerQuestion, PeerRequest};
 
-/// Messages that leave together, at most, and their bytes.
+/// Bytes that are encoded or decoded on the event loop in one go. More would keep its clients waiting, and has a thread of its own.
+pub(super) const BYTES_AT_ONCE: usize = 256 << 10;
+/// Messages that leave together, at most.
 const BATCH: usize = 256;
-const BATCH_BYTES: usize = 1 << 20;
 /// What a message takes besides its texts.
 const ENTRY_BYTES: usize = 128;
 
@@ -100,12 +101,12 @@ impl OutgoingQueue {
         Ok(())
     }
 
-    /// The next messages, in order, as soon as there is one.
-    pub(super) async fn next_batch(&self) -> Vec<Outgoing> {
+    /// The next messages, in order, as soon as there is one, and their bytes.
+    pub(super) async fn next_batch(&self) -> (Vec<Outgoing>, usize) {
         loop {
-            let batch = self.lock().take_batch();
+            let (batch, bytes) = self.lock().take_batch();
             if !batch.is_empty() {
-                return batch;
+                return (batch, bytes);
             }
             self.filled.notified().await;
         }
@@ -136,17 +137,17 @@ impl OutgoingQueue {
 }
 
 impl Waiting {
-    fn take_batch(&mut self) -> Vec<Outgoing> {
+    fn take_batch(&mut self) -> (Vec<Outgoing>, usize) {
         let (mut batch, mut taken) = (Vec::new(), 0);
         while batch.len() < BATCH
-            && taken < BATCH_BYTES
+            && taken < BYTES_AT_ONCE
             && let Some((_, bytes, what)) = self.entries.pop_front()
         {
             taken += bytes;
             batch.push(what);
         }
         self.bytes -= taken;
-        batch
+        (batch, taken)
     }
 }
 
@@ -213,9 +214,9 @@ mod tests {
         for next in 0..BATCH + 1 {
             assert!(queue.push(response(next, 1)).is_ok());
         }
-        let first: Vec<_> = queue.next_batch().await.iter().map(number).collect();
+        let first: Vec<_> = queue.next_batch().await.0.iter().map(number).collect();
         assert_eq!(first, (0..BATCH).collect::<Vec<_>>());
-        assert_eq!(queue.next_batch().await.iter().map(number).collect::<Vec<_>>(), [BATCH]);
+        assert_eq!(queue.next_batch().await.0.iter().map(number).collect::<Vec<_>>(), [BATCH]);
         assert_eq!(queue.bytes(), 0);
     }
 

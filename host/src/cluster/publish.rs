@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::health::Connection;
 use super::member::Cluster;
-use super::outgoing::Outgoing;
+use super::outgoing::{BYTES_AT_ONCE, Outgoing};
 use super::requests::{Asked, Asking};
 use super::wire::{RequestKind, encode_broadcast, encode_nodes_question, encode_request, only_room};
 use crate::adapter::Namespace;
@@ -42,13 +43,13 @@ enum Awaited {
 }
 
 /// Publishes until the runtime ends.
-pub(super) async fn publish(cluster: Arc<Cluster>) {
+pub(super) async fn publish(cluster: Arc<Cluster>, runtime: Handle) {
     let mut backoff = Backoff::default();
     loop {
         match cluster.dropping_old(cluster.link.multiplexed()).await {
             Ok(connection) => {
                 cluster.health.set_up(Connection::Publishing, cluster.link.address());
-                let why = send_all(&cluster, connection, &mut backoff).await;
+                let why = send_all(&cluster, &runtime, connection, &mut backoff).await;
                 cluster.health.set_down(Connection::Publishing, &why);
             }
             Err(error) => cluster.health.set_down(Connection::Publishing, &error),
@@ -58,10 +59,23 @@ pub(super) async fn publish(cluster: Arc<Cluster>) {
 }
 
 /// Sends what is queued until that fails; returns why.
-async fn send_all(cluster: &Cluster, mut connection: MultiplexedConnection, backoff: &mut Backoff) -> String {
+async fn send_all(
+    cluster: &Arc<Cluster>,
+    runtime: &Handle,
+    mut connection: MultiplexedConnection,
+    backoff: &mut Backoff,
+) -> String {
     loop {
         let batch = match timeout(IDLE, cluster.outgoing.next_batch()).await {
-            Ok(messages) => Batch::encode(cluster, messages),
+            Ok((messages, bytes)) if bytes <= BYTES_AT_ONCE => Batch::encode(cluster, messages),
+            Ok((messages, _)) => {
+                let encoding = cluster.clone();
+                match runtime.spawn_blocking(move || Batch::encode(&encoding, messages)).await {
+                    Ok(batch) => batch,
+                    // The server ends.
+                    Err(error) => return error.to_string(),
+                }
+            }
             Err(_) => Batch::ping(),
         };
         let (count, Batch { commands, answers, messages, bytes }) = (batch.answers.len(), batch);

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use redis::Value;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::channels::Channel;
 use super::health::Connection;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Received};
 use super::member::Cluster;
+use super::outgoing::BYTES_AT_ONCE;
 use crate::effect::Write;
 use crate::redis_link::{Backoff, Subscription, server_error};
 
@@ -31,12 +33,12 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 const TOGETHER: usize = 64;
 
 /// Receives until the runtime ends.
-pub(super) async fn subscribe(cluster: Arc<Cluster>, incoming: Incoming) {
+pub(super) async fn subscribe(cluster: Arc<Cluster>, incoming: Arc<Incoming>, runtime: Handle) {
     let mut backoff = Backoff::default();
     loop {
         match cluster.link.subscription().await {
             Ok(connection) => {
-                let mut subscriber = Subscriber::new(&cluster, &incoming, connection);
+                let mut subscriber = Subscriber::new(&cluster, &incoming, &runtime, connection);
                 let why = subscriber.serve(&mut backoff).await;
                 cluster.heard.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 cluster.health.set_down(Connection::Subscribing, &why);
@@ -52,7 +54,9 @@ pub(super) async fn subscribe(cluster: Arc<Cluster>, incoming: Incoming) {
 /// One connection, and what it has subscribed to.
 struct Subscriber<'a> {
     cluster: &'a Cluster,
-    incoming: &'a Incoming,
+    incoming: &'a Arc<Incoming>,
+    /// Has the threads for large messages.
+    runtime: &'a Handle,
     connection: Subscription,
     /// The namespaces of this node.
     namespaces: HashSet<Box<str>>,
@@ -63,9 +67,9 @@ struct Subscriber<'a> {
 }
 
 impl<'a> Subscriber<'a> {
-    fn new(cluster: &'a Cluster, incoming: &'a Incoming, connection: Subscription) -> Self {
+    fn new(cluster: &'a Cluster, incoming: &'a Arc<Incoming>, runtime: &'a Handle, connection: Subscription) -> Self {
         let (namespaces, patterns) = (HashSet::new(), HashMap::new());
-        Self { cluster, incoming, connection, namespaces, patterns, unconfirmed: 0 }
+        Self { cluster, incoming, runtime, connection, namespaces, patterns, unconfirmed: 0 }
     }
 
     /// Subscribes to all that concerns this node, and receives until the connection fails; returns why.
@@ -120,46 +124,68 @@ impl<'a> Subscriber<'a> {
     async fn receive(&mut self, first: Option<redis::RedisResult<Value>>) -> Result<(), String> {
         let mut writes = VecDeque::new();
         let mut next = Some(first);
-        let mut taken = 0;
+        let (mut taken, mut bytes) = (0, 0);
         while let Some(message) = next.take() {
             let value = message.ok_or("it has closed the connection")?.map_err(|error| error.to_string())?;
-            self.take(value, &mut writes)?;
+            if let Some(message) = self.message_in(value)? {
+                self.count(&message.payload);
+                bytes += message.payload.len();
+                writes = self.taken(message, writes).await?;
+            }
             taken += 1;
-            if taken < TOGETHER {
+            if taken < TOGETHER && bytes < BYTES_AT_ONCE {
                 next = self.connection.next().now_or_never();
             }
         }
-        while !writes.is_empty() {
-            self.incoming.apply(&mut writes);
-            // Other tasks of the runtime have their turn between the parts of a large set.
-            tokio::task::yield_now().await;
-        }
+        self.apply_all(&mut writes).await;
         Ok(())
     }
 
-    /// One message of Redis.
-    fn take(&mut self, value: Value, writes: &mut VecDeque<Write>) -> Result<(), String> {
+    /// A message, turned into writes behind those that it follows.
+    async fn taken(&mut self, message: Received, mut writes: VecDeque<Write>) -> Result<VecDeque<Write>, String> {
+        if message.payload.len() <= BYTES_AT_ONCE {
+            self.incoming.take(&message, &mut writes);
+            return Ok(writes);
+        }
+        self.apply_all(&mut writes).await;
+        let incoming = self.incoming.clone();
+        let taking = self.runtime.spawn_blocking(move || {
+            incoming.take(&message, &mut writes);
+            writes
+        });
+        // Fails if the server ends.
+        taking.await.map_err(|error| error.to_string())
+    }
+
+    async fn apply_all(&mut self, writes: &mut VecDeque<Write>) {
+        while !writes.is_empty() {
+            self.incoming.apply(writes);
+            // Other tasks of the event loop have their turn between the parts of a large set.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The message in what Redis sent, if it is one.
+    fn message_in(&mut self, value: Value) -> Result<Option<Received>, String> {
         if let Some(refused) = server_error(&value) {
             return Err(refused);
         }
-        let Value::Array(parts) = value else { return Ok(()) };
+        let Value::Array(parts) = value else { return Ok(None) };
         let mut parts = parts.into_iter();
         let mut text = || match parts.next() {
             Some(Value::BulkString(bytes)) => Some(bytes),
             _ => None,
         };
-        let Some(kind) = text() else { return Ok(()) };
+        let Some(kind) = text() else { return Ok(None) };
         match kind.as_slice() {
             b"message" => {
-                let (Some(channel), Some(payload)) = (text(), text()) else { return Ok(()) };
-                self.count(&payload);
-                self.incoming.message(&String::from_utf8_lossy(&channel), &payload, writes);
+                let (Some(channel), Some(payload)) = (text(), text()) else { return Ok(None) };
+                return Ok(Some(Received { namespace: None, channel, payload }));
             }
             b"pmessage" => {
-                let (Some(pattern), Some(channel), Some(payload)) = (text(), text(), text()) else { return Ok(()) };
-                self.count(&payload);
-                let Some(namespace) = self.patterns.get(pattern.as_slice()) else { return Ok(()) };
-                self.incoming.broadcast(namespace, &String::from_utf8_lossy(&channel), &payload, writes);
+                let (Some(pattern), Some(channel), Some(payload)) = (text(), text(), text()) else { return Ok(None) };
+                let namespace = self.patterns.get(pattern.as_slice()).cloned();
+                return Ok(namespace.map(|namespace| Received { namespace: Some(namespace), channel, payload }));
             }
             b"subscribe" | b"psubscribe" => {
                 self.unconfirmed = self.unconfirmed.saturating_sub(1);
@@ -175,7 +201,7 @@ impl<'a> Subscriber<'a> {
             }
             _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     fn count(&self, payload: &[u8]) {

@@ -53,6 +53,11 @@ impl EventLoops {
         Seat::new(fewest, SeatKind::Connection)
     }
 
+    /// The one that gets its first connection last.
+    pub(crate) fn last(&self) -> &Arc<EventLoop> {
+        self.others.last().unwrap_or(&self.first)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<EventLoop>> {
         std::iter::once(&self.first).chain(&*self.others)
     }

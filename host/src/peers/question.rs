@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::adapter::RoomFilter;
+use crate::adapter::{HandshakeCopy, RoomFilter};
 use crate::budget::Held;
 use crate::packet::{Message, Payload};
 
@@ -38,22 +38,7 @@ pub(crate) struct PeerSocket {
     pub(crate) rooms: Vec<String>,
     /// A JSON object.
     pub(crate) data: String,
-    pub(crate) handshake: PeerHandshake,
-}
-
-/// Its handshake, with all that the node told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerHandshake {
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) query: Vec<(String, String)>,
-    /// A JSON object.
-    pub(crate) auth: Option<String>,
-    pub(crate) address: String,
-    pub(crate) url: String,
-    pub(crate) issued_ms: u64,
-    pub(crate) secure: bool,
-    pub(crate) xdomain: bool,
+    pub(crate) handshake: HandshakeCopy,
 }
 
 /// The answers of the nodes.

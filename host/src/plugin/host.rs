@@ -36,7 +36,7 @@ mod wasi;
 pub(super) use calls::CallTimeExceeded;
 pub(super) use context::GenerationContext;
 pub(super) use fetch::{FetchFields, RemoteSocket};
-pub(super) use handshake::{GuestHandshake, HandshakeFields};
+pub(super) use handshake::HandshakeFields;
 pub(super) use known_sockets::{EntryEffects, KnownSockets};
 pub(super) use settle::SettledBy;
 pub(super) use shared::{BegunCall, EndedCall, SharedState};

@@ -17,8 +17,6 @@ use super::error::LinkError;
 use super::link::RedisLink;
 use super::pipeline::{Job, Pipeline, Question};
 
-/// As the log names the connection, beside those of the adapter.
-const NAME: &str = "commands";
 /// How long an answer is awaited.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// So many questions in a row without an answer, and nobody asks any more.
@@ -91,6 +89,9 @@ pub(crate) struct CommandFigures {
 }
 
 impl Commands {
+    /// The name of the connection, beside those of the adapter.
+    pub(crate) const NAME: &str = "commands";
+
     /// Tries to connect, and from then on again whenever there is no connection, until the runtime ends.
     pub(crate) async fn start(link: RedisLink) -> Arc<Self> {
         Self::start_with(link, ANSWER_TIMEOUT).await
@@ -135,6 +136,11 @@ impl Commands {
                 }
             }
         }
+    }
+
+    /// For how long every question has failed at once, if it does.
+    pub(crate) fn down_for(&self) -> Option<Duration> {
+        self.lock().open_since.map(|since| since.elapsed())
     }
 
     pub(crate) fn figures(&self) -> CommandFigures {
@@ -222,7 +228,7 @@ impl Commands {
             self.counts.opened.fetch_add(1, Ordering::Relaxed);
             let address = self.link.address();
             tracing::error!(
-                connection = NAME,
+                connection = Self::NAME,
                 address,
                 "Redis is away: {why}; the store answers `unavailable`, limits of rate do what rate_limit_on_failure in [adapter.redis] says"
             );
@@ -239,7 +245,7 @@ impl Commands {
             guarded.open_before += down;
             let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(
-                connection = NAME,
+                connection = Self::NAME,
                 address = self.link.address(),
                 down_ms,
                 "Redis answers again: the store and limits of rate use it"
@@ -314,7 +320,7 @@ impl Commands {
         let reason = error.to_string();
         if is_news && guarded.reason.as_ref() != Some(&reason) {
             let lost = if first { "; the store answers `unavailable` until it can" } else { "" };
-            tracing::error!(connection = NAME, "Redis cannot be reached: {reason}{lost}");
+            tracing::error!(connection = Self::NAME, "Redis cannot be reached: {reason}{lost}");
             guarded.reason = Some(reason);
         }
     }

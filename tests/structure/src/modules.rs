@@ -141,6 +141,7 @@ const ARROWS: [(&str, &[&str]); 44] = [
             "adapter",
             "budget",
             "effect",
+            "event_loops",
             "fixed_limits",
             "json",
             "limit_hits",

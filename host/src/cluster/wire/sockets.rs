@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::adapter::Socket;
+use crate::adapter::{HandshakeCopy, Socket};
 use crate::json::push_string;
-use crate::peers::{PeerHandshake, PeerSocket};
+use crate::peers::PeerSocket;
 
 /// Headers that prove an identity.
 const SECRETS: [&str; 2] = ["cookie", "authorization"];
@@ -175,9 +175,9 @@ fn socket(written: WrittenSocket<'_>) -> PeerSocket {
     PeerSocket { id: written.id, rooms: written.rooms.iter().filter_map(text).collect(), data, handshake }
 }
 
-fn handshake(written: WrittenHandshake<'_>) -> PeerHandshake {
+fn handshake(written: WrittenHandshake<'_>) -> HandshakeCopy {
     let is_object = |raw: &&RawValue| raw.get().starts_with('{');
-    PeerHandshake {
+    HandshakeCopy {
         headers: pairs(&written.headers),
         query: pairs(&written.query),
         auth: written.auth.filter(is_object).map(|raw| raw.get().to_owned()),

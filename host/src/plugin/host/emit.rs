@@ -103,14 +103,8 @@ impl InstanceState {
         let left = active.ends_at.saturating_duration_since(Instant::now());
         let timeout = timeout_ms.map_or(left, |ms| left.min(Duration::from_millis(ms.into())));
         let (write, asked) = Write::question(target, message, held, timeout);
-        if active.is_shared() {
-            self.record(write)?;
-        } else {
-            active.recorded.push(write);
-            active.flush();
-        }
-        let active = self.active()?;
-        Ok(active.tickets.add(Ticket::clients(asked, one)))
+        self.record_question(write)?;
+        Ok(self.active()?.tickets.add(Ticket::clients(asked, one)))
     }
 
     fn message(&self, name: String, payload: Payload) -> Result<Message, Refusal> {

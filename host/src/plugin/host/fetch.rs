@@ -7,8 +7,8 @@ use std::sync::Arc;
 use innkeeper_contract::fields;
 use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
-use super::handshake::{GuestHandshake, HandshakeFields, Names};
-use crate::adapter::{Socket, SocketState};
+use super::handshake::{HandshakeFields, Names};
+use crate::adapter::{HandshakeCopy, Socket, SocketState};
 use crate::json;
 use crate::peers::PeerSocket;
 
@@ -24,7 +24,7 @@ pub(crate) struct FetchFields {
 /// A socket as it stands when its page is taken.
 pub(crate) struct RemoteSocket {
     pub(crate) id: String,
-    pub(crate) handshake: Option<GuestHandshake>,
+    pub(crate) handshake: Option<HandshakeCopy>,
     pub(crate) rooms: Vec<String>,
     pub(crate) data: Option<String>,
 }
@@ -97,7 +97,7 @@ impl Fetched {
     }
 
     fn copy_other(&self, socket: &PeerSocket) -> RemoteSocket {
-        let of_peer = |fields: &HandshakeFields| GuestHandshake::of_peer(&socket.handshake, fields, self.with_secrets);
+        let of_peer = |fields: &HandshakeFields| fields.of_peer(&socket.handshake, self.with_secrets);
         RemoteSocket {
             id: socket.id.clone(),
             handshake: self.fields.handshake.as_ref().map(of_peer),
@@ -114,7 +114,7 @@ impl Fetched {
             true => socket.namespace().lock().rooms_of(socket.id())?.iter().map(|room| room.as_ref().into()).collect(),
             false => Vec::new(),
         };
-        let handshake = self.fields.handshake.as_ref().map(|fields| GuestHandshake::of(socket, fields, self.with_secrets));
+        let handshake = self.fields.handshake.as_ref().map(|fields| fields.of(socket, self.with_secrets));
         let data = self.fields.data.then(|| socket.with_data(data_object));
         Some(RemoteSocket { id: socket.id().to_string(), handshake, rooms, data })
     }
@@ -124,7 +124,7 @@ impl RemoteSocket {
     /// Bytes of the texts in it.
     fn len(&self) -> usize {
         let rooms: usize = self.rooms.iter().map(String::len).sum();
-        let handshake = self.handshake.as_ref().map_or(0, GuestHandshake::len);
+        let handshake = self.handshake.as_ref().map_or(0, HandshakeCopy::len);
         self.id.len() + handshake + rooms + self.data.as_ref().map_or(0, String::len)
     }
 }
@@ -151,7 +151,7 @@ mod tests {
 
     use innkeeper_contract::limits::PAGE_BYTES_MAX;
 
-    use super::{FetchFields, Fetched, GuestHandshake, HandshakeFields};
+    use super::{FetchFields, Fetched, HandshakeFields};
     use crate::adapter::{Adapter, Handshake, RoomFilter, Sink, Socket, SocketId};
     use crate::frame::{Frame, SocketShare};
     use crate::packet::{EncodedPacket, connect_packet};
@@ -253,7 +253,7 @@ mod tests {
         let socket = sockets_of(1, &url).remove(0);
         let copy = |field: &str, with_secrets| {
             let fields = HandshakeFields::parse(&[field.to_owned()]).unwrap();
-            GuestHandshake::of(&socket, &fields, with_secrets)
+            fields.of(&socket, with_secrets)
         };
         let word = copy("query:word", false);
         assert_eq!((word.query.as_slice(), word.len()), ([("word".to_owned(), "last".to_owned())].as_slice(), 8));

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use innkeeper_contract::limits::HANDSHAKE_FIELDS_MAX;
 use innkeeper_contract::{Refusal, capabilities, fields, refusals};
 
-use crate::adapter::Socket;
-use crate::peers::PeerHandshake;
+use crate::adapter::{HandshakeCopy, Socket};
 
 /// The parts of a handshake that are copied only on request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,19 +24,6 @@ pub(crate) enum Names {
     These(Vec<String>),
 }
 
-/// A copy of a handshake. What was not requested is empty, or none.
-#[derive(Debug, Default)]
-pub(crate) struct GuestHandshake {
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) query: Vec<(String, String)>,
-    pub(crate) auth: Option<String>,
-    pub(crate) address: String,
-    pub(crate) url: String,
-    pub(crate) issued_ms: u64,
-    pub(crate) secure: bool,
-    pub(crate) xdomain: bool,
-}
-
 impl HandshakeFields {
     /// The parts of these names; unknown names are ignored.
     pub(crate) fn parse(names: &[String]) -> Result<Self, Refusal> {
@@ -52,6 +38,45 @@ impl HandshakeFields {
             headers: Names::of(names, fields::HEADERS),
             auth: has(fields::AUTH),
         })
+    }
+
+    /// The copy of a handshake; what was not requested is empty, or none. `with_secrets`: whether the guest may see what proves an identity.
+    pub(super) fn of(&self, socket: &Socket, with_secrets: bool) -> HandshakeCopy {
+        let from = socket.handshake();
+        let request = &*from.request;
+        let may_see = |(name, _): &(&str, &str)| with_secrets || !capabilities::SECRET_HEADERS.contains(name);
+        let mut query = self.query.select(request.query());
+        if let Names::These(names) = &self.query {
+            // Of several with one name the last counts, as in Node.
+            query = names.iter().filter_map(|name| query.iter().rfind(|(of, _)| of == name).cloned()).collect();
+        }
+        let headers = request.headers().filter(may_see).map(|(name, value)| (Cow::from(name), Cow::from(value)));
+        HandshakeCopy {
+            headers: self.headers.select(headers),
+            query,
+            auth: from.auth.as_deref().filter(|_| self.auth && with_secrets).map(Into::into),
+            address: if self.address { request.address.to_string() } else { String::new() },
+            url: if self.url { request.url.to_string() } else { String::new() },
+            issued_ms: from.issued_ms,
+            secure: request.secure,
+            xdomain: request.headers().any(|(name, _)| name == "origin"),
+        }
+    }
+
+    /// The same of a socket of another node, as far as that node told it.
+    pub(super) fn of_peer(&self, from: &HandshakeCopy, with_secrets: bool) -> HandshakeCopy {
+        let may_see = |(name, _): &&(String, String)| with_secrets || !capabilities::SECRET_HEADERS.contains(&name.as_str());
+        let pair = |(name, value): &(String, String)| (Cow::from(name.clone()), Cow::from(value.clone()));
+        HandshakeCopy {
+            headers: self.headers.select(from.headers.iter().filter(may_see).map(pair)),
+            query: self.query.select(from.query.iter().map(pair)),
+            auth: from.auth.clone().filter(|_| self.auth && with_secrets),
+            address: if self.address { from.address.clone() } else { String::new() },
+            url: if self.url { from.url.clone() } else { String::new() },
+            issued_ms: from.issued_ms,
+            secure: from.secure,
+            xdomain: from.xdomain,
+        }
     }
 }
 
@@ -84,54 +109,6 @@ impl Names {
 impl Default for Names {
     fn default() -> Self {
         Self::These(Vec::new())
-    }
-}
-
-impl GuestHandshake {
-    /// `with_secrets`: whether the guest may see what proves an identity.
-    pub(super) fn of(socket: &Socket, fields: &HandshakeFields, with_secrets: bool) -> Self {
-        let from = socket.handshake();
-        let request = &*from.request;
-        let may_see = |(name, _): &(&str, &str)| with_secrets || !capabilities::SECRET_HEADERS.contains(name);
-        let mut query = fields.query.select(request.query());
-        if let Names::These(names) = &fields.query {
-            // Of several with one name the last counts, as in Node.
-            query = names.iter().filter_map(|name| query.iter().rfind(|(of, _)| of == name).cloned()).collect();
-        }
-        let headers = request.headers().filter(may_see).map(|(name, value)| (Cow::from(name), Cow::from(value)));
-        Self {
-            headers: fields.headers.select(headers),
-            query,
-            auth: from.auth.as_deref().filter(|_| fields.auth && with_secrets).map(Into::into),
-            address: if fields.address { request.address.to_string() } else { String::new() },
-            url: if fields.url { request.url.to_string() } else { String::new() },
-            issued_ms: from.issued_ms,
-            secure: request.secure,
-            xdomain: request.headers().any(|(name, _)| name == "origin"),
-        }
-    }
-
-    /// The same of a socket of another node, as far as that node told it.
-    pub(super) fn of_peer(from: &PeerHandshake, fields: &HandshakeFields, with_secrets: bool) -> Self {
-        let may_see = |(name, _): &&(String, String)| with_secrets || !capabilities::SECRET_HEADERS.contains(&name.as_str());
-        let pair = |(name, value): &(String, String)| (Cow::from(name.clone()), Cow::from(value.clone()));
-        Self {
-            headers: fields.headers.select(from.headers.iter().filter(may_see).map(pair)),
-            query: fields.query.select(from.query.iter().map(pair)),
-            auth: from.auth.clone().filter(|_| fields.auth && with_secrets),
-            address: if fields.address { from.address.clone() } else { String::new() },
-            url: if fields.url { from.url.clone() } else { String::new() },
-            issued_ms: from.issued_ms,
-            secure: from.secure,
-            xdomain: from.xdomain,
-        }
-    }
-
-    /// Bytes of the texts in it.
-    pub(super) fn len(&self) -> usize {
-        let pairs = |pairs: &[(String, String)]| pairs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        let auth = self.auth.as_ref().map_or(0, String::len);
-        pairs(&self.headers) + pairs(&self.query) + auth + self.address.len() + self.url.len()
     }
 }
 

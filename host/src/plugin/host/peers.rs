@@ -33,13 +33,7 @@ impl InstanceState {
         }
         let question = Arc::new(PeerQuestion::new(plugin.held.part()));
         let write = Write::AskPeers { namespace, request: Box::new(request), question: question.clone() };
-        let active = self.active()?;
-        if active.is_shared() {
-            self.record(write)?;
-        } else {
-            active.recorded.push(write);
-            active.flush();
-        }
+        self.record_question(write)?;
         let active = self.active()?;
         let own = Instant::now() + timeout_ms.map_or(usual, |ms| Duration::from_millis(ms.into()));
         let ticket = ticket.with_peers(question, own.min(active.ends_at));

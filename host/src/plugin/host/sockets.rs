@@ -6,10 +6,11 @@ use innkeeper_contract::limits::DATA_KEYS_MAX;
 use innkeeper_contract::{Refusal, refusals};
 
 use super::fetch::{FetchFields, Fetched, FetchedPage, data_object};
-use super::handshake::{GuestHandshake, HandshakeFields};
+use super::handshake::HandshakeFields;
 use super::state::{InstanceState, hold};
 use super::target::GuestTarget;
 use super::ticket::Ticket;
+use crate::adapter::HandshakeCopy;
 use crate::effect::Write;
 use crate::peers::PeerRequest;
 use crate::plugin::capability::Capability;
@@ -17,9 +18,9 @@ use crate::plugin::validate;
 
 impl InstanceState {
     /// The fields of a socket's handshake.
-    pub(crate) fn handshake(&mut self, socket: &str, fields: &HandshakeFields) -> Result<GuestHandshake, Refusal> {
+    pub(crate) fn handshake(&mut self, socket: &str, fields: &HandshakeFields) -> Result<HandshakeCopy, Refusal> {
         let socket = self.socket(socket)?;
-        Ok(GuestHandshake::of(&socket, fields, self.has(Capability::HandshakeSecrets)))
+        Ok(fields.of(&socket, self.has(Capability::HandshakeSecrets)))
     }
 
     /// `socket.data` as JSON.

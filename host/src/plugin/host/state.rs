@@ -147,6 +147,17 @@ impl InstanceState {
         Ok(active)
     }
 
+    /// Records a question, which leaves behind what was recorded before it: at once, or, in `shared` mode, with the rest of the entry.
+    pub(super) fn record_question(&mut self, write: Write) -> Result<(), Refusal> {
+        let active = self.active()?;
+        if active.is_shared() {
+            return self.record(write);
+        }
+        active.recorded.push(write);
+        active.flush();
+        Ok(())
+    }
+
     /// Records a write, unless the call has recorded as many as it may.
     pub(super) fn record(&mut self, write: Write) -> Result<(), Refusal> {
         let limits = self.context.call_limits;

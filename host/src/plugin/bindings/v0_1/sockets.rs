@@ -2,7 +2,8 @@
 
 use super::generated::innkeeper::plugin::sockets::{self, Handshake, Host, IdsPage, Page};
 use super::generated::innkeeper::plugin::types::{Failure, Target};
-use crate::plugin::host::{FetchFields, GuestHandshake, HandshakeFields, InstanceState, RemoteSocket};
+use crate::adapter::HandshakeCopy;
+use crate::plugin::host::{FetchFields, HandshakeFields, InstanceState, RemoteSocket};
 
 impl Host for InstanceState {
     fn get_handshake(&mut self, socket: String, fields: Vec<String>) -> Result<Handshake, Failure> {
@@ -64,9 +65,9 @@ impl Host for InstanceState {
     }
 }
 
-impl From<GuestHandshake> for Handshake {
-    fn from(handshake: GuestHandshake) -> Self {
-        let GuestHandshake { headers, query, auth, address, url, issued_ms, secure, xdomain } = handshake;
+impl From<HandshakeCopy> for Handshake {
+    fn from(handshake: HandshakeCopy) -> Self {
+        let HandshakeCopy { headers, query, auth, address, url, issued_ms, secure, xdomain } = handshake;
         Self { headers, query, auth, address, url, issued_ms, secure, xdomain }
     }
 }
