@@ -201,6 +201,17 @@ test("a Redis without memory takes no writes, is read on, and the log says it on
   assert.deepEqual(await ask(client, "set", "b", "k", "new"), { ok: null });
 });
 
+test("a Redis that may evict entries of the store is in the log, once", async (t) => {
+  const redis = await startRedis(t);
+  await redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+  const unbounded = await start(t, redis);
+  await ask(await connect(unbounded), "set", "b", "k", 1);
+  await redis.cli("CONFIG", "SET", "maxmemory", "1gb");
+  const host = await start(t, redis);
+  await host.waitForLog(says("its maxmemory-policy is allkeys-lru; set volatile-ttl or noeviction"));
+  assert.equal(unbounded.logs.filter(says("maxmemory-policy")).length, 0);
+});
+
 test("a password that Redis refuses is in the log without the password, and one that is right again serves", async (t) => {
   const redis = await startRedis(t, { password: "first" });
   const host = await start(t, `redis://:second@127.0.0.1:${redis.port}`);

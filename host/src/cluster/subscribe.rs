@@ -4,7 +4,6 @@
 //! for a subscriber ends the connection there, and the task begins anew.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::future::pending;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -115,7 +114,6 @@ impl<'a> Subscriber<'a> {
                     self.cluster.requests.forget();
                     forget_at = Instant::now() + PING_AFTER;
                 }
-                () = pending() => {}
             }
         }
     }

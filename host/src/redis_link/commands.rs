@@ -138,6 +138,11 @@ impl Commands {
         }
     }
 
+    /// The URL of Redis without what is secret.
+    pub(crate) fn address(&self) -> &str {
+        self.link.address()
+    }
+
     /// For how long every question has failed at once, if it does.
     pub(crate) fn down_for(&self) -> Option<Duration> {
         self.lock().open_since.map(|since| since.elapsed())

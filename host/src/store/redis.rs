@@ -6,6 +6,7 @@
 
 mod answers;
 mod buckets;
+mod eviction;
 mod scripts;
 mod shared;
 

@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::answers::failed;
 use super::buckets::Buckets;
+use super::eviction::EvictionWatch;
 use super::scripts;
 use crate::redis_link::{Commands, Question, Script};
 use crate::store::api::StoreFuture;
@@ -71,7 +72,10 @@ impl Shared {
 
 /// Removes what has expired, now and then, until the store is gone.
 pub(super) async fn sweep(store: Weak<Shared>) {
+    let mut eviction = EvictionWatch::default();
     loop {
+        let Some(commands) = store.upgrade().map(|store| store.commands.clone()) else { return };
+        eviction.look(&commands).await;
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(store) = store.upgrade() else { return };
         store.sweep_once().await;
