@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use redis::Value;
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::channels::Channel;
@@ -122,7 +123,7 @@ impl<'a> Subscriber<'a> {
     async fn receive(&mut self, first: Option<redis::RedisResult<Value>>) -> Result<(), String> {
         let mut writes = VecDeque::new();
         let mut next = Some(first);
-        let (mut taken, mut bytes) = (0, 0);
+        let (mut taken, mut bytes, mut is_full) = (0, 0, false);
         while let Some(message) = next.take() {
             let value = message.ok_or("it has closed the connection")?.map_err(|error| error.to_string())?;
             if let Some(message) = self.message_in(value)? {
@@ -131,11 +132,16 @@ impl<'a> Subscriber<'a> {
                 writes = self.taken(message, writes).await?;
             }
             taken += 1;
-            if taken < TOGETHER && bytes < BYTES_AT_ONCE {
+            is_full = taken == TOGETHER || bytes >= BYTES_AT_ONCE;
+            if !is_full {
                 next = self.connection.next().now_or_never();
             }
         }
         self.apply_all(&mut writes).await;
+        if is_full {
+            // Other tasks of the event loop have their turn before the next, which may be here already.
+            yield_now().await;
+        }
         Ok(())
     }
 
@@ -158,8 +164,10 @@ impl<'a> Subscriber<'a> {
     async fn apply_all(&mut self, writes: &mut VecDeque<Write>) {
         while !writes.is_empty() {
             self.incoming.apply(writes);
-            // Other tasks of the event loop have their turn between the parts of a large set.
-            tokio::task::yield_now().await;
+            if !writes.is_empty() {
+                // Other tasks of the event loop have their turn between the parts of a large set.
+                yield_now().await;
+            }
         }
     }
 
