@@ -32,6 +32,9 @@ use wire::{ClientSocket, Connection};
 
 /// The step in which time passes.
 const STEP: Duration = Duration::from_millis(50);
+/// So long at least each of those steps takes in a cluster: its connections are tried in the time that the scenario moves, and Redis answers
+/// in real time.
+const STEP_OF_REDIS: Duration = Duration::from_millis(5);
 /// How often all clients are pinged. What goes from one client through the host to another needs two.
 const ROUNDS: usize = 3;
 /// How often the network is polled in one step, so that every task can go on.
@@ -306,6 +309,9 @@ impl TestServer for OpenServer {
             let step = left.min(STEP);
             self.server.now_ms.fetch_add(u64::try_from(step.as_millis()).unwrap(), Ordering::Relaxed);
             self.server.run(tokio::time::advance(step));
+            if self.server.cluster.is_some() {
+                std::thread::sleep(STEP_OF_REDIS);
+            }
             self.server.settle();
             left -= step;
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// The longest wait for what comes from another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Waits until what does not come would have come.
-const WAITS: usize = 20;
+const WAITS: usize = 50;
 
 /// A client of a scenario.
 pub struct TestClient {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 /// The name of the host itself.
 pub(super) const OWN: &str = "test";
+
 /// One node.
 pub(super) struct NodeState {
     pub(super) name: String,
