@@ -6,14 +6,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { RawPolling, RawStream, ask, connect, eventually, frame, memory, request, resetPeak, startHost, upgradeRequest } from "./harness/index.mjs";
+import { FREES_AT_ONCE, RawPolling, RawStream, ask, connect, eventually, frame, memory, request, resetPeak, startHost, upgradeRequest } from "./harness/index.mjs";
 
 const MIB = 1 << 20;
 const OPEN = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1";
 
 /** A host with a client that is served whatever the attacker does: `check` says so, and that nothing is in the log as an error. */
 async function attacked(t, options = {}) {
-  const host = await startHost(t, { plugins: ["behave"], ...options });
+  const host = await startHost(t, { plugins: ["behave"], env: FREES_AT_ONCE, ...options });
   const neighbour = await connect(host);
   const check = async (what) => {
     assert.deepEqual(await ask(neighbour, "rooms"), [neighbour.id], `the neighbour is served after ${what}`);
@@ -34,7 +34,6 @@ function memoryIsBack(host, before) {
     await Promise.all(Array.from({ length: 8 }, async () => (await RawStream.websocket(host)).close()));
     return resident(host) < before * 1.05 + 16 * MIB;
   };
-  // It keeps what is free for ten seconds, and a busy machine is slower than that.
   return eventually("the memory is back", back, 60_000).catch((error) => {
     throw new Error(`${resident(host) / MIB} MiB, after ${before / MIB} MiB`, { cause: error });
   });
@@ -356,7 +355,7 @@ test("clients that read nothing cost no more together than waiting_bytes_max", a
   const [clients, messages, bytes, speakers] = [30, 14, 900_000, 6];
   // Each of them alone may have all that it is sent.
   const limits = { outbox_bytes_max: "16MiB", waiting_bytes_max: WAITING_BYTES_MAX };
-  const host = await startHost(t, { plugins: ["crowd"], limits });
+  const host = await startHost(t, { plugins: ["crowd"], limits, env: FREES_AT_ONCE });
   const speaking = await Promise.all(Array.from({ length: speakers }, () => connect(host)));
   // The instances have grown as far as they will.
   for (let count = 0; count < 3; count++) await Promise.all(speaking.map((speaker) => ask(speaker, "cast", "nobody", count, bytes)));

@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { ROOT, ask, askAll, configuration, connect, eventually, memory, request, resetPeak, run as start, startHost, writeConfig } from "./harness/index.mjs";
+import { FREES_AT_ONCE, ROOT, ask, askAll, configuration, connect, eventually, memory, request, resetPeak, run as start, startHost, writeConfig } from "./harness/index.mjs";
 
 const MIB = 1 << 20;
 /** What one plugin may make the host hold with the default limits, beside its instances. */
@@ -107,7 +107,7 @@ const BESIDE_THE_EXPORTS = {
 for (const [where, call] of Object.entries(BESIDE_THE_EXPORTS)) {
   test(`zoo: a loop in ${where}`, async (t) => {
     const looper = { run_ms: 300, call_ms: 20_000, instances_max: 1, memory_bytes_max: INSTANCE_BYTES };
-    const host = await startHost(t, { plugins: { echo: { namespaces: ["/"] }, looper } });
+    const host = await startHost(t, { plugins: { echo: { namespaces: ["/"] }, looper }, env: FREES_AT_ONCE });
     const neighbour = await watchNeighbour(host);
     const attacker = await connect(host, "/looper");
     assert.notEqual((await call(attacker, 1)).success, false, "one byte more is an event like any other");
@@ -141,7 +141,7 @@ for (const [what, [guest, config, told]] of Object.entries(AT_THE_START)) {
     assert.match(host.text, /plugins\.hostile/);
     assert.match(host.text, told);
 
-    const without = await startHost(t, hosting({ required: false }));
+    const without = await startHost(t, { ...hosting({ required: false }), env: FREES_AT_ONCE });
     const neighbour = await watchNeighbour(without);
     const { message } = await without.waitForLog((line) => line.level === "ERROR" && line.plugin === "hostile", "the log names the plugin");
     assert.match(message, told);
@@ -172,7 +172,7 @@ test("each attack of the guest is in this file", () => {
 test("each guest has a test", () => {
   const folder = path.join(ROOT, "tests/e2e");
   const tests = readdirSync(folder).filter((file) => file.endsWith(".test.mjs")).map((file) => path.join(folder, file));
-  const others = ["host/src/scenarios.rs", "tests/e2e/harness/swap.mjs"].map((file) => path.join(ROOT, file));
+  const others = ["host/src/scenarios.rs", "tests/e2e/harness/cluster.mjs", "tests/e2e/harness/swap.mjs"].map((file) => path.join(ROOT, file));
   const texts = [...tests, ...others].map((file) => readFileSync(file, "utf8"));
   const guests = readdirSync(path.join(ROOT, "tests/guests"));
   // As a name in quotes, as the name of a plugin, or with its path.
@@ -190,6 +190,7 @@ async function run(t, name, { sees, logs, grants = [], before, disconnects, keep
         run_ms: 300, call_ms: 2_000, instances_max: INSTANCES, memory_bytes_max: INSTANCE_BYTES,
       },
     },
+    env: FREES_AT_ONCE,
   });
   const neighbour = await watchNeighbour(host);
   const attacker = await attackerOf(host);
