@@ -1,10 +1,10 @@
 //! The cluster: nodes that share namespaces through Redis, in the way of Node's `@socket.io/redis-adapter` 8, so that its servers, its
 //! emitters and this server are one.
 //!
-//! Two tasks of an event loop do it, each with a connection of its own, and nothing on this node waits for either. What is applied here is queued in the
-//! order of the locks (`outgoing`, through `Cluster`, which is the publisher) and published in that order (`publish`). What others publish
-//! is taken in the order in which it comes (`subscribe`), and applied as this node's own writes are (`incoming`). `requests` are those that
-//! this node has open, `answers` what it answers to others.
+//! Two tasks of an event loop do it, each with a connection of its own, and nothing on this node waits for either. What is applied here
+//! is queued in the order of the locks (`outgoing`, through `Cluster`, which is the publisher) and published in that order (`publish`).
+//! What others publish is taken in the order in which it comes (`subscribe`), and applied as this node's own writes are (`incoming`).
+//! `requests` are those that this node has open, `answers` what it answers to others.
 
 mod answers;
 mod channels;

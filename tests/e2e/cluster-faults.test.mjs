@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startEmitter, startNode, startNodeServer } from "./harness/cluster.mjs";
-import { ask, connect, eventually, freePort, limitHits, record, request } from "./harness/index.mjs";
+import { ask, connect, eventually, freePort, freeze, limitHits, record, request } from "./harness/index.mjs";
 import { startRedis } from "./harness/redis.mjs";
 
 /** Cross-node delivery has to be back within this. */
@@ -169,7 +169,7 @@ test("a node that hangs is waited for as long as the timeout says, and is then m
     const { sockets } = await does(ours, { do: "fetch" });
     return sockets.length === 2 && (await metric(one, "innkeeper_cluster_other_nodes")) === 2;
   });
-  two.signal("SIGSTOP");
+  freeze(two.pid);
   t.after(() => two.signal("SIGCONT"));
   const began = Date.now();
   const partial = await does(ours, { do: "fetch" }, { timeoutMs: 700 });

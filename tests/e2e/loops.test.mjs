@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
-import { RawStream, WAYS, ask, connect, disconnected, eventually, startHost, tcp } from "./harness/index.mjs";
+import { RawStream, WAYS, ask, connect, disconnected, eventually, freeze, startHost, tcp } from "./harness/index.mjs";
 
 /** The names of the threads of a process. */
 function threads({ pid }) {
@@ -55,7 +55,7 @@ test("LISTEN_BACKLOG: a burst of clients waits for a server that is busy, and no
   const somaxconn = Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
   const host = await startHost(t, { plugins: ["echo"] });
   // It accepts nobody meanwhile; what completes a connection is the kernel, as far as the queue goes.
-  host.signal("SIGSTOP");
+  freeze(host.pid);
   t.after(() => host.signal("SIGCONT"));
   const burst = await Promise.all(Array.from({ length: Math.min(somaxconn, 2_000) }, () => tcp(host)));
   host.signal("SIGCONT");

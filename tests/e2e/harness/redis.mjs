@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { freeze } from "./process.mjs";
 import { freePort } from "./proxy.mjs";
 import { PATIENCE_MS, eventually } from "./wait.mjs";
 
@@ -81,7 +82,7 @@ class Redis {
 
   /** It hangs: connections stand, and nothing is answered. */
   pause() {
-    this.child.kill("SIGSTOP");
+    freeze(this.child.pid);
   }
 
   resume() {

@@ -33,8 +33,8 @@ impl EvictionWatch {
                 self.looked_at = Some(Instant::now());
                 self.report(evicting_policy(&String::from_utf8_lossy(&info)), commands.address());
             }
-            Err(CommandError::Refused(_)) => self.is_refused = true,
-            // Redis is away, and is asked when it is back.
+            Err(CommandError::Refused(what)) if !is_not_ready(&what) => self.is_refused = true,
+            // Redis is away, or starts, and is asked again.
             _ => {}
         }
     }
@@ -50,6 +50,11 @@ impl EvictionWatch {
     }
 }
 
+/// Whether a refusal is one of a Redis that serves nobody yet.
+fn is_not_ready(refusal: &str) -> bool {
+    ["LOADING", "MASTERDOWN", "NOAUTH"].iter().any(|code| refusal.starts_with(code))
+}
+
 /// The policy, if it evicts keys without a time to live, and there is a bound that makes Redis evict.
 fn evicting_policy(info: &str) -> Option<&str> {
     let value = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end);
@@ -59,7 +64,13 @@ fn evicting_policy(info: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::evicting_policy;
+    use super::{evicting_policy, is_not_ready};
+
+    #[test]
+    fn only_a_refusal_that_stays_ends_the_looking() {
+        assert!(is_not_ready("LOADING Redis is loading the dataset in memory"));
+        assert!(!is_not_ready("NOPERM this user has no permissions to run the 'info' command"));
+    }
 
     #[test]
     fn only_what_evicts_any_key_is_reported() {
