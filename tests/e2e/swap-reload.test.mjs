@@ -1,10 +1,14 @@
 // SIGHUP: the configuration is read again, and what it changes of the plugins happens all at once, or not at all.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { test } from "node:test";
 import { ask, connect, next, open, record } from "./harness/index.mjs";
-import { admin, reconfigure, show, startSwapped, swap, trySwap, version, welcome } from "./harness/swap.mjs";
+import { admin, change, reconfigure, show, startSwapped, swap, trySwap, version, welcome } from "./harness/swap.mjs";
 import { welcomed } from "./harness/swap-traffic.mjs";
 
 test("another `config` of a plugin is a swap to the same component, and other plugins go on as they are", async (t) => {
@@ -130,6 +134,42 @@ test("a rollback brings nothing back that the operator has taken away", async (t
   assert.match(rollback.json.detail, /handshake:secrets/);
   assert.equal((await trySwap(host, "pooled", wants)).status, 422);
   assert.equal(await ask(client, "pooled:version"), 2);
+});
+
+test("what serves since the start can come back, also where its file was replaced while it was compiled", async (t) => {
+  const host = await startSwapped(t, { pooled: {} }, {
+    generations: { watch: false },
+    wasm: { cache: false },
+    whileCompiling: (componentOf) => writeFileSync(componentOf("pooled"), version("pooled", 2)),
+  });
+  const client = await connect(host);
+  assert.equal(await ask(client, "pooled:version"), 1);
+  await reconfigure(host, ({ plugins }) => (plugins.pooled.config.note = "another"));
+  assert.equal(await ask(client, "pooled:version"), 2);
+  // Of what served before the last one nothing is loaded any more.
+  const { previous } = await swap(host, "pooled", version("pooled", 3));
+
+  await change(host, "pooled", "rollback", { to: previous.at(-1).digest });
+
+  assert.equal(await ask(client, "pooled:version"), 1);
+});
+
+test("what the disk has not taken yet can come back, too", async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-kept-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  // Another server that has this folder writes there, and does not end.
+  const other = spawn("flock", ["--no-fork", path.join(folder, "lock"), "sh", "-c", "echo held; exec sleep 600"]);
+  t.after(() => other.kill());
+  await once(other.stdout, "data");
+  const host = await startSwapped(t, { pooled: {} }, { generations: { watch: false, folder } });
+  const client = await connect(host);
+  await swap(host, "pooled", version("pooled", 2));
+  const { previous, kept } = await swap(host, "pooled", version("pooled", 3));
+  assert.deepEqual(kept, []);
+
+  await change(host, "pooled", "rollback", { to: previous.at(-1).digest });
+
+  assert.equal(await ask(client, "pooled:version"), 1);
 });
 
 test("a rollback is refused where another plugin serves the namespace by now", async (t) => {

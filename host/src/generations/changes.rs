@@ -59,10 +59,10 @@ impl GenerationsTask {
         }
         let (plugin, config) = (served.plugin.clone(), served.config.clone());
         self.allow(&config.name, &digest)?;
-        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes.clone());
+        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
         self.switch(Planned { index, version: Some(version), takes_state: true }, by).await?;
-        self.keep(index, bytes, by);
+        self.keep(index, by);
         self.served(index)?.taken_back = None;
         Ok(())
     }
@@ -100,11 +100,11 @@ impl GenerationsTask {
         let plugin = Plugin::new(&config.name, &self.parts.limits, self.parts.engines.clone(), self.parts.services.clone());
         plugin.number_after(after);
         let plugin = Arc::new(plugin);
-        let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes.clone());
+        let candidate = Candidate::new(plugin.clone(), config, &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
         self.served(index)?.plugin = plugin;
         self.switch(Planned { index, version: Some(version), takes_state: false }, by).await?;
-        self.keep(index, bytes, by);
+        self.keep(index, by);
         Ok(())
     }
 
@@ -125,13 +125,18 @@ impl GenerationsTask {
         Ok(())
     }
 
-    /// A version of a component that served, out of those that are kept on disk.
+    /// A version of a component that served, out of those that are kept on disk, or are about to be.
     async fn version_kept(&mut self, index: usize, digest: &str) -> Result<Arc<Version>, Refusal> {
         let served = self.served(index)?;
         let (plugin, config) = (served.plugin.clone(), served.config.clone());
-        let bytes = self.parts.shelf.read_component(digest).await.map_err(Refusal::Conflict)?;
-        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(Arc::new(bytes));
-        self.register(index, candidate).await
+        let bytes = match self.keeping.waiting_for_the_disk(digest) {
+            Some(bytes) => bytes,
+            None => Arc::new(self.parts.shelf.read_component(digest).await.map_err(Refusal::Conflict)?),
+        };
+        let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes);
+        let version = self.register(index, candidate).await?;
+        drop(version.take_bytes());
+        Ok(version)
     }
 
     /// Finds out what would change if this component took over.

@@ -1,18 +1,16 @@
 //! The components that serve are kept on disk. What serves does not depend on that, and no answer waits for it.
 
-use std::sync::Arc;
-
 use super::keeping_queue::{Waiting, Work};
 use super::shelf::Kept;
-use super::task::{BY_START, GenerationsTask, read};
-use crate::plugin;
+use super::task::{BY_START, GenerationsTask};
 
 impl GenerationsTask {
-    /// Keeps the component that serves.
-    pub(super) fn keep(&mut self, index: usize, bytes: Arc<Vec<u8>>, by: &'static str) {
+    /// Keeps the component that serves, unless it has been kept already.
+    pub(super) fn keep(&mut self, index: usize, by: &'static str) {
         let Some(served) = self.plugins.get(index) else { return };
         let Some(serving) = &served.serving else { return };
         let version = &serving.loaded.version;
+        let Some(bytes) = version.take_bytes() else { return };
         let work = Work::Keep { bytes, sdk: version.registration().sdk.clone(), by };
         let added = Waiting { plugin: served.name().to_owned(), digest: version.digest().to_owned(), work };
         self.keeping.add(&self.parts.shelf, added);
@@ -38,17 +36,13 @@ impl GenerationsTask {
         self.keeping.add(&self.parts.shelf, added);
     }
 
-    /// Keeps the components that serve since the start, as far as their files still have them.
-    pub(super) async fn keep_first(&mut self) {
-        for index in 0..self.plugins.len() {
-            let Some(served) = self.plugins.get(index) else { return };
-            let Some(serving) = &served.serving else { continue };
-            let digest = serving.loaded.version.digest().to_owned();
-            let read = read(served.config.component.clone(), self.parts.limits.component_bytes_max).await;
-            let Ok(bytes) = read.map(Arc::new) else { continue };
-            if plugin::digest_of(&bytes).await == digest {
-                self.keep(index, bytes, BY_START);
-            }
+    /// Keeps the components that serve since the start, or lets go of them.
+    pub(super) fn keep_first(&mut self) {
+        if self.parts.keeps_first {
+            (0..self.plugins.len()).for_each(|index| self.keep(index, BY_START));
+        } else {
+            let serving = self.plugins.iter().filter_map(|served| served.serving.as_ref());
+            serving.for_each(|serving| drop(serving.loaded.version.take_bytes()));
         }
     }
 }

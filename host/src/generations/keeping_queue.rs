@@ -14,16 +14,20 @@ use super::shelf::{Kept, Shelf};
 pub(super) struct Keeping {
     /// At most one.
     running: JoinSet<(String, Result<Vec<Kept>, String>)>,
+    /// What it does.
+    doing: Option<Waiting>,
     waiting: VecDeque<Waiting>,
 }
 
 /// What waits for the disk.
+#[derive(Clone)]
 pub(super) struct Waiting {
     pub(super) plugin: String,
     pub(super) digest: String,
     pub(super) work: Work,
 }
 
+#[derive(Clone)]
 pub(super) enum Work {
     Keep { bytes: Arc<Vec<u8>>, sdk: String, by: &'static str },
     Forget,
@@ -49,7 +53,8 @@ impl Keeping {
         if !self.running.is_empty() {
             return;
         }
-        let Some(Waiting { plugin, digest, work }) = self.waiting.pop_front() else { return };
+        self.doing = self.waiting.pop_front();
+        let Some(Waiting { plugin, digest, work }) = self.doing.clone() else { return };
         let shelf = shelf.clone();
         self.running.spawn(async move {
             let done = match work {
@@ -58,6 +63,15 @@ impl Keeping {
             };
             (plugin, done)
         });
+    }
+
+    /// A component that is not on the disk yet.
+    pub(super) fn waiting_for_the_disk(&self, of: &str) -> Option<Arc<Vec<u8>>> {
+        let kept = |Waiting { digest, work, .. }: &Waiting| match work {
+            Work::Keep { bytes, .. } if digest == of => Some(bytes.clone()),
+            _ => None,
+        };
+        self.waiting.iter().chain(&self.doing).find_map(kept)
     }
 
     /// The plugin for which something is done, and what is kept of it then. Does not end while there is nothing to do.
@@ -92,6 +106,8 @@ mod tests {
             assert!(keeping.waiting.len() <= 3 && keeping.running.len() == 1);
         }
         keeping.add(&shelf, Waiting { work: Work::Forget, ..keep(&[198]) });
+        let in_memory = (0..200_u8).filter(|number| keeping.waiting_for_the_disk(&plugin::digest(&[*number])).is_some());
+        assert_eq!(in_memory.collect::<Vec<_>>(), [0, 197, 199], "the first is being written, one was forgotten");
         let mut kept = Vec::new();
         while !keeping.running.is_empty() {
             kept = keeping.done().await.1.unwrap();
@@ -99,6 +115,7 @@ mod tests {
         }
         let digests: Vec<_> = kept.iter().map(|kept| kept.digest.clone()).collect();
         assert_eq!(digests, [199_u8, 197, 0].map(|number| plugin::digest(&[number])));
+        assert!(keeping.doing.is_none(), "what is on the disk is not in memory");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

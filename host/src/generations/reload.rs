@@ -16,7 +16,7 @@ enum Wanted {
     /// What does.
     Serving(Arc<Version>),
     /// Another component, or the same with another configuration.
-    New { candidate: Box<Candidate>, bytes: Arc<Vec<u8>> },
+    New(Box<Candidate>),
 }
 
 impl GenerationsTask {
@@ -32,15 +32,12 @@ impl GenerationsTask {
 
     async fn take_over(&mut self, Reread { config, keys }: Reread, by: &'static str) -> Result<(), Refusal> {
         let keys = Arc::new(keys);
-        let (mut beside, mut candidates, mut components) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut beside, mut candidates) = (Vec::new(), Vec::new());
         for configured in &config.plugins {
             let index = self.place_of(configured);
             match self.wanted(index, configured, &config, &keys).await {
                 Ok(Wanted::Serving(version)) => beside.push(version),
-                Ok(Wanted::New { candidate, bytes }) => {
-                    candidates.push(*candidate);
-                    components.push((configured.name.clone(), bytes));
-                }
+                Ok(Wanted::New(candidate)) => candidates.push(*candidate),
                 Err(refusal) if self.can_do_without(configured) => leave_out(&configured.name, &refusal),
                 Err(refusal) => return Err(Refusal::Refused(format!("plugin {:?}: {refusal}", configured.name))),
             }
@@ -68,12 +65,7 @@ impl GenerationsTask {
         self.parts.services.keys.store(keys);
         let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         self.commit(takeovers, Some(&names), by);
-        components.retain(|(name, _)| left_out.iter().all(|error| error.plugin != *name));
-        for (name, bytes) in components {
-            if let Some(index) = self.plugins.iter().position(|served| served.name() == name) {
-                self.keep(index, bytes, by);
-            }
-        }
+        (0..self.plugins.len()).for_each(|index| self.keep(index, by));
         Ok(())
     }
 
@@ -97,7 +89,7 @@ impl GenerationsTask {
             _ if was_taken_back => Err(Refusal::Refused(format!(
                 "the component in its file (sha256:{digest}) was taken back in its probation; put another one there"
             ))),
-            _ => Ok(Wanted::New { candidate: Box::new(candidate.with_component(bytes.clone())), bytes }),
+            _ => Ok(Wanted::New(Box::new(candidate.with_component(bytes)))),
         }
     }
 

@@ -113,9 +113,7 @@ impl GenerationsTask {
 
     /// Makes the changes that are asked for, until nobody can ask any more.
     pub(crate) async fn serve(mut self) {
-        if self.parts.keeps_first {
-            self.keep_first().await;
-        }
+        self.keep_first();
         loop {
             tokio::select! {
                 asked = self.asked.recv() => {

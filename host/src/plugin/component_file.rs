@@ -14,7 +14,7 @@ use super::parts::{ComponentParts, PartsError};
 /// A component as its file has it. Nothing of it has been compiled.
 pub(super) struct ComponentFile {
     pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<Vec<u8>>,
     pub(super) parts: ComponentParts,
     /// SHA-256 of the bytes, in hexadecimal digits.
     pub(super) digest: String,
@@ -24,11 +24,11 @@ impl ComponentFile {
     /// Reads the file, and refuses what no toolchain makes.
     pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Self, LoadProblem> {
         let bytes = bounded(path, bytes_max)?;
-        Self::of(path.to_owned(), bytes)
+        Self::of(path.to_owned(), Arc::new(bytes))
     }
 
     /// Such a file that has been read already.
-    pub(super) fn of(path: PathBuf, bytes: Vec<u8>) -> Result<Self, LoadProblem> {
+    pub(super) fn of(path: PathBuf, bytes: Arc<Vec<u8>>) -> Result<Self, LoadProblem> {
         if let Some(what) = no_component(&bytes) {
             return Err(LoadProblem::NotAComponent { path, what });
         }

@@ -44,7 +44,9 @@ pub(crate) async fn register(
         let name = candidate.config.name.clone();
         let found = match compiled {
             // The one place where the version of the contract decides. Today there is one.
-            Ok((component, digest)) => version(candidate, Arc::new(component), digest, keys, &mut registered).await,
+            Ok(Compiled { component, digest, bytes }) => {
+                version(candidate.with_component(bytes), Arc::new(component), digest, keys, &mut registered).await
+            }
             Err(problem) => vec![problem],
         };
         problems.extend(found.into_iter().map(|problem| PluginError { plugin: name.clone(), problem }));
@@ -131,25 +133,32 @@ fn list_namespaces(config: &PluginConfig, registration: &mut Registration) -> Op
     Some(LoadProblem::NotListed { plugin: config.name.clone(), namespaces: unlisted, line })
 }
 
-/// Reads, compiles and links the component. Returns its digest, too.
-async fn compile(candidate: &Candidate) -> Result<(v0_1::Component, String), LoadProblem> {
+/// What became of a candidate's component.
+struct Compiled {
+    component: v0_1::Component,
+    digest: String,
+    bytes: Arc<Vec<u8>>,
+}
+
+/// Reads, compiles and links the component.
+async fn compile(candidate: &Candidate) -> Result<Compiled, LoadProblem> {
     let Candidate { plugin, config, component_bytes_max, component, .. } = candidate.clone();
     let path = config.component.clone();
     let file = blocking(move || match component {
-        Some(bytes) => ComponentFile::of(path, Arc::unwrap_or_clone(bytes)),
+        Some(bytes) => ComponentFile::of(path, bytes),
         None => ComponentFile::read(&path, component_bytes_max),
     });
     let file = file.await??;
     tracing::debug!(plugin = &*plugin.name, bytes = file.bytes.len(), parts = ?file.parts, "component read");
-    let (path, digest) = (file.path.clone(), file.digest.clone());
+    let (path, digest, bytes) = (file.path.clone(), file.digest.clone(), file.bytes.clone());
     let engine = plugin.engines.engine(&config, file.parts)?;
     let component = plugin.services.compiler.compile(&engine, file).await?;
     // Every version of the contract has it.
     if component.get_export_index(None, "register").is_none() {
         return Err(LoadProblem::NoExports { path });
     }
-    let linked = v0_1::Component::link(engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })?;
-    Ok((linked, digest))
+    let component = v0_1::Component::link(engine, &component).map_err(|source| LoadProblem::DoesNotFit { path, source })?;
+    Ok(Compiled { component, digest, bytes })
 }
 
 /// Makes a trial instance and calls its `register`.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
 use super::call_limits::CallLimits;
 use super::call_metrics::CallMetrics;
 use super::capability::{Capabilities, Capability};
@@ -40,6 +42,8 @@ pub(crate) struct Version {
     /// What it requests and is granted.
     capabilities: Capabilities,
     digest: String,
+    /// What it was made of, until somebody takes it.
+    bytes: ArcSwapOption<Vec<u8>>,
     make: Make,
 }
 
@@ -95,7 +99,7 @@ impl Loaded {
 
 impl Version {
     pub(super) fn new<C: LinkedComponent>(
-        candidate: Candidate,
+        mut candidate: Candidate,
         component: Arc<C>,
         digest: String,
         registration: Registration,
@@ -110,9 +114,8 @@ impl Version {
                 Mode::Shared => Arc::new(SharedGeneration::new(component.clone(), context, &registered, metrics)),
             }
         });
-        // What serves does not keep the bytes that it was made of.
-        let candidate = Candidate { component: None, ..candidate };
-        Self { candidate, registration, capabilities, digest, make }
+        let bytes = ArcSwapOption::new(candidate.component.take());
+        Self { candidate, registration, capabilities, digest, bytes, make }
     }
 
     /// The plugin's name.
@@ -156,6 +159,11 @@ impl Version {
     /// SHA-256 of the component, in hexadecimal digits.
     pub(crate) fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The component, once, for whoever keeps it: what serves does not hold its bytes.
+    pub(crate) fn take_bytes(&self) -> Option<Arc<Vec<u8>>> {
+        self.bytes.swap(None)
     }
 
     /// Makes a generation. The first that may use the store opens its file, unless it may use nothing but buckets in memory.

@@ -53,6 +53,7 @@ const NAMESPACES = {
  * `options.file`: a configuration that was written already, in place of those options. `options.args`: more arguments.
  * `options.fileKiB`: no file of the host's can grow beyond this. `options.handles`: it can have no more files open. `options.softHandles`: that is
  * its soft limit. `options.addressKiB`: its address space.
+ * `options.whileCompiling`: called while it compiles its first component.
  * `options.unprivileged`: it may read only what its user may, also if that is root.
  */
 export async function startHost(t, options = {}) {
@@ -60,6 +61,10 @@ export async function startHost(t, options = {}) {
   const host = run(t, ["run", "--config", file, ...(options.args ?? [])], options);
   /** Its configuration. */
   host.file = file;
+  if (options.whileCompiling) {
+    await host.waitForLog(by("compiling"), "it compiles", START_MS);
+    options.whileCompiling();
+  }
   host.address = addressOf(await host.waitForLog(by("listening"), "the host listens", START_MS));
   host.url = `http://${host.address}`;
   const internal = await host.waitForLog(by("internal interface listening"), "the internal interface listens");

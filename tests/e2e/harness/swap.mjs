@@ -38,7 +38,7 @@ function replace(bytes, mark, text, width) {
 
 /**
  * A host with these plugins, each in its first version; `pooled` and `shared` are a chain on all namespaces. `tables`: more keys of each,
- * and `plan`: that of the first version; with `namespaces: null` none are listed.
+ * and `plan`: that of the first version; with `namespaces: null` none are listed. `options.whileCompiling` gets what says where a component is.
  */
 export async function startSwapped(t, tables = { pooled: {}, shared: {} }, options = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "innkeeper-swap-"));
@@ -49,10 +49,11 @@ export async function startSwapped(t, tables = { pooled: {}, shared: {} }, optio
     return [name, { component: file, ...(namespaces && { namespaces }), grants: ["store", ...grants], config: { name }, ...table }];
   };
   const plugins = Object.fromEntries(Object.entries(tables).map(plugin));
-  const { limits, env, log, ...others } = options;
+  const { limits, env, log, whileCompiling, ...others } = options;
+  const componentOf = (name) => path.join(folder, `${name}.wasm`);
   const config = configuration({ plugins, limits: { ...CROWDED, ...limits }, store: { memory: ["swapped"] }, ...others });
-  const host = await startHost(t, { file: writeConfig(t, config), env, log });
-  return Object.assign(host, { config, componentOf: (name) => path.join(folder, `${name}.wasm`) });
+  const host = await startHost(t, { file: writeConfig(t, config), env, log, whileCompiling: whileCompiling && (() => whileCompiling(componentOf)) });
+  return Object.assign(host, { config, componentOf });
 }
 
 /** Writes another configuration and has the host read it. Resolves to the line of the log that says what came of it. */

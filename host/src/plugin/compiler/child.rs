@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -27,7 +28,11 @@ const SAID_BYTES: u64 = 4 << 10;
 const OVERFLOW: &str = "overflowed its stack";
 
 /// Compiles a component in a child. Dropping the future kills the child, by its id.
-pub(super) async fn compile(layout: MemoryLayout, limits: CompileLimits, component: Vec<u8>) -> Result<Vec<u8>, CompileError> {
+pub(super) async fn compile(
+    layout: MemoryLayout,
+    limits: CompileLimits,
+    component: Arc<Vec<u8>>,
+) -> Result<Vec<u8>, CompileError> {
     let mut command = Command::new(PROGRAM);
     command.arg("compile-component").args(layout.arguments());
     command.arg("--memory-bytes-max").arg(limits.memory_bytes.to_string());
