@@ -135,6 +135,7 @@ impl GenerationsTask {
         };
         let candidate = Candidate::new(plugin, config, &self.parts.limits).with_component(bytes);
         let version = self.register(index, candidate).await?;
+        // It is kept already.
         drop(version.take_bytes());
         Ok(version)
     }
