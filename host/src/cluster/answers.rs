@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::member::Cluster;
 use super::outgoing::Outgoing;
-use super::wire::{OwnResponse, RequestKind, SocketsAnswer, encode_response};
+use super::wire::{ListResponse, OwnResponse, RequestKind, encode_response, push_socket};
 use crate::adapter::{Namespace, RoomFilter, Socket};
 use crate::budget::Budget;
 use crate::effect::{Flags, LocalEffects, QuestionTarget, Target, Write};
@@ -18,8 +18,8 @@ use crate::limit_hits::LimitHit;
 use crate::packet::Message;
 use crate::peers::Reply;
 
-/// Sockets that are written down before other tasks have their turn.
-const SOCKETS_AT_ONCE: usize = 100;
+/// Elements of an answer that are written down before other tasks have their turn.
+const ELEMENTS_AT_ONCE: usize = 100;
 /// What acks may take until they are sent on, which is at once.
 const ACK_BYTES: usize = 64 << 20;
 /// How long acks are awaited for a node that does not say.
@@ -46,17 +46,26 @@ impl Answering {
             return;
         };
         let channel = self.channel(namespace, uid);
-        let texts = |rooms: &RoomFilter| namespace.lock().ids(rooms).iter().map(ToString::to_string).collect::<Vec<_>>();
         match asked {
-            RequestKind::Ids(rooms) => self.send(channel, encode_response(&number, &OwnResponse::Ids(&texts(&rooms)))),
+            RequestKind::Ids(rooms) => {
+                let (ids, answer) = (namespace.lock().ids(&rooms), ListResponse::of_sockets(&number));
+                self.tell(channel, permit, async move { with_all(answer, &ids, |answer, id| answer.push(id.as_str())).await });
+            }
             RequestKind::Rooms => {
-                let mut names = texts(&RoomFilter::default());
-                names.extend(namespace.lock().room_names("", None, usize::MAX).iter().map(ToString::to_string));
-                self.send(channel, encode_response(&number, &OwnResponse::Rooms(&names)));
+                let answer = ListResponse::of_rooms(&number);
+                let locked = namespace.lock();
+                let (ids, names) = (locked.ids(&RoomFilter::default()), locked.room_names("", None, usize::MAX));
+                drop(locked);
+                self.tell(channel, permit, async move {
+                    let answer = with_all(answer, &ids, |answer, id| answer.push(id.as_str())).await;
+                    with_all(answer, &names, |answer, name| answer.push(name)).await
+                });
             }
             RequestKind::Sockets(rooms) => {
-                let sockets = namespace.lock().select(&rooms);
-                tokio::spawn(tell_sockets(self.cluster.clone(), channel, number, sockets, permit));
+                let (sockets, answer) = (namespace.lock().select(&rooms), ListResponse::of_sockets(&number));
+                let with_secrets = self.cluster.options.answer_auth;
+                let push = move |answer: &mut ListResponse, socket: &Arc<Socket>| push_socket(answer, socket, with_secrets);
+                self.tell(channel, permit, async move { with_all(answer, &sockets, push).await });
             }
             RequestKind::Clients { message, rooms, timeout } => {
                 self.ask_clients(namespace, channel, number, message, rooms, timeout, permit)
@@ -121,6 +130,16 @@ impl Answering {
         })
     }
 
+    /// Sends a list as soon as it is written down.
+    fn tell(&self, channel: String, permit: OwnedSemaphorePermit, list: impl Future<Output = ListResponse> + Send + 'static) {
+        let cluster = self.cluster.clone();
+        tokio::spawn(async move {
+            let payload = list.await.finish();
+            cluster.send(Outgoing::Response { channel, payload });
+            drop(permit);
+        });
+    }
+
     fn send(&self, channel: String, payload: Vec<u8>) {
         self.cluster.send(Outgoing::Response { channel, payload });
     }
@@ -134,19 +153,11 @@ impl Answering {
     }
 }
 
-/// Writes the sockets down, a few at a time, and sends them.
-async fn tell_sockets(
-    cluster: Arc<Cluster>,
-    channel: String,
-    number: String,
-    sockets: Vec<Arc<Socket>>,
-    permit: OwnedSemaphorePermit,
-) {
-    let mut answer = SocketsAnswer::new(&number, cluster.options.answer_auth);
-    for some in sockets.chunks(SOCKETS_AT_ONCE) {
-        some.iter().for_each(|socket| answer.push(socket));
+/// The answer with these elements, which are written down a few at a time.
+async fn with_all<T>(mut answer: ListResponse, elements: &[T], push: impl Fn(&mut ListResponse, &T)) -> ListResponse {
+    for some in elements.chunks(ELEMENTS_AT_ONCE) {
+        some.iter().for_each(|element| push(&mut answer, element));
         tokio::task::yield_now().await;
     }
-    cluster.send(Outgoing::Response { channel, payload: answer.finish() });
-    drop(permit);
+    answer
 }

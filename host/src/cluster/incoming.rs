@@ -38,6 +38,15 @@ pub(super) struct Received {
     pub(super) payload: Vec<u8>,
 }
 
+/// What another node asks of this one: sockets, rooms, or the acks of clients.
+pub(super) struct AskedHere {
+    namespace: Arc<Namespace>,
+    /// That node.
+    uid: Option<String>,
+    number: String,
+    what: RequestKind,
+}
+
 /// Says what a node says of itself.
 pub(crate) type Describe = dyn Fn() -> String + Send + Sync;
 
@@ -68,13 +77,21 @@ impl Incoming {
         self.effects.apply_from_peers(writes);
     }
 
-    /// A message, turned into writes behind those that are there.
-    pub(super) fn take(&self, message: &Received, writes: &mut VecDeque<Write>) {
+    /// A message, turned into writes behind those that are there. What it asks is to be answered as it stands behind them.
+    pub(super) fn take(&self, message: &Received, writes: &mut VecDeque<Write>) -> Option<AskedHere> {
         let channel = String::from_utf8_lossy(&message.channel);
         match &message.namespace {
-            Some(namespace) => self.broadcast(namespace, &channel, &message.payload, writes),
+            Some(namespace) => {
+                self.broadcast(namespace, &channel, &message.payload, writes);
+                None
+            }
             None => self.message(&channel, &message.payload, writes),
         }
+    }
+
+    /// Answers what another node asks.
+    pub(super) fn answer(&self, AskedHere { namespace, uid, number, what }: AskedHere) {
+        self.answering.answer(&namespace, uid.as_deref(), number, what);
     }
 
     /// A broadcast to a namespace.
@@ -106,26 +123,24 @@ impl Incoming {
     }
 
     /// A message on a channel of its own: a request, a response, or one of python-socketio.
-    fn message(&self, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) {
-        if let Err(why) = self.check_size(payload) {
-            return self.cluster.ignore(channel, &why);
-        }
-        let done = match self.cluster.channels.parse(channel) {
+    fn message(&self, channel: &str, payload: &[u8], writes: &mut VecDeque<Write>) -> Option<AskedHere> {
+        let taken = self.check_size(payload).and_then(|()| match self.cluster.channels.parse(channel) {
             Some(Channel::Request(namespace)) => self.request(namespace, payload, writes),
-            Some(Channel::Response(_)) => self.response(payload),
-            Some(Channel::Own) => self.nodes(payload),
-            None => self.python(payload, writes),
-        };
-        if let Err(why) = done {
+            Some(Channel::Response(_)) => self.response(payload).map(|()| None),
+            Some(Channel::Own) => self.nodes(payload).map(|()| None),
+            None => self.python(payload, writes).map(|()| None),
+        });
+        taken.unwrap_or_else(|why| {
             self.cluster.ignore(channel, &why);
-        }
+            None
+        })
     }
 
-    fn request(&self, namespace: &str, payload: &[u8], writes: &mut VecDeque<Write>) -> Result<(), Ignored> {
-        let Some(namespace) = self.adapter.existing(namespace) else { return Ok(()) };
+    fn request(&self, namespace: &str, payload: &[u8], writes: &mut VecDeque<Write>) -> Result<Option<AskedHere>, Ignored> {
+        let Some(namespace) = self.adapter.existing(namespace) else { return Ok(None) };
         let Request { uid, number, kind } = decode_request(payload, self.cluster.options.attachments_max)?;
         if uid.as_deref() == Some(&*self.cluster.uid) {
-            return Ok(());
+            return Ok(None);
         }
         let target = |rooms| Target { namespace: namespace.clone(), rooms, flags: Flags { volatile: false, local: true } };
         let done = || self.answering.done(&namespace, uid.as_deref(), number.as_deref());
@@ -146,14 +161,12 @@ impl Incoming {
                 let reply = number.map(|number| self.answering.reply(&namespace, number));
                 self.events.arrived(ServerEvent { namespace, message, reply });
             }
-            // What is asked is answered as it stands behind all that came before.
-            asked => {
-                self.apply_all(writes);
+            what => {
                 let number = number.ok_or(Ignored::Missing("requestId"))?;
-                self.answering.answer(&namespace, uid.as_deref(), number, asked);
+                return Ok(Some(AskedHere { namespace, uid, number, what }));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn check_size(&self, payload: &[u8]) -> Result<(), Ignored> {
@@ -162,12 +175,6 @@ impl Incoming {
         }
         self.cluster.limit_hits.hit(LimitHit::PeerMessageBytes);
         Err(Ignored::Refused("it has more than 16 MiB"))
-    }
-
-    fn apply_all(&self, writes: &mut VecDeque<Write>) {
-        while !writes.is_empty() {
-            self.apply(writes);
-        }
     }
 
     fn response(&self, payload: &[u8]) -> Result<(), Ignored> {

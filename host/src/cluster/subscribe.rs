@@ -147,18 +147,22 @@ impl<'a> Subscriber<'a> {
 
     /// A message, turned into writes behind those that it follows.
     async fn taken(&mut self, message: Received, mut writes: VecDeque<Write>) -> Result<VecDeque<Write>, String> {
-        if message.payload.len() <= BYTES_AT_ONCE {
-            self.incoming.take(&message, &mut writes);
-            return Ok(writes);
+        let asked = if message.payload.len() <= BYTES_AT_ONCE {
+            self.incoming.take(&message, &mut writes)
+        } else {
+            self.apply_all(&mut writes).await;
+            let incoming = self.incoming.clone();
+            let taking = self.runtime.spawn_blocking(move || (incoming.take(&message, &mut writes), writes));
+            let asked;
+            // Fails if the server ends.
+            (asked, writes) = taking.await.map_err(|error| error.to_string())?;
+            asked
+        };
+        if let Some(asked) = asked {
+            self.apply_all(&mut writes).await;
+            self.incoming.answer(asked);
         }
-        self.apply_all(&mut writes).await;
-        let incoming = self.incoming.clone();
-        let taking = self.runtime.spawn_blocking(move || {
-            incoming.take(&message, &mut writes);
-            writes
-        });
-        // Fails if the server ends.
-        taking.await.map_err(|error| error.to_string())
+        Ok(writes)
     }
 
     async fn apply_all(&mut self, writes: &mut VecDeque<Write>) {

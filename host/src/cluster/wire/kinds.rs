@@ -95,10 +95,8 @@ impl ResponseKind {
     }
 }
 
-/// A response of this node.
+/// A response of this node that is no list.
 pub(in crate::cluster) enum OwnResponse<'a> {
-    Ids(&'a [String]),
-    Rooms(&'a [String]),
     /// It is done; requests of older versions about one socket await that.
     Done,
     /// How many clients are asked.

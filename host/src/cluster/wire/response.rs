@@ -41,8 +41,6 @@ pub(in crate::cluster) fn decode_response(bytes: &[u8], attachments: usize) -> R
 /// The response as it travels.
 pub(in crate::cluster) fn encode_response(number: &str, response: &OwnResponse<'_>) -> Vec<u8> {
     let json = match response {
-        OwnResponse::Ids(ids) => json!({"requestId": number, "sockets": ids}),
-        OwnResponse::Rooms(rooms) => json!({"requestId": number, "rooms": rooms}),
         OwnResponse::Done => json!({"requestId": number}),
         OwnResponse::ClientCount(clients) => {
             json!({"type": types::BROADCAST_CLIENT_COUNT, "requestId": number, "clientCount": clients})
@@ -72,10 +70,7 @@ mod tests {
 
     #[test]
     fn responses_are_written_as_node_writes_them() {
-        let ids = ["a".to_owned()];
         let written = |response| text(encode_response("n", &response));
-        assert_eq!(written(OwnResponse::Ids(&ids)), r#"{"requestId":"n","sockets":["a"]}"#);
-        assert_eq!(written(OwnResponse::Rooms(&ids)), r#"{"requestId":"n","rooms":["a"]}"#);
         assert_eq!(written(OwnResponse::ClientCount(3)), r#"{"clientCount":3,"requestId":"n","type":8}"#);
         for (args, expected) in [("[1,2]", r#"{"type":6,"requestId":"n","data":1}"#), ("[]", r#"{"type":6,"requestId":"n"}"#)] {
             assert_eq!(text(encode_response("n", &OwnResponse::Argument(&payload(args)))), expected);

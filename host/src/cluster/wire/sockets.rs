@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::list::ListResponse;
 use crate::adapter::{HandshakeCopy, Socket};
 use crate::json::push_string;
 use crate::peers::PeerSocket;
@@ -14,47 +15,24 @@ use crate::peers::PeerSocket;
 /// Headers that prove an identity.
 const SECRETS: [&str; 2] = ["cookie", "authorization"];
 
-/// The answer of this node, which grows socket by socket.
-pub(in crate::cluster) struct SocketsAnswer {
-    text: String,
-    with_secrets: bool,
-    is_first: bool,
-}
-
-impl SocketsAnswer {
-    /// The answer to the request of this number. `with_secrets`: it has what proves an identity, as Node's has.
-    pub(in crate::cluster) fn new(number: &str, with_secrets: bool) -> Self {
-        let mut text = "{\"requestId\":".to_owned();
-        push_string(&mut text, number);
-        text.push_str(",\"sockets\":[");
-        Self { text, with_secrets, is_first: true }
-    }
-
-    /// Adds a socket, unless it has disconnected.
-    pub(in crate::cluster) fn push(&mut self, socket: &Socket) {
-        let Some(rooms) = socket.namespace().lock().rooms_of(socket.id()) else { return };
-        let text = &mut self.text;
-        text.push_str(if std::mem::take(&mut self.is_first) { "{\"id\":" } else { ",{\"id\":" });
-        push_string(text, socket.id().as_str());
-        text.push_str(",\"handshake\":");
-        push_handshake(text, socket, self.with_secrets);
-        text.push_str(",\"rooms\":[");
-        for (number, room) in rooms.iter().enumerate() {
-            if number > 0 {
-                text.push(',');
-            }
-            push_string(text, room);
+/// Adds a socket to the answer of this node, unless it has disconnected. `with_secrets`: with what proves an identity, as Node does.
+pub(in crate::cluster) fn push_socket(answer: &mut ListResponse, socket: &Socket, with_secrets: bool) {
+    let Some(rooms) = socket.namespace().lock().rooms_of(socket.id()) else { return };
+    let text = answer.element();
+    text.push_str("{\"id\":");
+    push_string(text, socket.id().as_str());
+    text.push_str(",\"handshake\":");
+    push_handshake(text, socket, with_secrets);
+    text.push_str(",\"rooms\":[");
+    for (number, room) in rooms.iter().enumerate() {
+        if number > 0 {
+            text.push(',');
         }
-        text.push_str("],\"data\":");
-        socket.with_data(|data| push_members(text, data.iter().map(|(key, value)| (&**key, &**value))));
-        text.push('}');
+        push_string(text, room);
     }
-
-    /// The whole answer.
-    pub(in crate::cluster) fn finish(mut self) -> Vec<u8> {
-        self.text.push_str("]}");
-        self.text.into_bytes()
-    }
+    text.push_str("],\"data\":");
+    socket.with_data(|data| push_members(text, data.iter().map(|(key, value)| (&**key, &**value))));
+    text.push('}');
 }
 
 /// Members of an object, whose values are JSON already.
