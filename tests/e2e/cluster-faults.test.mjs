@@ -228,13 +228,32 @@ test("requests that nobody answers do not pile up", async (t) => {
   const silent = await connect(one);
   const { encode } = (await import("notepack.io")).default;
   const request = (number) => encode({ type: 7, uid: "stranger", requestId: `r${number}`, packet: { type: 2, data: ["x"] }, opts: { rooms: [], except: [], flags: { timeout: 60_000 } } });
+  const answers = [];
+  // Redis ends before it does.
+  const stranger = client.duplicate().on("error", () => {});
+  t.after(() => stranger.destroy());
+  await stranger.connect();
+  await stranger.subscribe("socket.io-response#/#", (answer) => answers.push(answer.toString("latin1")), true);
+  const asksForIds = (requestId) => client.publish("socket.io-request#/#", JSON.stringify({ type: 0, uid: "stranger", requestId, rooms: [] }));
+  // The other server, which has nobody to ask, always answers.
+  const answersTo = (requestId) => answers.filter((answer) => answer.includes(`"${requestId}"`)).length;
+
   for (let number = 0; number < 300; number += 1) await client.publish("socket.io-request#/#", request(number));
   await eventually("those beyond PEER_ANSWERS_MAX are ignored", async () => (await limitHits(one, "PEER_ANSWERS_MAX")) === 300 - 256);
+  await asksForIds("meanwhile");
+  await eventually("so is any other", async () => (await limitHits(one, "PEER_ANSWERS_MAX")) === 301 - 256);
   silent.close();
+  let tries = 0;
   await eventually("they end with their clients", async () => {
-    await client.publish("socket.io-request#/#", JSON.stringify({ type: 0, uid: "stranger", requestId: "last", rooms: [] }));
-    return (await limitHits(one, "PEER_ANSWERS_MAX")) > 300 - 256 || true;
+    await asksForIds(`try ${tries++}`);
+    return Array.from({ length: tries }, (_, number) => answersTo(`try ${number}`)).includes(2);
   });
+  const some = Array.from({ length: 200 }, (_, number) => `burst ${number}`);
+  const hits = await limitHits(one, "PEER_ANSWERS_MAX");
+  await Promise.all(some.map(asksForIds));
+  await eventually("as many as come together are answered, if nothing is awaited for it", () => some.every((requestId) => answersTo(requestId) === 2));
+  assert.equal(await limitHits(one, "PEER_ANSWERS_MAX"), hits);
+  assert.equal(answersTo("meanwhile"), 1);
 });
 
 test("a user of Redis with the rights that the documentation lists is enough", async (t) => {

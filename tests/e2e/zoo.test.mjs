@@ -40,6 +40,8 @@ const OUT_OF_TIME = /run_ms/;
 
 /** What the store keeps in memory of what was read and written lately. */
 const STORE_CACHE_BYTES = 64 * MIB;
+/** What the allocator keeps of what was freed, at the most. */
+const ALLOCATOR_BYTES = 48 * MIB;
 /** The windows of a full table of rate limits stay open. */
 const RATE_LIMIT_BYTES = 32 * MIB;
 
@@ -235,9 +237,10 @@ class Footprint {
     return memory(this.#pid).peak - this.#before;
   }
 
-  /** Whether all is back but `keeps`, a twentieth, and 16 MiB. */
+  /** Whether all is back but `keeps`, a twentieth, and 16 MiB. The first attack, too, may leave no more than the allocator keeps. */
   isBack(keeps) {
-    return this.#resident < Math.max(this.#before, this.#afterFirst) * 1.05 + 16 * MIB + keeps;
+    const within = (bytes, more) => this.#resident < bytes * 1.05 + more + keeps;
+    return within(Math.max(this.#before, this.#afterFirst), 16 * MIB) && within(this.#before, ALLOCATOR_BYTES);
   }
 
   toString() {

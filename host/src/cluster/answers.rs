@@ -153,11 +153,13 @@ impl Answering {
     }
 }
 
-/// The answer with these elements, which are written down a few at a time.
+/// The answer with these elements, which are written down a few at a time; few of them at once.
 async fn with_all<T>(mut answer: ListResponse, elements: &[T], push: impl Fn(&mut ListResponse, &T)) -> ListResponse {
-    for some in elements.chunks(ELEMENTS_AT_ONCE) {
+    for (number, some) in elements.chunks(ELEMENTS_AT_ONCE).enumerate() {
+        if number > 0 {
+            tokio::task::yield_now().await;
+        }
         some.iter().for_each(|element| push(&mut answer, element));
-        tokio::task::yield_now().await;
     }
     answer
 }
